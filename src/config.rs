@@ -1,0 +1,71 @@
+//! Settings, resolved once: defaults, then file, then environment, then flags.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::inventory::RootOrigin;
+
+/// Where the machine is read. Each can be pointed elsewhere, which is how tests work and how a
+/// host is looked at from inside a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Roots {
+    /// A directory laid out like `/sys/fs/cgroup`; `None` finds the mounts in mountinfo.
+    pub cgroup: Option<PathBuf>,
+    /// The resctrl mount; `None` finds it in mountinfo.
+    pub resctrl: Option<PathBuf>,
+    /// procfs.
+    pub proc: PathBuf,
+    /// The state roots named by the operator; empty means every known one.
+    pub state: Vec<PathBuf>,
+}
+
+impl Default for Roots {
+    fn default() -> Self {
+        Self {
+            cgroup: None,
+            resctrl: None,
+            proc: PathBuf::from("/proc"),
+            state: Vec::new(),
+        }
+    }
+}
+
+/// One state root to look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateRoot {
+    /// Its path.
+    pub path: Arc<std::path::Path>,
+    /// Why.
+    pub origin: RootOrigin,
+}
+
+/// Everything that can be set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Where the machine is read.
+    pub roots: Roots,
+    /// Time between two passes of the screen.
+    pub interval: Duration,
+    /// How long a teardown waits for processes to die and directories to go.
+    pub timeout: Duration,
+    /// Nothing may be changed.
+    pub read_only: bool,
+    /// Colours may be used (neither `NO_COLOR` nor `--no-color`).
+    pub color: bool,
+    /// Hooks may be run.
+    pub hooks: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            roots: Roots::default(),
+            interval: Duration::from_secs(1),
+            timeout: Duration::from_secs(10),
+            read_only: false,
+            color: true,
+            hooks: true,
+        }
+    }
+}

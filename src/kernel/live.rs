@@ -1,0 +1,4 @@
+//! The real machine.
+/// The real machine.
+#[derive(Debug)]
+pub struct LiveKernel;

@@ -1,0 +1,241 @@
+//! Readers with size caps.
+//!
+//! Two kinds of files. Kernel files (cgroupfs, procfs) are read by path or from a kept descriptor.
+//! Files of a state root are made by others: they are opened below the root with `openat2`, no
+//! symlinks, non-blocking, and only if they are regular files under the cap, so neither a FIFO nor
+//! a 1 GiB file nor a link out of the root gets anywhere.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat};
+
+/// Cap for a runtime's state file; runc's real ones are about 6 KiB.
+pub const STATE_CAP: u64 = 1 << 20;
+/// Cap for a bundle's `config.json`.
+pub const CONFIG_CAP: u64 = 4 << 20;
+/// Cap for one kernel file.
+const KERNEL_CAP: usize = 4 << 20;
+
+/// Why a file of a state root was not read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The system said no.
+    #[error("read {file}")]
+    Io {
+        /// Its name.
+        file: String,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// A directory, FIFO, socket or device stands where a file belongs.
+    #[error("{file} is a {kind}, not a regular file")]
+    NotRegular {
+        /// Its name.
+        file: String,
+        /// What it is.
+        kind: &'static str,
+    },
+    /// Larger than any runtime writes.
+    #[error("{file} has {size} bytes, over the cap of {cap}")]
+    TooLarge {
+        /// Its name.
+        file: String,
+        /// Its size, bytes.
+        size: u64,
+        /// The cap, bytes.
+        cap: u64,
+    },
+}
+
+impl ReadError {
+    /// Whether the file is simply not there.
+    pub fn is_absent(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.raw_os_error() == Some(libc_errno::ENOENT))
+    }
+
+    /// Whether its file system refused to follow a symlink or leave the root.
+    pub fn is_escape(&self) -> bool {
+        matches!(self, Self::Io { source, .. }
+            if matches!(source.raw_os_error(), Some(libc_errno::ELOOP | libc_errno::EXDEV)))
+    }
+}
+
+/// Error numbers that `io::ErrorKind` has no stable name for.
+pub mod libc_errno {
+    use rustix::io::Errno;
+
+    /// No such file or directory.
+    pub const ENOENT: i32 = Errno::NOENT.raw_os_error();
+    /// No such process.
+    pub const ESRCH: i32 = Errno::SRCH.raw_os_error();
+    /// No such device: a removed cgroup's file.
+    pub const ENODEV: i32 = Errno::NODEV.raw_os_error();
+    /// No such device or address: nobody reads a FIFO.
+    pub const ENXIO: i32 = Errno::NXIO.raw_os_error();
+    /// Too many symlinks, or one where none may be.
+    pub const ELOOP: i32 = Errno::LOOP.raw_os_error();
+    /// Crosses a mount or leaves the root.
+    pub const EXDEV: i32 = Errno::XDEV.raw_os_error();
+    /// Busy.
+    pub const EBUSY: i32 = Errno::BUSY.raw_os_error();
+    /// Not a directory.
+    pub const ENOTDIR: i32 = Errno::NOTDIR.raw_os_error();
+    /// Read-only file system.
+    pub const EROFS: i32 = Errno::ROFS.raw_os_error();
+}
+
+/// Whether an error says that the thing is gone: no such file, process or cgroup.
+pub fn is_gone(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc_errno::ENOENT | libc_errno::ENODEV | libc_errno::ESRCH)
+    )
+}
+
+/// Opens a directory given by the operator or known beforehand: its own path may hold symlinks.
+pub fn open_dir(path: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(path, flags, Mode::empty())?)
+}
+
+fn beneath() -> ResolveFlags {
+    ResolveFlags::BENEATH
+        | ResolveFlags::NO_SYMLINKS
+        | ResolveFlags::NO_MAGICLINKS
+        | ResolveFlags::NO_XDEV
+}
+
+/// Opens the directory `name` directly below `dir`, which must not be a symlink or another mount.
+pub fn open_dir_beneath(dir: impl AsFd, name: &OsStr) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    Ok(rustix::fs::openat2(
+        dir,
+        name,
+        flags,
+        Mode::empty(),
+        beneath(),
+    )?)
+}
+
+/// The status of `name` in `dir`, a symlink not followed; `None` if it is not there.
+pub fn stat_beneath(dir: impl AsFd, name: &OsStr) -> io::Result<Option<Stat>> {
+    match rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => Ok(Some(stat)),
+        Err(rustix::io::Errno::NOENT) => Ok(None),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+fn kind(stat: &Stat) -> &'static str {
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => "regular file",
+        FileType::Directory => "directory",
+        FileType::Symlink => "symlink",
+        FileType::Fifo => "FIFO",
+        FileType::Socket => "socket",
+        FileType::CharacterDevice | FileType::BlockDevice => "device",
+        FileType::Unknown => "special file",
+    }
+}
+
+/// Reads the regular file `name` directly below `dir`, at most `cap` bytes.
+pub fn file_beneath(dir: impl AsFd, name: &str, cap: u64) -> Result<Vec<u8>, ReadError> {
+    let io_error = |source: rustix::io::Errno| ReadError::Io {
+        file: name.to_owned(),
+        source: source.into(),
+    };
+    // Non-blocking, so that a FIFO opens at once instead of waiting for a writer.
+    let flags =
+        OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let fd = match rustix::fs::openat2(&dir, name, flags, Mode::empty(), beneath()) {
+        Ok(fd) => fd,
+        // A socket cannot be opened at all; say what it is.
+        Err(rustix::io::Errno::NXIO) => {
+            return Err(ReadError::NotRegular {
+                file: name.to_owned(),
+                kind: "socket",
+            });
+        }
+        Err(errno) => return Err(io_error(errno)),
+    };
+    let stat = rustix::fs::fstat(&fd).map_err(io_error)?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return Err(ReadError::NotRegular {
+            file: name.to_owned(),
+            kind: kind(&stat),
+        });
+    }
+    let size = u64::try_from(stat.st_size).unwrap_or(0);
+    if size > cap {
+        return Err(ReadError::TooLarge {
+            file: name.to_owned(),
+            size,
+            cap,
+        });
+    }
+    // One byte over the cap tells a file that grows while it is read.
+    let limit = usize::try_from(cap).unwrap_or(usize::MAX).saturating_add(1);
+    let bytes = read_to_limit(&fd, usize::try_from(size).unwrap_or(0), limit).map_err(io_error)?;
+    let size = bytes.len() as u64;
+    if size > cap {
+        return Err(ReadError::TooLarge {
+            file: name.to_owned(),
+            size,
+            cap,
+        });
+    }
+    Ok(bytes)
+}
+
+fn read_to_limit(fd: &OwnedFd, hint: usize, limit: usize) -> Result<Vec<u8>, rustix::io::Errno> {
+    let mut bytes = vec![0; (hint + 1).clamp(512, limit)];
+    let mut filled = 0;
+    loop {
+        let free = bytes.get_mut(filled..).unwrap_or_default();
+        match rustix::io::read(fd, free) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(errno) => return Err(errno),
+        }
+        if filled == bytes.len() {
+            if filled >= limit {
+                break;
+            }
+            bytes.resize((filled * 2).min(limit), 0);
+        }
+    }
+    bytes.truncate(filled);
+    Ok(bytes)
+}
+
+/// Reads a kernel file by its path.
+pub fn kernel_file(path: &Path) -> io::Result<Vec<u8>> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let fd = rustix::fs::open(path, flags, Mode::empty())?;
+    Ok(read_to_limit(&fd, 4095, KERNEL_CAP)?)
+}
+
+/// Reads a kernel file as text; `None` if it does not exist or its cgroup is gone, or if this
+/// kernel does not support it (`EOPNOTSUPP`: PSI switched off, `cgroup.procs` of a threaded cgroup).
+pub fn kernel_text(path: &Path) -> io::Result<Option<String>> {
+    match kernel_file(path) {
+        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        Err(error) if is_gone(&error) => Ok(None),
+        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::OPNOTSUPP.raw_os_error()) => {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Reads a kernel file from its start through a kept descriptor, into `buffer`.
+pub fn kept(fd: impl AsFd, buffer: &mut Vec<u8>) -> io::Result<&str> {
+    buffer.resize(buffer.len().max(8192), 0);
+    let count = rustix::io::pread(fd, &mut buffer[..], 0)?;
+    std::str::from_utf8(buffer.get(..count).unwrap_or_default())
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}

@@ -1,0 +1,11 @@
+//! top for OCI containers, without a daemon.
+pub mod cgroup;
+pub mod config;
+pub mod demo;
+pub mod inventory;
+pub mod kernel;
+pub mod lifecycle;
+pub mod oci;
+pub mod process;
+pub mod text;
+pub mod tui;

@@ -1,0 +1,16 @@
+//! The lifecycle engine: delete, kill, pause, resume and start, for the three runtimes alike.
+//!
+//! Synchronous and without a terminal or a thread of its own: it takes a [`crate::kernel::Kernel`]
+//! and reports typed [`StepEvent`]s to a closure. The screen passes one that sends, the command
+//! line one that prints. It never calls a runtime's own command; after each step it looks again
+//! and reports what it saw, not what a call returned.
+
+pub mod step;
+pub mod target;
+pub mod wording;
+
+pub use step::{
+    OnFailure, Outcome, Plan, PlannedStep, Reason, Seen, Step, StepError, StepEvent, StepKind,
+    Survivor, Verdict,
+};
+pub use target::{Force, Job, NotATarget, Preview, Target};

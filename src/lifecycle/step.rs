@@ -1,0 +1,313 @@
+//! The plan and the events of an action, as data.
+//!
+//! No strings are made here: the view words them, `--format json` serialises them, tests compare
+//! them. Contract: for each `Started` one `Ended` of the same step; after the last, one `Finished`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use crate::kernel::{HookEnd, Signal};
+use crate::oci::{ContainerKey, Status};
+
+/// One step of an action.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "step")]
+pub enum Step {
+    /// Check that it still is the container that was confirmed.
+    Identify {
+        /// Pid of its init, if one lives.
+        pid: Option<i32>,
+    },
+    /// SIGKILL every process of its cgroups, thawing what is frozen.
+    Kill {
+        /// Processes when the plan was made.
+        processes: usize,
+    },
+    /// Wait until all of them are gone.
+    Drain {
+        /// For at most this long.
+        #[serde(serialize_with = "seconds")]
+        limit: Duration,
+    },
+    /// Store the status `stopped` (youki).
+    PersistStopped,
+    /// Remove its resctrl monitoring group.
+    RemoveMonGroup {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// Remove its resctrl control group.
+    RemoveCtrlGroup {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// Remove its cgroups in every hierarchy, children first.
+    RemoveCgroups {
+        /// The directories at the top, one per hierarchy.
+        dirs: Vec<PathBuf>,
+    },
+    /// Run a poststop hook.
+    PoststopHook {
+        /// Counted from 1.
+        number: usize,
+        /// The program.
+        path: PathBuf,
+    },
+    /// Run a poststart hook.
+    PoststartHook {
+        /// Counted from 1.
+        number: usize,
+        /// The program.
+        path: PathBuf,
+    },
+    /// Remove its state directory.
+    RemoveStateDir {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// Look again: is all of it gone?
+    Verify,
+    /// Send a signal to its init.
+    Signal {
+        /// Which.
+        signal: Signal,
+    },
+    /// Freeze its cgroup.
+    Freeze,
+    /// Thaw its cgroup.
+    Thaw,
+    /// Tell its init to start the program.
+    Release,
+    /// Store a status (youki).
+    Persist {
+        /// Which.
+        status: Status,
+    },
+}
+
+/// What a failure of a step means for the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFailure {
+    /// Nothing after it is done; what is left can be continued later.
+    Stop,
+    /// It is a warning.
+    Continue,
+}
+
+/// A step and what its failure means.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlannedStep {
+    /// What.
+    #[serde(flatten)]
+    pub step: Step,
+    /// On failure.
+    pub on_failure: OnFailure,
+}
+
+/// What will be done, in order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+#[serde(transparent)]
+pub struct Plan(pub Vec<PlannedStep>);
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StepEvent {
+    /// Wall clock.
+    #[serde(serialize_with = "timestamp")]
+    pub at: jiff::Timestamp,
+    /// Which container.
+    #[serde(flatten)]
+    pub key: ContainerKey,
+    /// What.
+    #[serde(flatten)]
+    pub kind: StepKind,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum StepKind {
+    /// The plan, before anything is changed.
+    Planned {
+        /// Its steps.
+        plan: Plan,
+    },
+    /// A step begins.
+    Started {
+        /// Its number, from 1.
+        number: usize,
+        /// Which.
+        #[serde(flatten)]
+        step: Step,
+    },
+    /// A step still waits; sent now and then.
+    Waiting {
+        /// Its number.
+        number: usize,
+        /// Which.
+        #[serde(flatten)]
+        step: Step,
+        /// Who is still alive.
+        survivors: Vec<Survivor>,
+    },
+    /// A step is over.
+    Ended {
+        /// Its number.
+        number: usize,
+        /// Which.
+        #[serde(flatten)]
+        step: Step,
+        /// How it went.
+        outcome: Outcome,
+        /// How long it took, seconds.
+        #[serde(serialize_with = "seconds")]
+        took: Duration,
+    },
+    /// The action is over.
+    Finished {
+        /// How it went as a whole.
+        verdict: Verdict,
+    },
+}
+
+/// How a step went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "outcome", content = "detail")]
+pub enum Outcome {
+    /// Done, and this was seen when looking again.
+    Done(Seen),
+    /// Nothing to do.
+    Skipped(Reason),
+    /// It failed; the rest goes on.
+    Warned(StepError),
+    /// It failed; the rest does not go on.
+    Failed(StepError),
+}
+
+/// What was seen after a step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Seen {
+    /// It still is the same container.
+    Same,
+    /// Gone: looked for and not found.
+    Gone,
+    /// This many directories are gone.
+    DirectoriesGone(usize),
+    /// This many processes were signalled.
+    Signalled(usize),
+    /// This status was read back.
+    Status(Status),
+    /// A hook's end.
+    Hook(HookEnd),
+    /// The kernel's freezer says so.
+    Frozen,
+    /// The kernel's freezer says so.
+    Thawed,
+    /// Init took the start.
+    Released,
+}
+
+/// Why there was nothing to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// It was gone before.
+    AlreadyGone,
+    /// No process was left.
+    NothingAlive,
+    /// What it needs to know could not be read.
+    Unknown(String),
+    /// The container never had one.
+    None,
+    /// It already is so.
+    AlreadySo,
+}
+
+/// Why a step failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "error")]
+pub enum StepError {
+    /// A system call failed.
+    Io {
+        /// Verb: `remove`, `write`, `signal`, …
+        action: &'static str,
+        /// Object, safe to print.
+        object: String,
+        /// The system's words.
+        cause: String,
+    },
+    /// These processes were alive at the deadline.
+    Alive {
+        /// Who.
+        survivors: Vec<Survivor>,
+    },
+    /// These directories were still there.
+    Left {
+        /// Which.
+        paths: Vec<PathBuf>,
+        /// The last error.
+        cause: String,
+    },
+    /// A hook did not exit with 0.
+    Hook {
+        /// How it ended.
+        end: HookEnd,
+    },
+    /// It is not the container that was confirmed.
+    Replaced,
+    /// Not allowed or not safe, and why.
+    Refused {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A process that did not die.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Survivor {
+    /// Its pid.
+    pub pid: i32,
+    /// Its command, safe to print.
+    pub command: String,
+    /// State letter of `/proc/PID/stat`.
+    pub state: char,
+    /// Kernel function it waits in, if readable.
+    pub wchan: Option<String>,
+    /// Whether its freezer cgroup is frozen.
+    pub frozen: bool,
+    /// One of its cgroups.
+    pub cgroup: Option<PathBuf>,
+}
+
+/// How an action went as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "verdict", content = "detail")]
+pub enum Verdict {
+    /// All done; looked for and nothing left.
+    Clean,
+    /// This is left; doing it again continues.
+    Leftovers(Vec<String>),
+    /// Nothing was changed, and why.
+    Refused(String),
+    /// It failed, and why.
+    Failed(String),
+}
+
+impl Verdict {
+    /// Whether the action did what was asked.
+    pub fn is_clean(&self) -> bool {
+        matches!(self, Self::Clean)
+    }
+}
+
+fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(time.as_secs_f64())
+}
+
+fn timestamp<S: Serializer>(at: &jiff::Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(at)
+}

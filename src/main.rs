@@ -1,0 +1,2 @@
+//! The ocitop binary.
+fn main() {}

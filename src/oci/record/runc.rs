@@ -1,0 +1,166 @@
+//! runc: `state.json` (1.0 to 1.5), where many keys flip between "always" and "omitted".
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::{
+    CreatedAt, Hook, Hooks, RdtGroup, Record, RecordError, RecordedCgroup, RecordedInit,
+    RecordedRdt, checked_pid, from_json,
+};
+use crate::oci::RuntimeKind;
+
+/// Name of the state file.
+pub const STATE: &str = "state.json";
+
+#[derive(Deserialize)]
+struct State {
+    id: String,
+    init_process_pid: i64,
+    #[serde(default)]
+    init_process_start: u64,
+    created: Option<String>,
+    #[serde(default)]
+    config: Config,
+    cgroup_paths: Option<BTreeMap<String, PathBuf>>,
+    intel_rdt_path: Option<PathBuf>,
+    intel_rdt_mon_path: Option<PathBuf>,
+}
+
+#[derive(Deserialize, Default)]
+struct Config {
+    rootfs: Option<PathBuf>,
+    labels: Option<Vec<String>>,
+    version: Option<String>,
+    namespaces: Option<Vec<Namespace>>,
+    #[serde(rename = "Hooks")]
+    hooks: Option<ConfigHooks>,
+    intel_rdt: Option<IntelRdt>,
+}
+
+#[derive(Deserialize)]
+struct Namespace {
+    #[serde(rename = "type")]
+    kind: String,
+    path: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ConfigHooks {
+    poststart: Option<Vec<Option<CommandHook>>>,
+    poststop: Option<Vec<Option<CommandHook>>>,
+}
+
+#[derive(Deserialize)]
+struct CommandHook {
+    path: PathBuf,
+    args: Option<Vec<String>>,
+    env: Option<Vec<String>>,
+    /// Go's `time.Duration`: nanoseconds.
+    timeout: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct IntelRdt {
+    #[serde(rename = "closID")]
+    clos_id: Option<String>,
+}
+
+impl From<CommandHook> for Hook {
+    fn from(hook: CommandHook) -> Self {
+        let nanos = hook
+            .timeout
+            .and_then(|n| u64::try_from(n).ok())
+            .filter(|n| *n > 0);
+        Self {
+            path: hook.path,
+            args: hook.args.unwrap_or_default(),
+            env: hook.env,
+            timeout: nanos.map(Duration::from_nanos),
+        }
+    }
+}
+
+fn hooks(list: Option<Vec<Option<CommandHook>>>) -> Vec<Hook> {
+    list.into_iter()
+        .flatten()
+        .flatten()
+        .map(Hook::from)
+        .collect()
+}
+
+/// `labels` holds the annotations and the bundle as `key=value`.
+fn split_labels(labels: Vec<String>) -> (PathBuf, BTreeMap<String, String>) {
+    let mut bundle = PathBuf::new();
+    let mut annotations = BTreeMap::new();
+    for label in labels {
+        match label.split_once('=') {
+            Some(("bundle", path)) => bundle = PathBuf::from(path),
+            Some((key, value)) => drop(annotations.insert(key.to_owned(), value.to_owned())),
+            None => {}
+        }
+    }
+    (bundle, annotations)
+}
+
+fn recorded_rdt(
+    control: Option<PathBuf>,
+    monitoring: Option<PathBuf>,
+    config: Option<&IntelRdt>,
+) -> RecordedRdt {
+    let some = |path: Option<PathBuf>| path.filter(|path| !path.as_os_str().is_empty());
+    let named = config
+        .and_then(|rdt| rdt.clos_id.as_deref())
+        .is_some_and(|id| !id.is_empty());
+    RecordedRdt {
+        control: some(control).map(RdtGroup::Path),
+        // runc makes `<mount>/<id>` only where the spec gives no closID; a named one is shared.
+        owns_control: !named,
+        monitoring: some(monitoring).map(RdtGroup::Path),
+    }
+}
+
+/// Parses `state.json`.
+pub fn parse(state: &[u8]) -> Result<Record, RecordError> {
+    parse_state(from_json(STATE, state)?)
+}
+
+fn parse_state(state: State) -> Result<Record, RecordError> {
+    let pid = checked_pid(STATE, state.init_process_pid)?;
+    let start_time = Some(state.init_process_start).filter(|ticks| *ticks > 0);
+    let config = state.config;
+    let (bundle, annotations) = split_labels(config.labels.unwrap_or_default());
+    let private_pid = config.namespaces.map(|list| {
+        let own = |ns: &Namespace| ns.path.as_deref().unwrap_or_default().is_empty();
+        list.iter().any(|ns| ns.kind == "NEWPID" && own(ns))
+    });
+    let hooks = config.hooks.map_or_else(Hooks::default, |lists| Hooks {
+        poststart: hooks(lists.poststart),
+        poststop: hooks(lists.poststop),
+    });
+    Ok(Record {
+        runtime: RuntimeKind::Runc,
+        id: state.id,
+        oci_version: config.version,
+        stored_status: None,
+        init: pid.map(|pid| RecordedInit { pid, start_time }),
+        bundle,
+        rootfs: config.rootfs,
+        created: state.created.map(|text| CreatedAt(text.into())),
+        annotations,
+        owner: None,
+        cgroup: match state.cgroup_paths {
+            Some(paths) if !paths.is_empty() => RecordedCgroup::PerController(paths),
+            _ => RecordedCgroup::Unknown,
+        },
+        rdt: recorded_rdt(
+            state.intel_rdt_path,
+            state.intel_rdt_mon_path,
+            config.intel_rdt.as_ref(),
+        ),
+        hooks: Some(hooks),
+        private_pid_namespace: private_pid,
+    })
+}

@@ -1,0 +1,72 @@
+//! Processes: `/proc/PID/stat` and identity that survives pid reuse (proc_pid_stat(5)).
+
+use serde::Serialize;
+
+/// A process beyond doubt: a pid and when it started. A pid alone may belong to someone else by
+/// the time it is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+pub struct InitProcess {
+    /// Pid in the host's pid namespace.
+    pub pid: i32,
+    /// Field 22 of `/proc/PID/stat`: clock ticks since boot.
+    pub start_time: u64,
+}
+
+/// The fields of `/proc/PID/stat` that ocitop uses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProcStat {
+    /// The command's first 15 bytes, any bytes.
+    pub comm: Vec<u8>,
+    /// State letter: R S D T t Z X I P.
+    pub state: char,
+    /// Parent.
+    pub ppid: i32,
+    /// Kernel flags (`PF_*`).
+    pub flags: u64,
+    /// Threads.
+    pub threads: u64,
+    /// Clock ticks since boot at its start.
+    pub start_time: u64,
+}
+
+/// `PF_EXITING`: on its way out.
+const PF_EXITING: u64 = 0x4;
+/// `PF_KTHREAD`: a kernel thread.
+const PF_KTHREAD: u64 = 0x0020_0000;
+
+impl ProcStat {
+    /// Parses the file. The command stands in parentheses and may hold `)`, spaces and newlines,
+    /// so the fields are counted from the last `)`.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let open = bytes.iter().position(|byte| *byte == b'(')?;
+        let close = bytes.iter().rposition(|byte| *byte == b')')?;
+        let comm = bytes.get(open + 1..close)?.to_vec();
+        let rest = std::str::from_utf8(bytes.get(close + 1..)?).ok()?;
+        let fields: Vec<&str> = rest.split_ascii_whitespace().take(20).collect();
+        // Field 3 of the manual page is index 0 here.
+        let field = |number: usize| fields.get(number - 3).copied();
+        Some(Self {
+            comm,
+            state: field(3)?.chars().next()?,
+            ppid: field(4)?.parse().ok()?,
+            flags: field(9)?.parse().ok()?,
+            threads: field(20)?.parse().ok()?,
+            start_time: field(22)?.parse().ok()?,
+        })
+    }
+
+    /// Whether the whole process is dead. A zombie leader with live threads is not.
+    pub fn is_dead(&self) -> bool {
+        matches!(self.state, 'Z' | 'X') && self.threads <= 1
+    }
+
+    /// Whether it is on its way out.
+    pub fn is_exiting(&self) -> bool {
+        self.flags & PF_EXITING != 0
+    }
+
+    /// Whether it is a kernel thread.
+    pub fn is_kernel_thread(&self) -> bool {
+        self.flags & PF_KTHREAD != 0
+    }
+}

@@ -1,0 +1,66 @@
+//! Text from the machine made safe to print.
+//!
+//! Ids, process names, paths and error texts come from whoever made a container. Before any of it
+//! reaches a terminal, control characters and the invisible ones of Unicode's `Cf` category (bidi
+//! overrides, zero-width characters, tags) become visible escapes, so two names that differ only
+//! in what cannot be seen look different.
+
+use std::fmt::Write as _;
+
+/// Longest text kept from one field of the machine, in characters.
+const MAX_CHARS: usize = 1024;
+
+fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// `text` with control and invisible characters escaped, cut after 1,024 characters.
+///
+/// ```
+/// assert_eq!(ocitop::text::visible("a\u{1b}[31m"), "a\\x1b[31m");
+/// assert_eq!(ocitop::text::visible("x\u{202e}y"), "x\\u{202e}y");
+/// ```
+pub fn visible(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for (count, c) in text.chars().enumerate() {
+        if count == MAX_CHARS {
+            out.push('…');
+            break;
+        }
+        match c {
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            c if is_invisible(c) && (c as u32) < 0x100 => drop(write!(out, "\\x{:02x}", c as u32)),
+            c if is_invisible(c) => drop(write!(out, "\\u{{{:x}}}", c as u32)),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// As [`visible`], for bytes that need not be text: what is not UTF-8 shows as U+FFFD.
+pub fn visible_bytes(bytes: &[u8]) -> String {
+    visible(&String::from_utf8_lossy(bytes))
+}
+
+/// As [`visible`], for a path.
+pub fn visible_path(path: &std::path::Path) -> String {
+    use std::os::unix::ffi::OsStrExt as _;
+    visible_bytes(path.as_os_str().as_bytes())
+}
+
+/// An error and its causes, outermost first, joined by `: ` and made safe to print.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        drop(write!(text, ": {cause}"));
+        source = cause.source();
+    }
+    visible(&text)
+}
