@@ -24,6 +24,15 @@ pub(super) fn write(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// Lines on stderr, in one write: a host can have a thousand broken entries.
+pub(super) fn warn_all(lines: &[String]) {
+    let text: String = lines
+        .iter()
+        .map(|line| format!("ocitop: {line}\n"))
+        .collect();
+    io::stderr().write_all(text.as_bytes()).ok();
+}
+
 /// A line on stderr.
 pub(super) fn warn(text: &str) {
     writeln!(io::stderr(), "ocitop: {text}").ok();
