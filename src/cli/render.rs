@@ -26,10 +26,10 @@ pub(super) fn write(text: &str) -> Result<(), Failure> {
 
 /// Lines on stderr, in one write: a host can have a thousand broken entries.
 pub(super) fn warn_all(lines: &[String]) {
-    let text: String = lines
-        .iter()
-        .map(|line| format!("ocitop: {line}\n"))
-        .collect();
+    let mut text = String::new();
+    for line in lines {
+        text.extend(["ocitop: ", line, "\n"]);
+    }
     io::stderr().write_all(text.as_bytes()).ok();
 }
 
