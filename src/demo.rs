@@ -43,7 +43,7 @@ pub fn run(config: &Config) -> io::Result<()> {
     let shown = if ended.load(Ordering::SeqCst) {
         Ok(())
     } else {
-        show(config, &lab)
+        show(&config_for(config, &lab), &lab)
     };
     shown.and(lab.stop())
 }
@@ -82,9 +82,9 @@ pub fn config_for(config: &Config, lab: &Lab) -> Config {
     }
 }
 
-fn show(config: &Config, lab: &Lab) -> io::Result<()> {
-    let _config = config_for(config, lab);
-    Ok(())
+/// The screen over the lab.
+fn show(_config: &Config, _lab: &Lab) -> io::Result<()> {
+    Err(io::Error::other("the screen is not built yet"))
 }
 
 fn wait_for_end(woken: &UnixStream) -> io::Result<()> {

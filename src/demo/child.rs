@@ -56,6 +56,10 @@ mod runtime_name {
 
     use crate::oci::RuntimeKind;
 
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes a reference"
+    )]
     pub(super) fn serialize<S: Serializer>(kind: &RuntimeKind, out: S) -> Result<S::Ok, S::Error> {
         out.serialize_str(kind.as_str())
     }

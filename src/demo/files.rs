@@ -329,3 +329,100 @@ fn put(dir: &Path, name: &str, mode: u32, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     fs::set_permissions(path, fs::Permissions::from_mode(mode))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo::cast::everyone;
+    use crate::oci::Record;
+    use crate::oci::record::{RecordedCgroup, crun, runc, youki};
+
+    const INIT: InitProcess = InitProcess {
+        pid: 4711,
+        start_time: 99,
+    };
+
+    /// Writes the container with this scene and reads it back with ocitop's own parsers.
+    fn round_trip(runtime: RuntimeKind, scene: Scene) -> Record {
+        let mut cast = everyone("7").into_iter();
+        let part = cast
+            .find(|part| part.runtime == runtime && part.scene == scene)
+            .unwrap();
+        let lab = tempfile::tempdir().unwrap();
+        let groups = GroupDirs::default();
+        let bundle = make_bundle(lab.path(), &part, &cgroups_path(&part, &groups)).unwrap();
+        let dir = make_state_dir(lab.path().join("state").as_path(), &part);
+        assert!(dir.is_err(), "the state root is made by the lab");
+        fs::create_dir(lab.path().join("state")).unwrap();
+        let dir = make_state_dir(&lab.path().join("state"), &part).unwrap();
+        let facts = Facts {
+            part: &part,
+            init: INIT,
+            groups: &groups,
+            bundle: &bundle,
+            status: Status::Running,
+            created: Timestamp::UNIX_EPOCH,
+            program: Path::new("/usr/bin/ocitop"),
+        };
+        write(&dir, &facts).unwrap();
+        let read = |name: &str| fs::read(dir.join(name)).unwrap();
+        match runtime {
+            RuntimeKind::Youki => {
+                let mut record = youki::parse(&read(youki::STATE)).unwrap();
+                youki::complete(&mut record, &read(youki::CONFIG)).unwrap();
+                record
+            }
+            RuntimeKind::Runc => runc::parse(&read(runc::STATE)).unwrap(),
+            RuntimeKind::Crun => {
+                let mut record = crun::parse(&part.id, &read(crun::STATUS)).unwrap();
+                crun::complete(&mut record, &read(crun::CONFIG)).unwrap();
+                record
+            }
+        }
+    }
+
+    #[test]
+    fn every_runtimes_files_parse_back() {
+        for runtime in [RuntimeKind::Youki, RuntimeKind::Runc, RuntimeKind::Crun] {
+            let record = round_trip(runtime, Scene::Running);
+            assert_eq!(record.runtime, runtime);
+            let init = record.init.unwrap();
+            assert_eq!(init.pid, INIT.pid);
+            let stored = (runtime != RuntimeKind::Youki).then_some(INIT.start_time);
+            assert_eq!(init.start_time, stored);
+            assert!(record.bundle.ends_with(&record.id));
+            assert_eq!(record.annotations["ocitop.demo"], record.id);
+            assert_eq!(
+                record.created.unwrap().timestamp(),
+                Some(Timestamp::UNIX_EPOCH)
+            );
+            assert_ne!(record.private_pid_namespace, Some(true));
+        }
+    }
+
+    #[test]
+    fn crun_without_a_cgroup_says_so() {
+        let record = round_trip(RuntimeKind::Crun, Scene::Running);
+        assert_eq!(record.cgroup, RecordedCgroup::Disabled);
+    }
+
+    #[test]
+    fn the_failing_hook_is_a_poststop_hook_of_this_program() {
+        let record = round_trip(RuntimeKind::Youki, Scene::FailingHook);
+        let hooks = record.hooks.unwrap();
+        assert_eq!(hooks.poststop.len(), 1);
+        assert_eq!(hooks.poststop[0].args, ["ocitop", "__lab", "refuse"]);
+        assert!(hooks.poststart.is_empty());
+    }
+
+    #[test]
+    fn the_managed_container_is_podmans() {
+        let record = round_trip(RuntimeKind::Crun, Scene::Managed);
+        let manager = crate::inventory::manager::manager_of(
+            Path::new("/run/crun"),
+            &record.bundle,
+            &record.annotations,
+        );
+        assert_eq!(manager, Some(crate::inventory::Manager::Podman));
+    }
+}

@@ -53,8 +53,8 @@ impl Groups {
         let found = bases(own).into_iter().find_map(|base| {
             let trees: Vec<Hierarchy> = hierarchies
                 .iter()
-                .filter(|hierarchy| !hierarchy.read_only)
-                .filter_map(|hierarchy| may_build(hierarchy, &base).then(|| hierarchy.clone()))
+                .filter(|hierarchy| !hierarchy.read_only && may_build(hierarchy, &base))
+                .cloned()
                 .collect();
             (!trees.is_empty()).then_some((base, trees))
         });

@@ -1,6 +1,5 @@
 //! One lab, from its first directory to its last.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -14,7 +13,7 @@ use super::cast::{self, Part, Scene};
 use super::child::{self, Orders, Role, Said};
 use super::files::{self, Facts};
 use super::groups::{GroupDirs, Groups};
-use super::manifest::{Host, Manifest, identify, own_dir};
+use super::manifest::{Host, Manifest, identify};
 use super::reaper::Reaper;
 use super::{sweep, wait};
 use crate::cgroup::Hierarchies;
@@ -36,6 +35,8 @@ pub struct Stage {
     pub bases: Vec<PathBuf>,
     /// Directories, on a disk if possible, that may hold the file of the container that writes.
     pub scratch: Vec<PathBuf>,
+    /// The cgroup mounts: mountinfo, or an empty file for a lab without cgroups.
+    pub mountinfo: PathBuf,
 }
 
 impl Stage {
@@ -53,6 +54,7 @@ impl Stage {
             program: std::env::current_exe()?,
             bases,
             scratch: vec![PathBuf::from("/var/tmp"), PathBuf::from("/tmp")],
+            mountinfo: PathBuf::from("/proc/self/mountinfo"),
         })
     }
 }
@@ -77,8 +79,8 @@ impl Lab {
         let notices = sweep::abandoned(&stage.bases, &host);
         let owner = own_identity()?;
         let name = Manifest::name_for(owner);
-        let mut groups = find_groups(&name)?;
-        let (dir, base) = make_private(&stage.bases, &name)?;
+        let mut groups = find_groups(&stage.mountinfo, &name)?;
+        let dir = make_private(&stage.bases, &name)?;
         let scratch = make_private(&stage.scratch, &name).ok();
         let manifest = Manifest {
             owner,
@@ -86,7 +88,7 @@ impl Lab {
             cgroups: groups.dirs(),
             processes: Vec::new(),
             // Where there is no second place the file goes beside the state root.
-            scratch: scratch.map(|(dir, _)| dir).filter(|other| *other != dir),
+            scratch: scratch.filter(|other| *other != dir),
         };
         let mut lab = Self {
             root: dir.join("state"),
@@ -97,7 +99,6 @@ impl Lab {
             stopped: false,
         };
         // From here on an early return drops the lab, which removes it.
-        own_dir(&base, OsStr::new(&name)).map_err(io::Error::other)?;
         lab.manifest.save(&lab.dir)?;
         groups.make();
         lab.say_what_cgroups_lack(&groups);
@@ -166,7 +167,7 @@ impl Lab {
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
         self.reaper = Some(Reaper::start(&self.manifest.processes)?);
         for player in &players {
-            if let Err(error) = self.settle(stage, player) {
+            if let Err(error) = settle(stage, player) {
                 let id = &player.part.id;
                 self.notices
                     .push(format!("{id} is not as it should be: {error}"));
@@ -188,7 +189,7 @@ impl Lab {
         };
         let bundles = self.dir.join("bundles");
         let bundle = files::make_bundle(&bundles, &part, &files::cgroups_path(&part, &dirs))?;
-        let state = files::make_state_dir(&self.root, &part)?;
+        let own_dir = files::make_state_dir(&self.root, &part)?;
         let helper = |(name, percent): &(&str, u32)| Orders {
             parent: 0,
             name: (*name).to_owned(),
@@ -212,7 +213,7 @@ impl Lab {
                 _ => dirs.dirs(),
             },
             role,
-            state: state.clone(),
+            state: own_dir.clone(),
             scratch,
             helpers: part.helpers.iter().map(helper).collect(),
         };
@@ -225,7 +226,7 @@ impl Lab {
             groups: dirs,
             inner,
             bundle,
-            state,
+            own_dir,
             process,
             init,
         })
@@ -250,50 +251,11 @@ impl Lab {
                     let id = &player.part.id;
                     self.notices.push(format!("{id} is missing: {why}"));
                     // It has no files yet; an empty directory would be a broken container.
-                    drop(fs::remove_dir(&player.state));
+                    drop(fs::remove_dir(&player.own_dir));
                     false
                 }
             }
         });
-    }
-
-    /// Puts a container into its state and writes its files.
-    fn settle(&self, stage: &Stage, player: &Player) -> io::Result<()> {
-        let part = &player.part;
-        let mut created = Timestamp::now();
-        let mut status = Status::Running;
-        let mut trouble = Ok(());
-        match part.scene {
-            Scene::Created => status = Status::Created,
-            Scene::Paused => trouble = player.groups.freeze(),
-            Scene::NestedFrozen => {
-                let inner = player.inner.as_ref().map_or(Ok(()), GroupDirs::freeze);
-                trouble = inner.and_then(|()| player.groups.freeze());
-            }
-            Scene::Stopped => {
-                status = Status::Stopped;
-                wait::until("exit", EXIT_LIMIT, || {
-                    Ok(identify(player.init.pid) != Some(player.init))
-                })?;
-            }
-            // Who has the pid was not there an hour ago, when this container was made.
-            Scene::Recycled => created -= jiff::SignedDuration::from_hours(1),
-            Scene::Running | Scene::Corrupt | Scene::FailingHook | Scene::Managed => {}
-        }
-        if matches!(part.scene, Scene::Paused | Scene::NestedFrozen) && trouble.is_ok() {
-            status = Status::Paused;
-        }
-        let facts = Facts {
-            part,
-            init: player.init,
-            groups: &player.groups,
-            bundle: &player.bundle,
-            status,
-            created,
-            program: &stage.program,
-        };
-        files::write(&player.state, &facts)?;
-        trouble
     }
 }
 
@@ -312,9 +274,55 @@ struct Player {
     groups: GroupDirs,
     inner: Option<GroupDirs>,
     bundle: PathBuf,
-    state: PathBuf,
+    /// Its state directory.
+    own_dir: PathBuf,
     process: std::process::Child,
     init: InitProcess,
+}
+
+/// Puts a container into its state and writes its files.
+fn settle(stage: &Stage, player: &Player) -> io::Result<()> {
+    let part = &player.part;
+    let mut created = Timestamp::now();
+    let mut status = Status::Running;
+    let mut trouble = Ok(());
+    match part.scene {
+        Scene::Created => status = Status::Created,
+        // Without a cgroup it cannot be; that was said once for all.
+        Scene::Paused | Scene::NestedFrozen if player.groups.path.is_none() => {}
+        Scene::Paused => {
+            trouble = player.groups.freeze();
+            status = Status::Paused;
+        }
+        Scene::NestedFrozen => {
+            let inner = player.inner.as_ref().map_or(Ok(()), GroupDirs::freeze);
+            trouble = inner.and_then(|()| player.groups.freeze());
+            status = Status::Paused;
+        }
+        Scene::Stopped => {
+            status = Status::Stopped;
+            wait::until("exit", EXIT_LIMIT, || {
+                Ok(identify(player.init.pid) != Some(player.init))
+            })?;
+        }
+        // Who has the pid was not there an hour ago, when this container was made.
+        Scene::Recycled => created -= jiff::SignedDuration::from_hours(1),
+        Scene::Running | Scene::Corrupt | Scene::FailingHook | Scene::Managed => {}
+    }
+    if trouble.is_err() {
+        status = Status::Running;
+    }
+    let facts = Facts {
+        part,
+        init: player.init,
+        groups: &player.groups,
+        bundle: &player.bundle,
+        status,
+        created,
+        program: &stage.program,
+    };
+    files::write(&player.own_dir, &facts)?;
+    trouble
 }
 
 fn own_identity() -> io::Result<InitProcess> {
@@ -322,20 +330,20 @@ fn own_identity() -> io::Result<InitProcess> {
         .ok_or_else(|| io::Error::other("read /proc/self/stat"))
 }
 
-fn find_groups(name: &str) -> io::Result<Groups> {
-    let mountinfo = read::kernel_file(Path::new("/proc/self/mountinfo"))?;
+fn find_groups(mountinfo: &Path, name: &str) -> io::Result<Groups> {
+    let mountinfo = read::kernel_file(mountinfo)?;
     let hierarchies = Hierarchies::from_mountinfo(&mountinfo);
     let own = read::kernel_text(Path::new("/proc/self/cgroup"))?.unwrap_or_default();
     Ok(Groups::find(&hierarchies, own.as_bytes(), name))
 }
 
 /// Makes the directory `name`, this user's alone, in the first of `bases` that lets it.
-fn make_private(bases: &[PathBuf], name: &str) -> io::Result<(PathBuf, PathBuf)> {
+fn make_private(bases: &[PathBuf], name: &str) -> io::Result<PathBuf> {
     let mut failed = io::Error::from(io::ErrorKind::NotFound);
     for base in bases {
         let dir = base.join(name);
         match fs::DirBuilder::new().mode(0o700).create(&dir) {
-            Ok(()) => return Ok((dir, base.clone())),
+            Ok(()) => return Ok(dir),
             Err(error) => {
                 failed = io::Error::new(error.kind(), format!("create {}: {error}", dir.display()));
             }
