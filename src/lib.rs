@@ -2,6 +2,7 @@
 pub mod cgroup;
 pub mod config;
 pub mod demo;
+pub mod doctor;
 pub mod inventory;
 pub mod kernel;
 pub mod lifecycle;
