@@ -39,7 +39,7 @@ pub fn run(config: &Config) -> io::Result<()> {
     for signal in ENDINGS {
         signal_hook::flag::register(signal, Arc::clone(&ended))?;
     }
-    let mut lab = Lab::start(&Stage::from_env()?)?;
+    let mut lab = Lab::start(&Stage::from_env())?;
     let shown = if ended.load(Ordering::SeqCst) {
         Ok(())
     } else {
@@ -55,12 +55,14 @@ pub fn hold(_config: &Config) -> io::Result<()> {
     for signal in ENDINGS {
         signal_hook::low_level::pipe::register(signal, wake.try_clone()?)?;
     }
-    let mut lab = Lab::start(&Stage::from_env()?)?;
-    let mut stdout = io::stdout();
-    writeln!(stdout, "{}", lab.root().display())?;
+    let mut lab = Lab::start(&Stage::from_env())?;
+    let mut text = format!("{}\n", lab.root().display());
     for notice in lab.notices() {
-        writeln!(stdout, "# {notice}")?;
+        text.extend(["# ", notice, "\n"]);
     }
+    // At once: whoever needs only the root may stop reading after it.
+    let mut stdout = io::stdout();
+    stdout.write_all(text.as_bytes())?;
     stdout.flush()?;
     let waited = wait_for_end(&woken);
     waited.and(lab.stop())

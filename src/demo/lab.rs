@@ -41,7 +41,7 @@ pub struct Stage {
 
 impl Stage {
     /// For this program and this user.
-    pub fn from_env() -> io::Result<Self> {
+    pub fn from_env() -> Self {
         let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
         let runtime = runtime.filter(|dir| dir.is_absolute());
         let mut bases: Vec<PathBuf> = Vec::new();
@@ -50,12 +50,16 @@ impl Stage {
         }
         bases.extend(runtime);
         bases.push(PathBuf::from("/tmp"));
-        Ok(Self {
-            program: std::env::current_exe()?,
+        Self {
+            // A binary that was replaced meanwhile has no path of its own any more.
+            program: std::env::current_exe()
+                .ok()
+                .filter(|program| program.exists())
+                .unwrap_or_else(|| PathBuf::from("/proc/self/exe")),
             bases,
             scratch: vec![PathBuf::from("/var/tmp"), PathBuf::from("/tmp")],
             mountinfo: PathBuf::from("/proc/self/mountinfo"),
-        })
+        }
     }
 }
 

@@ -29,7 +29,7 @@ impl Held {
             .unwrap();
         let stdin = process.stdin.take();
         let mut line = String::new();
-        let stdout = process.stdout.take().unwrap();
+        let stdout = process.stdout.as_mut().unwrap();
         BufReader::new(stdout).read_line(&mut line).unwrap();
         let root = PathBuf::from(line.trim());
         assert!(root.is_dir(), "{line:?}");
