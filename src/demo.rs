@@ -8,6 +8,7 @@
 mod cast;
 mod child;
 mod files;
+mod gate;
 mod groups;
 mod lab;
 mod manifest;

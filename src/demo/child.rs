@@ -5,20 +5,16 @@
 //! container waits for its start exactly as its runtime's init does.
 
 use std::ffi::CString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Signal};
 use serde::{Deserialize, Serialize};
 
+use super::gate::Gate;
 use super::wait::nap;
 use crate::oci::RuntimeKind;
 
@@ -281,65 +277,40 @@ fn write_and_sync(scratch: &Path) -> io::Result<()> {
     }
 }
 
-/// What keeps the init of a created container waiting.
-enum Gate {
-    /// youki: someone connects, writes, and closes.
-    Socket(UnixListener),
-    /// runc: the open for writing returns when someone opens the FIFO for reading.
-    Write(PathBuf),
-    /// crun: someone writes a byte.
-    Read(File),
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Gate {
-    fn open(runtime: RuntimeKind, state: &Path) -> io::Result<Self> {
-        let fifo = state.join("exec.fifo");
-        match runtime {
-            RuntimeKind::Youki => Ok(Self::Socket(bind(state)?)),
-            RuntimeKind::Runc => {
-                make_fifo(&fifo, 0o622)?;
-                Ok(Self::Write(fifo))
-            }
-            RuntimeKind::Crun => {
-                make_fifo(&fifo, 0o600)?;
-                let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
-                let file = OpenOptions::new()
-                    .read(true)
-                    .custom_flags(nonblocking)
-                    .open(fifo)?;
-                Ok(Self::Read(file))
-            }
-        }
+    #[test]
+    fn orders_survive_their_way_through_the_pipe() {
+        let helper = Orders {
+            parent: 7,
+            name: "helper".to_owned(),
+            cgroups: vec![PathBuf::from("/sys/fs/cgroup/pids/x")],
+            role: Role::Work { percent: 3 },
+            state: PathBuf::new(),
+            scratch: PathBuf::new(),
+            helpers: Vec::new(),
+        };
+        let orders = Orders {
+            role: Role::Await(RuntimeKind::Crun),
+            helpers: vec![helper.clone()],
+            ..helper
+        };
+        let text = serde_json::to_vec(&orders).unwrap();
+        assert_eq!(serde_json::from_slice::<Orders>(&text).unwrap(), orders);
     }
 
-    fn wait(self) -> io::Result<()> {
-        match self {
-            Self::Socket(listener) => {
-                let (mut stream, _) = listener.accept()?;
-                // Until its end: what is said does not matter, that it is text does.
-                stream.read_to_string(&mut String::new()).map(drop)
-            }
-            Self::Write(fifo) => OpenOptions::new().write(true).open(fifo)?.write_all(b"0"),
-            Self::Read(mut fifo) => loop {
-                poll(&mut [PollFd::new(&fifo, PollFlags::IN)], None)?;
-                if fifo.read(&mut [0])? > 0 {
-                    return Ok(());
-                }
-                // A writer came and went without a word; the FIFO stays readable.
-                nap(Duration::from_millis(20));
-            },
-        }
+    #[test]
+    fn what_a_child_says_is_understood() {
+        assert_eq!(Said::parse("ready 4 5\n"), Said::Ready(vec![4, 5]));
+        assert_eq!(Said::parse("ready \n"), Said::Ready(Vec::new()));
+        assert_eq!(Said::parse("failed no\n"), Said::Failed("no".to_owned()));
+        assert_eq!(Said::parse(""), Said::Failed("it died".to_owned()));
     }
-}
 
-/// Binds youki's `notify.sock` in `state`, whose path may be longer than a socket's may be.
-pub(super) fn bind(state: &Path) -> io::Result<UnixListener> {
-    let dir = File::open(state)?;
-    UnixListener::bind(format!("/proc/self/fd/{}/notify.sock", dir.as_raw_fd()))
-}
-
-fn make_fifo(path: &Path, mode: u32) -> io::Result<()> {
-    rustix::fs::mkfifoat(rustix::fs::CWD, path, Mode::from_raw_mode(mode))?;
-    // The umask took its share.
-    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+    #[test]
+    fn the_hook_that_must_fail_fails() {
+        assert!(play(REFUSE).is_err());
+    }
 }

@@ -11,7 +11,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::cast::{Limits, Part, Scene};
-use super::child::{HIDDEN, REFUSE, bind};
+use super::child::{HIDDEN, REFUSE};
+use super::gate::bind;
 use super::groups::GroupDirs;
 use crate::cgroup::Version;
 use crate::oci::{RuntimeKind, Status, record};
