@@ -3,6 +3,7 @@ pub mod cgroup;
 pub mod cli;
 pub mod config;
 pub mod demo;
+pub mod doctor;
 pub mod inventory;
 pub mod kernel;
 pub mod lifecycle;
