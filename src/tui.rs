@@ -64,9 +64,7 @@ pub fn run_with(config: &Config, title: Option<String>, notice: Vec<String>) -> 
     let mut model = Model::new(config, look, zone, screen.size()?);
     model.greet(Moment::now(start), title, notice);
     let mut threads = Threads::start(config, mailbox)?;
-    let result = show(&mut model, &mut screen, &mut threads, &inbox, start);
-    screen.leave();
-    result
+    show(&mut model, &mut screen, &mut threads, &inbox, start)
 }
 
 /// Takes events in and draws, until leaving is asked for.
@@ -80,7 +78,13 @@ fn show(
     loop {
         screen.draw(model)?;
         let kind = EventKind::Drawn;
-        update(model, Event { at: Moment::now(start), kind });
+        update(
+            model,
+            Event {
+                at: Moment::now(start),
+                kind,
+            },
+        );
         threads::panic_if_asked("ui", model.selected_key().is_some());
         for event in batch(inbox, start)? {
             threads.notice(&event.kind);
@@ -113,8 +117,11 @@ fn batch(inbox: &Receiver<Event>, start: Instant) -> io::Result<Vec<Event>> {
 fn perform(effect: Effect, screen: &mut Screen, threads: &mut Threads) -> io::Result<()> {
     match effect {
         Effect::Copy(text) => {
-            screen.copy(&text)?;
-            threads.say(false, "sent to the terminal's clipboard (OSC 52; not every terminal takes it)");
+            Screen::copy(&text)?;
+            threads.say(
+                false,
+                "sent to the terminal's clipboard (OSC 52; not every terminal takes it)",
+            );
             Ok(())
         }
         Effect::Mouse(on) => screen.mouse(on),

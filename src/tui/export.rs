@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::inventory::{Container, Usage};
+use crate::inventory::{Container, Manager, Usage};
+use crate::oci::RuntimeKind;
 
 use super::effect::Effect;
 use super::modal::Format;
@@ -29,13 +30,13 @@ impl<'a> From<&'a Container> for Row<'a> {
         Self {
             id: container.key.label(),
             root: crate::text::visible_path(container.key.root()),
-            runtime: container.runtime.map(|rt| rt.as_str()),
+            runtime: container.runtime.map(RuntimeKind::as_str),
             status: container.condition.as_str(),
             pid: container.init.map(|init| init.pid),
             bundle: container.bundle.as_deref().map(crate::text::visible_path),
             created: container.created.as_ref().map(|at| &*at.0),
             owner: &container.owner,
-            manager: container.manager.map(|m| m.as_str()),
+            manager: container.manager.map(Manager::as_str),
             problem: container.problem.as_deref(),
             usage: container.usage,
         }
@@ -53,12 +54,20 @@ pub(super) fn table(model: &Model, format: Format) -> Effect {
         Format::Json => ("json", format!("{:#}\n", serde_json::Value::Array(rows))),
         Format::Csv => ("csv", csv(&rows)),
     };
-    Effect::Save { stem: "table", extension, text }
+    Effect::Save {
+        stem: "table",
+        extension,
+        text,
+    }
 }
 
 fn csv(rows: &[serde_json::Value]) -> String {
     let mut out = String::new();
-    for (at, row) in rows.iter().filter_map(serde_json::Value::as_object).enumerate() {
+    for (at, row) in rows
+        .iter()
+        .filter_map(serde_json::Value::as_object)
+        .enumerate()
+    {
         if at == 0 {
             out.push_str(&row.keys().cloned().collect::<Vec<_>>().join(","));
             out.push_str("\r\n");
@@ -78,7 +87,11 @@ fn cell(value: &serde_json::Value) -> String {
         other => return other.to_string(),
     };
     let formula = text.starts_with(['=', '+', '-', '@']);
-    let text = if formula { format!("'{text}") } else { text.to_owned() };
+    let text = if formula {
+        format!("'{text}")
+    } else {
+        text.to_owned()
+    };
     if text.contains([',', '"', '\n', '\r']) {
         return format!("\"{}\"", text.replace('"', "\"\""));
     }

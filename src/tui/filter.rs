@@ -3,7 +3,7 @@
 //! All terms must hold. Parsing is total: what is no field term is a word to look for, so nothing
 //! that can be typed is an error.
 
-use crate::inventory::Container;
+use crate::inventory::{Container, Manager};
 
 use super::measure;
 
@@ -64,12 +64,15 @@ impl Filter {
         Self { terms }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    #[cfg(test)]
+    fn is_empty(&self) -> bool {
         self.terms.is_empty()
     }
 
     pub(crate) fn matches(&self, container: &Container) -> bool {
-        self.terms.iter().all(|term| term.test.holds(container) != term.negated)
+        self.terms
+            .iter()
+            .all(|term| term.test.holds(container) != term.negated)
     }
 }
 
@@ -146,8 +149,13 @@ impl Test {
         match self {
             Self::Word(word) => {
                 let texts = [Field::Id, Field::State, Field::Runtime, Field::Owner];
-                texts.into_iter().any(|field| field.text(container).contains(word))
-                    || container.problem.as_ref().is_some_and(|p| p.to_lowercase().contains(word))
+                texts
+                    .into_iter()
+                    .any(|field| field.text(container).contains(word))
+                    || container
+                        .problem
+                        .as_ref()
+                        .is_some_and(|p| p.to_lowercase().contains(word))
             }
             Self::Field(field, value) => field.text(container).contains(value),
             Self::Compare(metric, order, amount) => metric
@@ -161,9 +169,12 @@ impl Field {
     fn text(self, container: &Container) -> String {
         match self {
             Self::State => container.condition.as_str().to_owned(),
-            Self::Runtime => container.runtime.map(|rt| rt.to_string()).unwrap_or_default(),
+            Self::Runtime => container
+                .runtime
+                .map(|rt| rt.to_string())
+                .unwrap_or_default(),
             Self::Owner => {
-                let manager = container.manager.map(|m| m.as_str()).unwrap_or_default();
+                let manager = container.manager.map(Manager::as_str).unwrap_or_default();
                 format!("{manager} {}", container.owner.to_lowercase())
             }
             Self::Root => crate::text::visible_path(container.key.root()).to_lowercase(),
@@ -188,15 +199,15 @@ impl Metric {
         };
         match self {
             Self::Cpu => Some((value, percent)),
-            Self::Memory => part(value, usage.memory_limit?.value()?, percent),
-            Self::Pids => part(value, usage.pids_limit?.value()?, percent),
+            Self::Memory => Some((value, part(usage.memory_limit?.value()?, percent))),
+            Self::Pids => Some((value, part(usage.pids_limit?.value()?, percent))),
             Self::Io => None,
         }
     }
 }
 
-fn part(value: f64, limit: u64, percent: f64) -> Option<(f64, f64)> {
-    Some((value, limit as f64 * percent / 100.0))
+fn part(limit: u64, percent: f64) -> f64 {
+    limit as f64 * percent / 100.0
 }
 
 impl Order {

@@ -24,11 +24,20 @@ impl Host {
     }
 
     pub(super) fn preview(&self, job: &Job) -> Preview {
-        Preview { plan: crate::lifecycle::Plan::default(), processes: 0, uninterruptible: 0, refused: Some(format!("no engine yet for {}", job.verb())), notes: Vec::new() }
+        Preview {
+            plan: crate::lifecycle::Plan::default(),
+            processes: 0,
+            uninterruptible: 0,
+            refused: Some(format!("no engine yet for {}", job.verb())),
+            notes: Vec::new(),
+        }
     }
 
     pub(super) fn run(&self, job: &Job, report: &mut dyn FnMut(StepEvent)) -> Verdict {
-        { drop((job, report)); Verdict::Refused("no engine yet".to_owned()) }
+        {
+            drop((job, report));
+            Verdict::Refused("no engine yet".to_owned())
+        }
     }
 }
 

@@ -24,14 +24,26 @@ pub(super) fn lines(container: &Container) -> Vec<String> {
             }
         }
         Err(error) => {
-            out.push(format!("open {}: {}", visible_path(&key.dir()), chain(&error)));
+            out.push(format!(
+                "open {}: {}",
+                visible_path(&key.dir()),
+                chain(&error)
+            ));
         }
     }
-    match container.bundle.as_deref().map(|path| (path, open_root(path))) {
+    match container
+        .bundle
+        .as_deref()
+        .map(|path| (path, open_root(path)))
+    {
         None => out.push("no bundle is recorded".to_owned()),
         Some((path, Ok(dir))) => file(&mut out, &visible_path(path), &dir, "config.json"),
         Some((path, Err(error))) => {
-            out.push(format!("open bundle {}: {}", visible_path(path), chain(&error)));
+            out.push(format!(
+                "open bundle {}: {}",
+                visible_path(path),
+                chain(&error)
+            ));
         }
     }
     out
@@ -61,5 +73,7 @@ fn text_lines(bytes: &[u8]) -> Vec<String> {
     };
     let text = format!("{value:#}");
     // JSON escapes with backslashes itself; escaping those again would make it harder to read.
-    text.lines().map(|line| visible(line).replace("\\\\", "\\")).collect()
+    text.lines()
+        .map(|line| visible(line).replace("\\\\", "\\"))
+        .collect()
 }

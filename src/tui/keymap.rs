@@ -214,7 +214,11 @@ mod tests {
     fn only_capitals_act_on_the_host() {
         for binding in BINDINGS.iter().filter(|b| b.action.acts()) {
             for press in binding.presses {
-                assert!(matches!(press.code, KeyCode::Char('A'..='Z')), "{}", binding.label);
+                assert!(
+                    matches!(press.code, KeyCode::Char('A'..='Z')),
+                    "{}",
+                    binding.label
+                );
             }
         }
     }

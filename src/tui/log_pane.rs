@@ -114,11 +114,19 @@ impl LogPane {
         };
         match &event.kind {
             StepKind::Planned { .. } | StepKind::Started { .. } | StepKind::Finished { .. } => {}
-            StepKind::Waiting { number, step, survivors } => {
+            StepKind::Waiting {
+                number,
+                step,
+                survivors,
+            } => {
                 let who = match survivors.first() {
                     None => step.intent(),
                     Some(first) => {
-                        format!("{} alive: {}", survivors.len(), crate::text::visible(&first.words()))
+                        format!(
+                            "{} alive: {}",
+                            survivors.len(),
+                            crate::text::visible(&first.words())
+                        )
                     }
                 };
                 self.drop_waiting(&event.key, *number);
@@ -127,19 +135,34 @@ impl LogPane {
                     ..line(step_text(*number, step.word(), &who), "WAIT", Mark::Waiting)
                 });
             }
-            StepKind::Ended { number, step, outcome, took } => {
+            StepKind::Ended {
+                number,
+                step,
+                outcome,
+                took,
+            } => {
                 let detail = crate::text::visible(&outcome.detail());
                 self.drop_waiting(&event.key, *number);
                 self.push(Line {
                     took: measure::took(*took),
-                    ..line(step_text(*number, step.word(), &detail), outcome.word(), mark(outcome))
+                    ..line(
+                        step_text(*number, step.word(), &detail),
+                        outcome.word(),
+                        mark(outcome),
+                    )
                 });
             }
         }
     }
 
     /// How an action ended.
-    pub(crate) fn verdict(&mut self, at: jiff::Timestamp, key: &ContainerKey, verb: &str, verdict: &Verdict) {
+    pub(crate) fn verdict(
+        &mut self,
+        at: jiff::Timestamp,
+        key: &ContainerKey,
+        verb: &str,
+        verdict: &Verdict,
+    ) {
         let (mark, word) = match verdict {
             Verdict::Clean => (Mark::Good, "done"),
             Verdict::Refused(_) => (Mark::Warning, "REFUSED"),
@@ -158,7 +181,8 @@ impl LogPane {
     }
 
     fn drop_waiting(&mut self, key: &ContainerKey, number: usize) {
-        let stale = |line: &Line| line.waiting == Some(number) && line.subject.as_ref() == Some(key);
+        let stale =
+            |line: &Line| line.waiting == Some(number) && line.subject.as_ref() == Some(key);
         // Only recent lines can be: looking through the whole ring for every report would be waste.
         let from = self.lines.len().saturating_sub(200);
         if let Some(at) = self.lines.iter().skip(from).position(stale) {
@@ -188,7 +212,9 @@ impl LogPane {
         let newest = self.lines.len().saturating_sub(1);
         let current = newest.saturating_sub(self.back);
         let hit = |index: &usize| {
-            self.lines.get(*index).is_some_and(|line| line.plain().to_lowercase().contains(&wanted))
+            self.lines
+                .get(*index)
+                .is_some_and(|line| line.plain().to_lowercase().contains(&wanted))
         };
         let found = if up {
             (0..current).rev().find(hit)
@@ -206,7 +232,11 @@ impl LogPane {
     pub(crate) fn text(&self, zone: &jiff::tz::TimeZone) -> String {
         let mut out = String::new();
         for line in &self.lines {
-            let at = line.at.to_zoned_datetime(zone.clone()).strftime("%F %T%.3f%:z").to_string();
+            let at = line
+                .at
+                .to_zoned_datetime(zone.clone())
+                .strftime("%F %T%.3f%:z")
+                .to_string();
             out.push_str(&at);
             for part in [line.plain().as_str(), &line.word, &line.took] {
                 if !part.is_empty() {

@@ -71,7 +71,9 @@ pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
             let (start, rest) = split(word, columns - width(&line).min(columns));
             // A character wider than the line itself still has to go somewhere.
             let (start, rest) = match start {
-                "" if line.is_empty() => word.split_at(word.chars().next().map_or(0, char::len_utf8)),
+                "" if line.is_empty() => {
+                    word.split_at(word.chars().next().map_or(0, char::len_utf8))
+                }
                 _ => (start, rest),
             };
             line.push_str(start);
@@ -159,7 +161,10 @@ mod tests {
             .into_iter()
             .map(bytes)
             .collect();
-        assert_eq!(shown, ["0", "1B", "999B", "1.0K", "4.0K", "212M", "5.1G", "16E"]);
+        assert_eq!(
+            shown,
+            ["0", "1B", "999B", "1.0K", "4.0K", "212M", "5.1G", "16E"]
+        );
         assert_eq!(age(Duration::from_secs(2 * 86_400 + 4 * 3600)), "2d04h");
         assert_eq!(percent(12345.6), "12346");
     }

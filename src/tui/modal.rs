@@ -212,7 +212,10 @@ impl Item {
 
     /// Its job, if nothing stands against it.
     pub(crate) fn ready(&self) -> Option<&Job> {
-        let accepted = self.preview.as_ref().is_some_and(|preview| preview.refused.is_none());
+        let accepted = self
+            .preview
+            .as_ref()
+            .is_some_and(|preview| preview.refused.is_none());
         self.job.as_ref().ok().filter(|_| accepted && !self.gone)
     }
 }
@@ -221,7 +224,10 @@ impl Confirm {
     pub(crate) fn new(order: Order, containers: impl IntoIterator<Item = Arc<Container>>) -> Self {
         Self {
             order,
-            items: containers.into_iter().map(|c| Item::new(order, c)).collect(),
+            items: containers
+                .into_iter()
+                .map(|c| Item::new(order, c))
+                .collect(),
             button: Button::Cancel,
             typed: String::new(),
             scroll: 0,
@@ -234,17 +240,25 @@ impl Confirm {
 
     /// Why a word must be typed, if it must.
     pub(crate) fn caution(&self) -> Option<&'static str> {
-        let uninterruptible = |item: &Item| item.preview.as_ref().is_some_and(|p| p.uninterruptible > 0);
+        let uninterruptible =
+            |item: &Item| item.preview.as_ref().is_some_and(|p| p.uninterruptible > 0);
         if self.items.len() > MANY {
             return Some("More than three marked");
         }
         if self.order != Order::Delete {
             return None;
         }
-        if self.items.iter().any(|item| item.container.manager.is_some()) {
+        if self
+            .items
+            .iter()
+            .any(|item| item.container.manager.is_some())
+        {
             return Some("Owned by another manager");
         }
-        self.items.iter().any(uninterruptible).then_some("A process is in D state")
+        self.items
+            .iter()
+            .any(uninterruptible)
+            .then_some("A process is in D state")
     }
 
     pub(crate) fn is_armed(&self) -> bool {

@@ -73,6 +73,10 @@ pub(crate) struct List {
 
 /// The state of the screen.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own: any combination is a state"
+)]
 pub struct Model {
     pub(crate) now: Moment,
     pub(crate) look: Look,
@@ -152,7 +156,8 @@ impl Model {
         self.now = at;
         self.title = title;
         for line in notice {
-            self.log.say(at.wall, Mark::None, crate::text::visible(&line));
+            self.log
+                .say(at.wall, Mark::None, crate::text::visible(&line));
         }
     }
 
@@ -190,7 +195,9 @@ impl Model {
         }
         let all = self.snapshot().map(|snapshot| snapshot.containers.iter());
         let all = all.into_iter().flatten();
-        all.filter(|row| marks.contains(&row.key)).cloned().collect()
+        all.filter(|row| marks.contains(&row.key))
+            .cloned()
+            .collect()
     }
 
     pub(crate) fn modal(&self) -> Option<&Modal> {
@@ -217,7 +224,12 @@ impl Model {
     /// Keeps the cursor on the screen.
     pub(crate) fn follow(&mut self) {
         let page = super::view::layout::list_rows(self);
-        self.list.top = first_row(self.list.top, self.list.selection.index(), page, self.rows.len());
+        self.list.top = first_row(
+            self.list.top,
+            self.list.selection.index(),
+            page,
+            self.rows.len(),
+        );
     }
 }
 

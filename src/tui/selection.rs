@@ -103,7 +103,11 @@ impl Selection {
     pub(crate) fn forget_gone(&mut self, all: &[Arc<Container>]) {
         let exists: BTreeSet<&ContainerKey> = all.iter().map(|row| &row.key).collect();
         self.marks.retain(|key| exists.contains(key));
-        if self.anchor.as_ref().is_some_and(|key| !exists.contains(key)) {
+        if self
+            .anchor
+            .as_ref()
+            .is_some_and(|key| !exists.contains(key))
+        {
             self.anchor = None;
         }
     }

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use crate::inventory::{Condition, Container};
-use crate::oci::Status;
+use crate::oci::{CreatedAt, Status};
 
 use super::measure;
 
@@ -89,19 +89,15 @@ impl Column {
     /// Its width; of the id column, the least.
     pub(crate) fn width(self, narrow: bool) -> usize {
         match self {
-            Self::State => 9,
             Self::Id if narrow => 14,
             Self::Id => 22,
-            Self::Runtime => 5,
-            Self::Owner => 10,
-            Self::Pids => 9,
-            Self::Cpu => 6,
-            Self::Throttled => 4,
             Self::Memory if narrow => 5,
-            Self::Memory => 11,
-            Self::Bar => 10,
-            Self::Io => 11,
-            Self::Age => 6,
+            Self::Memory | Self::Io => 11,
+            Self::Owner | Self::Bar => 10,
+            Self::State | Self::Pids => 9,
+            Self::Cpu | Self::Age => 6,
+            Self::Runtime => 5,
+            Self::Throttled => 4,
         }
     }
 
@@ -124,8 +120,8 @@ impl Column {
 /// goes to the id.
 pub(crate) fn fitting(columns: usize, narrow: bool, hidden: &[Column]) -> Vec<(Column, usize)> {
     let mut shown = vec![Column::State, Column::Id];
-    let mut left = columns
-        .saturating_sub(Column::State.width(narrow) + 1 + Column::Id.width(narrow));
+    let mut left =
+        columns.saturating_sub(Column::State.width(narrow) + 1 + Column::Id.width(narrow));
     for column in Column::WORTH {
         let cost = column.width(narrow) + 1;
         if !hidden.contains(&column) && cost <= left {
@@ -137,7 +133,9 @@ pub(crate) fn fitting(columns: usize, narrow: bool, hidden: &[Column]) -> Vec<(C
         Column::Id => column.width(narrow) + left,
         column => column.width(narrow),
     };
-    let in_order = Column::ALL.into_iter().filter(|column| shown.contains(column));
+    let in_order = Column::ALL
+        .into_iter()
+        .filter(|column| shown.contains(column));
     in_order.map(|column| (column, width(column))).collect()
 }
 
@@ -160,8 +158,10 @@ pub(crate) enum SortKey {
 }
 
 impl SortKey {
-    pub(crate) fn all() -> impl DoubleEndedIterator<Item = Self> {
-        let columns = Column::ALL.into_iter().filter(|column| *column != Column::Bar);
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        let columns = Column::ALL
+            .into_iter()
+            .filter(|column| *column != Column::Bar);
         std::iter::once(Self::Attention).chain(columns.map(Self::Column))
     }
 
@@ -172,10 +172,16 @@ impl SortKey {
         }
     }
 
-    /// The next one in `order`, round the corner.
-    pub(crate) fn next(self, order: impl Iterator<Item = Self> + Clone) -> Self {
-        let mut following = order.clone().skip_while(|key| *key != self).skip(1);
-        following.next().or_else(|| order.clone().next()).unwrap_or(self)
+    /// The one to the right, round the corner.
+    pub(crate) fn right(self) -> Self {
+        let following = Self::all().skip_while(|key| *key != self).nth(1);
+        following.unwrap_or(Self::Attention)
+    }
+
+    /// The one to the left, round the corner.
+    pub(crate) fn left(self) -> Self {
+        let before = Self::all().take_while(|key| *key != self).last();
+        before.or_else(|| Self::all().last()).unwrap_or(self)
     }
 
     pub(crate) fn of_column(column: Column) -> Self {
@@ -229,7 +235,7 @@ fn compare(column: Column, a: &Container, b: &Container, reversed: bool) -> Orde
             words(name(b), name(a))
         }
         Column::Age => {
-            let created = |row: &Container| row.created.as_ref().and_then(|at| at.timestamp());
+            let created = |row: &Container| row.created.as_ref().and_then(CreatedAt::timestamp);
             let seconds = |row| created(row).map(|at| at.as_second() as f64);
             numbers(seconds(a), seconds(b), reversed)
         }
@@ -264,7 +270,10 @@ mod tests {
     use super::*;
 
     fn shown(columns: usize, narrow: bool) -> Vec<Column> {
-        fitting(columns, narrow, &[]).into_iter().map(|(column, _)| column).collect()
+        fitting(columns, narrow, &[])
+            .into_iter()
+            .map(|(column, _)| column)
+            .collect()
     }
 
     #[test]
@@ -276,7 +285,10 @@ mod tests {
     #[test]
     fn the_columns_never_take_more_than_there_is() {
         for columns in 40..200 {
-            let used: usize = fitting(columns, false, &[]).iter().map(|(_, width)| width + 1).sum();
+            let used: usize = fitting(columns, false, &[])
+                .iter()
+                .map(|(_, width)| width + 1)
+                .sum();
             assert!(used <= columns + 1, "{used} of {columns}");
         }
     }

@@ -79,12 +79,6 @@ impl Screen {
         Ok(())
     }
 
-    /// Gives the terminal back.
-    pub(super) fn leave(&mut self) {
-        restore();
-        DRAWS.set(false);
-    }
-
     /// Gives the terminal back and stops the process; returns when it goes on (fg).
     pub(super) fn suspend(&mut self) -> io::Result<()> {
         restore();
@@ -109,7 +103,7 @@ impl Screen {
     }
 
     /// Puts text on the terminal's clipboard (OSC 52), which works over ssh as well.
-    pub(super) fn copy(&mut self, text: &str) -> io::Result<()> {
+    pub(super) fn copy(text: &str) -> io::Result<()> {
         let bytes = text.as_bytes();
         let encoded = base64::engine::general_purpose::STANDARD
             .encode(bytes.get(..COPY_MAX).unwrap_or(bytes));
@@ -121,7 +115,8 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        self.leave();
+        restore();
+        DRAWS.set(false);
     }
 }
 

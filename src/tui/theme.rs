@@ -14,6 +14,25 @@ pub struct Look {
     pub unicode: bool,
 }
 
+/// Styles that are the same on every terminal.
+#[expect(
+    clippy::unused_self,
+    reason = "a style is asked of the look, whether it depends on it or not"
+)]
+impl Look {
+    pub(crate) fn dim(self) -> Style {
+        Style::new().add_modifier(Modifier::DIM)
+    }
+
+    pub(crate) fn strong(self) -> Style {
+        Style::new().add_modifier(Modifier::BOLD)
+    }
+
+    pub(crate) fn selected(self) -> Style {
+        Style::new().add_modifier(Modifier::REVERSED)
+    }
+}
+
 const ASCII: border::Set<'static> = border::Set {
     top_left: "+",
     top_right: "+",
@@ -29,7 +48,9 @@ impl Look {
     /// From the locale and the terminal's name; `color` as configured.
     pub fn of_terminal(color: bool) -> Self {
         let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let locale = set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG"));
+        let locale = set("LC_ALL")
+            .or_else(|| set("LC_CTYPE"))
+            .or_else(|| set("LANG"));
         let utf8 = locale.is_some_and(|name| {
             let name = name.to_ascii_lowercase();
             name.contains("utf-8") || name.contains("utf8")
@@ -66,18 +87,6 @@ impl Look {
         self.colored(Color::Cyan)
     }
 
-    pub(crate) fn dim(self) -> Style {
-        Style::new().add_modifier(Modifier::DIM)
-    }
-
-    pub(crate) fn strong(self) -> Style {
-        Style::new().add_modifier(Modifier::BOLD)
-    }
-
-    pub(crate) fn selected(self) -> Style {
-        Style::new().add_modifier(Modifier::REVERSED)
-    }
-
     /// A pane's frame. The pane in focus has a bold one, and its title in brackets of its own.
     pub(crate) fn pane(self, title: &str, focused: bool) -> Block<'static> {
         let set = if self.unicode { border::PLAIN } else { ASCII };
@@ -101,7 +110,11 @@ impl Look {
 
     /// A bar of `columns`, filled by `part` (0 to 1).
     pub(crate) fn bar(self, part: f64, columns: usize) -> String {
-        let (full, empty) = if self.unicode { ("█", "░") } else { ("#", ".") };
+        let (full, empty) = if self.unicode {
+            ("█", "░")
+        } else {
+            ("#", ".")
+        };
         let filled = scale(part, columns);
         format!("{}{}", full.repeat(filled), empty.repeat(columns - filled))
     }

@@ -3,6 +3,7 @@
 mod dialogs;
 mod jobs;
 mod keys;
+mod menus;
 
 use std::sync::Arc;
 
@@ -31,7 +32,11 @@ pub fn update(model: &mut Model, event: Event) -> Vec<Effect> {
         EventKind::Snapshot(snapshot) => take_snapshot(model, snapshot),
         EventKind::Step(step) => take_step(model, &step),
         EventKind::JobDone { key, verdict } => finish(model, &key, &verdict),
-        EventKind::Preview { ticket, index, preview } => {
+        EventKind::Preview {
+            ticket,
+            index,
+            preview,
+        } => {
             take_preview(model, ticket, index, preview);
             Vec::new()
         }
@@ -114,7 +119,10 @@ fn take_snapshot(model: &mut Model, snapshot: Arc<Snapshot>) -> Vec<Effect> {
 /// The dialog's targets are pinned; it says what has become of them since.
 fn check_pinned(confirm: &mut Confirm, snapshot: &Snapshot) {
     for item in &mut confirm.items {
-        let found = snapshot.containers.iter().find(|c| c.key == item.container.key);
+        let found = snapshot
+            .containers
+            .iter()
+            .find(|c| c.key == item.container.key);
         match found {
             Some(container) if container.state_dir == item.container.state_dir => {
                 item.now = container.condition;
@@ -167,7 +175,9 @@ fn finish(model: &mut Model, key: &ContainerKey, verdict: &Verdict) -> Vec<Effec
     let Some(running) = model.jobs.remove(key) else {
         return Vec::new();
     };
-    model.log.verdict(model.now.wall, key, running.job.verb(), verdict);
+    model
+        .log
+        .verdict(model.now.wall, key, running.job.verb(), verdict);
     if matches!(running.job, Job::Stop(_)) && !verdict.is_clean() {
         let mut effects = ask_to_kill(model, key);
         effects.push(Effect::Rescan);
@@ -188,9 +198,15 @@ fn ask_to_kill(model: &mut Model, key: &ContainerKey) -> Vec<Effect> {
         && model.open.is_none()
         && !model.leaving
     {
-        return jobs::ask(model, Order::Signal(crate::kernel::Signal::KILL), vec![container]);
+        return jobs::ask(
+            model,
+            Order::Signal(crate::kernel::Signal::KILL),
+            vec![container],
+        );
     }
     let text = "it did not end on SIGTERM; K sends SIGKILL".to_owned();
-    model.log.say_about(model.now.wall, Some(key.clone()), Mark::Warning, text);
+    model
+        .log
+        .say_about(model.now.wall, Some(key.clone()), Mark::Warning, text);
     Vec::new()
 }

@@ -57,24 +57,33 @@ pub(crate) fn dialog_extent(model: &Model) -> (usize, usize) {
     let panes = layout::panes(model, area);
     match model.modal() {
         Some(Modal::Confirm(dialog)) => confirm::extent(area, model, dialog, &panes),
-        Some(Modal::Page(page)) => {
-            (page.lines.len(), usize::from(popup::page_area(area, &panes).height).saturating_sub(2))
-        }
-        Some(Modal::Menu(menu)) => {
-            (menu.found().len(), usize::from(area.height).saturating_sub(6))
-        }
+        Some(Modal::Page(page)) => (
+            page.lines.len(),
+            usize::from(popup::page_area(area, &panes).height).saturating_sub(2),
+        ),
+        Some(Modal::Menu(menu)) => (
+            menu.found().len(),
+            usize::from(area.height).saturating_sub(6),
+        ),
         _ => (0, 0),
     }
 }
 
 /// Whether a pane is drawn as the one in focus. A dialog takes the focus from all of them.
 fn in_focus(model: &Model, pane: Pane) -> bool {
-    let dialog = matches!(model.modal(), Some(modal) if !matches!(modal, Modal::Prompt(_)));
+    let dialog = matches!(model.modal(), Some(open) if !matches!(open, Modal::Prompt(_)));
     model.focus == pane && !dialog
 }
 
 /// A frame with a title around a pane; on small screens nothing. Gives back the inside.
-fn framed(frame: &mut Frame<'_>, area: Rect, model: &Model, panes: &Panes, pane: Pane, title: &str) -> Rect {
+fn framed(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    model: &Model,
+    panes: &Panes,
+    pane: Pane,
+    title: &str,
+) -> Rect {
     if panes.framed() {
         let room = usize::from(area.width).saturating_sub(8);
         let title = super::measure::cut(title, room);

@@ -15,7 +15,11 @@ use super::dialogs::open;
 pub(super) fn order(model: &mut Model, order: Order) -> Vec<Effect> {
     let targets = model.targets();
     if targets.is_empty() {
-        model.log.say(model.now.wall, Mark::None, "no container to act on".to_owned());
+        model.log.say(
+            model.now.wall,
+            Mark::None,
+            "no container to act on".to_owned(),
+        );
         return Vec::new();
     }
     let gentle = matches!(order, Order::Pause | Order::Start);
@@ -32,7 +36,9 @@ fn direct(model: &mut Model, order: Order, container: &Container) -> Vec<Effect>
         Err(why) => {
             let text = format!("{}: {why}", order.word());
             let subject = Some(container.key.clone());
-            model.log.say_about(model.now.wall, subject, Mark::Warning, text);
+            model
+                .log
+                .say_about(model.now.wall, subject, Mark::Warning, text);
             Vec::new()
         }
     }
@@ -46,15 +52,18 @@ pub(super) fn ask(model: &mut Model, order: Order, targets: Vec<Arc<Container>>)
     }
     let confirm = Confirm::new(order, free);
     let jobs = confirm.items.iter().enumerate();
-    let jobs = jobs.filter_map(|(at, item)| Some((at, item.job.clone().ok()?))).collect();
+    let jobs = jobs
+        .filter_map(|(at, item)| Some((at, item.job.clone().ok()?)))
+        .collect();
     let ticket = open(model, Modal::Confirm(confirm));
     vec![Effect::Preview { ticket, jobs }]
 }
 
 /// Leaves out, and says, what has a job already.
 fn without_busy(model: &mut Model, targets: Vec<Arc<Container>>) -> Vec<Arc<Container>> {
-    let (busy, free): (Vec<_>, Vec<_>) =
-        targets.into_iter().partition(|container| model.jobs.contains_key(&container.key));
+    let (busy, free): (Vec<_>, Vec<_>) = targets
+        .into_iter()
+        .partition(|container| model.jobs.contains_key(&container.key));
     for container in busy {
         refuse_busy(model, &container.key);
     }
@@ -66,7 +75,9 @@ fn refuse_busy(model: &mut Model, key: &crate::oci::ContainerKey) {
         return;
     };
     let text = format!("not now: {} is under way", running.job.verb());
-    model.log.say_about(model.now.wall, Some(key.clone()), Mark::Warning, text);
+    model
+        .log
+        .say_about(model.now.wall, Some(key.clone()), Mark::Warning, text);
 }
 
 /// Hands a job to the engine, unless its container has one.
@@ -78,14 +89,18 @@ fn submit(model: &mut Model, job: Job) -> Option<Effect> {
     }
     if model.leaving {
         let text = "not now: ocitop is about to end".to_owned();
-        model.log.say_about(model.now.wall, Some(key), Mark::Warning, text);
+        model
+            .log
+            .say_about(model.now.wall, Some(key), Mark::Warning, text);
         return None;
     }
     let text = match &job {
         Job::Kill(_, signal) => format!("{} {signal} asked", job.verb()),
         _ => format!("{} asked", job.verb()),
     };
-    model.log.say_about(model.now.wall, Some(key.clone()), Mark::None, text);
+    model
+        .log
+        .say_about(model.now.wall, Some(key.clone()), Mark::None, text);
     let running = Running {
         job: job.clone(),
         since: model.now,
@@ -102,8 +117,15 @@ pub(super) fn confirmed(model: &mut Model) -> Vec<Effect> {
     let Some(Modal::Confirm(confirm)) = model.open.take().map(|open| open.modal) else {
         return Vec::new();
     };
-    let jobs: Vec<Job> = confirm.items.iter().filter_map(|item| item.ready().cloned()).collect();
-    let effects = jobs.into_iter().filter_map(|job| submit(model, job)).collect();
+    let jobs: Vec<Job> = confirm
+        .items
+        .iter()
+        .filter_map(|item| item.ready().cloned())
+        .collect();
+    let effects = jobs
+        .into_iter()
+        .filter_map(|job| submit(model, job))
+        .collect();
     model.list.selection.clear();
     effects
 }

@@ -13,7 +13,7 @@ use crate::tui::model::{Model, Pane};
 use crate::tui::table::{self, SortKey};
 use crate::tui::view::layout::{self, Class, Spot};
 
-use super::{dialogs, jobs, settle_focus};
+use super::{dialogs, jobs, menus, settle_focus};
 
 /// The intervals that `+` and `-` go through, in milliseconds.
 const INTERVALS: [u64; 7] = [250, 500, 1000, 2000, 5000, 10_000, 30_000];
@@ -53,9 +53,13 @@ pub(super) fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         | Action::Copy
         | Action::Export
         | Action::Palette
-        | Action::Inspect => return dialogs::open_for(model, action),
+        | Action::Inspect => return menus::open_for(model, action),
         Action::Filter => {
-            let pane = if model.focus == Pane::Log { Pane::Log } else { Pane::List };
+            let pane = if model.focus == Pane::Log {
+                Pane::Log
+            } else {
+                Pane::List
+            };
             let text = match pane {
                 Pane::Log => model.log.search.clone(),
                 _ => model.list.filter_text.clone(),
@@ -82,8 +86,8 @@ fn arrange(model: &mut Model, action: Action) {
         Action::PreviousPane => step_pane(model, -1),
         Action::NextMatch => find(model, Motion::Down),
         Action::PreviousMatch => find(model, Motion::Up),
-        Action::SortLeft => sort_by(model, model.list.sort.next(SortKey::all().rev().collect::<Vec<_>>().into_iter())),
-        Action::SortRight => sort_by(model, model.list.sort.next(SortKey::all().collect::<Vec<_>>().into_iter())),
+        Action::SortLeft => sort_by(model, model.list.sort.left()),
+        Action::SortRight => sort_by(model, model.list.sort.right()),
         Action::Reverse => {
             model.list.reversed = !model.list.reversed;
             model.arrange();
@@ -106,7 +110,11 @@ fn arrange(model: &mut Model, action: Action) {
         Action::Details => zoom_on(model, Pane::Details),
         Action::Usage => zoom_on(model, Pane::Usage),
         Action::FocusLog => {
-            let to = if model.focus == Pane::Log { Pane::List } else { Pane::Log };
+            let to = if model.focus == Pane::Log {
+                Pane::List
+            } else {
+                Pane::Log
+            };
             model.log_hidden &= to != Pane::Log;
             model.focus = to;
         }
@@ -143,7 +151,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Stop => jobs::order(model, Order::Stop),
         Action::Pause => jobs::order(model, Order::Pause),
         Action::Start => jobs::order(model, Order::Start),
-        Action::Signal => dialogs::open_for(model, action),
+        Action::Signal => menus::open_for(model, action),
         _ => Vec::new(),
     }
 }
@@ -151,16 +159,13 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
 fn go(model: &mut Model, motion: Motion) {
     let page = layout::pane_rows(model, model.focus);
     match model.focus {
-        Pane::List => go_in_list(model, motion),
         Pane::Log => model.log.go(motion, page.saturating_sub(1)),
-        // Both show the selected container; from there the next one is a key away.
-        Pane::Details | Pane::Usage if motion == Motion::Home => model.detail_scroll = 0,
         Pane::Details => {
             let len = crate::tui::view::detail::len(model);
             let last = len.saturating_sub(page) + 1;
             model.detail_scroll = motion.apply(model.detail_scroll, last, page);
         }
-        Pane::Usage => go_in_list(model, motion),
+        Pane::List | Pane::Usage => go_in_list(model, motion),
     }
 }
 
@@ -205,7 +210,10 @@ fn step_pane(model: &mut Model, by: isize) {
     } else {
         layout::visible(model)
     };
-    let at = panes.iter().position(|pane| *pane == model.focus).unwrap_or(0);
+    let at = panes
+        .iter()
+        .position(|pane| *pane == model.focus)
+        .unwrap_or(0);
     let to = (at + panes.len()).saturating_add_signed(by) % panes.len().max(1);
     model.focus = panes.get(to).copied().unwrap_or(Pane::List);
 }
@@ -224,13 +232,19 @@ fn zoom_on(model: &mut Model, pane: Pane) {
 fn find(model: &mut Model, motion: Motion) {
     if model.focus == Pane::Log {
         if !model.log.find(motion == Motion::Up) && !model.log.search.is_empty() {
-            let text = format!("no further line with {:?}", crate::text::visible(&model.log.search));
+            let text = format!(
+                "no further line with {:?}",
+                crate::text::visible(&model.log.search)
+            );
             model.log.say(model.now.wall, Mark::None, text);
         }
         return;
     }
     // Only matches are shown, so the next match is the next row, round the corner.
-    let (at, last) = (model.list.selection.index(), model.rows.len().saturating_sub(1));
+    let (at, last) = (
+        model.list.selection.index(),
+        model.rows.len().saturating_sub(1),
+    );
     let to = match motion {
         Motion::Up => at.checked_sub(1).unwrap_or(last),
         _ if at >= last => 0,
@@ -239,7 +253,7 @@ fn find(model: &mut Model, motion: Motion) {
     model.list.selection.put(&model.rows, to);
 }
 
-/// Sorts by a key; the same key again reverses.
+/// Sorts by a key, the usual way round.
 pub(super) fn sort_by(model: &mut Model, key: SortKey) {
     model.list.sort = key;
     model.list.reversed = false;
@@ -288,11 +302,13 @@ pub(super) fn mouse(model: &mut Model, event: MouseEvent) -> Vec<Effect> {
         (MouseEventKind::Down(MouseButton::Left), Spot::Heading(x)) => head_click(model, x),
         (MouseEventKind::Down(MouseButton::Left), Spot::Pane(pane)) => model.focus = pane,
         (_, Spot::Pane(Pane::Log)) => {
-            for motion in wheel {
+            if let Some(motion) = wheel {
                 model.log.go(motion, layout::pane_rows(model, Pane::Log));
             }
         }
-        (_, _) => wheel.into_iter().for_each(|motion| go_in_list(model, motion)),
+        (_, _) => wheel
+            .into_iter()
+            .for_each(|motion| go_in_list(model, motion)),
     }
     model.follow();
     Vec::new()

@@ -31,7 +31,12 @@ impl Chart {
         let height = rows.saturating_sub(1);
         let room = samples_in(columns);
         let skip = self.samples.len().saturating_sub(room);
-        let shown: Vec<usize> = self.samples.iter().skip(skip).map(|sample| self.eighths(*sample, height)).collect();
+        let shown: Vec<usize> = self
+            .samples
+            .iter()
+            .skip(skip)
+            .map(|sample| self.eighths(*sample, height))
+            .collect();
         let [tick, plain, zero] = look.axis();
         for row in (0..height).rev() {
             let (label, axis) = match row {
@@ -41,21 +46,35 @@ impl Chart {
             };
             let mut text = format!("{}{axis}", right(label, LABEL - 1));
             text.push_str(&" ".repeat(room - shown.len()));
-            text.extend(shown.iter().map(|eighths| look.eighths(eighths.saturating_sub(row * 8))));
+            text.extend(
+                shown
+                    .iter()
+                    .map(|eighths| look.eighths(eighths.saturating_sub(row * 8))),
+            );
             lines.push(Line::raw(text));
         }
         lines
     }
 
     fn eighths(&self, sample: Option<f64>, height: usize) -> usize {
-        let part = sample.map_or(0.0, |value| if self.top > 0.0 { value / self.top } else { 0.0 });
+        let part = sample.map_or(0.0, |value| {
+            if self.top > 0.0 {
+                value / self.top
+            } else {
+                0.0
+            }
+        });
         scale(part, height * 8)
     }
 
     /// The chart as one line.
     pub(crate) fn spark(&self, look: Look, columns: usize) -> String {
         let skip = self.samples.len().saturating_sub(columns);
-        let marks = self.samples.iter().skip(skip).map(|sample| look.eighths(self.eighths(*sample, 1)));
+        let marks = self
+            .samples
+            .iter()
+            .skip(skip)
+            .map(|sample| look.eighths(self.eighths(*sample, 1)));
         let marks: String = marks.collect();
         right(&marks, columns)
     }

@@ -1,12 +1,14 @@
 //! The dialog that asks before something is done to a container. It always shows the whole id and
 //! every step; where there is not room for it all, it scrolls, and its buttons stay.
 
+use std::fmt::Write as _;
+
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::{Clear, Paragraph};
 
-use crate::lifecycle::{Force, Job, OnFailure};
+use crate::lifecycle::{Force, Job, OnFailure, Preview};
 use crate::text::{visible, visible_path};
 use crate::tui::measure::{cut, wrap};
 use crate::tui::modal::{Confirm, Item, Order};
@@ -33,19 +35,33 @@ impl Shape {
         };
         let inside = columns.saturating_sub(if framed { 4 } else { 1 });
         let lines = |texts: Vec<String>| -> Vec<String> {
-            texts.iter().flat_map(|text| indented(text, inside)).collect()
+            texts
+                .iter()
+                .flat_map(|text| indented(text, inside))
+                .collect()
         };
         let (body, foot) = (lines(body(model, dialog)), lines(foot(dialog)));
         let edges = if framed { 2 } else { 1 };
         let rows = body.len() + foot.len() + 2 + edges;
-        let place = if framed { popup::centered(area, columns, rows) } else { area };
-        Self { place, body, foot, framed }
+        let place = if framed {
+            popup::centered(area, columns, rows)
+        } else {
+            area
+        };
+        Self {
+            place,
+            body,
+            foot,
+            framed,
+        }
     }
 
     /// Rows for the body.
     fn page(&self) -> usize {
         let edges = if self.framed { 2 } else { 1 };
-        usize::from(self.place.height).saturating_sub(edges + self.foot.len() + 2).max(1)
+        usize::from(self.place.height)
+            .saturating_sub(edges + self.foot.len() + 2)
+            .max(1)
     }
 }
 
@@ -53,7 +69,10 @@ impl Shape {
 fn indented(text: &str, columns: usize) -> Vec<String> {
     let indent = text.len() - text.trim_start().len();
     let lines = wrap(text.trim_start(), columns.saturating_sub(indent));
-    lines.into_iter().map(|line| format!("{}{line}", " ".repeat(indent))).collect()
+    lines
+        .into_iter()
+        .map(|line| format!("{}{line}", " ".repeat(indent)))
+        .collect()
 }
 
 /// Lines of the body, and how many of them are on the screen.
@@ -62,21 +81,34 @@ pub(crate) fn extent(area: Rect, model: &Model, dialog: &Confirm, panes: &Panes)
     (shape.body.len(), shape.page())
 }
 
-pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, dialog: &Confirm, panes: &Panes) {
+pub(crate) fn draw(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    model: &Model,
+    dialog: &Confirm,
+    panes: &Panes,
+) {
     let shape = Shape::of(area, model, dialog, panes);
     let page = shape.page();
     let last = shape.body.len().saturating_sub(page);
     let top = dialog.scroll.min(last);
     let mut title = title(dialog);
     if last > 0 {
-        title.push_str(&format!(" ({} to {} of {}, j k scroll)", top + 1, top + page, shape.body.len()));
+        let (first, end, len) = (top + 1, top + page, shape.body.len());
+        write!(title, " ({first} to {end} of {len}, j k scroll)").ok();
     }
     let inside = if shape.framed {
         popup::framed(frame, shape.place, model, &title)
     } else {
         frame.render_widget(Clear, shape.place);
         let heading = cut(&title, usize::from(shape.place.width));
-        frame.render_widget(Line::styled(heading, model.look.selected()), Rect { height: 1, ..shape.place });
+        frame.render_widget(
+            Line::styled(heading, model.look.selected()),
+            Rect {
+                height: 1,
+                ..shape.place
+            },
+        );
         Rect {
             y: shape.place.y + 1,
             height: shape.place.height.saturating_sub(1),
@@ -94,7 +126,11 @@ pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, dialog: &Co
 /// What warns begins with `!`, so it stands out without colour too.
 fn styled(model: &Model, text: &str) -> Line<'static> {
     let line = Line::raw(format!(" {text}"));
-    if text.trim_start().starts_with('!') { line.style(model.look.bad()) } else { line }
+    if text.trim_start().starts_with('!') {
+        line.style(model.look.bad())
+    } else {
+        line
+    }
 }
 
 fn title(dialog: &Confirm) -> String {
@@ -119,15 +155,27 @@ fn body(model: &Model, dialog: &Confirm) -> Vec<String> {
 /// Everything about the one container.
 fn single(model: &Model, dialog: &Confirm, item: &Item) -> Vec<String> {
     let container = &item.container;
-    let runtime = container.runtime.map_or_else(|| "unknown".to_owned(), |rt| rt.to_string());
-    let manager = container.manager.map_or_else(|| "none".to_owned(), |m| m.to_string());
+    let runtime = container
+        .runtime
+        .map_or_else(|| "unknown".to_owned(), |rt| rt.to_string());
+    let manager = container
+        .manager
+        .map_or_else(|| "none".to_owned(), |m| m.to_string());
     let mut lines = vec![
         format!("id       {}", container.key.label()),
-        format!("runtime  {runtime}   root {}", visible_path(container.key.root())),
+        format!(
+            "runtime  {runtime}   root {}",
+            visible_path(container.key.root())
+        ),
         format!("status   {}   owner {manager}", changed(item)),
         format!("init     {}", super::detail::init(model, container)),
     ];
-    lines.extend(container.problem.as_ref().map(|problem| format!("! {}", visible(problem))));
+    lines.extend(
+        container
+            .problem
+            .as_ref()
+            .map(|problem| format!("! {}", visible(problem))),
+    );
     lines.push(String::new());
     lines.extend(outlook(dialog, item));
     lines
@@ -136,13 +184,19 @@ fn single(model: &Model, dialog: &Confirm, item: &Item) -> Vec<String> {
 /// The status as pinned, and by now if that is another one.
 fn changed(item: &Item) -> String {
     let (then, now) = (item.container.condition, item.now);
-    if then == now { then.to_string() } else { format!("{then} when this opened, {now} now") }
+    if then == now {
+        then.to_string()
+    } else {
+        format!("{then} when this opened, {now} now")
+    }
 }
 
 /// What would happen to it.
 fn outlook(dialog: &Confirm, item: &Item) -> Vec<String> {
     if item.gone {
-        return vec!["! It is gone, or another one took its place. Nothing will be done.".to_owned()];
+        return vec![
+            "! It is gone, or another one took its place. Nothing will be done.".to_owned(),
+        ];
     }
     if let Err(why) = &item.job {
         return vec![format!("! Not possible: {}", visible(why))];
@@ -153,10 +207,14 @@ fn outlook(dialog: &Confirm, item: &Item) -> Vec<String> {
     if let Some(why) = &preview.refused {
         return vec![format!("! Refused: {}", visible(why))];
     }
-    let mut lines = vec![format!("{} This will, in order:", toll(dialog, item))];
+    let mut lines = vec![toll(dialog, item)];
     lines.extend(preview.plan.0.iter().enumerate().map(|(at, planned)| {
         let stops = planned.on_failure == OnFailure::Stop;
-        let note = if stops { "" } else { " (a failure is reported, the rest goes on)" };
+        let note = if stops {
+            ""
+        } else {
+            " (a failure is reported, the rest goes on)"
+        };
         format!("  {} {}{note}", at + 1, planned.step.intent())
     }));
     lines.extend(warnings(item));
@@ -167,13 +225,11 @@ fn outlook(dialog: &Confirm, item: &Item) -> Vec<String> {
 fn toll(dialog: &Confirm, item: &Item) -> String {
     let processes = item.preview.as_ref().map_or(0, |preview| preview.processes);
     match (dialog.order, processes) {
-        (Order::Delete, 0) => "No process is alive.".to_owned(),
-        (Order::Delete, 1) => "1 process dies.".to_owned(),
-        (Order::Delete, count) => format!("{count} processes die."),
-        _ => "".to_owned(),
+        (Order::Delete, 0) => "No process is alive. In order:".to_owned(),
+        (Order::Delete, 1) => "1 process dies. In order:".to_owned(),
+        (Order::Delete, count) => format!("{count} processes die. In order:"),
+        _ => "In order:".to_owned(),
     }
-    .trim()
-    .to_owned()
 }
 
 fn warnings(item: &Item) -> Vec<String> {
@@ -183,14 +239,21 @@ fn warnings(item: &Item) -> Vec<String> {
     };
     if preview.uninterruptible > 0 {
         let count = preview.uninterruptible;
-        lines.push(format!("! {count} in D state (uninterruptible): the kill may not work."));
+        lines.push(format!(
+            "! {count} in D state (uninterruptible): the kill may not work."
+        ));
     }
     if let Some(manager) = item.container.manager {
         let clean = manager.remove_command(&item.container.key.label());
         lines.push(format!("! {manager} manages it and may start it again."));
         lines.push(format!("  The clean way is: {clean}"));
     }
-    lines.extend(preview.notes.iter().map(|note| format!("! {}", visible(note))));
+    lines.extend(
+        preview
+            .notes
+            .iter()
+            .map(|note| format!("! {}", visible(note))),
+    );
     lines
 }
 
@@ -202,15 +265,22 @@ fn several(model: &Model, items: &[Item]) -> Vec<String> {
         .filter_map(|item| item.preview.as_ref())
         .map(|preview| preview.processes)
         .sum();
-    let mut lines = vec![
-        format!("{} containers, {ready} ready, {processes} processes in all:", items.len()),
-    ];
+    let mut lines = vec![format!(
+        "{} containers, {ready} ready, {processes} processes in all:",
+        items.len()
+    )];
     for item in items {
         let container = &item.container;
-        let runtime = container.runtime.map_or_else(|| "unknown".to_owned(), |rt| rt.to_string());
-        lines.push(format!("{}", container.key.label()));
+        let runtime = container
+            .runtime
+            .map_or_else(|| "unknown".to_owned(), |rt| rt.to_string());
+        lines.push(container.key.label());
         let root = visible_path(container.key.root());
-        lines.push(format!("    {runtime} {root}  {}  {}", changed(item), super::detail::init(model, container)));
+        lines.push(format!(
+            "    {runtime} {root}  {}  {}",
+            changed(item),
+            super::detail::init(model, container)
+        ));
         lines.push(format!("    {}", summary(item)));
         lines.extend(warnings(item).into_iter().map(|line| format!("    {line}")));
     }
@@ -222,17 +292,24 @@ fn summary(item: &Item) -> String {
         _ if item.gone => "! gone: nothing will be done to it".to_owned(),
         (Err(why), _) => format!("! not possible: {}", visible(why)),
         (Ok(_), None) => "looking ...".to_owned(),
-        (Ok(job), Some(preview)) => match &preview.refused {
-            Some(why) => format!("! refused: {}", visible(why)),
-            None => {
-                let words: Vec<&str> = preview.plan.0.iter().map(|planned| planned.step.word()).collect();
-                let force = if matches!(job, Job::Delete(_, Force::Yes)) { "force: " } else { "" };
-                let count = preview.processes;
-                let noun = if count == 1 { "process" } else { "processes" };
-                format!("{force}{} ({count} {noun})", words.join(", "))
-            }
-        },
+        (Ok(job), Some(preview)) => foreseen(job, preview),
     }
+}
+
+fn foreseen(job: &Job, preview: &Preview) -> String {
+    if let Some(why) = &preview.refused {
+        return format!("! refused: {}", visible(why));
+    }
+    let steps = preview.plan.0.iter();
+    let words: Vec<&str> = steps.map(|planned| planned.step.word()).collect();
+    let force = if matches!(job, Job::Delete(_, Force::Yes)) {
+        "force: "
+    } else {
+        ""
+    };
+    let count = preview.processes;
+    let noun = if count == 1 { "process" } else { "processes" };
+    format!("{force}{} ({count} {noun})", words.join(", "))
 }
 
 /// What must be done before it can be confirmed.
@@ -241,7 +318,10 @@ fn foot(dialog: &Confirm) -> Vec<String> {
         Some(why) if !dialog.is_void() => {
             let typed = visible(&dialog.typed);
             let word = dialog.order.word();
-            vec![String::new(), format!("{why}: type {word} to arm: [{typed}_]")]
+            vec![
+                String::new(),
+                format!("{why}: type {word} to arm: [{typed}_]"),
+            ]
         }
         _ => Vec::new(),
     }
@@ -249,7 +329,13 @@ fn foot(dialog: &Confirm) -> Vec<String> {
 
 fn buttons(model: &Model, dialog: &Confirm) -> Line<'static> {
     if dialog.is_void() {
-        return popup::buttons(model, crate::tui::modal::Button::Cancel, "Close", "-", false);
+        return popup::buttons(
+            model,
+            crate::tui::modal::Button::Cancel,
+            "Close",
+            "-",
+            false,
+        );
     }
     let verb = match dialog.order {
         Order::Delete => "Delete",

@@ -1,5 +1,7 @@
 //! The list of containers.
 
+use std::fmt::Write as _;
+
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
@@ -30,7 +32,11 @@ pub(crate) fn columns(model: &Model) -> Vec<(Column, usize)> {
 
 fn table_columns(model: &Model, class: Class, room: usize) -> Vec<(Column, usize)> {
     let narrow = class == Class::Small;
-    table::fitting(room.saturating_sub(indent(class)), narrow, &model.list.hidden)
+    table::fitting(
+        room.saturating_sub(indent(class)),
+        narrow,
+        &model.list.hidden,
+    )
 }
 
 pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, panes: &Panes) {
@@ -48,7 +54,12 @@ pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, panes: &Pan
     }
     let page = usize::from(inside.height.saturating_sub(1));
     // The model's first row is for the size it knows of; the frame may have another one already.
-    let top = first_row(model.list.top, model.list.selection.index(), page, model.rows.len());
+    let top = first_row(
+        model.list.top,
+        model.list.selection.index(),
+        page,
+        model.rows.len(),
+    );
     for (row, container) in (1..inside.height).zip(model.rows.iter().skip(top)) {
         if let Some(place) = super::line(inside, row) {
             frame.render_widget(self::row(model, container, &columns, panes.class), place);
@@ -57,14 +68,16 @@ pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, panes: &Pan
 }
 
 fn title(model: &Model) -> String {
-    let all = model.snapshot().map_or(0, |snapshot| snapshot.containers.len());
+    let all = model
+        .snapshot()
+        .map_or(0, |snapshot| snapshot.containers.len());
     let mut title = format!("Containers {} of {all}", model.rows.len());
     if !model.list.stopped {
         title.push_str(", stopped hidden");
     }
-    match model.list.selection.marks().len() {
-        0 => {}
-        marked => title.push_str(&format!(", {marked} marked")),
+    let marked = model.list.selection.marks().len();
+    if marked > 0 {
+        write!(title, ", {marked} marked").ok();
     }
     if model.list.selection.anchor().is_some() {
         title.push_str(", range: v ends it");
@@ -75,7 +88,10 @@ fn title(model: &Model) -> String {
 /// Order and filter, at the right of the upper edge.
 fn right_title(frame: &mut Frame<'_>, area: Rect, model: &Model) {
     let filter = match model.modal() {
-        Some(Modal::Prompt(Prompt { pane: Pane::List, text })) => {
+        Some(Modal::Prompt(Prompt {
+            pane: Pane::List,
+            text,
+        })) => {
             format!("/{}_", crate::text::visible(text))
         }
         _ if model.list.filter_text.is_empty() => "/ filter".to_owned(),
@@ -97,7 +113,11 @@ fn right_title(frame: &mut Frame<'_>, area: Rect, model: &Model) {
         ..area
     };
     let active = !model.list.filter_text.is_empty();
-    let style = if active { model.look.warning().add_modifier(Modifier::BOLD) } else { Style::new() };
+    let style = if active {
+        model.look.warning().add_modifier(Modifier::BOLD)
+    } else {
+        Style::new()
+    };
     frame.render_widget(Line::styled(text, style), place);
 }
 
@@ -109,7 +129,11 @@ fn head(model: &Model, columns: &[(Column, usize)], class: Class) -> Line<'stati
             column => column.title(),
         };
         let sorted = model.list.sort == SortKey::Column(*column);
-        let title = if sorted { format!("{title}*") } else { title.to_owned() };
+        let title = if sorted {
+            format!("{title}*")
+        } else {
+            title.to_owned()
+        };
         let title = title.replace("MEM / MAX*", "MEM/MAX*");
         text.push_str(&aligned(*column, &title, *width));
         text.push(' ');
@@ -125,11 +149,20 @@ fn aligned(column: Column, text: &str, width: usize) -> String {
     }
 }
 
-fn row(model: &Model, container: &Container, columns: &[(Column, usize)], class: Class) -> Line<'static> {
+fn row(
+    model: &Model,
+    container: &Container,
+    columns: &[(Column, usize)],
+    class: Class,
+) -> Line<'static> {
     let key = &container.key;
     let selected = model.list.selection.key() == Some(key);
     let cursor = if selected { ">" } else { " " };
-    let mark = if model.list.selection.is_marked(key) { "*" } else { " " };
+    let mark = if model.list.selection.is_marked(key) {
+        "*"
+    } else {
+        " "
+    };
     let lead = match class {
         // One column for both: the cursor shows in reverse video as well, a mark does not.
         Class::Small if mark == "*" => mark.to_owned(),
@@ -138,12 +171,20 @@ fn row(model: &Model, container: &Container, columns: &[(Column, usize)], class:
     };
     let mut spans = vec![Span::raw(lead)];
     for (column, width) in columns {
-        let text = aligned(*column, &cell(model, container, *column, class, *width), *width);
+        let text = aligned(
+            *column,
+            &cell(model, container, *column, class, *width),
+            *width,
+        );
         spans.push(Span::styled(text, style(model, container, *column)));
         spans.push(Span::raw(" "));
     }
     let line = Line::from(spans);
-    if selected { line.style(model.look.selected()) } else { line }
+    if selected {
+        line.style(model.look.selected())
+    } else {
+        line
+    }
 }
 
 /// The word in the state column: what is being done comes before what is.
@@ -178,16 +219,26 @@ fn dash() -> String {
     "-".to_owned()
 }
 
-fn cell(model: &Model, container: &Container, column: Column, class: Class, width: usize) -> String {
+fn cell(
+    model: &Model,
+    container: &Container,
+    column: Column,
+    class: Class,
+    width: usize,
+) -> String {
     let usage = &container.usage;
     match column {
         Column::State => state_word(model, container),
         Column::Id => name(model, container, width),
         Column::Runtime => container.runtime.map_or_else(dash, |rt| rt.to_string()),
-        Column::Owner => container.manager.map_or_else(dash, |manager| manager.to_string()),
+        Column::Owner => container
+            .manager
+            .map_or_else(dash, |manager| manager.to_string()),
         Column::Pids => pids(usage),
         Column::Cpu => usage.cpu.map_or_else(dash, measure::percent),
-        Column::Throttled => usage.throttled.map_or_else(dash, |part| format!("{part:.0}")),
+        Column::Throttled => usage
+            .throttled
+            .map_or_else(dash, |part| format!("{part:.0}")),
         Column::Memory if class == Class::Small => {
             measure::memory(usage).map_or_else(dash, measure::bytes)
         }
@@ -207,7 +258,11 @@ fn cell(model: &Model, container: &Container, column: Column, class: Class, widt
 /// The id, scrolled sideways when it is too long, and what is wrong with it when there is room.
 fn name(model: &Model, container: &Container, columns: usize) -> String {
     let id = container.key.label();
-    let by = if width(&id) > columns { model.list.sideways } else { 0 };
+    let by = if width(&id) > columns {
+        model.list.sideways
+    } else {
+        0
+    };
     let by = by.min((width(&id) + 1).saturating_sub(columns));
     let id = measure::scrolled(&id, by);
     let oom = container.usage.oom_kills.filter(|kills| *kills > 0);
@@ -257,6 +312,8 @@ fn bar(model: &Model, usage: &Usage, columns: usize) -> String {
 }
 
 fn age(model: &Model, container: &Container) -> String {
-    let taken = model.snapshot().map_or(model.now.wall, |snapshot| snapshot.taken);
+    let taken = model
+        .snapshot()
+        .map_or(model.now.wall, |snapshot| snapshot.taken);
     container.age(taken).map_or_else(dash, measure::age)
 }

@@ -1,5 +1,7 @@
 //! What is known about the selected container.
 
+use std::fmt::Write as _;
+
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -18,7 +20,9 @@ use super::layout::Panes;
 const NAME: usize = 11;
 
 pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, panes: &Panes) {
-    let title = model.selected().map_or_else(|| "details".to_owned(), |c| c.key.label());
+    let title = model
+        .selected()
+        .map_or_else(|| "details".to_owned(), |c| c.key.label());
     let inside = super::framed(frame, area, model, panes, Pane::Details, &title);
     let Some(container) = model.selected() else {
         return;
@@ -34,15 +38,23 @@ pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, panes: &Pan
 pub(crate) fn len(model: &Model) -> usize {
     let area = Rect::new(0, 0, model.size.width, model.size.height);
     let panes = super::layout::panes(model, area);
-    let width = panes.details.map_or(0, |pane| super::layout::inside(&panes, pane).width);
-    model.selected().map_or(0, |container| lines(model, container, width).len())
+    let width = panes
+        .details
+        .map_or(0, |pane| super::layout::inside(&panes, pane).width);
+    model
+        .selected()
+        .map_or(0, |container| lines(model, container, width).len())
 }
 
 fn lines(model: &Model, container: &Container, columns: u16) -> Vec<Line<'static>> {
     let room = usize::from(columns).saturating_sub(NAME).max(8);
     let mut out = Vec::new();
     for (name, value) in facts(model, container) {
-        let style = if name == "Problem" { model.look.bad() } else { ratatui::style::Style::new() };
+        let style = if name == "Problem" {
+            model.look.bad()
+        } else {
+            ratatui::style::Style::new()
+        };
         for (at, part) in wrap(&value, room).into_iter().enumerate() {
             let name = if at == 0 { name } else { "" };
             out.push(Line::from(vec![
@@ -57,22 +69,47 @@ fn lines(model: &Model, container: &Container, columns: u16) -> Vec<Line<'static
 /// What matters most comes first: small panes show only the start.
 fn facts(model: &Model, container: &Container) -> Vec<(&'static str, String)> {
     let mut facts = Vec::new();
-    facts.extend(container.problem.as_ref().map(|problem| ("Problem", visible(problem))));
+    facts.extend(
+        container
+            .problem
+            .as_ref()
+            .map(|problem| ("Problem", visible(problem))),
+    );
     facts.push(("Status", status(model, container)));
     if let Some(manager) = container.manager {
         let clean = manager.remove_command(&container.key.label());
-        facts.push(("Owner", format!("{manager} manages it and may restart it; its own way: {clean}")));
+        facts.push((
+            "Owner",
+            format!("{manager} manages it and may restart it; its own way: {clean}"),
+        ));
     }
     facts.push(("Init", init(model, container)));
     facts.push(("Limits", limits(container)));
     facts.push(("Usage", usage(container)));
     facts.push(("State root", visible_path(container.key.root())));
     facts.push(("Id", container.key.label()));
-    facts.extend(container.bundle.as_deref().map(|path| ("Bundle", visible_path(path))));
-    facts.extend(container.rootfs.as_deref().map(|path| ("Rootfs", visible_path(path))));
+    facts.extend(
+        container
+            .bundle
+            .as_deref()
+            .map(|path| ("Bundle", visible_path(path))),
+    );
+    facts.extend(
+        container
+            .rootfs
+            .as_deref()
+            .map(|path| ("Rootfs", visible_path(path))),
+    );
     let groups = container.cgroups.iter();
     facts.extend(groups.map(|group| {
-        ("Cgroup", format!("{} ({})", visible_path(&group.dir), visible(&group.hierarchy)))
+        (
+            "Cgroup",
+            format!(
+                "{} ({})",
+                visible_path(&group.dir),
+                visible(&group.hierarchy)
+            ),
+        )
     }));
     if container.cgroups.is_empty() {
         facts.push(("Cgroup", "-".to_owned()));
@@ -83,17 +120,26 @@ fn facts(model: &Model, container: &Container) -> Vec<(&'static str, String)> {
     }
     facts.push(("User", visible(&container.owner)));
     let notes = container.annotations.iter();
-    facts.extend(notes.map(|(name, value)| ("Annotation", format!("{} = {}", visible(name), visible(value)))));
+    facts.extend(notes.map(|(name, value)| {
+        (
+            "Annotation",
+            format!("{} = {}", visible(name), visible(value)),
+        )
+    }));
     facts
 }
 
 fn status(model: &Model, container: &Container) -> String {
-    let runtime = container.runtime.map_or_else(|| "unknown runtime".to_owned(), |rt| rt.to_string());
+    let runtime = container
+        .runtime
+        .map_or_else(|| "unknown runtime".to_owned(), |rt| rt.to_string());
     let version = container.oci_version.as_deref().map(visible);
-    let version = version.map(|version| format!(", spec {version}")).unwrap_or_default();
+    let version = version
+        .map(|version| format!(", spec {version}"))
+        .unwrap_or_default();
     let mut text = format!("{}   {runtime}{version}", state_word(model, container));
     if let Some(running) = model.jobs.get(&container.key) {
-        text.push_str(&format!("   {}", job_words(model, running)));
+        write!(text, "   {}", job_words(model, running)).ok();
     }
     text
 }
@@ -110,7 +156,11 @@ pub(crate) fn job_words(model: &Model, running: &crate::tui::model::Running) -> 
 /// Init's pid and age.
 pub(crate) fn init(model: &Model, container: &Container) -> String {
     match (container.init, container.recorded_pid) {
-        (Some(init), _) => format!("pid {}, started {}", init.pid, started(model, init.start_time)),
+        (Some(init), _) => format!(
+            "pid {}, started {}",
+            init.pid,
+            started(model, init.start_time)
+        ),
         (None, Some(pid)) => format!("none alive (state file names pid {pid})"),
         (None, None) => "none".to_owned(),
     }
@@ -120,12 +170,20 @@ pub(crate) fn init(model: &Model, container: &Container) -> String {
 fn started(model: &Model, start_time: u64) -> String {
     let age = model.snapshot().and_then(|snapshot| {
         let since_boot = start_time.checked_div(snapshot.host.ticks)?;
-        let at = snapshot.host.boot.checked_add(i64::try_from(since_boot).ok()?)?;
+        let at = snapshot
+            .host
+            .boot
+            .checked_add(i64::try_from(since_boot).ok()?)?;
         u64::try_from(snapshot.taken.as_second().checked_sub(at)?).ok()
     });
     age.map_or_else(
         || format!("at tick {start_time}"),
-        |seconds| format!("{} ago", measure::age(std::time::Duration::from_secs(seconds))),
+        |seconds| {
+            format!(
+                "{} ago",
+                measure::age(std::time::Duration::from_secs(seconds))
+            )
+        },
     )
 }
 
@@ -141,7 +199,10 @@ fn limits(container: &Container) -> String {
     let usage = &container.usage;
     format!(
         "cpu {}  mem {}  pids {}",
-        shown(usage.cpu_limit, |millionths| format!("{:.2}", millionths as f64 / 1e6)),
+        shown(usage.cpu_limit, |millionths| format!(
+            "{:.2}",
+            millionths as f64 / 1e6
+        )),
         shown(usage.memory_limit, measure::bytes),
         shown(usage.pids_limit, |value| value.to_string()),
     )
@@ -149,7 +210,8 @@ fn limits(container: &Container) -> String {
 
 fn usage(container: &Container) -> String {
     let usage = &container.usage;
-    let number = |value: Option<u64>| value.map_or_else(|| "-".to_owned(), |value| value.to_string());
+    let number =
+        |value: Option<u64>| value.map_or_else(|| "-".to_owned(), |value| value.to_string());
     let size = |value: Option<u64>| value.map_or_else(|| "-".to_owned(), measure::bytes);
     let rate = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), measure::rate);
     format!(

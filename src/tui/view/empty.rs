@@ -54,7 +54,10 @@ fn hidden(model: &Model) -> Vec<String> {
 /// What came of each root: those that failed first, those that are absent on few lines.
 fn roots(snapshot: &Snapshot) -> Vec<String> {
     let with = |wanted: fn(&RootState) -> bool| {
-        snapshot.roots.iter().filter(move |root| wanted(&root.state))
+        snapshot
+            .roots
+            .iter()
+            .filter(move |root| wanted(&root.state))
     };
     let path = |root: &RootView| visible_path(&root.path);
     let mut lines: Vec<String> = with(|state| matches!(state, RootState::Failed(_)))
@@ -63,8 +66,13 @@ fn roots(snapshot: &Snapshot) -> Vec<String> {
             _ => path(root),
         })
         .collect();
-    lines.extend(with(|state| matches!(state, RootState::Read(_))).map(|root| format!("empty       {}", path(root))));
-    let absent: Vec<String> = with(|state| *state == RootState::Absent).map(path).collect();
+    lines.extend(
+        with(|state| matches!(state, RootState::Read(_)))
+            .map(|root| format!("empty       {}", path(root))),
+    );
+    let absent: Vec<String> = with(|state| *state == RootState::Absent)
+        .map(path)
+        .collect();
     if !absent.is_empty() {
         lines.push(format!("absent      {}", absent.join("  ")));
     }

@@ -7,14 +7,36 @@ use crate::tui::model::{Model, Pane};
 /// The lines of the help: what concerns the pane in focus comes first.
 pub(crate) fn lines(model: &Model) -> Vec<String> {
     let order = match model.focus {
-        Pane::Log => [Topic::Log, Topic::General, Topic::List, Topic::Look, Topic::Acts],
-        Pane::List => [Topic::Acts, Topic::List, Topic::Look, Topic::Log, Topic::General],
-        Pane::Details | Pane::Usage => [Topic::Look, Topic::General, Topic::Acts, Topic::List, Topic::Log],
+        Pane::Log => [
+            Topic::Log,
+            Topic::General,
+            Topic::List,
+            Topic::Look,
+            Topic::Acts,
+        ],
+        Pane::List => [
+            Topic::Acts,
+            Topic::List,
+            Topic::Look,
+            Topic::Log,
+            Topic::General,
+        ],
+        Pane::Details | Pane::Usage => [
+            Topic::Look,
+            Topic::General,
+            Topic::Acts,
+            Topic::List,
+            Topic::Log,
+        ],
     };
     let mut lines = vec!["lower case looks, UPPER CASE acts on the host".to_owned()];
     for topic in order {
         let dead = topic == Topic::Acts && model.read_only;
-        let note = if dead { " (read-only: these keys are dead)" } else { "" };
+        let note = if dead {
+            " (read-only: these keys are dead)"
+        } else {
+            ""
+        };
         lines.push(String::new());
         lines.push(format!("{}{note}", topic.title()));
         let of_topic = BINDINGS.iter().filter(|binding| binding.topic == topic);

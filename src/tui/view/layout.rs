@@ -60,7 +60,10 @@ const LIST_LEAST: u16 = 4;
 pub(crate) fn panes(model: &Model, area: Rect) -> Panes {
     let class = Class::of(area.as_size());
     let header_rows = if class == Class::Small { 1 } else { 2 };
-    let header = Rect { height: header_rows.min(area.height), ..area };
+    let header = Rect {
+        height: header_rows.min(area.height),
+        ..area
+    };
     let hints = Rect {
         y: area.bottom().saturating_sub(1).max(area.y),
         height: 1.min(area.height),
@@ -108,7 +111,12 @@ fn share(model: &Model, body: Rect, panes: &mut Panes) {
         (_, Class::Wide) => extended(10, model.log_extra, 3, spare),
         (_, Class::Normal) => extended(5, model.log_extra, 3, spare),
         // One line until there is so much room that the list does not need it.
-        _ => extended(if body.height > 16 { 4 } else { 1 }, model.log_extra, 1, spare),
+        _ => extended(
+            if body.height > 16 { 4 } else { 1 },
+            model.log_extra,
+            1,
+            spare,
+        ),
     };
     let details = if log + details > spare { 0 } else { details };
     let list = body.height - log - details;
@@ -118,7 +126,10 @@ fn share(model: &Model, body: Rect, panes: &mut Panes) {
     panes.log = (log > 0).then_some(lower);
     if details > 0 && panes.class == Class::Wide {
         let half = middle.width / 2;
-        panes.details = Some(Rect { width: half, ..middle });
+        panes.details = Some(Rect {
+            width: half,
+            ..middle
+        });
         panes.usage = Some(Rect {
             x: middle.x + half,
             width: middle.width - half,
@@ -135,7 +146,10 @@ fn extended(normal: u16, extra: i16, least: u16, most: u16) -> u16 {
 
 fn cut(area: Rect, rows: u16) -> (Rect, Rect) {
     let rows = rows.min(area.height);
-    let upper = Rect { height: rows, ..area };
+    let upper = Rect {
+        height: rows,
+        ..area
+    };
     let lower = Rect {
         y: area.y + rows,
         height: area.height - rows,
@@ -179,7 +193,9 @@ pub(crate) fn pane_rows(model: &Model, pane: Pane) -> usize {
 pub(crate) fn visible(model: &Model) -> Vec<Pane> {
     let panes = current(model);
     let all = [Pane::List, Pane::Details, Pane::Usage, Pane::Log];
-    all.into_iter().filter(|pane| panes.of(*pane).is_some()).collect()
+    all.into_iter()
+        .filter(|pane| panes.of(*pane).is_some())
+        .collect()
 }
 
 /// What the mouse points at.
@@ -205,7 +221,9 @@ pub(crate) fn spot(model: &Model, column: u16, row: u16) -> Option<Spot> {
     }
     let indent = super::containers::indent(panes.class);
     match row - list.y {
-        0 => Some(Spot::Heading(usize::from(column - list.x).saturating_sub(indent))),
+        0 => Some(Spot::Heading(
+            usize::from(column - list.x).saturating_sub(indent),
+        )),
         below => Some(Spot::Row(usize::from(below) - 1)),
     }
 }

@@ -1,5 +1,7 @@
 //! The log pane.
 
+use std::fmt::Write as _;
+
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
@@ -38,7 +40,10 @@ pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, panes: &Pan
     }
     if lines.is_empty() {
         let text = " Nothing was done yet. What is done to a container is told here, step by step.";
-        frame.render_widget(Line::styled(cut(text, usize::from(inside.width)), model.look.dim()), inside);
+        frame.render_widget(
+            Line::styled(cut(text, usize::from(inside.width)), model.look.dim()),
+            inside,
+        );
     }
 }
 
@@ -46,7 +51,9 @@ pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, panes: &Pan
 fn search(model: &Model) -> Option<String> {
     let text = crate::text::visible(&model.log.search);
     match model.modal() {
-        Some(Modal::Prompt(Prompt { pane: Pane::Log, .. })) => Some(format!("{text}_")),
+        Some(Modal::Prompt(Prompt {
+            pane: Pane::Log, ..
+        })) => Some(format!("{text}_")),
         _ => Some(text).filter(|text| !text.is_empty()),
     }
 }
@@ -58,10 +65,10 @@ fn title(model: &Model) -> String {
         count => format!("Log, {count} lines"),
     };
     if model.log.back > 0 {
-        title.push_str(&format!(", {} newer below", model.log.back));
+        write!(title, ", {} newer below", model.log.back).ok();
     }
     if let Some(search) = search(model) {
-        title.push_str(&format!(", /{search}"));
+        write!(title, ", /{search}").ok();
     } else if model.focus == Pane::Log {
         title.push_str(" (\\ hide, / search, Ctrl-S save)");
     }
@@ -70,7 +77,11 @@ fn title(model: &Model) -> String {
 
 fn line(model: &Model, line: &log_pane::Line, columns: usize) -> Line<'static> {
     let clock = if columns >= 100 { "%T%.3f" } else { "%T" };
-    let at = line.at.to_zoned_datetime(model.zone.clone()).strftime(clock).to_string();
+    let at = line
+        .at
+        .to_zoned_datetime(model.zone.clone())
+        .strftime(clock)
+        .to_string();
     let tail = match columns {
         60.. => format!(" {} {}", right(&line.word, 7), right(&line.took, 7)),
         _ => format!(" {}", right(&line.word, 7)),
@@ -78,7 +89,10 @@ fn line(model: &Model, line: &log_pane::Line, columns: usize) -> Line<'static> {
     let room = columns.saturating_sub(width(&at) + 1 + width(&tail));
     let text = scrolled(&line.plain(), model.log.sideways);
     let found = !model.log.search.is_empty()
-        && line.plain().to_lowercase().contains(&model.log.search.to_lowercase());
+        && line
+            .plain()
+            .to_lowercase()
+            .contains(&model.log.search.to_lowercase());
     let text_style = if found {
         Style::new().add_modifier(Modifier::UNDERLINED)
     } else {

@@ -1,5 +1,7 @@
 //! Boxes over the screen: menus, pages, the question before leaving.
 
+use std::fmt::Write as _;
+
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
@@ -35,16 +37,25 @@ pub(crate) fn framed(frame: &mut Frame<'_>, area: Rect, model: &Model, title: &s
 
 pub(crate) fn menu(frame: &mut Frame<'_>, area: Rect, model: &Model, menu: &Menu, panes: &Panes) {
     let found = menu.found();
-    let widest = menu.entries.iter().map(|entry| width(&entry.label)).max().unwrap_or(0);
+    let widest = menu
+        .entries
+        .iter()
+        .map(|entry| width(&entry.label))
+        .max()
+        .unwrap_or(0);
     let columns = (widest + 6).max(width(&menu.title) + 10).max(24);
     let search = usize::from(menu.query.is_some());
-    let room = usize::from(area.height).saturating_sub(if panes.class == Class::Small { 0 } else { 4 });
+    let room =
+        usize::from(area.height).saturating_sub(if panes.class == Class::Small { 0 } else { 4 });
     let rows = (menu.entries.len() + 2 + search).min(room);
     let inside = framed(frame, centered(area, columns, rows), model, &menu.title);
     let columns = usize::from(inside.width);
     let mut lines = Vec::new();
     if let Some(query) = &menu.query {
-        lines.push(Line::raw(cut(&format!(" : {}_", crate::text::visible(query)), columns)));
+        lines.push(Line::raw(cut(
+            &format!(" : {}_", crate::text::visible(query)),
+            columns,
+        )));
     }
     let page = usize::from(inside.height).saturating_sub(search);
     let top = (menu.selected + 1).saturating_sub(page);
@@ -53,7 +64,11 @@ pub(crate) fn menu(frame: &mut Frame<'_>, area: Rect, model: &Model, menu: &Menu
         let cursor = if selected { ">" } else { " " };
         let label = crate::text::visible(&entry.label);
         let line = Line::raw(left(&format!("{cursor} {label}"), columns));
-        lines.push(if selected { line.style(model.look.selected()) } else { line });
+        lines.push(if selected {
+            line.style(model.look.selected())
+        } else {
+            line
+        });
     }
     if found.is_empty() {
         lines.push(Line::raw("  no action of that name"));
@@ -81,7 +96,13 @@ pub(crate) fn page(frame: &mut Frame<'_>, area: Rect, model: &Model, page: &Page
     let mut title = page.title.clone();
     if page.lines.len() > rows {
         let end = (top + rows).min(page.lines.len());
-        title.push_str(&format!(", lines {} to {end} of {}", top + 1, page.lines.len()));
+        write!(
+            title,
+            ", lines {} to {end} of {}",
+            top + 1,
+            page.lines.len()
+        )
+        .ok();
     }
     let inside = framed(frame, place, model, &title);
     let columns = usize::from(inside.width);
@@ -99,35 +120,74 @@ pub(crate) fn page(frame: &mut Frame<'_>, area: Rect, model: &Model, page: &Page
 }
 
 /// Asks before leaving while the engine works.
-pub(crate) fn leave(frame: &mut Frame<'_>, area: Rect, model: &Model, button: Button, panes: &Panes) {
+pub(crate) fn leave(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    model: &Model,
+    button: Button,
+    panes: &Panes,
+) {
     let columns = if panes.class == Class::Small { 38 } else { 60 };
     let mut text = Vec::new();
     for (key, running) in &model.jobs {
-        text.push(format!("{}: {}", key.label(), super::detail::job_words(model, running)));
+        text.push(format!(
+            "{}: {}",
+            key.label(),
+            super::detail::job_words(model, running)
+        ));
     }
     text.push("What is left undone can be continued later: do it again.".to_owned());
-    let lines: Vec<String> = text.iter().flat_map(|line| wrap(line, columns - 4)).collect();
+    let lines: Vec<String> = text
+        .iter()
+        .flat_map(|line| wrap(line, columns - 4))
+        .collect();
     let place = centered(area, columns, lines.len() + 4);
     let inside = framed(frame, place, model, "Leave while jobs run?");
     let room = usize::from(inside.height).saturating_sub(2);
-    let mut shown: Vec<Line<'_>> =
-        lines.into_iter().take(room).map(|line| Line::raw(format!(" {line}"))).collect();
+    let mut shown: Vec<Line<'_>> = lines
+        .into_iter()
+        .take(room)
+        .map(|line| Line::raw(format!(" {line}")))
+        .collect();
     shown.push(Line::raw(""));
-    shown.push(buttons(model, button, "Stay", "y Leave after this step", true));
+    shown.push(buttons(
+        model,
+        button,
+        "Stay",
+        "y Leave after this step",
+        true,
+    ));
     frame.render_widget(Paragraph::new(shown), inside);
 }
 
 /// The two buttons; the one in focus has a cursor and reverse video.
-pub(crate) fn buttons(model: &Model, button: Button, cancel: &str, go: &str, can_go: bool) -> Line<'static> {
+pub(crate) fn buttons(
+    model: &Model,
+    button: Button,
+    cancel: &str,
+    go: &str,
+    can_go: bool,
+) -> Line<'static> {
     let text = |label: &str, focused: bool| {
-        if focused { format!(">[ {label} ]<") } else { format!(" [ {label} ] ") }
+        if focused {
+            format!(">[ {label} ]<")
+        } else {
+            format!(" [ {label} ] ")
+        }
     };
-    let style = |focused: bool| match focused {
-        true => model.look.selected(),
-        false => ratatui::style::Style::new(),
+    let style = |focused: bool| {
+        if focused {
+            model.look.selected()
+        } else {
+            ratatui::style::Style::new()
+        }
     };
     let (first, second) = (button == Button::Cancel, button == Button::Go);
-    let go_style = if can_go { style(second) } else { style(second).patch(model.look.dim()) };
+    let go_style = if can_go {
+        style(second)
+    } else {
+        style(second).patch(model.look.dim())
+    };
     Line::from(vec![
         ratatui::text::Span::styled(text(cancel, first), style(first)),
         ratatui::text::Span::raw("  "),

@@ -1,5 +1,7 @@
 //! The header and the line of hints.
 
+use std::fmt::Write as _;
+
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -31,18 +33,27 @@ pub(crate) fn header(frame: &mut Frame<'_>, area: Rect, model: &Model, class: Cl
 }
 
 /// Text at both ends of a line; the left gives way.
-fn two_ended(left: &str, right: Vec<(String, Style)>, columns: usize, model: &Model) -> Line<'static> {
+fn two_ended(
+    left: &str,
+    right: Vec<(String, Style)>,
+    columns: usize,
+    model: &Model,
+) -> Line<'static> {
     let taken: usize = right.iter().map(|(text, _)| width(text)).sum();
     let room = columns.saturating_sub(taken);
     let mut spans = vec![Span::styled(measure::left(left, room), model.look.strong())];
-    spans.extend(right.into_iter().map(|(text, style)| Span::styled(text, style)));
+    spans.extend(
+        right
+            .into_iter()
+            .map(|(text, style)| Span::styled(text, style)),
+    );
     Line::from(spans)
 }
 
 fn machine(model: &Model, class: Class) -> String {
     let mut text = " ocitop".to_owned();
     if let Some(title) = &model.title {
-        text.push_str(&format!("  {}", visible(title)));
+        write!(text, "  {}", visible(title)).ok();
     }
     let Some(snapshot) = model.snapshot() else {
         return text;
@@ -51,14 +62,22 @@ fn machine(model: &Model, class: Class) -> String {
     let mode = host.cgroups.as_str();
     match class {
         Class::Wide => {
-            text.push_str(&format!("  {}  Linux {}  cgroup {mode}", visible(&host.name), visible(&host.kernel)));
+            write!(
+                text,
+                "  {}  Linux {}  cgroup {mode}",
+                visible(&host.name),
+                visible(&host.kernel)
+            )
+            .ok();
             text.push_str(if host.resctrl { "  RDT" } else { "" });
         }
         Class::Normal => {
-            text.push_str(&format!(" {} cgroup {mode}", cut(&visible(&host.name), 20)));
+            write!(text, " {} cgroup {mode}", cut(&visible(&host.name), 20)).ok();
             text.push_str(if host.resctrl { " RDT" } else { "" });
         }
-        _ => text.push_str(&format!(" {} {mode}", cut(&visible(&host.name), 12))),
+        _ => {
+            write!(text, " {} {mode}", cut(&visible(&host.name), 12)).ok();
+        }
     }
     text
 }
@@ -86,14 +105,28 @@ fn state(model: &Model, class: Class) -> Vec<(String, Style)> {
     parts.push((format!(" {mode}"), style));
     let every = seconds(model.interval);
     let own = model.snapshot().and_then(|snapshot| snapshot.own);
-    let mut rest = if wide { format!("  every {every}") } else { format!(" {every}") };
+    let mut rest = if wide {
+        format!("  every {every}")
+    } else {
+        format!(" {every}")
+    };
     if let Some(own) = own.filter(|_| class != Class::Small) {
         let (cpu, memory) = (measure::percent(own.cpu), measure::bytes(own.memory));
-        rest.push_str(&if wide { format!("  self {cpu}% {memory}") } else { format!(" {cpu}%") });
+        let cost = if wide {
+            format!("  self {cpu}% {memory}")
+        } else {
+            format!(" {cpu}%")
+        };
+        rest.push_str(&cost);
     }
     let clock = if class == Class::Small { "%H:%M" } else { "%T" };
-    let time = model.now.wall.to_zoned_datetime(model.zone.clone()).strftime(clock).to_string();
-    rest.push_str(&format!("  {time} "));
+    let time = model
+        .now
+        .wall
+        .to_zoned_datetime(model.zone.clone())
+        .strftime(clock)
+        .to_string();
+    write!(rest, "  {time} ").ok();
     parts.push((rest, Style::new()));
     parts
 }
@@ -113,7 +146,11 @@ fn lateness(model: &Model) -> Option<std::time::Duration> {
 }
 
 fn tabs(model: &Model, class: Class) -> String {
-    let name = if class == Class::Wide { "Containers" } else { "Cont" };
+    let name = if class == Class::Wide {
+        "Containers"
+    } else {
+        "Cont"
+    };
     let busy = match model.jobs.len() {
         0 => String::new(),
         1 => "   1 job runs".to_owned(),
@@ -127,12 +164,24 @@ fn roots(model: &Model, class: Class) -> Vec<(String, Style)> {
         return Vec::new();
     };
     let count = |wanted: fn(&RootState) -> bool| {
-        snapshot.roots.iter().filter(|root| wanted(&root.state)).count()
+        snapshot
+            .roots
+            .iter()
+            .filter(|root| wanted(&root.state))
+            .count()
     };
     let read = count(|state| matches!(state, RootState::Read(_)));
     let failed = count(|state| matches!(state, RootState::Failed(_)));
-    let bad = if failed > 0 { model.look.bad() } else { Style::new() };
-    let unreadable = if failed > 0 { format!(", {failed} unreadable") } else { String::new() };
+    let bad = if failed > 0 {
+        model.look.bad()
+    } else {
+        Style::new()
+    };
+    let unreadable = if failed > 0 {
+        format!(", {failed} unreadable")
+    } else {
+        String::new()
+    };
     let text = match class {
         Class::Wide => format!("{}roots: {read} read{unreadable} ", failure(snapshot)),
         _ => format!("{read} roots{unreadable} "),
@@ -147,7 +196,11 @@ fn failure(snapshot: &Snapshot) -> String {
         _ => None,
     });
     failed.map_or_else(String::new, |(root, why)| {
-        let text = format!("{}: {}", crate::text::visible_path(&root.path), visible(why));
+        let text = format!(
+            "{}: {}",
+            crate::text::visible_path(&root.path),
+            visible(why)
+        );
         format!("{}   ", cut(&text, 50))
     })
 }
@@ -156,23 +209,36 @@ pub(crate) fn hints(frame: &mut Frame<'_>, area: Rect, model: &Model) {
     let columns = usize::from(area.width);
     let text = match model.modal() {
         Some(Modal::Prompt(Prompt { pane, text })) => prompt(*pane, text),
-        Some(Modal::Page(_)) => " Esc back  j k PgUp PgDn scroll  Left Right sideways  Ctrl-S save".to_owned(),
+        Some(Modal::Page(_)) => {
+            " Esc back  j k PgUp PgDn scroll  Left Right sideways  Ctrl-S save".to_owned()
+        }
         Some(Modal::Menu(_)) => " Enter choose  Esc back".to_owned(),
-        Some(Modal::Confirm(_) | Modal::Leave(_)) => " Esc cancel  Tab move  Enter press".to_owned(),
+        Some(Modal::Confirm(_) | Modal::Leave(_)) => {
+            " Esc cancel  Tab move  Enter press".to_owned()
+        }
         None => plain(model, columns),
     };
-    frame.render_widget(Line::styled(measure::left(&text, columns), model.look.selected()), area);
+    frame.render_widget(
+        Line::styled(measure::left(&text, columns), model.look.selected()),
+        area,
+    );
 }
 
 fn prompt(pane: Pane, text: &str) -> String {
-    let what = if pane == Pane::Log { "search" } else { "filter" };
+    let what = if pane == Pane::Log {
+        "search"
+    } else {
+        "filter"
+    };
     format!(" {what}: {}_   Enter keep  Esc clear", visible(text))
 }
 
 /// As many hints as fit; what acts on the host has its own place at the right.
 fn plain(model: &Model, columns: usize) -> String {
     let hinted = |acts: bool| {
-        let chosen = BINDINGS.iter().filter(move |b| !b.hint.is_empty() && b.action.acts() == acts);
+        let chosen = BINDINGS
+            .iter()
+            .filter(move |b| !b.hint.is_empty() && b.action.acts() == acts);
         chosen.map(|b| {
             let key = b.label.split(' ').next().unwrap_or(b.label);
             format!("{key} {}", b.hint)
@@ -185,14 +251,18 @@ fn plain(model: &Model, columns: usize) -> String {
         let room = if columns >= 80 { keys.len() } else { 1 };
         keys.into_iter().take(room).collect::<Vec<_>>().join("  ")
     };
-    let lead = if columns >= 120 && !model.read_only { "SHIFT ACTS:  " } else { "" };
+    let lead = if columns >= 120 && !model.read_only {
+        "SHIFT ACTS:  "
+    } else {
+        ""
+    };
     let right = format!("{lead}{acts} ");
     let mut left = String::new();
     for hint in hinted(false) {
         if width(&left) + width(&hint) + 3 + width(&right) > columns {
             break;
         }
-        left.push_str(&format!(" {hint} "));
+        write!(left, " {hint} ").ok();
     }
     let gap = columns.saturating_sub(width(&left) + width(&right));
     format!("{left}{}{right}", " ".repeat(gap))

@@ -19,9 +19,15 @@ pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, panes: &Pan
         return;
     };
     let samples = model.history.len(&container.key) as u64;
-    let span = model.interval.saturating_mul(u32::try_from(samples).unwrap_or(u32::MAX));
+    let span = model
+        .interval
+        .saturating_mul(u32::try_from(samples).unwrap_or(u32::MAX));
     let title = match panes.class {
-        _ if model.zoomed => format!("usage of {}, last {}", container.key.label(), measure::age(span)),
+        _ if model.zoomed => format!(
+            "usage of {}, last {}",
+            container.key.label(),
+            measure::age(span)
+        ),
         _ => format!("usage, last {}", measure::age(span)),
     };
     let inside = super::framed(frame, area, model, panes, Pane::Usage, &title);
@@ -39,7 +45,10 @@ pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, panes: &Pan
             chart.lines(model.look, room, usize::from(rows))
         } else {
             let spark = chart.spark(model.look, room.saturating_sub(24).max(8));
-            vec![Line::raw(format!("{} {spark}", measure::left(&chart.title, 22)))]
+            vec![Line::raw(format!(
+                "{} {spark}",
+                measure::left(&chart.title, 22)
+            ))]
         };
         frame.render_widget(Paragraph::new(lines), place.intersection(inside));
     }
@@ -48,18 +57,34 @@ pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, panes: &Pan
 fn charts(model: &Model, container: &Container, samples: usize) -> [Chart; 4] {
     let usage = &container.usage;
     let series = |value: fn(&Usage) -> Option<f64>| -> Vec<Option<f64>> {
-        model.history.last(&container.key, samples).map(value).collect()
+        model
+            .history
+            .last(&container.key, samples)
+            .map(value)
+            .collect()
     };
     [
         cpu(model, usage, series(|usage| usage.cpu)),
-        memory(model, usage, series(|usage| measure::memory(usage).map(|bytes| bytes as f64))),
+        memory(
+            model,
+            usage,
+            series(|usage| measure::memory(usage).map(|bytes| bytes as f64)),
+        ),
         pids(usage, series(|usage| usage.pids.map(|pids| pids as f64))),
-        io(usage, series(|usage| Some(usage.io_read? + usage.io_write?))),
+        io(
+            usage,
+            series(|usage| Some(usage.io_read? + usage.io_write?)),
+        ),
     ]
 }
 
 fn titled(title: String, samples: Vec<Option<f64>>, top: f64, top_label: String) -> Chart {
-    Chart { title, samples, top, top_label }
+    Chart {
+        title,
+        samples,
+        top,
+        top_label,
+    }
 }
 
 fn cpu(model: &Model, usage: &Usage, samples: Vec<Option<f64>>) -> Chart {
@@ -69,7 +94,12 @@ fn cpu(model: &Model, usage: &Usage, samples: Vec<Option<f64>>) -> Chart {
         _ => (f64::from(cpus) * 100.0, "host"),
     };
     let now = usage.cpu.map_or_else(|| "-".to_owned(), measure::percent);
-    titled(format!("CPU % {now} of {top:.0} ({of})"), samples, top, format!("{top:.0}"))
+    titled(
+        format!("CPU % {now} of {top:.0} ({of})"),
+        samples,
+        top,
+        format!("{top:.0}"),
+    )
 }
 
 fn memory(model: &Model, usage: &Usage, samples: Vec<Option<f64>>) -> Chart {
@@ -80,16 +110,28 @@ fn memory(model: &Model, usage: &Usage, samples: Vec<Option<f64>>) -> Chart {
     };
     let now = measure::memory(usage).map_or_else(|| "-".to_owned(), measure::bytes);
     let label = measure::bytes(top);
-    titled(format!("MEM {now} of {label} ({of})"), samples, top as f64, label)
+    titled(
+        format!("MEM {now} of {label} ({of})"),
+        samples,
+        top as f64,
+        label,
+    )
 }
 
 fn pids(usage: &Usage, samples: Vec<Option<f64>>) -> Chart {
-    let now = usage.pids.map_or_else(|| "-".to_owned(), |pids| pids.to_string());
+    let now = usage
+        .pids
+        .map_or_else(|| "-".to_owned(), |pids| pids.to_string());
     let (top, of) = match usage.pids_limit {
         Some(Limit::At(limit)) => (limit as f64, format!("of {limit} (limit)")),
         _ => (peak(&samples).max(10.0), "(no limit)".to_owned()),
     };
-    titled(format!("PIDS {now} {of}"), samples, top, format!("{top:.0}"))
+    titled(
+        format!("PIDS {now} {of}"),
+        samples,
+        top,
+        format!("{top:.0}"),
+    )
 }
 
 fn io(usage: &Usage, samples: Vec<Option<f64>>) -> Chart {
