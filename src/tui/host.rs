@@ -4,18 +4,21 @@ use std::sync::Arc;
 
 use crate::config::Config;
 use crate::inventory::{Machine, Scanner, Snapshot};
-use crate::lifecycle::{Job, Preview, StepEvent, Verdict};
+use crate::kernel::LiveKernel;
+use crate::lifecycle::{self, Job, Options, Preview, StepEvent, Verdict};
 
 /// The machine, and how jobs are done on it. Each thread has its own.
 #[derive(Clone)]
 pub(super) struct Host {
     machine: Machine,
+    options: Options,
 }
 
 impl Host {
     pub(super) fn new(config: &Config) -> Self {
         Self {
             machine: Machine::new(&config.roots),
+            options: Options::from(config),
         }
     }
 
@@ -24,20 +27,17 @@ impl Host {
     }
 
     pub(super) fn preview(&self, job: &Job) -> Preview {
-        Preview {
-            plan: crate::lifecycle::Plan::default(),
-            processes: 0,
-            uninterruptible: 0,
-            refused: Some(format!("no engine yet for {}", job.verb())),
-            notes: Vec::new(),
-        }
+        lifecycle::preview(&self.machine, job, &self.options)
     }
 
     pub(super) fn run(&self, job: &Job, report: &mut dyn FnMut(StepEvent)) -> Verdict {
-        {
-            drop((job, report));
-            Verdict::Refused("no engine yet".to_owned())
-        }
+        lifecycle::run(
+            &LiveKernel::default(),
+            &self.machine,
+            job,
+            &self.options,
+            report,
+        )
     }
 }
 

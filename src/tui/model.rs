@@ -46,7 +46,7 @@ impl Running {
     pub(crate) fn state_word(&self) -> &'static str {
         match self.job {
             Job::Delete(..) => "deleting",
-            Job::Kill(..) => "signaling",
+            Job::Kill(..) | Job::KillAll(..) => "signaling",
             Job::Stop(_) => "stopping",
             Job::Pause(_) => "pausing",
             Job::Resume(_) => "resuming",
