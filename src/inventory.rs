@@ -3,8 +3,25 @@
 //! Reading only; nothing here changes the machine. One bad entry is a row with its problem, never
 //! the end of a scan; a root that is missing or cannot be read is said to be so.
 
+pub mod cgroups;
+pub mod entry;
+pub mod identity;
+pub mod machine;
+pub mod manager;
+mod own;
+pub mod problem;
+pub mod rates;
+pub mod rdt;
+pub mod roots;
+pub mod scan;
+mod sensors;
 pub mod snapshot;
+pub mod tracked;
+mod users;
 
+pub use machine::Machine;
+pub use problem::Problem;
+pub use scan::Scanner;
 pub use snapshot::{
     CgroupView, Condition, Container, Host, Inode, Manager, OwnCost, RootOrigin, RootState,
     RootView, Snapshot, Usage,

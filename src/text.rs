@@ -73,3 +73,14 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     }
     visible(&text)
 }
+
+/// As [`visible_bytes`], for output of several lines: joined by ` | `, blank ones left out.
+pub fn visible_lines(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let lines: Vec<_> = text
+        .lines()
+        .map(str::trim_end)
+        .filter(|line| !line.is_empty())
+        .collect();
+    visible(&lines.join(" | "))
+}

@@ -23,7 +23,8 @@ pub struct Throttling {
     pub throttled: u64,
 }
 
-fn throttling(cpu_stat: &str) -> Option<Throttling> {
+/// The quota's counters in `cpu.stat` of either version; `None` where the file has none.
+pub fn parse_throttling(cpu_stat: &str) -> Option<Throttling> {
     let periods = flat_key(cpu_stat, "nr_periods")?;
     Some(Throttling {
         periods,
@@ -36,7 +37,7 @@ pub fn parse_cpu_stat_v2(text: &str) -> Result<CpuUsage, ParseFileError> {
     let usec = flat_key(text, "usage_usec").ok_or_else(|| ParseFileError::new(text))?;
     Ok(CpuUsage {
         total: Duration::from_micros(usec),
-        throttling: throttling(text),
+        throttling: parse_throttling(text),
     })
 }
 
@@ -44,7 +45,7 @@ pub fn parse_cpu_stat_v2(text: &str) -> Result<CpuUsage, ParseFileError> {
 pub fn parse_cpu_v1(usage: &str, cpu_stat: Option<&str>) -> Result<CpuUsage, ParseFileError> {
     Ok(CpuUsage {
         total: Duration::from_nanos(single_value(usage)?),
-        throttling: cpu_stat.and_then(throttling),
+        throttling: cpu_stat.and_then(parse_throttling),
     })
 }
 

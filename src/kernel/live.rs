@@ -1,4 +1,269 @@
-//! The real machine.
+//! The real machine. No decisions here: each method is one change, as asked.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags};
+
+use super::read::{open_dir_beneath, open_root, stat_beneath};
+use super::{HookCall, HookEnd, Kernel, Release, Signal, hook};
+use crate::oci::ContainerId;
+
+/// Most processes one wait looks at: beyond it the death of any of these is news enough.
+const POLL_MAX: usize = 256;
+/// A state directory is shallow; deeper than this is no runtime's work.
+const MAX_DEPTH: usize = 64;
+/// How long runc's init may take from opening its fifo to writing to it.
+const FIFO_WAIT: Duration = Duration::from_secs(5);
+
 /// The real machine.
 #[derive(Debug)]
-pub struct LiveKernel;
+pub struct LiveKernel {
+    start: Instant,
+}
+
+impl LiveKernel {
+    /// Its clock starts now.
+    pub fn new() -> Self {
+        Self {
+            start: Instant::now(),
+        }
+    }
+}
+
+impl Default for LiveKernel {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+pub(super) fn timespec(time: Duration) -> Option<Timespec> {
+    time.try_into().ok()
+}
+
+impl Kernel for LiveKernel {
+    type Process = OwnedFd;
+
+    fn open_process(&self, pid: i32) -> io::Result<OwnedFd> {
+        let pid = Pid::from_raw(pid).filter(|_| pid > 1).ok_or(Errno::SRCH)?;
+        Ok(rustix::process::pidfd_open(pid, PidfdFlags::empty())?)
+    }
+
+    fn signal(&self, process: &OwnedFd, signal: Signal) -> io::Result<()> {
+        // The real-time signals have no safe constructor in rustix: EINVAL.
+        let signal = rustix::process::Signal::from_named_raw(signal.0).ok_or(Errno::INVAL)?;
+        Ok(rustix::process::pidfd_send_signal(process, signal)?)
+    }
+
+    fn wait_any(&self, processes: &[OwnedFd], timeout: Duration) -> io::Result<()> {
+        let mut fds: Vec<_> = processes
+            .iter()
+            .take(POLL_MAX)
+            .map(|fd| PollFd::new(fd, PollFlags::IN))
+            .collect();
+        match rustix::event::poll(&mut fds, timespec(timeout).as_ref()) {
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    fn write_control(&self, file: &Path, value: &str) -> io::Result<()> {
+        // Never O_CREAT: to a missing control file it gives EACCES instead of ENOENT.
+        let flags = OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let fd = rustix::fs::open(file, flags, Mode::empty())?;
+        rustix::io::write(&fd, value.as_bytes())?;
+        Ok(())
+    }
+
+    fn remove_group(&self, dir: &Path) -> io::Result<()> {
+        Ok(rustix::fs::unlinkat(
+            rustix::fs::CWD,
+            dir,
+            AtFlags::REMOVEDIR,
+        )?)
+    }
+
+    fn write_state(
+        &self,
+        root: &Path,
+        id: &ContainerId,
+        file: &str,
+        bytes: &[u8],
+    ) -> io::Result<()> {
+        let dir = open_dir_beneath(open_root(root)?, OsStr::new(id.as_str()))?;
+        let old = stat_beneath(&dir, OsStr::new(file))?.ok_or(Errno::NOENT)?;
+        let temporary = format!(".{file}.ocitop-{}", std::process::id());
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(&dir, &temporary, flags, Mode::from_raw_mode(0o600))?;
+        let written = write_all(&fd, bytes)
+            .and_then(|()| rustix::fs::fchmod(&fd, Mode::from_raw_mode(old.st_mode & 0o777)))
+            .and_then(|()| rustix::fs::renameat(&dir, &temporary, &dir, file));
+        if let Err(errno) = written {
+            drop(rustix::fs::unlinkat(&dir, &temporary, AtFlags::empty()));
+            return Err(errno.into());
+        }
+        Ok(())
+    }
+
+    fn unlink_state(&self, root: &Path, id: &ContainerId, file: &str) -> io::Result<()> {
+        let dir = open_dir_beneath(open_root(root)?, OsStr::new(id.as_str()))?;
+        Ok(rustix::fs::unlinkat(dir, file, AtFlags::empty())?)
+    }
+
+    fn remove_state_dir(&self, root: &Path, id: &ContainerId) -> io::Result<()> {
+        let root = open_root(root)?;
+        let name = OsStr::new(id.as_str());
+        let dir = open_or_detach(&root, name)?;
+        empty_dir(&dir, 0)?;
+        drop(dir);
+        Ok(rustix::fs::unlinkat(&root, name, AtFlags::REMOVEDIR)?)
+    }
+
+    fn release_init(&self, root: &Path, id: &ContainerId, how: Release) -> io::Result<()> {
+        let dir = open_dir_beneath(open_root(root)?, OsStr::new(id.as_str()))?;
+        match how {
+            Release::NotifySocket => notify_socket(&dir),
+            Release::ReadFifo => read_fifo(&dir),
+            Release::WriteFifo => write_fifo(&dir),
+        }
+    }
+
+    fn run_hook(&self, call: &HookCall) -> io::Result<HookEnd> {
+        hook::run(call)
+    }
+
+    fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place that really waits")]
+    fn pause(&self, time: Duration) {
+        thread::sleep(time);
+    }
+}
+
+fn write_all(fd: &OwnedFd, mut bytes: &[u8]) -> Result<(), Errno> {
+    while !bytes.is_empty() {
+        let count = rustix::io::write(fd, bytes)?;
+        bytes = bytes.get(count..).unwrap_or_default();
+    }
+    Ok(())
+}
+
+fn notify_socket(dir: &OwnedFd) -> io::Result<()> {
+    let name = OsStr::new("notify.sock");
+    let stat = stat_beneath(dir, name)?.ok_or(Errno::NOENT)?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::Socket {
+        return Err(Errno::NOTSOCK.into());
+    }
+    // By descriptor: a socket's path is limited to 108 bytes, a state directory's is not.
+    let path = format!("/proc/self/fd/{}/notify.sock", dir.as_raw_fd());
+    let mut stream = UnixStream::connect(path)?;
+    io::Write::write_all(&mut stream, b"start container")?;
+    // youki's init reads until the end of the stream.
+    stream.shutdown(std::net::Shutdown::Both)
+}
+
+fn open_fifo(dir: &OwnedFd, mode: OFlags) -> io::Result<OwnedFd> {
+    let flags = mode | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NOCTTY;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
+    let fd = rustix::fs::openat2(dir, "exec.fifo", flags, Mode::empty(), resolve)?;
+    let stat = rustix::fs::fstat(&fd)?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::Fifo {
+        return Err(Errno::INVAL.into());
+    }
+    Ok(fd)
+}
+
+/// runc: its init opens the fifo for writing, writes one byte and execs.
+fn read_fifo(dir: &OwnedFd) -> io::Result<()> {
+    let fifo = open_fifo(dir, OFlags::RDONLY)?;
+    let mut fds = [PollFd::new(&fifo, PollFlags::IN)];
+    if rustix::event::poll(&mut fds, timespec(FIFO_WAIT).as_ref())? == 0 {
+        return Err(Errno::TIMEDOUT.into());
+    }
+    let mut byte = [0; 1];
+    if rustix::io::read(&fifo, &mut byte)? == 0 {
+        // The other end closed without a word: init died.
+        return Err(Errno::SRCH.into());
+    }
+    match rustix::fs::unlinkat(dir, "exec.fifo", AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// crun: its init holds the read end; the file goes first, because it means "created".
+fn write_fifo(dir: &OwnedFd) -> io::Result<()> {
+    let fifo = open_fifo(dir, OFlags::WRONLY)?;
+    rustix::fs::unlinkat(dir, "exec.fifo", AtFlags::empty())?;
+    rustix::io::write(&fifo, &[0])?;
+    Ok(())
+}
+
+/// Opens a directory to empty it; a mount on it is detached first, never entered.
+fn open_or_detach(parent: &OwnedFd, name: &OsStr) -> io::Result<OwnedFd> {
+    match open_dir_beneath(parent, name) {
+        Err(error) if error.raw_os_error() == Some(Errno::XDEV.raw_os_error()) => {
+            detach(parent, name)?;
+            open_dir_beneath(parent, name)
+        }
+        other => other,
+    }
+}
+
+fn detach(parent: &OwnedFd, name: &OsStr) -> io::Result<()> {
+    use rustix::mount::UnmountFlags;
+    let path = Path::new("/proc/self/fd")
+        .join(parent.as_raw_fd().to_string())
+        .join(name);
+    Ok(rustix::mount::unmount(
+        path,
+        UnmountFlags::DETACH | UnmountFlags::NOFOLLOW,
+    )?)
+}
+
+fn empty_dir(dir: &OwnedFd, depth: usize) -> io::Result<()> {
+    if depth > MAX_DEPTH {
+        return Err(Errno::LOOP.into());
+    }
+    // The names first: removing while reading may skip entries.
+    let mut names = Vec::new();
+    for entry in rustix::fs::Dir::read_from(dir)? {
+        let entry = entry?;
+        if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
+            names.push(entry.file_name().to_owned());
+        }
+    }
+    for name in names {
+        use std::os::unix::ffi::OsStrExt as _;
+        let name = OsStr::from_bytes(name.to_bytes());
+        match rustix::fs::unlinkat(dir, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => continue,
+            Err(Errno::ISDIR) => {}
+            Err(Errno::BUSY) => {
+                detach(dir, name)?;
+                if rustix::fs::unlinkat(dir, name, AtFlags::empty()).is_ok() {
+                    continue;
+                }
+            }
+            Err(errno) => return Err(errno.into()),
+        }
+        let child = open_or_detach(dir, name)?;
+        empty_dir(&child, depth + 1)?;
+        drop(child);
+        match rustix::fs::unlinkat(dir, name, AtFlags::REMOVEDIR) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Ok(())
+}

@@ -101,6 +101,38 @@ pub fn open_dir(path: &Path) -> io::Result<OwnedFd> {
     Ok(rustix::fs::open(path, flags, Mode::empty())?)
 }
 
+/// Opens a state root. One that another user can lay out (below `/run/user/UID` or `/tmp`) is opened
+/// without following a symlink or crossing into another mount: its owner could aim it at a
+/// directory of root's, or put a file system there that never answers.
+pub fn open_root(path: &Path) -> io::Result<OwnedFd> {
+    let base = foreign_base(path);
+    match base.and_then(|base| Some((base, path.strip_prefix(base).ok()?))) {
+        Some((base, rest)) if !rest.as_os_str().is_empty() => {
+            let base = open_dir(base)?;
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+            Ok(rustix::fs::openat2(
+                base,
+                rest,
+                flags,
+                Mode::empty(),
+                beneath(),
+            )?)
+        }
+        _ => open_dir(path),
+    }
+}
+
+/// The part of a path that its user cannot change: `/run/user/UID`, `/tmp`.
+fn foreign_base(path: &Path) -> Option<&Path> {
+    let depth = match () {
+        () if path.starts_with("/run/user") => 4,
+        () if path.starts_with("/tmp") => 2,
+        () => return None,
+    };
+    let above = path.components().count().checked_sub(depth)?;
+    path.ancestors().nth(above)
+}
+
 fn beneath() -> ResolveFlags {
     ResolveFlags::BENEATH
         | ResolveFlags::NO_SYMLINKS

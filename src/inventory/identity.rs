@@ -1,0 +1,114 @@
+//! Is the recorded pid still the container's init?
+//!
+//! runc and crun store the start time, which settles it. youki stores none: there the process must
+//! be in the container's cgroup, or, where no cgroup is known, must have started before the
+//! container was recorded as created; a process that took over a freed pid started after it.
+
+use super::cgroups::CgroupDir;
+use super::machine::Machine;
+use crate::cgroup::Membership;
+use crate::oci::{Record, RecordedInit};
+use crate::process::{InitProcess, ProcStat};
+
+/// What became of the recorded init.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Identity {
+    /// It lives, and it is the one.
+    Alive(InitProcess),
+    /// It is gone.
+    Dead,
+    /// Its pid belongs to another process. Never to be signalled.
+    Recycled(i32),
+}
+
+impl Identity {
+    /// The init, if it lives.
+    pub fn alive(self) -> Option<InitProcess> {
+        match self {
+            Self::Alive(init) => Some(init),
+            Self::Dead | Self::Recycled(_) => None,
+        }
+    }
+}
+
+/// btime counts whole seconds, so a start can seem up to one second later than it was.
+const BTIME_ROUNDING: i64 = 1;
+
+/// Looks at the process the record names. `cgroups` are those the record names.
+pub fn identify(machine: &Machine, record: &Record, cgroups: &[CgroupDir]) -> Identity {
+    let Some(init) = record.init else {
+        return Identity::Dead;
+    };
+    let stat = match machine.stat(init.pid) {
+        Ok(Some(stat)) => stat,
+        Ok(None) => return hidden(init),
+        // It exists and cannot be read: nothing says that it is ours.
+        Err(_) => return Identity::Recycled(init.pid),
+    };
+    if stat.is_dead() {
+        return Identity::Dead;
+    }
+    let ours = match init.start_time {
+        Some(recorded) => recorded == stat.start_time,
+        None => is_ours(machine, record, init.pid, &stat, cgroups),
+    };
+    if ours {
+        Identity::Alive(InitProcess {
+            pid: init.pid,
+            start_time: stat.start_time,
+        })
+    } else {
+        Identity::Recycled(init.pid)
+    }
+}
+
+/// Not in /proc: dead, or hidden by `hidepid`. Then nothing but its being alive can be known.
+fn hidden(init: RecordedInit) -> Identity {
+    use rustix::process::{Pid, test_kill_process};
+    let denied = Pid::from_raw(init.pid)
+        .is_some_and(|pid| test_kill_process(pid) == Err(rustix::io::Errno::PERM));
+    if denied {
+        Identity::Recycled(init.pid)
+    } else {
+        Identity::Dead
+    }
+}
+
+fn is_ours(
+    machine: &Machine,
+    record: &Record,
+    pid: i32,
+    stat: &ProcStat,
+    cgroups: &[CgroupDir],
+) -> bool {
+    if stat.is_kernel_thread() {
+        return false;
+    }
+    if !cgroups.is_empty() {
+        let Some(membership) = machine.membership(pid) else {
+            return false;
+        };
+        if is_member(machine, &membership, cgroups) {
+            return true;
+        }
+        // An exiting task reads as `/` in every v1 hierarchy: its start has to settle it.
+        if !stat.is_exiting() {
+            return false;
+        }
+    }
+    let started = machine.host.boot + (stat.start_time / machine.host.ticks.max(1)).cast_signed();
+    let created = record
+        .created
+        .as_ref()
+        .and_then(crate::oci::CreatedAt::timestamp);
+    created.is_some_and(|created| started <= created.as_second() + BTIME_ROUNDING)
+}
+
+/// Whether a process is in one of `cgroups` or below it.
+pub fn is_member(machine: &Machine, membership: &Membership, cgroups: &[CgroupDir]) -> bool {
+    cgroups.iter().any(|cgroup| {
+        let hierarchy = machine.hierarchies.at(cgroup.hierarchy);
+        let path = hierarchy.and_then(|hierarchy| membership.path(hierarchy));
+        path.is_some_and(|path| cgroup.path.contains(&path))
+    })
+}

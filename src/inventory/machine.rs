@@ -1,0 +1,133 @@
+//! Where this machine is read: hierarchies, resctrl, /proc and the state roots.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::roots::{self, Surroundings};
+use super::snapshot::{Host, RootOrigin};
+use crate::cgroup::{Hierarchies, Membership};
+use crate::config::{Roots, StateRoot};
+use crate::kernel::read::{kernel_file, kernel_text};
+use crate::process::ProcStat;
+
+/// The machine as a set of places to read.
+#[derive(Debug, Clone)]
+pub struct Machine {
+    /// The cgroup hierarchies.
+    pub hierarchies: Hierarchies,
+    /// The resctrl mount.
+    pub resctrl: Option<PathBuf>,
+    /// procfs.
+    pub proc: PathBuf,
+    /// Facts about the host.
+    pub host: Arc<Host>,
+    given: Vec<PathBuf>,
+    surroundings: Surroundings,
+}
+
+impl Machine {
+    /// Looks the machine over. What cannot be read is left out: no cgroups, no resctrl.
+    pub fn new(roots: &Roots) -> Self {
+        let mountinfo = kernel_file(&roots.proc.join("self/mountinfo")).unwrap_or_default();
+        let hierarchies = match &roots.cgroup {
+            Some(dir) => Hierarchies::from_dir(dir).unwrap_or_default(),
+            None => Hierarchies::from_mountinfo(&mountinfo),
+        };
+        let resctrl = roots.resctrl.clone().or_else(|| resctrl_mount(&mountinfo));
+        let host = Arc::new(host(&roots.proc, &hierarchies, resctrl.is_some()));
+        Self {
+            hierarchies,
+            resctrl,
+            proc: roots.proc.clone(),
+            host,
+            given: roots.state.clone(),
+            surroundings: Surroundings::of_process(),
+        }
+    }
+
+    /// The state roots to look at now: the ones given, or every known one. Engines make and
+    /// remove namespaces while ocitop runs, so this is asked anew.
+    pub fn state_roots(&self) -> Vec<StateRoot> {
+        if self.given.is_empty() {
+            return roots::known(&self.surroundings);
+        }
+        let given = |path: &PathBuf| {
+            let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+            StateRoot {
+                path: path.into(),
+                origin: RootOrigin::Given,
+            }
+        };
+        self.given.iter().map(given).collect()
+    }
+
+    /// Whether the operator named the state roots.
+    pub fn roots_are_given(&self) -> bool {
+        !self.given.is_empty()
+    }
+
+    /// `/proc/PID/stat`; `None` if there is no such process.
+    pub fn stat(&self, pid: i32) -> io::Result<Option<ProcStat>> {
+        match kernel_file(&self.pid_file(pid, "stat")) {
+            Ok(bytes) => Ok(ProcStat::parse(&bytes)),
+            Err(error) if crate::kernel::read::is_gone(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// `/proc/PID/cgroup`; `None` if there is no such process.
+    pub fn membership(&self, pid: i32) -> Option<Membership> {
+        kernel_file(&self.pid_file(pid, "cgroup"))
+            .ok()
+            .map(|bytes| Membership::parse(&bytes))
+    }
+
+    /// A file of `/proc/PID`.
+    pub fn pid_file(&self, pid: i32, name: &str) -> PathBuf {
+        let mut path = self.proc.join(pid.to_string());
+        path.push(name);
+        path
+    }
+}
+
+/// The resctrl mount point in mountinfo.
+fn resctrl_mount(mountinfo: &[u8]) -> Option<PathBuf> {
+    String::from_utf8_lossy(mountinfo).lines().find_map(|line| {
+        let (before, after) = line.split_once(" - ")?;
+        let point = before.split(' ').nth(4)?;
+        after.starts_with("resctrl ").then(|| PathBuf::from(point))
+    })
+}
+
+fn host(proc: &Path, hierarchies: &Hierarchies, resctrl: bool) -> Host {
+    let text = |name: &str| {
+        kernel_text(&proc.join(name))
+            .ok()
+            .flatten()
+            .unwrap_or_default()
+    };
+    let number = |text: &str, key: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(key))?;
+        line.split_ascii_whitespace().next()?.parse::<i64>().ok()
+    };
+    let stat = text("stat");
+    let cpus = stat
+        .lines()
+        .filter(|line| line.starts_with("cpu"))
+        .count()
+        .saturating_sub(1);
+    let memory = number(&text("meminfo"), "MemTotal:").unwrap_or(0).max(0);
+    let uname = rustix::system::uname();
+    Host {
+        name: crate::text::visible_bytes(uname.nodename().to_bytes()),
+        kernel: crate::text::visible_bytes(uname.release().to_bytes()),
+        cgroups: hierarchies.mode(),
+        resctrl,
+        cpus: u32::try_from(cpus.max(1)).unwrap_or(1),
+        memory: memory.unsigned_abs() * 1024,
+        root: rustix::process::geteuid().is_root(),
+        ticks: rustix::param::clock_ticks_per_second(),
+        boot: number(&stat, "btime").unwrap_or(0),
+    }
+}

@@ -1,0 +1,41 @@
+//! What can be wrong with one entry of a state root.
+
+use std::io;
+
+use crate::kernel::read::ReadError;
+use crate::oci::{InvalidId, RecordError, RuntimeKind};
+
+/// Why an entry is broken, or what else an operator should know of it.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// Its name is no container id, so nothing can be done with it.
+    #[error(transparent)]
+    Id(#[from] InvalidId),
+    /// Not a directory.
+    #[error("is a {0}, not a directory; not followed")]
+    NotDirectory(&'static str),
+    /// It cannot be opened.
+    #[error("open the state directory")]
+    Open(#[source] io::Error),
+    /// A state file cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A state file makes no sense.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The state file names another container.
+    #[error("its state file names {0:?}")]
+    OtherId(String),
+    /// No state file at all.
+    #[error("{0} state file missing")]
+    NoState(RuntimeKind),
+    /// Nothing tells which runtime made it.
+    #[error("no state file; half created, or not a container")]
+    Nothing,
+    /// The recorded pid belongs to another process now.
+    #[error("pid {0} belongs to another process now")]
+    Recycled(i32),
+    /// A second file is needed and not there.
+    #[error("{0} missing: cgroup and hooks not known from it")]
+    NoConfig(&'static str),
+}

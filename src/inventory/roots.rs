@@ -1,0 +1,135 @@
+//! The state roots that runtimes and engines use (their documentation and sources).
+//!
+//! A root can hold containers of any runtime, so roots are only places to look; what is found is
+//! classified directory by directory.
+
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use super::snapshot::RootOrigin;
+use crate::config::StateRoot;
+
+/// Where the known roots are looked for.
+#[derive(Debug, Clone, Default)]
+pub struct Surroundings {
+    /// `/run`, or what stands for it.
+    pub run: PathBuf,
+    /// `/tmp`, or what stands for it.
+    pub tmp: PathBuf,
+    /// `$XDG_RUNTIME_DIR`.
+    pub xdg_runtime_dir: Option<PathBuf>,
+    /// `$HOME`.
+    pub home: Option<PathBuf>,
+    /// Effective user id.
+    pub uid: u32,
+}
+
+impl Surroundings {
+    /// Those of this process.
+    pub fn of_process() -> Self {
+        let variable = |name| {
+            std::env::var_os(name)
+                .filter(|value| !value.is_empty())
+                .map(PathBuf::from)
+        };
+        Self {
+            run: PathBuf::from("/run"),
+            tmp: PathBuf::from("/tmp"),
+            xdg_runtime_dir: variable("XDG_RUNTIME_DIR").filter(|path| path.is_absolute()),
+            home: variable("HOME").filter(|path| path.is_absolute()),
+            uid: rustix::process::geteuid().as_raw(),
+        }
+    }
+}
+
+const RUNTIMES: [&str; 3] = ["youki", "runc", "crun"];
+
+/// Every known root, whether it exists or not, each directory once.
+pub fn known(at: &Surroundings) -> Vec<StateRoot> {
+    let mut paths: Vec<PathBuf> = RUNTIMES.iter().map(|name| at.run.join(name)).collect();
+    // Docker: `runtime-<name>/<namespace>`; containerd: `runc/<namespace>`.
+    paths.extend(engine_roots(&at.run));
+    if let Some(xdg) = &at.xdg_runtime_dir {
+        paths.extend(user_roots(xdg));
+    }
+    for user in directories(&at.run.join("user")) {
+        paths.extend(user_roots(&user));
+    }
+    if let Some(home) = at.home.as_ref().filter(|_| at.uid != 0) {
+        paths.push(home.join(".youki/run"));
+    }
+    let prefix = "youki-";
+    paths.extend(directories(&at.tmp).into_iter().filter(|path| {
+        let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+        name.strip_prefix(prefix)
+            .is_some_and(|uid| uid.parse::<u32>().is_ok())
+    }));
+    deduplicated(paths)
+}
+
+fn engine_roots(run: &Path) -> Vec<PathBuf> {
+    let docker = run.join("docker");
+    let mut paths = Vec::new();
+    for runtime in directories(&docker) {
+        let name = runtime
+            .file_name()
+            .and_then(OsStr::to_str)
+            .unwrap_or_default();
+        if name.starts_with("runtime-") {
+            paths.extend(directories(&runtime));
+        }
+    }
+    if paths.is_empty() {
+        paths.push(docker.join("runtime-runc/moby"));
+    }
+    let containerd = run.join("containerd/runc");
+    let namespaces = directories(&containerd);
+    if namespaces.is_empty() {
+        paths.push(containerd.join("default"));
+    } else {
+        paths.extend(namespaces);
+    }
+    paths
+}
+
+/// The roots below one user's runtime directory. Only those that exist, save for the user's own
+/// three, so that a host with many users does not list hundreds of absent ones.
+fn user_roots(dir: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = RUNTIMES.iter().map(|name| dir.join(name)).collect();
+    for runtime in directories(&dir.join("docker")) {
+        let name = runtime
+            .file_name()
+            .and_then(OsStr::to_str)
+            .unwrap_or_default();
+        if name.starts_with("runtime-") {
+            paths.extend(directories(&runtime));
+        }
+    }
+    paths
+}
+
+/// The directories in `dir`, sorted; none if it cannot be read. Symlinks are not followed.
+fn directories(dir: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(dir) else {
+        return Vec::new();
+    };
+    let mut found: Vec<PathBuf> = entries
+        .filter_map(Result::ok)
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .map(|entry| entry.path())
+        .collect();
+    found.sort();
+    found
+}
+
+fn deduplicated(paths: Vec<PathBuf>) -> Vec<StateRoot> {
+    let mut seen = HashSet::new();
+    let paths = paths.into_iter().filter(|path| seen.insert(path.clone()));
+    paths
+        .map(|path| StateRoot {
+            path: path.into(),
+            origin: RootOrigin::Known,
+        })
+        .collect()
+}

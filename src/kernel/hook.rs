@@ -1,0 +1,150 @@
+//! One hook, from spawn to reap: its own process group, a deadline, its output capped.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags};
+use rustix::io::Errno;
+use rustix::pipe::PipeFlags;
+use rustix::process::{Pid, PidfdFlags};
+
+use super::live::timespec;
+use super::{HookCall, HookEnd, HookStatus};
+
+/// How much of a hook's output is kept: its end, where the reason of a failure stands.
+const OUTPUT_MAX: usize = 4096;
+
+/// Runs a hook to its end.
+pub(super) fn run(call: &HookCall) -> io::Result<HookEnd> {
+    let (reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+    // Only our end must not block: a hook expects to wait on a full pipe.
+    rustix::io::ioctl_fionbio(&writer, false)?;
+    let mut command = Command::new(&call.path);
+    if let Some((name, arguments)) = call.args.split_first() {
+        command.arg0(name).args(arguments);
+    }
+    if let Some(env) = &call.env {
+        command
+            .env_clear()
+            .envs(env.iter().map(|(key, value)| (key, value)));
+    }
+    if let Some(cwd) = &call.cwd {
+        command.current_dir(cwd);
+    }
+    command
+        .stdin(Stdio::piped())
+        .stdout(writer.try_clone()?)
+        .stderr(writer);
+    // A group of its own, so that a time-out takes its children too.
+    let mut child = command.process_group(0).spawn()?;
+    // Drops the write ends that `command` holds, so that the pipe ends with the hook.
+    drop(command);
+    let end = attend(&mut child, &reader, call);
+    if end.is_err() {
+        drop(child.kill());
+        drop(child.wait());
+    }
+    end
+}
+
+/// Feeds stdin, collects output and waits, all at once, until the hook ends or its time is up.
+fn attend(child: &mut Child, reader: &OwnedFd, call: &HookCall) -> io::Result<HookEnd> {
+    let pid = i32::try_from(child.id())
+        .ok()
+        .and_then(Pid::from_raw)
+        .ok_or(Errno::SRCH)?;
+    let exit = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
+    let mut stdin: Option<OwnedFd> = child.stdin.take().map(OwnedFd::from);
+    if let Some(fd) = &stdin {
+        rustix::io::ioctl_fionbio(fd, true)?;
+    }
+    let mut input = call.stdin.as_slice();
+    let mut output = Vec::new();
+    let deadline = call.timeout.map(|limit| Instant::now() + limit);
+    let timed_out = loop {
+        let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+        if left == Some(Duration::ZERO) {
+            break true;
+        }
+        let mut fds = vec![
+            PollFd::new(&exit, PollFlags::IN),
+            PollFd::new(reader, PollFlags::IN),
+        ];
+        if let Some(fd) = &stdin {
+            fds.push(PollFd::new(fd, PollFlags::OUT));
+        }
+        match rustix::event::poll(&mut fds, left.and_then(timespec).as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        let ready: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
+        drop(fds);
+        let open = collect(reader, &mut output);
+        if ready.first() == Some(&true) {
+            break false;
+        }
+        if ready.get(2) == Some(&true) && feed(stdin.as_ref(), &mut input) {
+            stdin = None;
+        }
+        if !open {
+            // It closed its output but lives on: only its end or its time-out matter now.
+            wait_closed(&exit, deadline)?;
+        }
+    };
+    if timed_out {
+        drop(rustix::process::kill_process_group(
+            pid,
+            rustix::process::Signal::KILL,
+        ));
+    }
+    let status = child.wait()?;
+    collect(reader, &mut output);
+    Ok(HookEnd {
+        status: match (timed_out, status.code(), status.signal()) {
+            (true, ..) => HookStatus::TimedOut,
+            (_, Some(code), _) => HookStatus::Exited(code),
+            (_, None, signal) => HookStatus::Signaled(signal.unwrap_or(0)),
+        },
+        output: crate::text::visible_lines(&output),
+    })
+}
+
+fn wait_closed(exit: &OwnedFd, deadline: Option<Instant>) -> io::Result<()> {
+    let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+    let mut fds = [PollFd::new(exit, PollFlags::IN)];
+    match rustix::event::poll(&mut fds, left.and_then(timespec).as_ref()) {
+        Ok(_) | Err(Errno::INTR) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// Writes what fits; true when all is written or nobody reads (a hook need not read its state).
+fn feed(stdin: Option<&OwnedFd>, input: &mut &[u8]) -> bool {
+    let Some(fd) = stdin else { return true };
+    match rustix::io::write(fd, input) {
+        Ok(count) => *input = input.get(count..).unwrap_or_default(),
+        Err(Errno::AGAIN | Errno::INTR) => return false,
+        Err(_) => return true,
+    }
+    input.is_empty()
+}
+
+/// Reads what is there, keeping the end; false when every writer closed.
+fn collect(reader: &OwnedFd, output: &mut Vec<u8>) -> bool {
+    let mut buffer = [0; 4096];
+    loop {
+        match rustix::io::read(reader, &mut buffer) {
+            Ok(0) => return false,
+            Ok(count) => {
+                output.extend_from_slice(buffer.get(..count).unwrap_or_default());
+                let surplus = output.len().saturating_sub(OUTPUT_MAX);
+                output.drain(..surplus);
+            }
+            Err(Errno::INTR) => {}
+            Err(_) => return true,
+        }
+    }
+}
