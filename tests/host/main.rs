@@ -26,3 +26,4 @@ mod rig;
 mod seen;
 mod selftest;
 mod stranded;
+mod usage;
