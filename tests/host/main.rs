@@ -1,5 +1,11 @@
 //! Real containers of the three runtimes, made by their own commands, seen and changed by ocitop.
 //! Needs root; `tests/run` installs what it needs.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on ends there"
+)]
 
 /// Each function becomes one test for each runtime.
 macro_rules! with_each_runtime {

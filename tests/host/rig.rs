@@ -447,9 +447,10 @@ impl Drop for Rig {
             }
         }
         let left = self.cgroups("");
-        if !left.is_empty() && !std::thread::panicking() {
-            panic!("cgroups of the test are left: {left:?}");
-        }
+        assert!(
+            left.is_empty() || std::thread::panicking(),
+            "cgroups of the test are left: {left:?}"
+        );
     }
 }
 
@@ -522,7 +523,8 @@ pub(crate) fn pids_of(cgroup: &Path) -> Vec<i32> {
 /// A number in a cgroup's file.
 pub(crate) fn number(cgroup: &Path, file: &str) -> u64 {
     let path = cgroup.join(file);
-    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+    let text =
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     text.trim().parse().unwrap()
 }
 

@@ -1,4 +1,10 @@
 //! Hermetic tests: fixture trees, parsers, properties. No root, no container, no terminal.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on ends there"
+)]
 
 mod fixtures;
 mod layers;

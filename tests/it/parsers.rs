@@ -1,5 +1,6 @@
 //! Control files and /proc files as kernels wrote them.
 
+use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -410,7 +411,6 @@ fn paths_in_proc_may_differ_and_hold_any_byte() {
     assert_eq!(raw("name=systemd"), Some(Path::new("/")));
     assert_eq!(raw(""), Some(Path::new("/kf_x (deleted)")));
     assert_eq!(raw("cpu"), None);
-    use std::os::unix::ffi::OsStringExt;
     let bytes = std::ffi::OsString::from_vec(b"/x/\xff\xfe".to_vec());
     assert_eq!(raw("memory"), Some(PathBuf::from(bytes).as_path()));
     let outside = Membership::parse(b"8:pids:/..\n0::/..\n");

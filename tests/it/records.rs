@@ -23,16 +23,16 @@ fn note() -> BTreeMap<String, String> {
     [("org.example.note".to_owned(), "fixture".to_owned())].into()
 }
 
-fn created(text: &str) -> Option<CreatedAt> {
-    Some(CreatedAt(text.into()))
+fn created(text: &str) -> CreatedAt {
+    CreatedAt(text.into())
 }
 
-fn named(name: &str) -> Option<RdtGroup> {
-    Some(RdtGroup::Named(name.to_owned()))
+fn named(name: &str) -> RdtGroup {
+    RdtGroup::Named(name.to_owned())
 }
 
-fn group(path: &str) -> Option<RdtGroup> {
-    Some(RdtGroup::Path(PathBuf::from(path)))
+fn group(path: &str) -> RdtGroup {
+    RdtGroup::Path(PathBuf::from(path))
 }
 
 fn hook(path: &str) -> Hook {
@@ -105,7 +105,7 @@ fn a_captured_runc_record_has_every_field() {
         }),
         bundle: "/srv/run/cap-bundles/runc-running".into(),
         rootfs: Some("/srv/b/rootfs".into()),
-        created: created("2026-11-23T13:20:49.169641694Z"),
+        created: Some(created("2026-11-23T13:20:49.169641694Z")),
         annotations: note(),
         owner: None,
         cgroup: RecordedCgroup::PerController(paths.into()),
@@ -134,7 +134,7 @@ fn a_captured_crun_record_has_every_field() {
         }),
         bundle: "/srv/run/cap-bundles/crun-running".into(),
         rootfs: Some("/srv/b/rootfs".into()),
-        created: created("2026-11-23T13:20:53.536859Z"),
+        created: Some(created("2026-11-23T13:20:53.536859Z")),
         annotations: note(),
         owner: Some("root".to_owned()),
         cgroup: RecordedCgroup::Everywhere("/rig/crun-running".into()),
@@ -159,7 +159,7 @@ fn a_captured_youki_record_has_every_field() {
         }),
         bundle: "/srv/run/cap-bundles/youki-running".into(),
         rootfs: None,
-        created: created("2026-11-23T13:20:57.762696013Z"),
+        created: Some(created("2026-11-23T13:20:57.762696013Z")),
         annotations: note(),
         owner: Some("0".to_owned()),
         cgroup: RecordedCgroup::Everywhere("/rig/youki-running".into()),
@@ -234,16 +234,16 @@ fn runc_may_leave_out_what_is_empty() {
 fn a_control_group_is_its_own_only_without_a_closid() {
     let own = runc::parse(&fixtures::bytes("handmade/runc-1.4-rdt.json")).unwrap();
     let expected = RecordedRdt {
-        control: group("/sys/fs/resctrl/web"),
+        control: Some(group("/sys/fs/resctrl/web")),
         owns_control: true,
-        monitoring: group("/sys/fs/resctrl/web/mon_groups/web"),
+        monitoring: Some(group("/sys/fs/resctrl/web/mon_groups/web")),
     };
     assert_eq!(own.rdt, expected);
     let shared = runc::parse(&fixtures::bytes("handmade/runc-1.4-closid.json")).unwrap();
     let expected = RecordedRdt {
-        control: group("/sys/fs/resctrl/gold"),
+        control: Some(group("/sys/fs/resctrl/gold")),
         owns_control: false,
-        monitoring: group("/sys/fs/resctrl/gold/mon_groups/web"),
+        monitoring: Some(group("/sys/fs/resctrl/gold/mon_groups/web")),
     };
     assert_eq!(shared.rdt, expected);
 }
@@ -265,22 +265,22 @@ fn both_generations_of_youkis_rdt_fields_are_read() {
         record.rdt
     };
     let by_name = RecordedRdt {
-        control: named("web"),
+        control: Some(named("web")),
         owns_control: true,
         monitoring: None,
     };
     assert_eq!(rdt("youki-0.1-rdt"), by_name);
     assert_eq!(rdt("youki-0.6-no-rdt"), RecordedRdt::default());
     let by_path = RecordedRdt {
-        control: group("/sys/fs/resctrl/web"),
+        control: Some(group("/sys/fs/resctrl/web")),
         owns_control: true,
-        monitoring: group("/sys/fs/resctrl/web/mon_groups/web"),
+        monitoring: Some(group("/sys/fs/resctrl/web/mon_groups/web")),
     };
     assert_eq!(rdt("youki-0.7-rdt"), by_path);
     let monitoring_only = RecordedRdt {
         control: None,
         owns_control: false,
-        monitoring: group("/sys/fs/resctrl/gold/mon_groups/web"),
+        monitoring: Some(group("/sys/fs/resctrl/gold/mon_groups/web")),
     };
     assert_eq!(rdt("youki-0.7-closid"), monitoring_only);
 }
@@ -320,11 +320,11 @@ fn cruns_old_intelrdt_names_a_group_that_is_its_own_if_named_like_it() {
         crun::parse("web", &status).unwrap().rdt
     };
     let own = rdt("crun-1.15-intelrdt");
-    assert_eq!((own.control, own.owns_control), (named("web"), true));
+    assert_eq!((own.control, own.owns_control), (Some(named("web")), true));
     let shared = rdt("crun-1.15-closid");
     assert_eq!(
         (shared.control, shared.owns_control),
-        (named("gold"), false)
+        (Some(named("gold")), false)
     );
 }
 
@@ -338,9 +338,9 @@ fn cruns_groups_are_derived_from_its_config_where_the_status_has_none() {
     )
     .unwrap();
     let own = RecordedRdt {
-        control: named("web"),
+        control: Some(named("web")),
         owns_control: true,
-        monitoring: named("web/mon_groups/web"),
+        monitoring: Some(named("web/mon_groups/web")),
     };
     assert_eq!(record.rdt, own);
     assert_eq!(record.hooks.unwrap().poststop, [hook("/bin/log")]);
@@ -348,9 +348,9 @@ fn cruns_groups_are_derived_from_its_config_where_the_status_has_none() {
     let config = fixtures::bytes("handmade/crun-config-closid.json");
     let found = crun::parse_config("web", &config).unwrap();
     let shared = RecordedRdt {
-        control: named("gold"),
+        control: Some(named("gold")),
         owns_control: false,
-        monitoring: named("gold/mon_groups/web"),
+        monitoring: Some(named("gold/mon_groups/web")),
     };
     assert_eq!(found.rdt, shared);
     assert!(!found.private_pid_namespace);
