@@ -163,6 +163,11 @@ impl Rig {
         self.dir.path().join("root")
     }
 
+    /// An id that no other test has: what is lost is looked for on the whole host, by its name.
+    pub(crate) fn id(&self) -> String {
+        self.prefix.replacen("ocitop-test", "web", 1)
+    }
+
     /// The state directory of `id`.
     pub(crate) fn state_dir(&self, id: &str) -> PathBuf {
         self.root().join(id)

@@ -6,8 +6,12 @@
     reason = "a test that cannot go on ends there"
 )]
 
+mod fake_kernel;
 mod fixtures;
 mod layers;
+mod machine;
 mod parsers;
 mod props;
 mod records;
+mod scan;
+mod teardown;
