@@ -5,12 +5,27 @@
 //! line one that prints. It never calls a runtime's own command; after each step it looks again
 //! and reports what it saw, not what a call returned.
 
+pub mod claims;
+mod drain;
+pub mod evidence;
+pub mod find;
+mod freeze;
+mod groups;
+pub mod guard;
+mod hooks;
+mod plan;
+pub mod procs;
+mod run;
+mod signal;
+mod state;
 pub mod step;
 pub mod target;
 pub mod wording;
 
+pub use claims::Claims;
+pub use run::{preview, run, run_among};
 pub use step::{
     OnFailure, Outcome, Plan, PlannedStep, Reason, Seen, Step, StepError, StepEvent, StepKind,
     Survivor, Verdict,
 };
-pub use target::{Force, Job, NotATarget, Preview, Target};
+pub use target::{Force, Job, NotATarget, Options, Preview, Target};

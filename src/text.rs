@@ -44,8 +44,10 @@ pub fn visible(text: &str) -> String {
             '\\' => out.push_str("\\\\"),
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
-            c if is_invisible(c) && (c as u32) < 0x100 => drop(write!(out, "\\x{:02x}", c as u32)),
-            c if is_invisible(c) => drop(write!(out, "\\u{{{:x}}}", c as u32)),
+            c if is_invisible(c) && (c as u32) < 0x100 => {
+                write!(out, "\\x{:02x}", c as u32).unwrap_or_default();
+            }
+            c if is_invisible(c) => write!(out, "\\u{{{:x}}}", c as u32).unwrap_or_default(),
             c => out.push(c),
         }
     }
@@ -68,7 +70,7 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        drop(write!(text, ": {cause}"));
+        write!(text, ": {cause}").ok();
         source = cause.source();
     }
     visible(&text)

@@ -62,6 +62,20 @@ impl Machine {
         self.given.iter().map(given).collect()
     }
 
+    /// The roots given and every known one: where other containers of this host may be.
+    pub fn every_root(&self) -> Vec<StateRoot> {
+        let mut roots = self.state_roots();
+        if self.roots_are_given() && self.proc == Path::new("/proc") {
+            let known = roots::known(&self.surroundings);
+            roots.extend(
+                known
+                    .into_iter()
+                    .filter(|root| !self.given.contains(&root.path.to_path_buf())),
+            );
+        }
+        roots
+    }
+
     /// Whether the operator named the state roots.
     pub fn roots_are_given(&self) -> bool {
         !self.given.is_empty()

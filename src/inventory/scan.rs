@@ -105,7 +105,7 @@ impl Scanner {
             Err(error) if is_gone(&error) => return RootState::Absent,
             Err(error) => return RootState::Failed(crate::text::visible(&error.to_string())),
         };
-        let names = match names(&dir) {
+        let names = match entry_names(&dir) {
             Ok(names) => names,
             Err(error) => return RootState::Failed(crate::text::visible(&error.to_string())),
         };
@@ -151,7 +151,7 @@ impl Scanner {
 
 /// The entries of a root, sorted. Plain files are passed over, as the runtimes do; anything else
 /// that is no directory is listed, as a problem.
-fn names(root: &OwnedFd) -> std::io::Result<Vec<OsString>> {
+pub fn entry_names(root: &OwnedFd) -> std::io::Result<Vec<OsString>> {
     let mut names = Vec::new();
     for entry in rustix::fs::Dir::read_from(root)? {
         let entry = entry?;
@@ -173,6 +173,26 @@ pub fn look_up(machine: &Machine, key: &ContainerKey) -> std::io::Result<Option<
     let root = open_root(key.root())?;
     let mut scanner = Scanner::complete(machine.clone());
     Ok(scanner.look(&root, key))
+}
+
+impl Container {
+    /// The cgroups it has, as the last pass saw them or, without live usage, as they are found now.
+    pub fn cgroups_named(&self, machine: &Machine) -> Vec<super::CgroupView> {
+        if !self.cgroups.is_empty() {
+            return self.cgroups.clone();
+        }
+        let entry = open_root(self.key.root())
+            .ok()
+            .and_then(|root| Entry::read(&root, &self.key, Depth::State).ok());
+        let named = entry
+            .map(|entry| cgroups_of(machine, &entry))
+            .unwrap_or_default();
+        let there = cgroups::existing(&named, &machine.hierarchies);
+        there
+            .iter()
+            .map(|dir| dir.view(&machine.hierarchies))
+            .collect()
+    }
 }
 
 /// Where in `machine` a container's cgroups are, from its entry.

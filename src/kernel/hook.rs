@@ -44,8 +44,8 @@ pub(super) fn run(call: &HookCall) -> io::Result<HookEnd> {
     drop(command);
     let end = attend(&mut child, &reader, call);
     if end.is_err() {
-        drop(child.kill());
-        drop(child.wait());
+        child.kill().ok();
+        child.wait().ok();
     }
     end
 }
@@ -95,10 +95,7 @@ fn attend(child: &mut Child, reader: &OwnedFd, call: &HookCall) -> io::Result<Ho
         }
     };
     if timed_out {
-        drop(rustix::process::kill_process_group(
-            pid,
-            rustix::process::Signal::KILL,
-        ));
+        rustix::process::kill_process_group(pid, rustix::process::Signal::KILL).ok();
     }
     let status = child.wait()?;
     collect(reader, &mut output);

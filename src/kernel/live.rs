@@ -107,7 +107,7 @@ impl Kernel for LiveKernel {
             .and_then(|()| rustix::fs::fchmod(&fd, Mode::from_raw_mode(old.st_mode & 0o777)))
             .and_then(|()| rustix::fs::renameat(&dir, &temporary, &dir, file));
         if let Err(errno) = written {
-            drop(rustix::fs::unlinkat(&dir, &temporary, AtFlags::empty()));
+            rustix::fs::unlinkat(&dir, &temporary, AtFlags::empty()).ok();
             return Err(errno.into());
         }
         Ok(())

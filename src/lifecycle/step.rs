@@ -74,6 +74,13 @@ pub enum Step {
         /// Which.
         signal: Signal,
     },
+    /// Send a signal to every process.
+    SignalAll {
+        /// Which.
+        signal: Signal,
+        /// Processes when the plan was made.
+        processes: usize,
+    },
     /// Freeze its cgroup.
     Freeze,
     /// Thaw its cgroup.
@@ -225,6 +232,8 @@ pub enum Reason {
     None,
     /// It already is so.
     AlreadySo,
+    /// Switched off by the operator.
+    Unwanted,
 }
 
 /// Why a step failed.

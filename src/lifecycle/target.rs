@@ -62,6 +62,8 @@ pub enum Job {
     Delete(Target, Force),
     /// Send a signal to init.
     Kill(Target, Signal),
+    /// Send a signal to every process.
+    KillAll(Target, Signal),
     /// SIGTERM, wait, report whether it ended; never SIGKILL.
     Stop(Target),
     /// Freeze.
@@ -78,6 +80,7 @@ impl Job {
         match self {
             Self::Delete(target, _)
             | Self::Kill(target, _)
+            | Self::KillAll(target, _)
             | Self::Stop(target)
             | Self::Pause(target)
             | Self::Resume(target)
@@ -90,11 +93,29 @@ impl Job {
         match self {
             Self::Delete(_, Force::Yes) => "delete --force",
             Self::Delete(_, Force::No) => "delete",
-            Self::Kill(..) => "kill",
+            Self::Kill(..) | Self::KillAll(..) => "kill",
             Self::Stop(_) => "stop",
             Self::Pause(_) => "pause",
             Self::Resume(_) => "resume",
             Self::Start(_) => "start",
+        }
+    }
+}
+
+/// How a job is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// One deadline for all that waits.
+    pub timeout: std::time::Duration,
+    /// Run hooks.
+    pub hooks: bool,
+}
+
+impl From<&crate::config::Config> for Options {
+    fn from(config: &crate::config::Config) -> Self {
+        Self {
+            timeout: config.timeout,
+            hooks: config.hooks,
         }
     }
 }

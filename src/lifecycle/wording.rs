@@ -18,7 +18,7 @@ impl Step {
             Self::PoststopHook { .. } | Self::PoststartHook { .. } => "hook",
             Self::RemoveStateDir { .. } => "state",
             Self::Verify => "verify",
-            Self::Signal { .. } => "signal",
+            Self::Signal { .. } | Self::SignalAll { .. } => "signal",
             Self::Freeze => "freeze",
             Self::Thaw => "thaw",
             Self::Release => "release",
@@ -64,6 +64,9 @@ impl Step {
             Self::RemoveStateDir { dir } => format!("remove state dir {}", visible_path(dir)),
             Self::Verify => "look again that all is gone".to_owned(),
             Self::Signal { signal } => format!("send {signal} to its init"),
+            Self::SignalAll { signal, processes } => {
+                format!("send {signal} to its {processes} processes")
+            }
             Self::Freeze => "freeze its processes".to_owned(),
             Self::Thaw => "thaw its processes".to_owned(),
             Self::Release => "tell its init to start".to_owned(),
@@ -119,6 +122,7 @@ impl Reason {
             Self::Unknown(what) => format!("not known: {what}"),
             Self::None => "none".to_owned(),
             Self::AlreadySo => "already so".to_owned(),
+            Self::Unwanted => "switched off".to_owned(),
         }
     }
 }

@@ -1,0 +1,99 @@
+//! The command line over the same engine.
+//!
+//! With one `--root`, `list`, `state`, `ps`, `kill`, `pause`, `resume`, `start` and `delete` take
+//! the flags and keep the wordings that tools above the runtimes rely on, so that
+//! `ocitop --root R delete --force ID` can stand where `runc --root R delete --force ID` stood.
+//! Exit status: 0 done, 1 refused, failed or leftovers remain, 2 usage.
+
+pub mod args;
+mod delete;
+mod lifecycle;
+mod list;
+mod ps;
+mod render;
+mod select;
+mod state;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use crate::config::Config;
+use crate::logging;
+pub use args::{Arguments, Command};
+
+/// Why a command ends with another status than 0, in one line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// 1 or 2.
+    pub code: u8,
+    /// Safe to print.
+    pub message: String,
+}
+
+impl Failure {
+    fn failed(message: impl Into<String>) -> Self {
+        Self {
+            code: 1,
+            message: message.into(),
+        }
+    }
+
+    fn usage(message: impl Into<String>) -> Self {
+        Self {
+            code: 2,
+            message: message.into(),
+        }
+    }
+
+    fn of(error: &dyn std::error::Error) -> Self {
+        Self::failed(crate::text::chain(error))
+    }
+}
+
+type Outcome = Result<ExitCode, Failure>;
+
+/// Parses the arguments and runs the command.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> Outcome {
+    let arguments = match Arguments::try_parse_from(args) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // clap words usage errors itself, in several lines; help and version are no errors.
+            error.print().ok();
+            return Ok(ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)));
+        }
+    };
+    let config = arguments.config();
+    let _log = if arguments.writes_log() {
+        logging::start(&arguments.log)?
+    } else {
+        None
+    };
+    let result = dispatch(arguments.command, &config);
+    if let Err(failure) = &result {
+        tracing::error!(message = %failure.message);
+    }
+    result
+}
+
+fn dispatch(command: Option<Command>, config: &Config) -> Outcome {
+    match command {
+        None | Some(Command::Demo(_) | Command::Lab { .. } | Command::Doctor) => {
+            Err(Failure::usage("the screen is being built"))
+        }
+        Some(Command::Completions { shell }) => {
+            let mut bytes = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "ocitop", &mut bytes);
+            render::print(&String::from_utf8_lossy(&bytes))
+        }
+        Some(Command::List(list)) => list::run(config, &list),
+        Some(Command::State { id }) => state::run(config, &id),
+        Some(Command::Ps(ps)) => ps::run(config, &ps),
+        Some(Command::Delete(delete)) => delete::run(config, &delete),
+        Some(Command::Kill(kill)) => lifecycle::kill(config, &kill),
+        Some(Command::Pause { id }) => lifecycle::pause(config, &id),
+        Some(Command::Resume { id }) => lifecycle::resume(config, &id),
+        Some(Command::Start { id }) => lifecycle::start(config, &id),
+    }
+}

@@ -1,0 +1,250 @@
+//! What can be said on the command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::{Config, Roots};
+use crate::kernel::Signal;
+
+/// top for OCI containers, without a daemon.
+#[derive(Debug, Parser)]
+#[command(name = "ocitop", version, about, max_term_width = 100)]
+#[command(
+    after_help = "Without a command: the screen, on every known state root.\n\
+    Exit status: 0 done, 1 refused, failed or leftovers remain, 2 usage."
+)]
+pub struct Arguments {
+    /// State root to look at; repeatable. Without it every known one
+    #[arg(long, global = true, value_name = "DIR")]
+    pub root: Vec<PathBuf>,
+    /// Directory laid out like /sys/fs/cgroup
+    #[arg(long, global = true, value_name = "DIR")]
+    pub cgroup_root: Option<PathBuf>,
+    /// Mount point of resctrl
+    #[arg(long, global = true, value_name = "DIR")]
+    pub resctrl_root: Option<PathBuf>,
+    /// Mount point of procfs
+    #[arg(long, global = true, value_name = "DIR", default_value = "/proc")]
+    pub proc_root: PathBuf,
+    /// Seconds between two passes of the screen
+    #[arg(long, global = true, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
+    pub interval: Duration,
+    /// Seconds a delete may wait for processes to die and directories to go
+    #[arg(long, global = true, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub timeout: Duration,
+    /// Change nothing on this host
+    #[arg(long, global = true)]
+    pub read_only: bool,
+    /// Do not run the hooks of containers
+    #[arg(long, global = true)]
+    pub no_hooks: bool,
+    /// No colours (as with NO_COLOR set)
+    #[arg(long, global = true)]
+    pub no_color: bool,
+    /// Where the log goes.
+    #[command(flatten)]
+    pub log: LogArguments,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Where the log goes.
+#[derive(Debug, Clone, Args)]
+pub struct LogArguments {
+    /// Log file [default: ocitop.log under the user's state directory, one a day]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+    /// Format of the log
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+    /// Least level that is logged: error, warn, info, debug, trace
+    #[arg(long, global = true, value_name = "LEVEL", default_value = "info")]
+    pub log_level: tracing::level_filters::LevelFilter,
+}
+
+/// Format of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// A line a message.
+    Text,
+    /// A JSON object a message.
+    Json,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List containers
+    #[command(visible_alias = "ls")]
+    List(List),
+    /// Print the state of a container as JSON
+    State {
+        /// Container id, or runtime:id
+        id: String,
+    },
+    /// List the processes of a container
+    Ps(Ps),
+    /// Send a signal to a container
+    Kill(Kill),
+    /// Freeze a container
+    Pause {
+        /// Container id, or runtime:id
+        id: String,
+    },
+    /// Thaw a container
+    Resume {
+        /// Container id, or runtime:id
+        id: String,
+    },
+    /// Start a created container
+    Start {
+        /// Container id, or runtime:id
+        id: String,
+    },
+    /// Tear containers down, step by step
+    Delete(Delete),
+    /// Say what this host offers: cgroups, resctrl, runtimes, roots, privileges, terminal
+    Doctor,
+    /// The screen on a private lab: real processes, real cgroups, real state files
+    Demo(Demo),
+    /// Print shell completions
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// A process of the lab
+    #[command(name = "__lab", hide = true)]
+    Lab {
+        /// What it plays.
+        role: String,
+        /// How.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<OsString>,
+    },
+}
+
+/// Format of what is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+}
+
+/// Format of the report of a delete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// A line a step.
+    Text,
+    /// A JSON object an event, one per line; the last has "kind":"finished" and "verdict".
+    Json,
+}
+
+/// `list`.
+#[derive(Debug, Args)]
+pub struct List {
+    /// Ids only
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Format
+    #[arg(short, long, default_value = "table")]
+    pub format: Format,
+}
+
+/// `ps`.
+#[derive(Debug, Args)]
+pub struct Ps {
+    /// Format
+    #[arg(short, long, default_value = "table")]
+    pub format: Format,
+    /// Container id, or runtime:id
+    pub id: String,
+}
+
+/// `kill`.
+#[derive(Debug, Args)]
+pub struct Kill {
+    /// Send it to every process, not only to init
+    #[arg(short, long)]
+    pub all: bool,
+    /// Container id, or runtime:id
+    pub id: String,
+    /// A name with or without SIG, or a number
+    #[arg(default_value = "SIGTERM")]
+    pub signal: Signal,
+}
+
+/// `delete`.
+#[derive(Debug, Args)]
+pub struct Delete {
+    /// Kill it first if it is not stopped; an absent one is no error
+    #[arg(short, long)]
+    pub force: bool,
+    /// Print the plan, change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Format of the report
+    #[arg(long, default_value = "text")]
+    pub format: ReportFormat,
+    /// Container ids, or runtime:id
+    #[arg(required = true)]
+    pub ids: Vec<String>,
+}
+
+/// `demo`.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// No screen: print the lab's state root and stay until stdin ends
+    #[arg(long, hide = true)]
+    pub hold: bool,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|error| format!("{error}"))?;
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(time) if time >= Duration::from_millis(100) && seconds <= 86_400.0 => Ok(time),
+        _ => Err("must lie between 0.1 and 86400".to_owned()),
+    }
+}
+
+impl Arguments {
+    /// Settings from flags and environment.
+    pub fn config(&self) -> Config {
+        // no-color.org: any value but the empty one.
+        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Config {
+            roots: Roots {
+                cgroup: self.cgroup_root.clone(),
+                resctrl: self.resctrl_root.clone(),
+                proc: self.proc_root.clone(),
+                state: self.root.clone(),
+            },
+            interval: self.interval,
+            timeout: self.timeout,
+            read_only: self.read_only,
+            color: !self.no_color && !no_color,
+            hooks: !self.no_hooks,
+        }
+    }
+
+    /// Whether the command is one that is worth a log: those that only print are not.
+    pub fn writes_log(&self) -> bool {
+        self.log.log.is_some()
+            || !matches!(
+                self.command,
+                Some(
+                    Command::List(_)
+                        | Command::State { .. }
+                        | Command::Ps(_)
+                        | Command::Doctor
+                        | Command::Completions { .. }
+                        | Command::Lab { .. }
+                )
+            )
+    }
+}

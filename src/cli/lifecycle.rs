@@ -1,0 +1,88 @@
+//! `kill`, `pause`, `resume`, `start`: silent when done, as the runtimes' own.
+
+use std::process::ExitCode;
+
+use super::args::Kill;
+use super::{Failure, Outcome, select};
+use crate::config::Config;
+use crate::kernel::LiveKernel;
+use crate::lifecycle::{Job, Options, StepEvent, StepKind, Target, Verdict, run};
+
+pub(super) fn kill(config: &Config, kill: &Kill) -> Outcome {
+    act(config, &kill.id, |target| {
+        if kill.all {
+            Job::KillAll(target, kill.signal)
+        } else {
+            Job::Kill(target, kill.signal)
+        }
+    })
+}
+
+pub(super) fn pause(config: &Config, id: &str) -> Outcome {
+    act(config, id, Job::Pause)
+}
+
+pub(super) fn resume(config: &Config, id: &str) -> Outcome {
+    act(config, id, Job::Resume)
+}
+
+pub(super) fn start(config: &Config, id: &str) -> Outcome {
+    act(config, id, Job::Start)
+}
+
+/// Refuses where nothing may be changed.
+pub(super) fn check_writable(config: &Config, verb: &str) -> Result<(), Failure> {
+    if config.read_only {
+        return Err(Failure::failed(format!("{verb} refused: --read-only")));
+    }
+    Ok(())
+}
+
+fn act(config: &Config, id: &str, job: impl FnOnce(Target) -> Job) -> Outcome {
+    let (machine, container) = select::one(config, id)?;
+    let job = job(select::target(&container)?);
+    check_writable(config, job.verb())?;
+    let options = Options::from(config);
+    let mut warnings = Vec::new();
+    let mut report = |event: StepEvent| {
+        log(&event);
+        if let StepKind::Ended {
+            step,
+            outcome: crate::lifecycle::Outcome::Warned(why),
+            ..
+        } = event.kind
+        {
+            warnings.push(format!("{}: {}", step.word(), why.words()));
+        }
+    };
+    let verdict = run(&LiveKernel::new(), &machine, &job, &options, &mut report);
+    for warning in warnings {
+        super::render::warn(&warning);
+    }
+    match verdict {
+        Verdict::Clean => Ok(ExitCode::SUCCESS),
+        Verdict::Refused(why) | Verdict::Failed(why) => Err(Failure::failed(format!(
+            "{} {}: {why}",
+            job.verb(),
+            container.key.label()
+        ))),
+        Verdict::Leftovers(_) => Err(Failure::failed(verdict.words())),
+    }
+}
+
+/// A step in the log file.
+pub(super) fn log(event: &StepEvent) {
+    let container = event.key.label();
+    match &event.kind {
+        StepKind::Ended { step, outcome, .. } => {
+            tracing::info!(
+                container,
+                step = step.word(),
+                outcome = outcome.word(),
+                detail = outcome.detail()
+            );
+        }
+        StepKind::Finished { verdict } => tracing::info!(container, verdict = verdict.words()),
+        StepKind::Planned { .. } | StepKind::Started { .. } | StepKind::Waiting { .. } => {}
+    }
+}

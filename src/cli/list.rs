@@ -1,0 +1,173 @@
+//! `ocitop list`: with one `--root` in runc's shape, else with runtime, engine and root.
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use super::args::{Format, List};
+use super::{Failure, Outcome, render};
+use crate::config::Config;
+use crate::inventory::{Container, Machine, RootOrigin, RootState, Scanner, Snapshot};
+use crate::oci::RuntimeKind;
+use crate::text::visible_path;
+
+pub(super) fn run(config: &Config, list: &List) -> Outcome {
+    let machine = Machine::new(&config.roots);
+    let mut scanner = match list.format {
+        Format::Json => Scanner::complete(machine),
+        Format::Table => Scanner::status_only(machine),
+    };
+    let snapshot = scanner.scan();
+    let failed = report_roots(&snapshot);
+    let text = match (list.quiet, list.format) {
+        (true, _) => snapshot
+            .containers
+            .iter()
+            .map(|c| c.key.label() + "\n")
+            .collect(),
+        (_, Format::Json) => json_list(&snapshot, scanner.machine())?,
+        _ if config.roots.state.len() == 1 => one_root(&snapshot),
+        _ => many_roots(&snapshot),
+    };
+    render::write(&text)?;
+    Ok(if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+/// Roots and entries that could not be read, on stderr. A root that was named and cannot be read
+/// is a failure; a known one that belongs to somebody else is not.
+fn report_roots(snapshot: &Snapshot) -> bool {
+    let mut failed = false;
+    for root in &snapshot.roots {
+        let path = visible_path(&root.path);
+        match (&root.state, root.origin) {
+            (RootState::Failed(why), origin) => {
+                render::warn(&format!("read state root {path}: {why}"));
+                failed |= origin == RootOrigin::Given;
+            }
+            (RootState::Absent, RootOrigin::Given) if snapshot.roots.len() > 1 => {
+                render::warn(&format!("state root {path} does not exist"));
+            }
+            _ => {}
+        }
+    }
+    for container in &snapshot.containers {
+        if let Some(problem) = &container.problem {
+            render::warn(&format!(
+                "load container {}: {problem}",
+                container.key.label()
+            ));
+        }
+    }
+    failed
+}
+
+fn pid(container: &Container) -> i32 {
+    container.init.map_or(0, |init| init.pid)
+}
+
+fn bundle(container: &Container) -> String {
+    container
+        .bundle
+        .as_deref()
+        .map(visible_path)
+        .unwrap_or_default()
+}
+
+fn created(container: &Container) -> String {
+    container
+        .created
+        .as_ref()
+        .map(|created| crate::text::visible(&created.0))
+        .unwrap_or_default()
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+/// runc's table.
+fn one_root(snapshot: &Snapshot) -> String {
+    let mut rows = vec![words(&[
+        "ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER",
+    ])];
+    rows.extend(snapshot.containers.iter().map(|container| {
+        vec![
+            container.key.label(),
+            pid(container).to_string(),
+            container.condition.to_string(),
+            bundle(container),
+            created(container),
+            container.owner.clone(),
+        ]
+    }));
+    render::table(&rows, 12, 3)
+}
+
+fn many_roots(snapshot: &Snapshot) -> String {
+    let header = [
+        "ID", "RUNTIME", "STATUS", "PID", "MANAGER", "OWNER", "ROOT", "BUNDLE",
+    ];
+    let mut rows = vec![words(&header)];
+    rows.extend(snapshot.containers.iter().map(|container| {
+        vec![
+            container.key.label(),
+            container
+                .runtime
+                .map_or("?", RuntimeKind::as_str)
+                .to_owned(),
+            container.condition.to_string(),
+            pid(container).to_string(),
+            container
+                .manager
+                .map_or("-".to_owned(), |manager| manager.to_string()),
+            container.owner.clone(),
+            visible_path(container.key.root()),
+            bundle(container),
+        ]
+    }));
+    render::table(&rows, 0, 2)
+}
+
+fn json_list(snapshot: &Snapshot, machine: &Machine) -> Result<String, Failure> {
+    let list: Vec<Value> = snapshot
+        .containers
+        .iter()
+        .map(|container| entry(container, machine))
+        .collect();
+    let mut text = serde_json::to_string(&list).map_err(|error| Failure::of(&error))?;
+    text.push('\n');
+    Ok(text)
+}
+
+/// One container as JSON. Strings are as found: JSON escapes what a terminal must not see.
+pub(super) fn entry(container: &Container, machine: &Machine) -> Value {
+    let cgroups = container.cgroups_named(machine);
+    let mut value = json!({
+        "ociVersion": container.oci_version.as_deref().unwrap_or_default(),
+        "id": container.key.name().to_string_lossy(),
+        "runtime": container.runtime,
+        "root": container.key.root().to_string_lossy(),
+        "status": container.condition.as_str(),
+        "pid": pid(container),
+        "bundle": container.bundle.as_ref().map(|path| path.to_string_lossy()),
+        "rootfs": container.rootfs.as_ref().map(|path| path.to_string_lossy()),
+        "created": container.created,
+        "owner": container.owner,
+        "manager": container.manager,
+        "cgroup": cgroups,
+        "rdt": container.rdt,
+    });
+    if let Some(fields) = value.as_object_mut() {
+        if !container.annotations.is_empty() {
+            fields.insert("annotations".to_owned(), json!(container.annotations));
+        }
+        if let Some(problem) = &container.problem {
+            fields.insert("problem".to_owned(), json!(problem));
+        }
+    }
+    value
+}

@@ -1,0 +1,236 @@
+//! Killing and waiting until nothing lives.
+//!
+//! SIGKILL first, then the thaw: a process frozen by the v1 freezer dies without running an
+//! instruction of its own, and one frozen below the container's own cgroup needs its thaw too.
+//! Every process is opened, checked to be a member, and only then signalled, so that a pid that
+//! went to somebody else meanwhile is not.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::run::Context;
+use super::{Outcome, Reason, Seen, StepError, Survivor, freeze, procs};
+use crate::cgroup::Version;
+use crate::inventory::identity::is_member;
+use crate::kernel::{Kernel, Signal};
+use crate::text::visible_path;
+
+/// Rounds of reading members and killing the new ones before the wait begins.
+const ROUNDS: usize = 20;
+/// First and longest wait between two looks when no process can be waited for.
+const FIRST_WAIT: Duration = Duration::from_millis(1);
+const LONGEST_WAIT: Duration = Duration::from_millis(100);
+/// How often the wait is reported.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+
+/// Kills every process, in as many rounds as new ones appear.
+pub(super) fn kill<K: Kernel>(context: &mut Context<'_, K>) -> Result<Outcome, StepError> {
+    if context.evidence.members(context.machine).is_empty() {
+        return Ok(Outcome::Skipped(Reason::NothingAlive));
+    }
+    lift_quota(context);
+    let mut killed = BTreeSet::new();
+    for _ in 0..ROUNDS {
+        cgroup_kill(context);
+        let fresh = kill_members(context, &mut killed)?;
+        freeze::thaw_tree(context);
+        if fresh == 0 {
+            break;
+        }
+    }
+    Ok(Outcome::Done(Seen::Signalled(killed.len())))
+}
+
+/// Signals the members not yet in `killed`; how many those were.
+fn kill_members<K: Kernel>(
+    context: &Context<'_, K>,
+    killed: &mut BTreeSet<i32>,
+) -> Result<usize, StepError> {
+    let mut fresh = 0;
+    for pid in context.evidence.members(context.machine) {
+        if killed.contains(&pid) || !is_target(context, pid) {
+            continue;
+        }
+        let Ok(process) = context.kernel.open_process(pid) else {
+            continue;
+        };
+        // Checked again now that the descriptor pins it: what passes here gets the signal.
+        if !is_target(context, pid) {
+            continue;
+        }
+        match context.kernel.signal(&process, Signal::KILL) {
+            Ok(()) => {
+                killed.insert(pid);
+                fresh += 1;
+            }
+            Err(error) if crate::kernel::read::is_gone(&error) => {}
+            Err(error) => {
+                return Err(StepError::Io {
+                    action: "signal",
+                    object: format!("pid {pid}"),
+                    cause: error.to_string(),
+                });
+            }
+        }
+    }
+    Ok(fresh)
+}
+
+/// Whether a process is the container's: its verified init, or a member of its cgroups, or, where
+/// it has none, of init's family.
+pub(super) fn is_target<K: Kernel>(context: &Context<'_, K>, pid: i32) -> bool {
+    let (machine, evidence) = (context.machine, &context.evidence);
+    let Ok(Some(stat)) = machine.stat(pid) else {
+        return false;
+    };
+    if stat.is_kernel_thread() {
+        return false;
+    }
+    match evidence.identity.alive() {
+        Some(init) if init.pid == pid => return init.start_time == stat.start_time,
+        Some(init) if evidence.cgroups.is_empty() => {
+            return procs::family(machine, init.pid).contains(&pid);
+        }
+        _ => {}
+    }
+    let membership = machine.membership(pid);
+    membership.is_some_and(|membership| is_member(machine, &membership, &evidence.cgroups))
+}
+
+/// v2, and the unified tree of a hybrid host: one write kills all, forks in flight included.
+fn cgroup_kill<K: Kernel>(context: &Context<'_, K>) {
+    let hierarchies = &context.machine.hierarchies;
+    for cgroup in &context.evidence.cgroups {
+        if hierarchies
+            .at(cgroup.hierarchy)
+            .is_some_and(|h| h.version == Version::V2)
+        {
+            let file = cgroup.dir(hierarchies).join("cgroup.kill");
+            // Before 5.14 there is none, and a threaded cgroup refuses: the members are signalled
+            // one by one in any case.
+            context.kernel.write_control(&file, "1").ok();
+        }
+    }
+}
+
+/// A CPU quota can stretch dying to many seconds: processes die on CPU time too.
+fn lift_quota<K: Kernel>(context: &Context<'_, K>) {
+    let hierarchies = &context.machine.hierarchies;
+    for cgroup in &context.evidence.cgroups {
+        let Some(hierarchy) = hierarchies.at(cgroup.hierarchy) else {
+            continue;
+        };
+        let (file, none) = match hierarchy.version {
+            Version::V1 if hierarchy.has("cpu") => ("cpu.cfs_quota_us", "-1"),
+            Version::V2 => ("cpu.max", "max"),
+            Version::V1 => continue,
+        };
+        for dir in procs::tree(&cgroup.dir(hierarchies)) {
+            context.kernel.write_control(&dir.join(file), none).ok();
+        }
+    }
+}
+
+/// Waits until every process is gone, killing what still appears, until the deadline.
+pub(super) fn drain<K: Kernel>(
+    context: &mut Context<'_, K>,
+    waiting: &mut dyn FnMut(Vec<Survivor>),
+) -> Result<Outcome, StepError> {
+    let mut killed: BTreeSet<i32> = BTreeSet::new();
+    let mut wait = FIRST_WAIT;
+    let mut reported = context.kernel.now();
+    loop {
+        let members = living(context);
+        if members.is_empty() {
+            return Ok(Outcome::Done(Seen::Gone));
+        }
+        if context.left().is_zero() {
+            return Err(StepError::Alive {
+                survivors: survivors(context, &members),
+            });
+        }
+        if context.kernel.now().saturating_sub(reported) >= REPORT_EVERY {
+            reported = context.kernel.now();
+            waiting(survivors(context, &members));
+        }
+        cgroup_kill(context);
+        kill_members(context, &mut killed)?;
+        freeze::thaw_tree(context);
+        let handles: Vec<_> = members
+            .iter()
+            .filter_map(|pid| context.kernel.open_process(*pid).ok())
+            .collect();
+        let time = wait.min(context.left());
+        if handles.is_empty() {
+            // Dead to us and still listed: on its way out of the cgroup.
+            context.kernel.pause(time);
+        } else {
+            context.kernel.wait_any(&handles, time).ok();
+        }
+        wait = (wait * 2).min(LONGEST_WAIT);
+    }
+}
+
+/// The members that are more than unreaped zombies.
+fn living<K: Kernel>(context: &Context<'_, K>) -> Vec<i32> {
+    let mut members = context.evidence.members(context.machine);
+    members.retain(|pid| procs::lives(context.machine, *pid));
+    members
+}
+
+fn survivors<K: Kernel>(context: &Context<'_, K>, pids: &[i32]) -> Vec<Survivor> {
+    let cgroups = &context.evidence.cgroups;
+    pids.iter()
+        .filter_map(|pid| procs::survivor(context.machine, *pid, cgroups))
+        .collect()
+}
+
+/// Waits for init alone to end, without killing.
+pub(super) fn wait_for_init<K: Kernel>(
+    context: &mut Context<'_, K>,
+    waiting: &mut dyn FnMut(Vec<Survivor>),
+) -> Result<Outcome, StepError> {
+    let Some(init) = context.evidence.identity.alive() else {
+        return Ok(Outcome::Skipped(Reason::AlreadyGone));
+    };
+    let is_there = |context: &Context<'_, K>| {
+        let stat = context.machine.stat(init.pid).ok().flatten();
+        stat.is_some_and(|stat| stat.start_time == init.start_time && !stat.is_dead())
+    };
+    let mut reported = context.kernel.now();
+    loop {
+        if !is_there(context) {
+            return Ok(Outcome::Done(Seen::Gone));
+        }
+        let left = context.left();
+        if left.is_zero() {
+            return Err(StepError::Alive {
+                survivors: survivors(context, &[init.pid]),
+            });
+        }
+        if context.kernel.now().saturating_sub(reported) >= REPORT_EVERY {
+            reported = context.kernel.now();
+            waiting(survivors(context, &[init.pid]));
+        }
+        match context.kernel.open_process(init.pid) {
+            Ok(process) => context
+                .kernel
+                .wait_any(&[process], left.min(REPORT_EVERY))
+                .ok(),
+            Err(_) => None,
+        };
+    }
+}
+
+/// An I/O error of a step, in the shape every step reports it.
+pub(super) fn io_error(
+    action: &'static str,
+    object: &std::path::Path,
+    error: &std::io::Error,
+) -> StepError {
+    StepError::Io {
+        action,
+        object: visible_path(object),
+        cause: error.to_string(),
+    }
+}

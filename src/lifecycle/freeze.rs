@@ -1,0 +1,121 @@
+//! The freezer: pause and resume, and the thaw that lets a killed process die.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::drain::io_error;
+use super::run::Context;
+use super::{Outcome, Reason, Seen, StepError, procs};
+use crate::cgroup::Version;
+use crate::cgroup::freezer::Freezer;
+use crate::inventory::cgroups::{for_controller, freezer_at};
+use crate::kernel::Kernel;
+
+/// A freeze that is not done by then is undone: one process in uninterruptible sleep would keep
+/// all others frozen for nothing.
+const FREEZE_WITHIN: Duration = Duration::from_secs(2);
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+fn place<K: Kernel>(context: &Context<'_, K>) -> Result<(PathBuf, Version), StepError> {
+    let hierarchies = &context.machine.hierarchies;
+    let found = for_controller(&context.evidence.cgroups, "freezer", hierarchies);
+    found
+        .map(|(cgroup, version)| (cgroup.dir(hierarchies), version))
+        .ok_or_else(|| StepError::Refused {
+            reason: "its freezer cgroup does not exist".to_owned(),
+        })
+}
+
+fn write<K: Kernel>(
+    context: &Context<'_, K>,
+    dir: &Path,
+    version: Version,
+    frozen: bool,
+) -> Result<(), StepError> {
+    let (file, value) = match (version, frozen) {
+        (Version::V1, true) => ("freezer.state", "FROZEN"),
+        (Version::V1, false) => ("freezer.state", "THAWED"),
+        (Version::V2, true) => ("cgroup.freeze", "1"),
+        (Version::V2, false) => ("cgroup.freeze", "0"),
+    };
+    let file = dir.join(file);
+    let written = context.kernel.write_control(&file, value);
+    written.map_err(|error| io_error("write", &file, &error))
+}
+
+/// Freezes the container and waits, briefly, until the kernel says so.
+pub(super) fn freeze<K: Kernel>(context: &mut Context<'_, K>) -> Result<Outcome, StepError> {
+    let (dir, version) = place(context)?;
+    let deadline = context.kernel.now() + FREEZE_WITHIN.min(context.options.timeout);
+    loop {
+        // v1 answers FREEZING until a later write finds every process stopped.
+        write(context, &dir, version, true)?;
+        match freezer_at(&dir, version) {
+            Some(Freezer::Frozen) => return Ok(Outcome::Done(Seen::Frozen)),
+            None => {
+                return Err(StepError::Refused {
+                    reason: "its cgroup is gone".to_owned(),
+                });
+            }
+            _ if context.kernel.now() >= deadline => break,
+            _ => context.kernel.pause(LOOK_EVERY),
+        }
+    }
+    write(context, &dir, version, false)?;
+    let survivors = context
+        .evidence
+        .members(context.machine)
+        .into_iter()
+        .filter_map(|pid| procs::survivor(context.machine, pid, &context.evidence.cgroups))
+        .filter(|process| process.state == 'D' && !process.frozen)
+        .collect();
+    Err(StepError::Alive { survivors })
+}
+
+/// Thaws the container's own freezer.
+pub(super) fn thaw<K: Kernel>(context: &mut Context<'_, K>) -> Result<Outcome, StepError> {
+    let (dir, version) = place(context)?;
+    if freezer_at(&dir, version) == Some(Freezer::Thawed) {
+        return Ok(Outcome::Skipped(Reason::AlreadySo));
+    }
+    write(context, &dir, version, false)?;
+    let deadline = context.kernel.now() + FREEZE_WITHIN.min(context.options.timeout);
+    loop {
+        match freezer_at(&dir, version) {
+            Some(Freezer::Thawed) => return Ok(Outcome::Done(Seen::Thawed)),
+            Some(Freezer::FrozenAbove) => {
+                let reason = "a cgroup above it is frozen: thaw that one".to_owned();
+                return Err(StepError::Refused { reason });
+            }
+            None => {
+                return Err(StepError::Refused {
+                    reason: "its cgroup is gone".to_owned(),
+                });
+            }
+            _ if context.kernel.now() >= deadline => {
+                let cause = "still frozen".to_owned();
+                return Err(StepError::Left {
+                    paths: vec![dir],
+                    cause,
+                });
+            }
+            _ => context.kernel.pause(LOOK_EVERY),
+        }
+    }
+}
+
+/// Thaws the container and every cgroup below it that is frozen by itself, deepest first, so that
+/// killed processes can die. A cgroup above is not touched: others are frozen by it too.
+pub(super) fn thaw_tree<K: Kernel>(context: &Context<'_, K>) {
+    let Ok((top, version)) = place(context) else {
+        return;
+    };
+    for dir in procs::tree(&top) {
+        if matches!(
+            freezer_at(&dir, version),
+            Some(Freezer::Frozen | Freezer::Freezing)
+        ) {
+            write(context, &dir, version, false).ok();
+        }
+    }
+}

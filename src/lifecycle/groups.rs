@@ -1,0 +1,119 @@
+//! Removing cgroups and resctrl groups: directories that the kernel fills and only `rmdir` empties.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::drain::io_error;
+use super::run::Context;
+use super::{Outcome, Reason, Seen, StepError, procs};
+use crate::kernel::Kernel;
+use crate::kernel::read::{is_gone, libc_errno};
+
+/// A process leaves its cgroup a moment after it died: the first retry comes at once, the others
+/// ever later.
+const FIRST_WAIT: Duration = Duration::from_millis(1);
+const LONGEST_WAIT: Duration = Duration::from_millis(100);
+/// Removal gets this much time even if the drain took nearly all of the deadline's.
+const AT_LEAST: Duration = Duration::from_secs(2);
+
+/// Removes the container's cgroups in every hierarchy, children first. One that cannot go does not
+/// keep the others.
+pub(super) fn remove_cgroups<K: Kernel>(
+    context: &mut Context<'_, K>,
+) -> Result<Outcome, StepError> {
+    let hierarchies = &context.machine.hierarchies;
+    let tops: Vec<PathBuf> = context
+        .evidence
+        .cgroups
+        .iter()
+        .map(|cgroup| cgroup.dir(hierarchies))
+        .collect();
+    if tops.is_empty() {
+        return Ok(Outcome::Skipped(Reason::None));
+    }
+    let deadline = context.deadline.max(context.kernel.now() + AT_LEAST);
+    let mut wait = FIRST_WAIT;
+    let mut removed = 0;
+    loop {
+        let mut last = None;
+        for top in &tops {
+            for dir in procs::tree(top) {
+                match remove_one(context.kernel, &dir) {
+                    Ok(true) => removed += 1,
+                    Ok(false) => {}
+                    Err(error) => last = Some((dir, error)),
+                }
+            }
+        }
+        let left: Vec<PathBuf> = tops.iter().filter(|top| top.exists()).cloned().collect();
+        match last {
+            _ if left.is_empty() && removed == 0 => {
+                return Ok(Outcome::Skipped(Reason::AlreadyGone));
+            }
+            _ if left.is_empty() => return Ok(Outcome::Done(Seen::DirectoriesGone(removed))),
+            Some((dir, error)) if !may_settle(&error) || context.kernel.now() >= deadline => {
+                let cause = io_error("remove", &dir, &error).words();
+                return Err(StepError::Left { paths: left, cause });
+            }
+            // A child that appeared while its parent was emptied: once more.
+            _ if context.kernel.now() >= deadline => {
+                return Err(StepError::Left {
+                    paths: left,
+                    cause: "at the deadline".to_owned(),
+                });
+            }
+            _ => {}
+        }
+        context.kernel.pause(wait);
+        wait = (wait * 2).min(LONGEST_WAIT);
+    }
+}
+
+/// Removes one directory: true if this call did it, false if it was gone.
+fn remove_one<K: Kernel>(kernel: &K, dir: &Path) -> io::Result<bool> {
+    match kernel.remove_group(dir) {
+        Ok(()) => Ok(true),
+        Err(error) if is_gone(&error) => Ok(false),
+        // A read-only mount answers so even for what is not there.
+        Err(error) if error.raw_os_error() == Some(libc_errno::EROFS) && !dir.exists() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn may_settle(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc_errno::EBUSY)
+}
+
+/// Removes one resctrl group. Its tasks fall back to the group above, so nothing has to die first.
+pub(super) fn remove_rdt<K: Kernel>(
+    context: &mut Context<'_, K>,
+    dir: &Path,
+) -> Result<Outcome, StepError> {
+    match remove_one(context.kernel, dir) {
+        Ok(_) if dir.exists() => Err(StepError::Left {
+            paths: vec![dir.to_owned()],
+            cause: "rmdir succeeded".to_owned(),
+        }),
+        Ok(true) => Ok(Outcome::Done(Seen::Gone)),
+        Ok(false) => Ok(Outcome::Skipped(Reason::AlreadyGone)),
+        Err(error) => {
+            let mut error = io_error("remove", dir, &error);
+            if let (StepError::Io { cause, .. }, Some(said)) = (&mut error, last_status(context)) {
+                *cause = format!("{cause} ({said})");
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Why resctrl refused, in its own words.
+fn last_status<K: Kernel>(context: &Context<'_, K>) -> Option<String> {
+    let file = context
+        .machine
+        .resctrl
+        .as_ref()?
+        .join("info/last_cmd_status");
+    let text = crate::kernel::read::kernel_text(&file).ok()??;
+    Some(crate::text::visible(text.trim())).filter(|text| text != "ok" && !text.is_empty())
+}

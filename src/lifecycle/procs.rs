@@ -1,0 +1,127 @@
+//! Who lives in a container: read afresh each time, because members come and go.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::Survivor;
+use crate::cgroup::Version;
+use crate::cgroup::freezer::Freezer;
+use crate::inventory::Machine;
+use crate::inventory::cgroups::{CgroupDir, freezer_at};
+use crate::kernel::read::kernel_text;
+
+/// Deepest tree of cgroups that is walked.
+const MAX_DEPTH: usize = 64;
+/// Most cgroups of one container that are walked: a delegated one can make millions.
+const MAX_CGROUPS: usize = 10_000;
+
+/// A cgroup and all below it, children before their parents. Empty if it is gone.
+pub fn tree(dir: &Path) -> Vec<PathBuf> {
+    let mut out = Vec::new();
+    if dir.is_dir() {
+        walk(dir, 0, &mut out);
+    }
+    out
+}
+
+fn walk(dir: &Path, depth: usize, out: &mut Vec<PathBuf>) {
+    if depth < MAX_DEPTH && out.len() < MAX_CGROUPS {
+        for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                walk(&entry.path(), depth + 1, out);
+            }
+        }
+    }
+    out.push(dir.to_owned());
+}
+
+/// Every process of these cgroups and those below, in every hierarchy. A process outside this pid
+/// namespace reads as 0 and is left out: signal 0's target would be ocitop's own group.
+pub fn members(machine: &Machine, cgroups: &[CgroupDir]) -> BTreeSet<i32> {
+    let mut pids = BTreeSet::new();
+    for cgroup in cgroups {
+        for dir in tree(&cgroup.dir(&machine.hierarchies)) {
+            pids.extend(procs(&dir));
+        }
+    }
+    pids
+}
+
+/// The processes of one cgroup directory. A threaded cgroup cannot list processes, so its threads
+/// stand for them.
+pub fn procs(dir: &Path) -> Vec<i32> {
+    let text = |name: &str| kernel_text(&dir.join(name)).ok().flatten();
+    let Some(text) = text("cgroup.procs").or_else(|| text("cgroup.threads")) else {
+        return Vec::new();
+    };
+    text.lines()
+        .filter_map(|line| line.trim().parse().ok())
+        .filter(|pid| *pid > 1)
+        .collect()
+}
+
+/// A process and all its descendants, by parent; for containers without a cgroup.
+pub fn family(machine: &Machine, init: i32) -> BTreeSet<i32> {
+    let mut parents = Vec::new();
+    for entry in std::fs::read_dir(&machine.proc)
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        let pid = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<i32>().ok());
+        if let Some((pid, Ok(Some(stat)))) = pid.map(|pid| (pid, machine.stat(pid))) {
+            parents.push((pid, stat.ppid));
+        }
+    }
+    let mut family = BTreeSet::from([init]);
+    loop {
+        let before = family.len();
+        family.extend(
+            parents
+                .iter()
+                .filter(|(_, parent)| family.contains(parent))
+                .map(|(pid, _)| *pid)
+                .collect::<Vec<_>>(),
+        );
+        if family.len() == before {
+            return family;
+        }
+    }
+}
+
+/// Whether a process lives: it exists and is more than an unreaped zombie.
+pub fn lives(machine: &Machine, pid: i32) -> bool {
+    matches!(machine.stat(pid), Ok(Some(stat)) if !stat.is_dead())
+}
+
+/// What is known of a process that did not die.
+pub fn survivor(machine: &Machine, pid: i32, cgroups: &[CgroupDir]) -> Option<Survivor> {
+    let stat = machine.stat(pid).ok().flatten()?;
+    let wchan = kernel_text(&machine.pid_file(pid, "wchan")).ok().flatten();
+    let holders: Vec<(PathBuf, Version)> = cgroups
+        .iter()
+        .flat_map(|cgroup| {
+            let version = machine.hierarchies.at(cgroup.hierarchy).map(|h| h.version);
+            let dirs = tree(&cgroup.dir(&machine.hierarchies)).into_iter();
+            dirs.filter_map(move |dir| Some((dir, version?)))
+        })
+        .filter(|(dir, _)| procs(dir).contains(&pid))
+        .collect();
+    let frozen = holders.iter().any(|(dir, version)| {
+        matches!(
+            freezer_at(dir, *version),
+            Some(Freezer::Frozen | Freezer::FrozenAbove)
+        )
+    });
+    Some(Survivor {
+        pid,
+        command: crate::text::visible_bytes(&stat.comm),
+        state: stat.state,
+        wchan: wchan.filter(|name| !name.is_empty() && name != "0"),
+        frozen,
+        cgroup: holders.into_iter().next().map(|(dir, _)| dir),
+    })
+}

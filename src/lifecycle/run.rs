@@ -1,0 +1,283 @@
+//! Running a job: the frame around the steps. It looks again, reports each step once begun and
+//! once ended, and stops where the plan says so.
+
+use std::time::Duration;
+
+use super::claims::Claims;
+use super::evidence::{Evidence, NoEvidence};
+use super::plan::plan;
+use super::{
+    Job, OnFailure, Options, Outcome, Plan, PlannedStep, Preview, Seen, Step, StepError, StepEvent,
+    StepKind, Survivor, Target, Verdict, drain, freeze, groups, hooks, procs, signal, state,
+};
+use crate::inventory::Machine;
+use crate::kernel::Kernel;
+use crate::oci::ContainerKey;
+
+/// What a step has at hand.
+pub(super) struct Context<'a, K: Kernel> {
+    pub(super) kernel: &'a K,
+    pub(super) machine: &'a Machine,
+    pub(super) options: &'a Options,
+    pub(super) evidence: Evidence,
+    /// One deadline for all that waits, on the kernel's clock.
+    pub(super) deadline: Duration,
+}
+
+impl<K: Kernel> Context<'_, K> {
+    /// Time left until the deadline.
+    pub(super) fn left(&self) -> Duration {
+        self.deadline.saturating_sub(self.kernel.now())
+    }
+}
+
+/// Works out what a job would do, without changing anything.
+pub fn preview(machine: &Machine, job: &Job, options: &Options) -> Preview {
+    let target = job.target();
+    let refused = |why: String| Preview {
+        plan: Plan::default(),
+        processes: 0,
+        uninterruptible: 0,
+        refused: Some(why),
+        notes: Vec::new(),
+    };
+    let evidence = match Evidence::gather(machine, &target.key, &Claims::read(machine)) {
+        Ok(evidence) => evidence,
+        Err(error) => return refused(crate::text::chain(&error)),
+    };
+    if is_replaced(target, &evidence) {
+        return refused(StepError::Replaced.words());
+    }
+    let (plan, refused) = match plan(machine, job, &evidence, options) {
+        Ok(plan) => (plan, None),
+        Err(why) => (Plan::default(), Some(why)),
+    };
+    let stuck = |pid: &&i32| {
+        let survivor = procs::survivor(machine, **pid, &evidence.cgroups);
+        survivor.is_some_and(|process| process.state == 'D' && !process.frozen)
+    };
+    Preview {
+        plan,
+        processes: evidence.pids.len(),
+        uninterruptible: evidence.pids.iter().filter(stuck).count(),
+        refused,
+        notes: evidence.notes,
+    }
+}
+
+/// Runs a job to its end, reporting every step. The verdict is also the last event.
+pub fn run<K: Kernel>(
+    kernel: &K,
+    machine: &Machine,
+    job: &Job,
+    options: &Options,
+    report: &mut dyn FnMut(StepEvent),
+) -> Verdict {
+    let claims = Claims::read(machine);
+    run_among(kernel, machine, job, options, &claims, report)
+}
+
+/// As [`run`], with the claims of other containers read before: several jobs share one reading.
+pub fn run_among<K: Kernel>(
+    kernel: &K,
+    machine: &Machine,
+    job: &Job,
+    options: &Options,
+    claims: &Claims,
+    report: &mut dyn FnMut(StepEvent),
+) -> Verdict {
+    let key = job.target().key.clone();
+    let mut reporter = Reporter {
+        key: key.clone(),
+        report,
+    };
+    let verdict = match Evidence::gather(machine, &key, claims) {
+        Ok(evidence) => execute(kernel, machine, job, options, evidence, &mut reporter),
+        Err(NoEvidence::Absent) => match job {
+            // Someone else was faster: what was asked for is so.
+            Job::Delete(..) => Verdict::Clean,
+            _ => Verdict::Refused("container does not exist".to_owned()),
+        },
+        Err(error) => Verdict::Refused(crate::text::chain(&error)),
+    };
+    reporter.send(StepKind::Finished {
+        verdict: verdict.clone(),
+    });
+    verdict
+}
+
+fn execute<K: Kernel>(
+    kernel: &K,
+    machine: &Machine,
+    job: &Job,
+    options: &Options,
+    evidence: Evidence,
+    reporter: &mut Reporter<'_>,
+) -> Verdict {
+    let plan = match plan(machine, job, &evidence, options) {
+        Ok(plan) => plan,
+        Err(why) => return Verdict::Refused(why),
+    };
+    reporter.send(StepKind::Planned { plan: plan.clone() });
+    let deadline = kernel.now() + options.timeout;
+    let mut context = Context {
+        kernel,
+        machine,
+        options,
+        evidence,
+        deadline,
+    };
+    for (index, planned) in plan.0.iter().enumerate() {
+        let outcome = one_step(&mut context, job, index + 1, planned, reporter);
+        match outcome {
+            Outcome::Failed(StepError::Replaced) => {
+                return Verdict::Refused(StepError::Replaced.words());
+            }
+            Outcome::Failed(error) => return failed(&context, job, &error),
+            // A warning was reported with its step; it leaves nothing of the container behind.
+            Outcome::Warned(_) | Outcome::Done(_) | Outcome::Skipped(_) => {}
+        }
+    }
+    Verdict::Clean
+}
+
+fn one_step<K: Kernel>(
+    context: &mut Context<'_, K>,
+    job: &Job,
+    number: usize,
+    planned: &PlannedStep,
+    reporter: &mut Reporter<'_>,
+) -> Outcome {
+    let step = planned.step.clone();
+    reporter.send(StepKind::Started {
+        number,
+        step: step.clone(),
+    });
+    let start = context.kernel.now();
+    let mut waiting = |survivors: Vec<Survivor>| {
+        reporter.send(StepKind::Waiting {
+            number,
+            step: step.clone(),
+            survivors,
+        });
+    };
+    let outcome = match perform(context, job, &step, &mut waiting) {
+        Ok(outcome) => outcome,
+        Err(error) => match planned.on_failure {
+            // A replaced container ends everything, whatever the step.
+            OnFailure::Continue if error != StepError::Replaced => Outcome::Warned(error),
+            _ => Outcome::Failed(error),
+        },
+    };
+    let took = context.kernel.now().saturating_sub(start);
+    reporter.send(StepKind::Ended {
+        number,
+        step,
+        outcome: outcome.clone(),
+        took,
+    });
+    outcome
+}
+
+fn perform<K: Kernel>(
+    context: &mut Context<'_, K>,
+    job: &Job,
+    step: &Step,
+    waiting: &mut dyn FnMut(Vec<Survivor>),
+) -> Result<Outcome, StepError> {
+    match step {
+        Step::Identify { .. } if is_replaced(job.target(), &context.evidence) => {
+            Err(StepError::Replaced)
+        }
+        Step::Identify { .. } => Ok(Outcome::Done(Seen::Same)),
+        Step::Kill { .. } => drain::kill(context),
+        Step::Drain { .. } => match job {
+            Job::Stop(_) => drain::wait_for_init(context, waiting),
+            _ => drain::drain(context, waiting),
+        },
+        Step::PersistStopped => state::persist(context, crate::oci::Status::Stopped),
+        Step::Persist { status } => state::persist(context, *status),
+        Step::RemoveMonGroup { dir } | Step::RemoveCtrlGroup { dir } => {
+            groups::remove_rdt(context, dir)
+        }
+        Step::RemoveCgroups { .. } => groups::remove_cgroups(context),
+        Step::PoststopHook { number, .. } => hooks::poststop(context, *number),
+        Step::PoststartHook { number, .. } => hooks::poststart(context, *number),
+        Step::RemoveStateDir { .. } => state::remove(context),
+        Step::Verify => match left(context) {
+            left if left.is_empty() => Ok(Outcome::Done(Seen::Gone)),
+            paths => Err(StepError::Left {
+                paths,
+                cause: "seen when looking again".to_owned(),
+            }),
+        },
+        Step::Signal { signal } => signal::init(context, *signal),
+        Step::SignalAll { signal, .. } => signal::all(context, *signal),
+        Step::Freeze => freeze::freeze(context),
+        Step::Thaw => freeze::thaw(context),
+        Step::Release => state::release(context),
+    }
+}
+
+/// Whether what is there now is not what was confirmed.
+pub(super) fn is_replaced(target: &Target, evidence: &Evidence) -> bool {
+    if evidence.entry.inode != target.state_dir {
+        return true;
+    }
+    match (target.init, evidence.identity.alive()) {
+        // It died meanwhile: less to do than was confirmed.
+        (_, None) => false,
+        (Some(shown), Some(now)) => shown != now,
+        // It was shown as dead, now it lives: nobody said yes to killing that.
+        (None, Some(_)) => true,
+    }
+}
+
+/// What is still there of the container: cgroups, resctrl groups, the state directory.
+fn left<K: Kernel>(context: &Context<'_, K>) -> Vec<std::path::PathBuf> {
+    let evidence = &context.evidence;
+    let mut paths: Vec<_> = evidence
+        .cgroups
+        .iter()
+        .map(|cgroup| cgroup.dir(&context.machine.hierarchies))
+        .chain(evidence.mon_group.clone())
+        .chain(evidence.ctrl_group.clone())
+        .filter(|dir| dir.exists())
+        .collect();
+    if state::is_there(context) {
+        paths.push(evidence.entry.key.dir());
+    }
+    paths
+}
+
+fn failed<K: Kernel>(context: &Context<'_, K>, job: &Job, error: &StepError) -> Verdict {
+    if !matches!(job, Job::Delete(..)) {
+        return Verdict::Failed(error.words());
+    }
+    let mut list = vec![error.words()];
+    let pids = context.evidence.members(context.machine);
+    if !pids.is_empty() && !matches!(error, StepError::Alive { .. }) {
+        list.push(format!("{} processes", pids.len()));
+    }
+    if state::is_there(context) {
+        let dir = crate::text::visible_path(&context.evidence.entry.key.dir());
+        list.push(format!("{dir} kept, so that it can be repeated"));
+    }
+    Verdict::Leftovers(list)
+}
+
+struct Reporter<'a> {
+    key: ContainerKey,
+    report: &'a mut dyn FnMut(StepEvent),
+}
+
+impl Reporter<'_> {
+    fn send(&mut self, kind: StepKind) {
+        let event = StepEvent {
+            at: jiff::Timestamp::now(),
+            key: self.key.clone(),
+            kind,
+        };
+        (self.report)(event);
+    }
+}

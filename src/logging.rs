@@ -1,0 +1,83 @@
+//! Logging: tracing into a file, one a day, seven kept. Never onto the terminal.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use tracing_appender::non_blocking::WorkerGuard;
+use tracing_appender::rolling::{RollingFileAppender, Rotation};
+
+use crate::cli::Failure;
+use crate::cli::args::{LogArguments, LogFormat};
+
+/// Log files kept of the default log.
+const KEPT: usize = 7;
+
+/// Starts logging; the log is written out when the guard is dropped. A default log that cannot be
+/// written is no reason not to work; one that was asked for is.
+pub fn start(log: &LogArguments) -> Result<Option<WorkerGuard>, Failure> {
+    let appender = match (&log.log, default_dir()) {
+        (Some(file), _) => named(file).map_err(|error| Failure {
+            code: 1,
+            message: format!("open log {}: {error}", crate::text::visible_path(file)),
+        })?,
+        (None, Some(dir)) => match daily(&dir) {
+            Ok(appender) => appender,
+            Err(_) => return Ok(None),
+        },
+        (None, None) => return Ok(None),
+    };
+    let (writer, guard) = tracing_appender::non_blocking(appender);
+    let builder = tracing_subscriber::fmt()
+        .with_max_level(log.log_level)
+        .with_ansi(false)
+        .with_target(false)
+        .with_writer(writer);
+    let set = match log.log_format {
+        LogFormat::Text => builder.try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    };
+    // Set already only in tests, which share a process.
+    Ok(set.ok().map(|()| guard))
+}
+
+/// `$XDG_STATE_HOME/ocitop`, else `~/.local/state/ocitop` (XDG Base Directory Specification).
+pub fn default_dir() -> Option<PathBuf> {
+    let absolute = |name| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let base = absolute("XDG_STATE_HOME");
+    let base = base.or_else(|| absolute("HOME").map(|home| home.join(".local/state")));
+    base.map(|base| base.join("ocitop"))
+}
+
+fn daily(dir: &Path) -> std::io::Result<RollingFileAppender> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    // It names containers and commands: for its user alone.
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)?;
+    RollingFileAppender::builder()
+        .rotation(Rotation::DAILY)
+        .filename_prefix("ocitop")
+        .filename_suffix("log")
+        .max_log_files(KEPT)
+        .build(dir)
+        .map_err(std::io::Error::other)
+}
+
+fn named(file: &Path) -> std::io::Result<RollingFileAppender> {
+    let name = file.file_name().and_then(OsStr::to_str);
+    let name = name.ok_or_else(|| std::io::Error::other("not a file name"))?;
+    let dir = file
+        .parent()
+        .filter(|dir| !dir.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    RollingFileAppender::builder()
+        .rotation(Rotation::NEVER)
+        .filename_prefix(name)
+        .build(dir)
+        .map_err(std::io::Error::other)
+}
