@@ -131,8 +131,18 @@ impl Machine {
         self
     }
 
+    /// A program that could be a hook.
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
     /// Poststop hooks, in order.
-    pub(crate) fn with_hooks(self, id: &str, paths: &[&str]) -> Self {
+    pub(crate) fn with_hooks(self, id: &str, names: &[&str]) -> Self {
+        let paths: Vec<_> = names.iter().map(|name| self.program(name)).collect();
+        for path in &paths {
+            fs::write(path, "").unwrap();
+            protect(path, 0o755);
+        }
         let hooks: Vec<_> = paths.iter().map(|path| json!({"path": path})).collect();
         let config = json!({"hooks": {"poststop": hooks}, "cgroup_path": format!("/{id}")});
         fs::write(
@@ -194,6 +204,18 @@ impl Machine {
     pub(crate) fn cgroup_dirs(&self, id: &str) -> Vec<PathBuf> {
         let dirs = self.tops().into_iter().map(|top| top.join(id));
         dirs.filter(|dir| dir.is_dir()).collect()
+    }
+
+    /// The directories of its name that its runtime never made: on v1, youki joins neither
+    /// systemd's hierarchy nor the v2 one, so what lies there is somebody else's.
+    pub(crate) fn not_joined_by(&self, runtime: RuntimeKind, id: &str) -> Vec<PathBuf> {
+        let mut dirs = self.cgroup_dirs(id);
+        dirs.retain(|dir| {
+            let top = dir.parent().unwrap().file_name();
+            let other = top.is_some_and(|name| name == "systemd" || name == "unified");
+            other && runtime == RuntimeKind::Youki
+        });
+        dirs
     }
 
     /// The directory whose files freeze the container.
@@ -340,8 +362,12 @@ impl Machine {
     fn record(&self, id: &str, runtime: RuntimeKind, pid: i32, status: &str) {
         let dir = self.state_dir(id);
         fs::create_dir_all(&dir).unwrap();
+        protect(&self.root(), 0o755);
+        protect(&dir, 0o755);
         let write = |name: &str, json: serde_json::Value| {
-            fs::write(dir.join(name), json.to_string()).unwrap();
+            let file = dir.join(name);
+            fs::write(&file, json.to_string()).unwrap();
+            protect(&file, 0o644);
         };
         let created = "2023-11-14T23:00:00Z";
         match runtime {
@@ -400,4 +426,11 @@ impl Machine {
             }
         }
     }
+}
+
+/// Sets a mode whatever the umask of whoever runs the tests: hooks are run only from files that
+/// nobody else can write.
+fn protect(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
