@@ -371,7 +371,7 @@ fn a_container_that_was_replaced_after_the_yes_is_not_touched() {
     };
     // Another process is its init; it was dead and now lives; another directory.
     refused(target(|target| {
-        target.init.as_mut().unwrap().start_time += 1
+        target.init.as_mut().unwrap().start_time += 1;
     }));
     refused(target(|target| target.init = None));
     replace_state_dir(&machine);
