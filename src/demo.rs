@@ -86,8 +86,8 @@ pub fn config_for(config: &Config, lab: &Lab) -> Config {
 }
 
 /// The screen over the lab.
-fn show(_config: &Config, _lab: &Lab) -> io::Result<()> {
-    Err(io::Error::other("the screen is not built yet"))
+fn show(config: &Config, lab: &Lab) -> io::Result<()> {
+    crate::tui::run_with(config, Some("demo".to_owned()), lab.notices().to_vec())
 }
 
 fn wait_for_end(woken: &UnixStream) -> io::Result<()> {

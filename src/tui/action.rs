@@ -1,0 +1,88 @@
+//! What a key, a menu line or a palette line can ask for.
+
+/// Something the operator can ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Action {
+    Help,
+    Quit,
+    Back,
+    NextPane,
+    PreviousPane,
+    Move(Motion),
+    Sideways(i16),
+    Containers,
+    Filter,
+    NextMatch,
+    PreviousMatch,
+    SortMenu,
+    SortLeft,
+    SortRight,
+    Reverse,
+    Columns,
+    ToggleStopped,
+    Mark,
+    Range,
+    MarkAll,
+    ClearMarks,
+    Menu,
+    Details,
+    Inspect,
+    Usage,
+    FocusLog,
+    HideLog,
+    GrowLog,
+    ShrinkLog,
+    Zoom,
+    Freeze,
+    Faster,
+    Slower,
+    Copy,
+    Save,
+    Export,
+    Mouse,
+    Palette,
+    Rescan,
+    Suspend,
+    Delete,
+    Signal,
+    Stop,
+    Pause,
+    Start,
+}
+
+/// A movement in whatever is in focus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Motion {
+    Up,
+    Down,
+    PageUp,
+    PageDown,
+    Home,
+    End,
+}
+
+impl Motion {
+    /// The new place in a list of `len`, coming from `from`.
+    pub(crate) fn apply(self, from: usize, len: usize, page: usize) -> usize {
+        let last = len.saturating_sub(1);
+        let to = match self {
+            Self::Up => from.saturating_sub(1),
+            Self::Down => from.saturating_add(1),
+            Self::PageUp => from.saturating_sub(page.max(1)),
+            Self::PageDown => from.saturating_add(page.max(1)),
+            Self::Home => 0,
+            Self::End => last,
+        };
+        to.min(last)
+    }
+}
+
+impl Action {
+    /// Whether it changes the host: dead in read-only mode.
+    pub(crate) fn acts(self) -> bool {
+        matches!(
+            self,
+            Self::Delete | Self::Signal | Self::Stop | Self::Pause | Self::Start
+        )
+    }
+}

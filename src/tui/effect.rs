@@ -1,0 +1,53 @@
+//! What `update` wants done: the loop performs it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::inventory::Container;
+use crate::lifecycle::Job;
+
+/// Something to do outside of the model.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Leave the screen now.
+    Quit,
+    /// Hold every running job at the end of its present step.
+    HoldJobs,
+    /// Give a job to the engine.
+    Submit(Job),
+    /// Work out what jobs would do.
+    Preview {
+        /// Number that the answers carry.
+        ticket: u64,
+        /// The jobs, with their place in the dialog.
+        jobs: Vec<(usize, Job)>,
+    },
+    /// Read a container's state and configuration.
+    Inspect {
+        /// Number that the answer carries.
+        ticket: u64,
+        /// Which.
+        container: Arc<Container>,
+    },
+    /// Scan now.
+    Rescan,
+    /// Scan this often.
+    Interval(Duration),
+    /// Write a new file.
+    Save {
+        /// Start of its name.
+        stem: &'static str,
+        /// End of its name.
+        extension: &'static str,
+        /// Its content.
+        text: String,
+    },
+    /// Put text on the terminal's clipboard (OSC 52).
+    Copy(String),
+    /// Take the mouse, or leave it to the terminal.
+    Mouse(bool),
+    /// Give the terminal back and stop, as Ctrl-Z does.
+    Suspend,
+    /// Take the terminal again and draw everything.
+    Reenter,
+}

@@ -1,0 +1,244 @@
+//! The filter of the list: words, `!word`, `field:word`, and `cpu>50`, `mem>80%`, `pids>=10`.
+//!
+//! All terms must hold. Parsing is total: what is no field term is a word to look for, so nothing
+//! that can be typed is an error.
+
+use crate::inventory::{Container, Manager};
+
+use super::measure;
+
+/// A parsed filter.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Filter {
+    terms: Vec<Term>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Term {
+    negated: bool,
+    test: Test,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Test {
+    Word(String),
+    Field(Field, String),
+    Compare(Metric, Order, Amount),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Field {
+    State,
+    Runtime,
+    Owner,
+    Root,
+    Id,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Metric {
+    Cpu,
+    Memory,
+    Pids,
+    Io,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    More,
+    AtLeast,
+    Less,
+    AtMost,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Amount {
+    Plain(f64),
+    /// Of the limit.
+    Percent(f64),
+}
+
+impl Filter {
+    pub(crate) fn parse(text: &str) -> Self {
+        let terms = text.split_whitespace().filter_map(term).collect();
+        Self { terms }
+    }
+
+    #[cfg(test)]
+    fn is_empty(&self) -> bool {
+        self.terms.is_empty()
+    }
+
+    pub(crate) fn matches(&self, container: &Container) -> bool {
+        self.terms
+            .iter()
+            .all(|term| term.test.holds(container) != term.negated)
+    }
+}
+
+fn term(word: &str) -> Option<Term> {
+    let (negated, word) = match word.strip_prefix('!') {
+        Some(rest) => (true, rest),
+        None => (false, word),
+    };
+    // A `!` alone is the start of a term that is still being typed.
+    if word.is_empty() {
+        return None;
+    }
+    let test = field(word)
+        .or_else(|| comparison(word))
+        .unwrap_or_else(|| Test::Word(word.to_lowercase()));
+    Some(Term { negated, test })
+}
+
+fn field(word: &str) -> Option<Test> {
+    let (name, value) = word.split_once(':')?;
+    let field = match name.to_lowercase().as_str() {
+        "state" | "status" => Field::State,
+        "rt" | "runtime" => Field::Runtime,
+        "owner" | "manager" => Field::Owner,
+        "root" => Field::Root,
+        "id" | "name" => Field::Id,
+        _ => return None,
+    };
+    Some(Test::Field(field, value.to_lowercase()))
+}
+
+fn comparison(word: &str) -> Option<Test> {
+    let at = word.find(['<', '>'])?;
+    let (name, rest) = word.split_at(at);
+    let metric = match name.to_lowercase().as_str() {
+        "cpu" => Metric::Cpu,
+        "mem" | "memory" => Metric::Memory,
+        "pids" => Metric::Pids,
+        "io" => Metric::Io,
+        _ => return None,
+    };
+    let (order, number) = [
+        (">=", Order::AtLeast),
+        ("<=", Order::AtMost),
+        (">", Order::More),
+        ("<", Order::Less),
+    ]
+    .into_iter()
+    .find_map(|(sign, order)| Some((order, rest.strip_prefix(sign)?)))?;
+    Some(Test::Compare(metric, order, amount(number)?))
+}
+
+fn amount(text: &str) -> Option<Amount> {
+    if let Some(percent) = text.strip_suffix('%') {
+        return finite(percent).map(Amount::Percent);
+    }
+    let factor = match text.chars().last()?.to_ascii_lowercase() {
+        'k' => 1024.0,
+        'm' => 1024.0 * 1024.0,
+        'g' => 1024.0 * 1024.0 * 1024.0,
+        't' => 1024.0 * 1024.0 * 1024.0 * 1024.0,
+        _ => return finite(text).map(Amount::Plain),
+    };
+    let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    finite(number).map(|value| Amount::Plain(value * factor))
+}
+
+fn finite(text: &str) -> Option<f64> {
+    text.parse().ok().filter(|value: &f64| value.is_finite())
+}
+
+impl Test {
+    fn holds(&self, container: &Container) -> bool {
+        match self {
+            Self::Word(word) => {
+                let texts = [Field::Id, Field::State, Field::Runtime, Field::Owner];
+                texts
+                    .into_iter()
+                    .any(|field| field.text(container).contains(word))
+                    || container
+                        .problem
+                        .as_ref()
+                        .is_some_and(|p| p.to_lowercase().contains(word))
+            }
+            Self::Field(field, value) => field.text(container).contains(value),
+            Self::Compare(metric, order, amount) => metric
+                .value(container, *amount)
+                .is_some_and(|(value, bound)| order.holds(value, bound)),
+        }
+    }
+}
+
+impl Field {
+    fn text(self, container: &Container) -> String {
+        match self {
+            Self::State => container.condition.as_str().to_owned(),
+            Self::Runtime => container
+                .runtime
+                .map(|rt| rt.to_string())
+                .unwrap_or_default(),
+            Self::Owner => {
+                let manager = container.manager.map(Manager::as_str).unwrap_or_default();
+                format!("{manager} {}", container.owner.to_lowercase())
+            }
+            Self::Root => crate::text::visible_path(container.key.root()).to_lowercase(),
+            Self::Id => container.key.label().to_lowercase(),
+        }
+    }
+}
+
+impl Metric {
+    /// The container's value and what it is compared with; `None` if either is not known.
+    fn value(self, container: &Container, amount: Amount) -> Option<(f64, f64)> {
+        let usage = &container.usage;
+        let value = match self {
+            Self::Cpu => usage.cpu?,
+            Self::Memory => measure::memory(usage)? as f64,
+            Self::Pids => usage.pids? as f64,
+            Self::Io => usage.io_read? + usage.io_write?,
+        };
+        let percent = match amount {
+            Amount::Plain(bound) => return Some((value, bound)),
+            Amount::Percent(percent) => percent,
+        };
+        match self {
+            Self::Cpu => Some((value, percent)),
+            Self::Memory => Some((value, part(usage.memory_limit?.value()?, percent))),
+            Self::Pids => Some((value, part(usage.pids_limit?.value()?, percent))),
+            Self::Io => None,
+        }
+    }
+}
+
+fn part(limit: u64, percent: f64) -> f64 {
+    limit as f64 * percent / 100.0
+}
+
+impl Order {
+    fn holds(self, value: f64, bound: f64) -> bool {
+        match self {
+            Self::More => value > bound,
+            Self::AtLeast => value >= bound,
+            Self::Less => value < bound,
+            Self::AtMost => value <= bound,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn anything_typed_is_a_filter(text in "\\PC{0,40}") {
+            let filter = Filter::parse(&text);
+            prop_assert_eq!(filter.is_empty(), text.split_whitespace().all(|word| word == "!"));
+        }
+    }
+
+    #[test]
+    fn sizes_and_percentages_are_told_apart() {
+        assert_eq!(amount("80%"), Some(Amount::Percent(80.0)));
+        assert_eq!(amount("1.5G"), Some(Amount::Plain(1_610_612_736.0)));
+        assert_eq!(amount("nan"), None);
+        assert_eq!(amount("x"), None);
+    }
+}

@@ -1,0 +1,225 @@
+//! The keys, as data: dispatch, the hint line, the help, the palette and the README's table all
+//! come from [`BINDINGS`]. Lower case looks, upper case acts on the host.
+
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use super::action::{Action, Motion};
+
+/// One key press, without the modifiers that do not matter for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Press {
+    pub(crate) code: KeyCode,
+    pub(crate) control: bool,
+}
+
+const fn ch(c: char) -> Press {
+    code(KeyCode::Char(c))
+}
+
+const fn ctrl(c: char) -> Press {
+    Press {
+        code: KeyCode::Char(c),
+        control: true,
+    }
+}
+
+const fn code(code: KeyCode) -> Press {
+    Press {
+        code,
+        control: false,
+    }
+}
+
+const fn ctrl_code(code: KeyCode) -> Press {
+    Press {
+        code,
+        control: true,
+    }
+}
+
+impl From<&KeyEvent> for Press {
+    fn from(key: &KeyEvent) -> Self {
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        // Shift is part of the character already; with Ctrl, terminals disagree on the case.
+        let code = match key.code {
+            KeyCode::Char(c) if control => KeyCode::Char(c.to_ascii_lowercase()),
+            KeyCode::Tab if key.modifiers.contains(KeyModifiers::SHIFT) => KeyCode::BackTab,
+            other => other,
+        };
+        Self { code, control }
+    }
+}
+
+/// What a binding is about: the help shows what concerns the pane in focus first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Topic {
+    Acts,
+    List,
+    Log,
+    Look,
+    General,
+}
+
+impl Topic {
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Acts => "Act on the host",
+            Self::List => "List",
+            Self::Log => "Log",
+            Self::Look => "Look closer",
+            Self::General => "Everywhere",
+        }
+    }
+}
+
+/// Keys and what they do.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Binding {
+    pub(crate) presses: &'static [Press],
+    /// How the keys are written.
+    pub(crate) label: &'static str,
+    pub(crate) action: Action,
+    pub(crate) topic: Topic,
+    /// A word or two for the hint line; empty keeps it off that line.
+    pub(crate) hint: &'static str,
+    pub(crate) help: &'static str,
+}
+
+const fn bind(
+    presses: &'static [Press],
+    label: &'static str,
+    action: Action,
+    topic: Topic,
+    hint: &'static str,
+    help: &'static str,
+) -> Binding {
+    Binding {
+        presses,
+        label,
+        action,
+        topic,
+        hint,
+        help,
+    }
+}
+
+use Action as A;
+use KeyCode as K;
+use Topic::{Acts, General, List, Log, Look};
+
+/// Every key of the screen outside of dialogs. The hint line takes them in this order.
+#[rustfmt::skip]
+pub(crate) const BINDINGS: &[Binding] = &[
+    bind(&[ch('?'), ch('h'), code(K::F(1))], "? h F1", A::Help, General, "help", "help for the pane in focus"),
+    bind(&[ch('q'), ctrl('c')], "q Ctrl-C", A::Quit, General, "", "quit; asks while a job runs"),
+    bind(&[code(K::Esc)], "Esc", A::Back, General, "", "close, clear the filter, clear the marks, back; never quits"),
+    bind(&[code(K::Tab)], "Tab", A::NextPane, General, "", "next pane"),
+    bind(&[code(K::BackTab)], "Shift-Tab", A::PreviousPane, General, "", "previous pane"),
+    bind(&[ch('/')], "/", A::Filter, List, "filter", "filter as you type (in the log: search)"),
+    bind(&[ch('s')], "s", A::SortMenu, List, "sort", "sort by"),
+    bind(&[ch(' ')], "Space", A::Mark, List, "mark", "mark, and go to the next"),
+    bind(&[code(K::Enter)], "Enter", A::Menu, Look, "menu", "what can be done with this container; the first line is its details"),
+    bind(&[ch('i')], "i", A::Inspect, Look, "inspect", "its state and configuration as written on disk"),
+    bind(&[ch('l')], "l", A::FocusLog, Log, "log", "go to the log and back"),
+    bind(&[ch('c')], "c", A::Columns, List, "columns", "columns"),
+    bind(&[ch('j'), code(K::Down)], "j Down", A::Move(Motion::Down), General, "", "down"),
+    bind(&[ch('k'), code(K::Up)], "k Up", A::Move(Motion::Up), General, "", "up"),
+    bind(&[ch('g'), code(K::Home)], "g Home", A::Move(Motion::Home), General, "", "first"),
+    bind(&[ch('G'), code(K::End)], "G End", A::Move(Motion::End), General, "", "last"),
+    bind(&[code(K::PageUp)], "PgUp", A::Move(Motion::PageUp), General, "", "page up"),
+    bind(&[code(K::PageDown)], "PgDn", A::Move(Motion::PageDown), General, "", "page down"),
+    bind(&[code(K::Left)], "Left", A::Sideways(-8), General, "", "long ids and lines: to the left"),
+    bind(&[code(K::Right)], "Right", A::Sideways(8), General, "", "long ids and lines: to the right"),
+    bind(&[ch('1')], "1", A::Containers, General, "", "the containers"),
+    bind(&[ch('n')], "n", A::NextMatch, List, "", "next match"),
+    bind(&[ch('N')], "N", A::PreviousMatch, List, "", "previous match"),
+    bind(&[ch('<')], "<", A::SortLeft, List, "", "sort by the column to the left"),
+    bind(&[ch('>')], ">", A::SortRight, List, "", "sort by the column to the right"),
+    bind(&[ch('r')], "r", A::Reverse, List, "", "reverse the order"),
+    bind(&[ch('a')], "a", A::ToggleStopped, List, "", "stopped containers too, or not"),
+    bind(&[ch('v')], "v", A::Range, List, "", "mark a range: here, move, and again"),
+    bind(&[ctrl('a')], "Ctrl-A", A::MarkAll, List, "", "mark all shown"),
+    bind(&[ch('u')], "u", A::ClearMarks, List, "", "clear the marks"),
+    bind(&[ch('o')], "o", A::Usage, Look, "", "the usage of this one over the whole screen, and back"),
+    bind(&[ch('z')], "z", A::Zoom, Look, "", "the pane in focus over the whole screen, and back"),
+    bind(&[ch('f')], "f", A::Freeze, Look, "", "freeze what is shown; sampling goes on"),
+    bind(&[ch('+'), ch('=')], "+ =", A::Faster, Look, "", "look more often"),
+    bind(&[ch('-')], "-", A::Slower, Look, "", "look less often"),
+    bind(&[ch('y')], "y", A::Copy, Look, "", "copy id, path or command (OSC 52)"),
+    bind(&[ctrl('s')], "Ctrl-S", A::Save, Log, "", "save the log, or the page shown, to a new file"),
+    bind(&[ch('x')], "x", A::Export, List, "", "export the table (CSV, JSON) to a new file"),
+    bind(&[ch('\\')], "\\", A::HideLog, Log, "", "hide or show the log"),
+    bind(&[ctrl_code(K::Up)], "Ctrl-Up", A::GrowLog, Log, "", "more room for the log"),
+    bind(&[ctrl_code(K::Down)], "Ctrl-Down", A::ShrinkLog, Log, "", "less room for the log"),
+    bind(&[ch('m')], "m", A::Mouse, General, "", "mouse off, so that the terminal selects text; and on"),
+    bind(&[ch(':')], ":", A::Palette, General, "", "every action by its name"),
+    bind(&[ctrl('r')], "Ctrl-R", A::Rescan, General, "", "look again now"),
+    bind(&[ctrl('z')], "Ctrl-Z", A::Suspend, General, "", "back to the shell; fg returns"),
+    bind(&[ch('D')], "D", A::Delete, Acts, "delete", "delete; forces only if it must and says so; always asks"),
+    bind(&[ch('K')], "K", A::Signal, Acts, "signal", "send a signal (a list, TERM first); asks"),
+    bind(&[ch('T')], "T", A::Stop, Acts, "stop", "stop: TERM, wait, then asks before KILL"),
+    bind(&[ch('P')], "P", A::Pause, Acts, "pause", "pause or resume; asks if several are marked"),
+    bind(&[ch('S')], "S", A::Start, Acts, "start", "start a created container; asks if several are marked"),
+];
+
+/// The action bound to a key, if any.
+pub(crate) fn action(press: Press) -> Option<Action> {
+    let found = BINDINGS.iter().find(|b| b.presses.contains(&press));
+    found.map(|binding| binding.action)
+}
+
+/// The keys as a Markdown table, for the README.
+pub fn markdown_table() -> String {
+    let mut out = String::from("| key | does |\n|---|---|\n");
+    for binding in BINDINGS {
+        let keys: Vec<_> = binding
+            .label
+            .split(' ')
+            .map(|key| format!("`{key}`"))
+            .collect();
+        let keys = keys.join(" ");
+        let (open, close) = if binding.action.acts() {
+            ("**", "**")
+        } else {
+            ("", "")
+        };
+        out.push_str(&format_row(&format!("{open}{keys}{close}"), binding.help));
+    }
+    out
+}
+
+fn format_row(keys: &str, help: &str) -> String {
+    format!("| {keys} | {help} |\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_key_has_two_meanings() {
+        for (at, binding) in BINDINGS.iter().enumerate() {
+            for other in &BINDINGS[at + 1..] {
+                assert!(
+                    binding.presses.iter().all(|p| !other.presses.contains(p)),
+                    "{} and {} share a key",
+                    binding.label,
+                    other.label
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn only_capitals_act_on_the_host() {
+        for binding in BINDINGS.iter().filter(|b| b.action.acts()) {
+            for press in binding.presses {
+                assert!(
+                    matches!(press.code, KeyCode::Char('A'..='Z')),
+                    "{}",
+                    binding.label
+                );
+            }
+        }
+    }
+}

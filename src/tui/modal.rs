@@ -1,0 +1,282 @@
+//! The dialogs. At most one is open, which the type sees to.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::inventory::{Condition, Container};
+use crate::kernel::Signal;
+use crate::lifecycle::{Force, Job, Preview, Target};
+use crate::oci::Status;
+
+use super::action::Action;
+use super::model::Pane;
+use super::table::{Column, SortKey};
+
+/// Keys pressed earlier than this after a dialog that acts was first seen are thrown away: they
+/// were meant for what was on the screen before.
+pub(crate) const TYPE_AHEAD: Duration = Duration::from_millis(300);
+
+/// More targets than this need a word to be typed.
+const MANY: usize = 3;
+
+/// An open dialog.
+#[derive(Debug)]
+pub(crate) struct Open {
+    pub(crate) modal: Modal,
+    /// What answers of workers for it carry.
+    pub(crate) ticket: u64,
+    /// When it was first on the screen as it is now.
+    pub(crate) shown: Option<Duration>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Modal {
+    Prompt(Prompt),
+    Menu(Menu),
+    Confirm(Confirm),
+    Leave(Button),
+    Page(Page),
+}
+
+/// The line in which a filter or a search is typed.
+#[derive(Debug)]
+pub(crate) struct Prompt {
+    pub(crate) pane: Pane,
+    pub(crate) text: String,
+}
+
+/// Lines to read: help, state and configuration.
+#[derive(Debug, Default)]
+pub(crate) struct Page {
+    pub(crate) title: String,
+    pub(crate) lines: Vec<String>,
+    pub(crate) scroll: usize,
+    pub(crate) sideways: usize,
+    /// Its content is still being read.
+    pub(crate) pending: bool,
+}
+
+/// A list to choose from.
+#[derive(Debug)]
+pub(crate) struct Menu {
+    pub(crate) title: String,
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) selected: usize,
+    /// The palette's search; `None` for plain menus.
+    pub(crate) query: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) label: String,
+    pub(crate) choice: Choice,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Choice {
+    Act(Action),
+    Sort(SortKey),
+    Column(Column),
+    /// To the container the menu was opened for, not to whichever is selected by then.
+    Signal(Vec<Arc<Container>>, Signal),
+    Copy(String),
+    Export(Format),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Csv,
+    Json,
+}
+
+impl Menu {
+    /// The entries that the search leaves.
+    pub(crate) fn found(&self) -> Vec<&Entry> {
+        let query = self.query.as_deref().unwrap_or_default().to_lowercase();
+        let hit = |entry: &&Entry| {
+            let label = entry.label.to_lowercase();
+            query.split_whitespace().all(|word| label.contains(word))
+        };
+        self.entries.iter().filter(hit).collect()
+    }
+}
+
+/// The two buttons of a dialog that acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Button {
+    Cancel,
+    Go,
+}
+
+impl Button {
+    pub(crate) fn other(self) -> Self {
+        match self {
+            Self::Cancel => Self::Go,
+            Self::Go => Self::Cancel,
+        }
+    }
+}
+
+/// What is asked to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    Delete,
+    Signal(Signal),
+    Stop,
+    /// Pause what runs, resume what is paused.
+    Pause,
+    Start,
+}
+
+impl Order {
+    /// The engine's job for a container, or why there is none.
+    pub(crate) fn job(self, container: &Container) -> Result<Job, String> {
+        let target = Target::of(container).map_err(|error| crate::text::chain(&error))?;
+        let condition = container.condition;
+        match self {
+            Self::Delete => Ok(Job::Delete(target, force(condition))),
+            Self::Signal(signal) => Ok(Job::Kill(target, signal)),
+            Self::Stop => match condition {
+                Condition::Known(Status::Stopped) => Err("it is stopped already".to_owned()),
+                _ => Ok(Job::Stop(target)),
+            },
+            Self::Pause => match condition {
+                Condition::Known(Status::Paused) | Condition::Freezing => Ok(Job::Resume(target)),
+                Condition::Known(Status::Running | Status::Created) => Ok(Job::Pause(target)),
+                other => Err(format!("it is {other}: nothing to pause or resume")),
+            },
+            Self::Start => match condition {
+                Condition::Known(Status::Created) => Ok(Job::Start(target)),
+                other => Err(format!("it is {other}: only a created one can be started")),
+            },
+        }
+    }
+
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Delete => "delete",
+            Self::Signal(_) => "signal",
+            Self::Stop => "stop",
+            Self::Pause => "pause",
+            Self::Start => "start",
+        }
+    }
+}
+
+/// What is not known to be down has to be forced; what is down must not be.
+fn force(condition: Condition) -> Force {
+    match condition {
+        Condition::Known(Status::Stopped | Status::Created) => Force::No,
+        Condition::Known(Status::Creating | Status::Running | Status::Paused)
+        | Condition::Freezing
+        | Condition::Broken => Force::Yes,
+    }
+}
+
+/// Asks before something is done to containers. They are pinned as they were when it opened.
+#[derive(Debug)]
+pub(crate) struct Confirm {
+    pub(crate) order: Order,
+    pub(crate) items: Vec<Item>,
+    pub(crate) button: Button,
+    /// What was typed to arm it.
+    pub(crate) typed: String,
+    pub(crate) scroll: usize,
+}
+
+#[derive(Debug)]
+pub(crate) struct Item {
+    pub(crate) container: Arc<Container>,
+    pub(crate) job: Result<Job, String>,
+    pub(crate) preview: Option<Preview>,
+    /// It vanished, or another one took its place, since the dialog opened.
+    pub(crate) gone: bool,
+    /// Its status by now.
+    pub(crate) now: Condition,
+}
+
+impl Item {
+    pub(crate) fn new(order: Order, container: Arc<Container>) -> Self {
+        Self {
+            job: order.job(&container),
+            now: container.condition,
+            preview: None,
+            gone: false,
+            container,
+        }
+    }
+
+    fn is_pending(&self) -> bool {
+        self.job.is_ok() && !self.gone && self.preview.is_none()
+    }
+
+    /// Its job, if nothing stands against it.
+    pub(crate) fn ready(&self) -> Option<&Job> {
+        let accepted = self
+            .preview
+            .as_ref()
+            .is_some_and(|preview| preview.refused.is_none());
+        self.job.as_ref().ok().filter(|_| accepted && !self.gone)
+    }
+}
+
+impl Confirm {
+    pub(crate) fn new(order: Order, containers: impl IntoIterator<Item = Arc<Container>>) -> Self {
+        Self {
+            order,
+            items: containers
+                .into_iter()
+                .map(|c| Item::new(order, c))
+                .collect(),
+            button: Button::Cancel,
+            typed: String::new(),
+            scroll: 0,
+        }
+    }
+
+    pub(crate) fn is_pending(&self) -> bool {
+        self.items.iter().any(Item::is_pending)
+    }
+
+    /// Why a word must be typed, if it must.
+    pub(crate) fn caution(&self) -> Option<&'static str> {
+        let uninterruptible =
+            |item: &Item| item.preview.as_ref().is_some_and(|p| p.uninterruptible > 0);
+        if self.items.len() > MANY {
+            return Some("More than three marked");
+        }
+        if self.order != Order::Delete {
+            return None;
+        }
+        if self
+            .items
+            .iter()
+            .any(|item| item.container.manager.is_some())
+        {
+            return Some("Owned by another manager");
+        }
+        self.items
+            .iter()
+            .any(uninterruptible)
+            .then_some("A process is in D state")
+    }
+
+    pub(crate) fn is_armed(&self) -> bool {
+        self.caution().is_none() || self.typed == self.order.word()
+    }
+
+    /// Whether nothing is left that could be done.
+    pub(crate) fn is_void(&self) -> bool {
+        !self.is_pending() && self.items.iter().all(|item| item.ready().is_none())
+    }
+
+    pub(crate) fn can_go(&self) -> bool {
+        self.is_armed() && !self.is_pending() && !self.is_void()
+    }
+
+    /// Whether any of the deletes kills.
+    pub(crate) fn forces(&self) -> bool {
+        let forced = |item: &Item| matches!(item.job, Ok(Job::Delete(_, Force::Yes)));
+        self.items.iter().any(forced)
+    }
+}

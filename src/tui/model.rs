@@ -1,0 +1,241 @@
+//! Everything the screen shows. Only `update` changes it, drawing only reads it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ratatui::layout::Size;
+
+use crate::config::Config;
+use crate::inventory::{Condition, Container, Snapshot};
+use crate::lifecycle::Job;
+use crate::oci::{ContainerKey, Status};
+
+use super::event::Moment;
+use super::filter::Filter;
+use super::history::History;
+use super::log_pane::{LogPane, Mark};
+use super::modal::{Modal, Open};
+use super::selection::Selection;
+use super::table::{self, Column, SortKey};
+use super::theme::Look;
+
+/// A part of the screen that can be in focus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pane {
+    List,
+    Details,
+    Usage,
+    Log,
+}
+
+/// A job under way.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) job: Job,
+    pub(crate) since: Moment,
+    /// Number and word of its present step.
+    pub(crate) step: Option<(usize, &'static str)>,
+    pub(crate) total: usize,
+    /// It has come to the end of a step since the operator asked to leave.
+    pub(crate) held: bool,
+}
+
+impl Running {
+    /// The word its row wears.
+    pub(crate) fn state_word(&self) -> &'static str {
+        match self.job {
+            Job::Delete(..) => "deleting",
+            Job::Kill(..) | Job::KillAll(..) => "signaling",
+            Job::Stop(_) => "stopping",
+            Job::Pause(_) => "pausing",
+            Job::Resume(_) => "resuming",
+            Job::Start(_) => "starting",
+        }
+    }
+}
+
+/// Which rows of the list, in which order, and how they are shown.
+#[derive(Debug)]
+pub(crate) struct List {
+    pub(crate) selection: Selection,
+    pub(crate) sort: SortKey,
+    pub(crate) reversed: bool,
+    pub(crate) stopped: bool,
+    pub(crate) filter_text: String,
+    pub(crate) filter: Filter,
+    pub(crate) hidden: Vec<Column>,
+    /// First row on the screen.
+    pub(crate) top: usize,
+    /// Columns by which the ids are scrolled.
+    pub(crate) sideways: usize,
+}
+
+/// The state of the screen.
+#[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own: any combination is a state"
+)]
+pub struct Model {
+    pub(crate) now: Moment,
+    pub(crate) look: Look,
+    pub(crate) zone: jiff::tz::TimeZone,
+    pub(crate) size: Size,
+    pub(crate) read_only: bool,
+    pub(crate) interval: Duration,
+    /// A word for what is shown when it is not the host (the lab).
+    pub(crate) title: Option<String>,
+    /// The newest scan.
+    pub(crate) latest: Option<Arc<Snapshot>>,
+    /// The one shown while the screen is frozen.
+    pub(crate) frozen: Option<Arc<Snapshot>>,
+    pub(crate) rows: Vec<Arc<Container>>,
+    pub(crate) list: List,
+    pub(crate) history: History,
+    pub(crate) log: LogPane,
+    /// Rows asked for with Ctrl-Up and Ctrl-Down beyond the log's normal height.
+    pub(crate) log_extra: i16,
+    pub(crate) log_hidden: bool,
+    pub(crate) detail_scroll: usize,
+    pub(crate) focus: Pane,
+    pub(crate) zoomed: bool,
+    pub(crate) mouse: bool,
+    pub(crate) open: Option<Open>,
+    pub(crate) tickets: u64,
+    pub(crate) jobs: BTreeMap<ContainerKey, Running>,
+    /// The operator wants to leave as soon as no step runs.
+    pub(crate) leaving: bool,
+}
+
+impl Model {
+    /// An empty screen of the given size, before the first scan.
+    pub fn new(config: &Config, look: Look, zone: jiff::tz::TimeZone, size: Size) -> Self {
+        Self {
+            now: Moment {
+                uptime: Duration::ZERO,
+                wall: jiff::Timestamp::UNIX_EPOCH,
+            },
+            look,
+            zone,
+            size,
+            read_only: config.read_only,
+            interval: config.interval,
+            title: None,
+            latest: None,
+            frozen: None,
+            rows: Vec::new(),
+            list: List {
+                selection: Selection::default(),
+                sort: SortKey::Attention,
+                reversed: false,
+                stopped: true,
+                filter_text: String::new(),
+                filter: Filter::default(),
+                hidden: Vec::new(),
+                top: 0,
+                sideways: 0,
+            },
+            history: History::default(),
+            log: LogPane::default(),
+            log_extra: 0,
+            log_hidden: false,
+            detail_scroll: 0,
+            focus: Pane::List,
+            zoomed: false,
+            mouse: true,
+            open: None,
+            tickets: 0,
+            jobs: BTreeMap::new(),
+            leaving: false,
+        }
+    }
+
+    /// Names what is shown when it is not the host, and greets with lines in the log.
+    pub fn greet(&mut self, at: Moment, title: Option<String>, notice: Vec<String>) {
+        self.now = at;
+        self.title = title;
+        for line in notice {
+            self.log
+                .say(at.wall, Mark::None, crate::text::visible(&line));
+        }
+    }
+
+    /// The containers selected by the cursor: its key, for tests and callers that follow it.
+    pub fn selected_key(&self) -> Option<&ContainerKey> {
+        self.list.selection.key()
+    }
+
+    /// The keys of the rows shown, from the top.
+    pub fn row_keys(&self) -> impl Iterator<Item = &ContainerKey> {
+        self.rows.iter().map(|row| &row.key)
+    }
+
+    /// How many dialogs are open: none or one.
+    pub fn dialogs(&self) -> usize {
+        usize::from(self.open.is_some())
+    }
+
+    /// The scan that is shown.
+    pub(crate) fn snapshot(&self) -> Option<&Arc<Snapshot>> {
+        self.frozen.as_ref().or(self.latest.as_ref())
+    }
+
+    /// The container under the cursor.
+    pub(crate) fn selected(&self) -> Option<&Arc<Container>> {
+        let key = self.list.selection.key()?;
+        self.rows.iter().find(|row| row.key == *key)
+    }
+
+    /// The marked containers, or else the one under the cursor.
+    pub(crate) fn targets(&self) -> Vec<Arc<Container>> {
+        let marks = self.list.selection.marks();
+        if marks.is_empty() {
+            return self.selected().cloned().into_iter().collect();
+        }
+        let all = self.snapshot().map(|snapshot| snapshot.containers.iter());
+        let all = all.into_iter().flatten();
+        all.filter(|row| marks.contains(&row.key))
+            .cloned()
+            .collect()
+    }
+
+    pub(crate) fn modal(&self) -> Option<&Modal> {
+        self.open.as_ref().map(|open| &open.modal)
+    }
+
+    /// Works the rows out again, after a scan or when the filter or the order has changed.
+    pub(crate) fn arrange(&mut self) {
+        let Some(snapshot) = self.snapshot().cloned() else {
+            return;
+        };
+        let list = &self.list;
+        let wanted = |row: &&Arc<Container>| {
+            (list.stopped || row.condition != Condition::Known(Status::Stopped))
+                && list.filter.matches(row)
+        };
+        let mut rows: Vec<_> = snapshot.containers.iter().filter(wanted).cloned().collect();
+        table::sort(&mut rows, list.sort, list.reversed);
+        self.rows = rows;
+        self.list.selection.settle(&self.rows);
+        self.follow();
+    }
+
+    /// Keeps the cursor on the screen.
+    pub(crate) fn follow(&mut self) {
+        let page = super::view::layout::list_rows(self);
+        self.list.top = first_row(
+            self.list.top,
+            self.list.selection.index(),
+            page,
+            self.rows.len(),
+        );
+    }
+}
+
+/// The first row to show so that `cursor` is among `page` rows, moving as little as can be.
+pub(crate) fn first_row(top: usize, cursor: usize, page: usize, len: usize) -> usize {
+    let page = page.max(1);
+    let top = top.min(cursor).max((cursor + 1).saturating_sub(page));
+    top.min(len.saturating_sub(page))
+}

@@ -1,0 +1,384 @@
+//! Every thread besides the one that draws. All have names; all tell the screen when they end in a
+//! panic; none shares anything with another but a channel.
+
+mod engine;
+mod files;
+mod scanner;
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ratatui::crossterm::event::{self as terminal_event, Event as Input, MouseEventKind};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
+use signal_hook::iterator::Signals;
+
+use crate::config::Config;
+use crate::inventory::Container;
+use crate::lifecycle::Job;
+use crate::oci::ContainerKey;
+
+use super::effect::Effect;
+use super::event::{Event, EventKind, Moment};
+use super::host::Host;
+use super::inspect;
+
+/// Teardowns side by side. Each mostly waits for the kernel.
+const WORKERS: usize = 4;
+
+/// A thread that panics again and again is not started once more.
+const RESTARTS: u32 = 3;
+
+/// Whether jobs stop at the end of their present step, for the operator to leave.
+static HOLD: AtomicBool = AtomicBool::new(false);
+
+/// Panics when the tests ask for it; compiled to nothing in a release.
+pub(super) fn panic_if_asked(thread: &str, now: bool) {
+    let asked = cfg!(debug_assertions)
+        && now
+        && std::env::var("OCITOP_TEST_PANIC").is_ok_and(|name| name == thread);
+    assert!(!asked, "asked to panic in {thread}");
+}
+
+/// Where threads send to.
+#[derive(Clone)]
+pub(super) struct Mailbox {
+    sender: Sender<Event>,
+    start: Instant,
+}
+
+impl Mailbox {
+    pub(super) fn new(sender: Sender<Event>, start: Instant) -> Self {
+        Self { sender, start }
+    }
+
+    /// Sends; `false` when the screen is gone, and with it the reason to go on.
+    fn send(&self, kind: EventKind) -> bool {
+        let at = Moment::now(self.start);
+        self.sender.send(Event { at, kind }).is_ok()
+    }
+
+    fn say(&self, failed: bool, text: impl Into<String>) {
+        // Without a screen there is nobody to tell.
+        let _told: bool = self.send(EventKind::Said {
+            failed,
+            text: text.into(),
+        });
+    }
+}
+
+/// Tells the screen when its thread ends in a panic.
+struct Guard {
+    name: String,
+    mailbox: Mailbox,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let _told: bool = self.mailbox.send(EventKind::ThreadLost(self.name.clone()));
+        }
+    }
+}
+
+fn spawn(
+    name: &str,
+    mailbox: &Mailbox,
+    body: impl FnOnce(&Mailbox) + Send + 'static,
+) -> io::Result<()> {
+    let guard = Guard {
+        name: name.to_owned(),
+        mailbox: mailbox.clone(),
+    };
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(move || body(&guard.mailbox))?;
+    Ok(())
+}
+
+struct PreviewOrder {
+    ticket: u64,
+    jobs: Vec<(usize, Job)>,
+}
+
+/// What may hang on a slow or dead file system, and is nobody's business but the dialog's.
+enum DetailOrder {
+    Inspect {
+        ticket: u64,
+        container: Arc<Container>,
+    },
+    Save {
+        stem: &'static str,
+        extension: &'static str,
+        text: String,
+    },
+}
+
+/// The channels to the threads, and what is needed to start them again.
+pub(super) struct Threads {
+    mailbox: Mailbox,
+    host: Host,
+    interval: Duration,
+    scanner: Sender<scanner::Order>,
+    previews: Sender<PreviewOrder>,
+    details: Sender<DetailOrder>,
+    workers: Vec<Worker>,
+    waiting: VecDeque<Job>,
+    restarts: HashMap<String, u32>,
+}
+
+struct Worker {
+    jobs: Sender<Job>,
+    busy_with: Option<ContainerKey>,
+}
+
+impl Threads {
+    pub(super) fn start(config: &Config, mailbox: Mailbox) -> io::Result<Self> {
+        HOLD.store(false, Ordering::SeqCst);
+        let host = Host::new(config);
+        start_signals(&mailbox)?;
+        start_input(&mailbox)?;
+        let scanner = scanner::start(&mailbox, host.clone(), config.interval)?;
+        let previews = start_previews(&mailbox, host.clone())?;
+        let details = start_details(&mailbox)?;
+        let mut workers = Vec::new();
+        for number in 1..=WORKERS {
+            let jobs = engine::start_worker(&mailbox, host.clone(), number)?;
+            workers.push(Worker {
+                jobs,
+                busy_with: None,
+            });
+        }
+        Ok(Self {
+            mailbox,
+            host,
+            interval: config.interval,
+            scanner,
+            previews,
+            details,
+            workers,
+            waiting: VecDeque::new(),
+            restarts: HashMap::new(),
+        })
+    }
+
+    pub(super) fn say(&self, failed: bool, text: &str) {
+        self.mailbox.say(failed, text);
+    }
+
+    /// Does what the model asked for, or has it done.
+    pub(super) fn perform(&mut self, effect: Effect) {
+        let sent = match effect {
+            Effect::Submit(job) => {
+                self.waiting.push_back(job);
+                self.hand_out();
+                true
+            }
+            Effect::HoldJobs => {
+                HOLD.store(true, Ordering::SeqCst);
+                true
+            }
+            Effect::Rescan => self.scanner.send(scanner::Order::Now).is_ok(),
+            Effect::Interval(interval) => {
+                self.interval = interval;
+                self.scanner
+                    .send(scanner::Order::Interval(interval))
+                    .is_ok()
+            }
+            Effect::Preview { ticket, jobs } => {
+                self.previews.send(PreviewOrder { ticket, jobs }).is_ok()
+            }
+            Effect::Inspect { ticket, container } => self
+                .details
+                .send(DetailOrder::Inspect { ticket, container })
+                .is_ok(),
+            Effect::Save {
+                stem,
+                extension,
+                text,
+            } => self
+                .details
+                .send(DetailOrder::Save {
+                    stem,
+                    extension,
+                    text,
+                })
+                .is_ok(),
+            // The loop deals with these.
+            Effect::Quit
+            | Effect::Copy(_)
+            | Effect::Mouse(_)
+            | Effect::Suspend
+            | Effect::Reenter => true,
+        };
+        if !sent {
+            self.say(true, "the thread for that is gone; leave and start again");
+        }
+    }
+
+    /// Keeps account of the workers, and starts again what was lost.
+    pub(super) fn notice(&mut self, kind: &EventKind) {
+        match kind {
+            EventKind::JobDone { key, .. } => {
+                for worker in &mut self.workers {
+                    worker.busy_with.take_if(|busy| busy == key);
+                }
+                self.hand_out();
+            }
+            EventKind::ThreadLost(name) => {
+                let count = self.restarts.entry(name.clone()).or_default();
+                *count += 1;
+                let text = if *count > RESTARTS {
+                    format!("thread {name} is not started again")
+                } else {
+                    match self.restart(&name.clone()) {
+                        Ok(()) => format!("thread {name} was started again"),
+                        Err(error) => {
+                            format!("start thread {name}: {}", crate::text::chain(&error))
+                        }
+                    }
+                };
+                self.say(true, &text);
+            }
+            _ => {}
+        }
+    }
+
+    fn hand_out(&mut self) {
+        for worker in self
+            .workers
+            .iter_mut()
+            .filter(|worker| worker.busy_with.is_none())
+        {
+            let Some(job) = self.waiting.pop_front() else {
+                return;
+            };
+            let key = job.target().key.clone();
+            match worker.jobs.send(job) {
+                Ok(()) => worker.busy_with = Some(key),
+                // Its thread is gone and will be started again; the job stays first.
+                Err(mpsc::SendError(job)) => self.waiting.push_front(job),
+            }
+        }
+    }
+
+    fn restart(&mut self, name: &str) -> io::Result<()> {
+        let (mailbox, host) = (&self.mailbox, self.host.clone());
+        match name {
+            "input" => start_input(mailbox)?,
+            "signals" => start_signals(mailbox)?,
+            "scanner" => self.scanner = scanner::start(mailbox, host, self.interval)?,
+            "preview" => self.previews = start_previews(mailbox, host)?,
+            "detail" => self.details = start_details(mailbox)?,
+            _ => {
+                for (number, worker) in (1..).zip(&mut self.workers) {
+                    if worker_name(number) == name {
+                        worker.jobs = engine::start_worker(mailbox, host.clone(), number)?;
+                    }
+                }
+                self.hand_out();
+            }
+        }
+        Ok(())
+    }
+}
+
+fn start_signals(mailbox: &Mailbox) -> io::Result<()> {
+    let mut signals = Signals::new([SIGTERM, SIGHUP, SIGQUIT, SIGINT, SIGTSTP, SIGCONT])?;
+    spawn("signals", mailbox, move |mailbox| {
+        for signal in signals.forever() {
+            let kind = match signal {
+                SIGTERM => EventKind::Terminate("SIGTERM"),
+                SIGHUP => EventKind::Terminate("SIGHUP"),
+                SIGQUIT => EventKind::Terminate("SIGQUIT"),
+                SIGINT => EventKind::Terminate("SIGINT"),
+                SIGTSTP => EventKind::Suspend,
+                _ => EventKind::Continued,
+            };
+            if !mailbox.send(kind) {
+                return;
+            }
+        }
+    })
+}
+
+fn start_input(mailbox: &Mailbox) -> io::Result<()> {
+    spawn("input", mailbox, |mailbox| {
+        loop {
+            let kind = match terminal_event::read() {
+                // Nothing reacts to it, and every one would draw the screen again.
+                Ok(Input::Mouse(mouse)) if mouse.kind == MouseEventKind::Moved => continue,
+                Ok(input) => EventKind::Input(input),
+                Err(error) => {
+                    tracing::error!("read from the terminal: {error}");
+                    EventKind::Terminate("end of input")
+                }
+            };
+            let over = matches!(kind, EventKind::Terminate(_));
+            if !mailbox.send(kind) || over {
+                return;
+            }
+        }
+    })
+}
+
+fn start_previews(mailbox: &Mailbox, host: Host) -> io::Result<Sender<PreviewOrder>> {
+    let (sender, orders) = mpsc::channel::<PreviewOrder>();
+    spawn("preview", mailbox, move |mailbox| {
+        while let Ok(mut order) = orders.recv() {
+            // Only the newest dialog can still be open.
+            for newer in orders.try_iter() {
+                order = newer;
+            }
+            for (index, job) in order.jobs {
+                let preview = host.preview(&job);
+                let ticket = order.ticket;
+                if !mailbox.send(EventKind::Preview {
+                    ticket,
+                    index,
+                    preview,
+                }) {
+                    return;
+                }
+            }
+        }
+    })?;
+    Ok(sender)
+}
+
+fn start_details(mailbox: &Mailbox) -> io::Result<Sender<DetailOrder>> {
+    let (sender, orders) = mpsc::channel::<DetailOrder>();
+    spawn("detail", mailbox, move |mailbox| {
+        while let Ok(order) = orders.recv() {
+            let kind = match order {
+                DetailOrder::Inspect { ticket, container } => EventKind::Inspected {
+                    ticket,
+                    lines: inspect::lines(&container),
+                },
+                DetailOrder::Save {
+                    stem,
+                    extension,
+                    text,
+                } => {
+                    let (failed, text) = match files::save(stem, extension, &text) {
+                        Ok(path) => (false, format!("saved {}", crate::text::visible_path(&path))),
+                        Err(error) => (true, format!("save: {}", crate::text::chain(&error))),
+                    };
+                    EventKind::Said { failed, text }
+                }
+            };
+            if !mailbox.send(kind) {
+                return;
+            }
+        }
+    })?;
+    Ok(sender)
+}
+
+fn worker_name(number: usize) -> String {
+    format!("engine-{number}")
+}

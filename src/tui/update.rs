@@ -1,0 +1,212 @@
+//! The one place where the model changes: an event comes in, effects go out. No I/O, no clock.
+
+mod dialogs;
+mod jobs;
+mod keys;
+mod menus;
+
+use std::sync::Arc;
+
+use ratatui::crossterm::event::{Event as Input, KeyEventKind};
+use ratatui::layout::Size;
+
+use crate::inventory::Snapshot;
+use crate::lifecycle::{Job, Preview, StepEvent, StepKind, Verdict};
+use crate::oci::ContainerKey;
+
+use super::effect::Effect;
+use super::event::{Event, EventKind};
+use super::log_pane::Mark;
+use super::modal::{Confirm, Modal, Order};
+use super::model::{Model, Pane};
+use super::view::layout;
+
+/// Takes an event in; gives back what is to be done outside.
+pub fn update(model: &mut Model, event: Event) -> Vec<Effect> {
+    // Answers of workers overtake each other; the clock on the screen must not go back.
+    if event.at.uptime >= model.now.uptime {
+        model.now = event.at;
+    }
+    match event.kind {
+        EventKind::Input(input) => take_input(model, input, event.at.uptime),
+        EventKind::Snapshot(snapshot) => take_snapshot(model, snapshot),
+        EventKind::Step(step) => take_step(model, &step),
+        EventKind::JobDone { key, verdict } => finish(model, &key, &verdict),
+        EventKind::Preview {
+            ticket,
+            index,
+            preview,
+        } => {
+            take_preview(model, ticket, index, preview);
+            Vec::new()
+        }
+        EventKind::Inspected { ticket, lines } => {
+            if let Some(open) = model.open.as_mut().filter(|open| open.ticket == ticket)
+                && let Modal::Page(page) = &mut open.modal
+            {
+                page.lines = lines;
+                page.pending = false;
+            }
+            Vec::new()
+        }
+        EventKind::Said { failed, text } => {
+            let mark = if failed { Mark::Bad } else { Mark::None };
+            model.log.say(model.now.wall, mark, text);
+            Vec::new()
+        }
+        EventKind::ThreadLost(name) => {
+            let text = format!("thread {name} ended unexpectedly; the log file says why");
+            model.log.say(model.now.wall, Mark::Bad, text);
+            Vec::new()
+        }
+        // Whoever sends a signal does not wait for a step that may wait ten seconds. Every step
+        // can be repeated, so nothing is lost but the report.
+        EventKind::Terminate(_) => vec![Effect::Quit],
+        EventKind::Suspend => vec![Effect::Suspend],
+        EventKind::Continued => vec![Effect::Reenter],
+        EventKind::Drawn => {
+            if let Some(open) = &mut model.open {
+                open.shown.get_or_insert(event.at.uptime);
+            }
+            Vec::new()
+        }
+        EventKind::Tick => Vec::new(),
+    }
+}
+
+fn take_input(model: &mut Model, input: Input, at: std::time::Duration) -> Vec<Effect> {
+    match input {
+        Input::Key(key) if key.kind != KeyEventKind::Release => keys::press(model, key, at),
+        Input::Mouse(mouse) => keys::mouse(model, mouse),
+        Input::Resize(width, height) => {
+            resize(model, Size::new(width, height));
+            Vec::new()
+        }
+        // A paste is text, never commands: what was copied by mistake must not delete anything.
+        Input::Paste(text) => {
+            dialogs::paste(model, &text);
+            Vec::new()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The screen has another size.
+fn resize(model: &mut Model, size: Size) {
+    model.size = size;
+    settle_focus(model);
+    model.follow();
+}
+
+/// Focus goes back to the list when its pane no longer has room.
+fn settle_focus(model: &mut Model) {
+    if !layout::visible(model).contains(&model.focus) {
+        model.focus = Pane::List;
+    }
+}
+
+fn take_snapshot(model: &mut Model, snapshot: Arc<Snapshot>) -> Vec<Effect> {
+    model.history.push(&snapshot);
+    model.list.selection.forget_gone(&snapshot.containers);
+    if let Some(Modal::Confirm(confirm)) = model.open.as_mut().map(|open| &mut open.modal) {
+        check_pinned(confirm, &snapshot);
+    }
+    model.latest = Some(snapshot);
+    model.arrange();
+    Vec::new()
+}
+
+/// The dialog's targets are pinned; it says what has become of them since.
+fn check_pinned(confirm: &mut Confirm, snapshot: &Snapshot) {
+    for item in &mut confirm.items {
+        let found = snapshot
+            .containers
+            .iter()
+            .find(|c| c.key == item.container.key);
+        match found {
+            Some(container) if container.state_dir == item.container.state_dir => {
+                item.now = container.condition;
+            }
+            // Once gone it stays gone: what has its name now is another container.
+            _ => item.gone = true,
+        }
+    }
+}
+
+fn take_preview(model: &mut Model, ticket: u64, index: usize, preview: Preview) {
+    let Some(open) = model.open.as_mut().filter(|open| open.ticket == ticket) else {
+        return;
+    };
+    if let Modal::Confirm(confirm) = &mut open.modal
+        && let Some(item) = confirm.items.get_mut(index)
+    {
+        item.preview = Some(preview);
+        // What can be confirmed has only now become visible: the guard begins again.
+        open.shown = None;
+    }
+}
+
+fn take_step(model: &mut Model, event: &StepEvent) -> Vec<Effect> {
+    let mut total = 0;
+    if let Some(running) = model.jobs.get_mut(&event.key) {
+        match &event.kind {
+            StepKind::Planned { plan } => running.total = plan.0.len(),
+            StepKind::Started { number, step } | StepKind::Waiting { number, step, .. } => {
+                running.step = Some((*number, step.word()));
+            }
+            StepKind::Ended { .. } => running.held = model.leaving,
+            StepKind::Finished { .. } => {}
+        }
+        total = running.total;
+    }
+    model.log.step(event, total);
+    leave_if_idle(model)
+}
+
+/// Leaves when that was asked for and no step runs.
+fn leave_if_idle(model: &Model) -> Vec<Effect> {
+    if model.leaving && model.jobs.values().all(|running| running.held) {
+        return vec![Effect::Quit];
+    }
+    Vec::new()
+}
+
+fn finish(model: &mut Model, key: &ContainerKey, verdict: &Verdict) -> Vec<Effect> {
+    let Some(running) = model.jobs.remove(key) else {
+        return Vec::new();
+    };
+    model
+        .log
+        .verdict(model.now.wall, key, running.job.verb(), verdict);
+    if matches!(running.job, Job::Stop(_)) && !verdict.is_clean() {
+        let mut effects = ask_to_kill(model, key);
+        effects.push(Effect::Rescan);
+        return effects;
+    }
+    let mut effects = vec![Effect::Rescan];
+    effects.extend(leave_if_idle(model));
+    effects
+}
+
+/// It did not end on SIGTERM: the next step is the operator's.
+fn ask_to_kill(model: &mut Model, key: &ContainerKey) -> Vec<Effect> {
+    let container = model.latest.as_ref().and_then(|snapshot| {
+        let found = snapshot.containers.iter().find(|c| c.key == *key);
+        found.cloned()
+    });
+    if let Some(container) = container
+        && model.open.is_none()
+        && !model.leaving
+    {
+        return jobs::ask(
+            model,
+            Order::Signal(crate::kernel::Signal::KILL),
+            vec![container],
+        );
+    }
+    let text = "it did not end on SIGTERM; K sends SIGKILL".to_owned();
+    model
+        .log
+        .say_about(model.now.wall, Some(key.clone()), Mark::Warning, text);
+    Vec::new()
+}

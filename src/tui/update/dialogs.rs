@@ -1,0 +1,330 @@
+//! Keys inside of dialogs, and opening them.
+
+use std::time::Duration;
+
+use ratatui::crossterm::event::KeyCode;
+
+use crate::tui::action::Motion;
+use crate::tui::effect::Effect;
+use crate::tui::export;
+use crate::tui::filter::Filter;
+use crate::tui::keymap::Press;
+use crate::tui::modal::{Button, Choice, Confirm, Menu, Modal, Open, Order, TYPE_AHEAD};
+use crate::tui::model::{Model, Pane};
+use crate::tui::table::Column;
+use crate::tui::view;
+
+use super::{jobs, keys, menus};
+
+/// Opens a dialog in place of any other; gives back its number.
+pub(super) fn open(model: &mut Model, dialog: Modal) -> u64 {
+    model.tickets += 1;
+    model.open = Some(Open {
+        modal: dialog,
+        ticket: model.tickets,
+        shown: None,
+    });
+    model.tickets
+}
+
+/// A key while a dialog is open.
+pub(super) fn press(model: &mut Model, press: Press, at: Duration) -> Vec<Effect> {
+    let Some(open) = &mut model.open else {
+        return Vec::new();
+    };
+    let interrupt = press.control && press.code == KeyCode::Char('c');
+    if press.code == KeyCode::Esc || interrupt {
+        return close(model);
+    }
+    let too_early = open.shown.is_none_or(|shown| at < shown + TYPE_AHEAD);
+    match &mut open.modal {
+        Modal::Confirm(_) | Modal::Leave(_) if too_early => Vec::new(),
+        Modal::Confirm(confirm) => match confirm_key(confirm, press) {
+            Answer::Yes => jobs::confirmed(model),
+            Answer::No => close(model),
+            Answer::Scroll(motion) => {
+                scroll(model, motion);
+                Vec::new()
+            }
+            Answer::Nothing => Vec::new(),
+        },
+        Modal::Leave(button) => match press.code {
+            KeyCode::Char('y') => jobs::leave(model),
+            KeyCode::Enter if *button == Button::Go => jobs::leave(model),
+            KeyCode::Enter | KeyCode::Char('n' | 'q') => close(model),
+            KeyCode::Tab | KeyCode::BackTab | KeyCode::Left | KeyCode::Right => {
+                *button = button.other();
+                Vec::new()
+            }
+            _ => Vec::new(),
+        },
+        Modal::Prompt(_) => prompt_key(model, press),
+        Modal::Menu(_) => menu_key(model, press),
+        Modal::Page(_) => page_key(model, press),
+    }
+}
+
+fn close(model: &mut Model) -> Vec<Effect> {
+    let closed = model.open.take().map(|open| open.modal);
+    if let Some(Modal::Prompt(prompt)) = closed {
+        match prompt.pane {
+            Pane::Log => model.log.search.clear(),
+            _ => set_filter(model, String::new()),
+        }
+    }
+    Vec::new()
+}
+
+enum Answer {
+    Yes,
+    No,
+    Scroll(Motion),
+    Nothing,
+}
+
+fn confirm_key(confirm: &mut Confirm, press: Press) -> Answer {
+    let typing = confirm.caution().is_some();
+    match press.code {
+        KeyCode::Tab | KeyCode::BackTab | KeyCode::Left | KeyCode::Right => {
+            confirm.button = confirm.button.other();
+            Answer::Nothing
+        }
+        KeyCode::Enter => match confirm.button {
+            Button::Cancel => Answer::No,
+            Button::Go if confirm.can_go() => Answer::Yes,
+            Button::Go => Answer::Nothing,
+        },
+        KeyCode::Up => Answer::Scroll(Motion::Up),
+        KeyCode::Down => Answer::Scroll(Motion::Down),
+        KeyCode::PageUp => Answer::Scroll(Motion::PageUp),
+        KeyCode::PageDown => Answer::Scroll(Motion::PageDown),
+        KeyCode::Backspace => {
+            confirm.typed.pop();
+            Answer::Nothing
+        }
+        KeyCode::Char(c) if typing && !press.control && confirm.typed.len() < 16 => {
+            confirm.typed.push(c);
+            Answer::Nothing
+        }
+        KeyCode::Char('y') if !typing && !press.control && confirm.can_go() => Answer::Yes,
+        KeyCode::Char('n' | 'q') if !typing => Answer::No,
+        KeyCode::Char('k') if !typing => Answer::Scroll(Motion::Up),
+        KeyCode::Char('j') if !typing => Answer::Scroll(Motion::Down),
+        _ => Answer::Nothing,
+    }
+}
+
+/// Scrolls the dialog that is open.
+pub(super) fn scroll(model: &mut Model, motion: Motion) {
+    let (len, page) = view::dialog_extent(model);
+    let last = len.saturating_sub(page) + 1;
+    let Some(open) = &mut model.open else {
+        return;
+    };
+    match &mut open.modal {
+        Modal::Confirm(confirm) => confirm.scroll = motion.apply(confirm.scroll, last, page),
+        Modal::Page(shown) => shown.scroll = motion.apply(shown.scroll, last, page),
+        Modal::Menu(menu) => {
+            let len = menu.found().len();
+            menu.selected = motion.apply(menu.selected, len, page);
+        }
+        Modal::Prompt(_) | Modal::Leave(_) => {}
+    }
+}
+
+fn motion(press: Press, letters: bool) -> Option<Motion> {
+    match press.code {
+        KeyCode::Up => Some(Motion::Up),
+        KeyCode::Down => Some(Motion::Down),
+        KeyCode::PageUp => Some(Motion::PageUp),
+        KeyCode::PageDown => Some(Motion::PageDown),
+        KeyCode::Home => Some(Motion::Home),
+        KeyCode::End => Some(Motion::End),
+        KeyCode::Char('k') if letters => Some(Motion::Up),
+        KeyCode::Char('j') if letters => Some(Motion::Down),
+        KeyCode::Char('g') if letters => Some(Motion::Home),
+        KeyCode::Char('G') if letters => Some(Motion::End),
+        KeyCode::Char(' ') if letters => Some(Motion::PageDown),
+        _ => None,
+    }
+}
+
+fn page_key(model: &mut Model, press: Press) -> Vec<Effect> {
+    if let Some(motion) = motion(press, true) {
+        scroll(model, motion);
+        return Vec::new();
+    }
+    let Some(Modal::Page(page)) = model.open.as_mut().map(|open| &mut open.modal) else {
+        return Vec::new();
+    };
+    match press.code {
+        KeyCode::Left => page.sideways = page.sideways.saturating_sub(8),
+        KeyCode::Right => page.sideways = (page.sideways + 8).min(1024),
+        KeyCode::Char('s') if press.control => {
+            let text = format!("{}\n", page.lines.join("\n"));
+            return vec![Effect::Save {
+                stem: "page",
+                extension: "txt",
+                text,
+            }];
+        }
+        KeyCode::Char('q' | '?' | 'h' | 'i') | KeyCode::Enter | KeyCode::F(1) => model.open = None,
+        _ => {}
+    }
+    Vec::new()
+}
+
+fn menu_key(model: &mut Model, press: Press) -> Vec<Effect> {
+    let Some(Modal::Menu(menu)) = model.open.as_mut().map(|open| &mut open.modal) else {
+        return Vec::new();
+    };
+    match (press.code, &mut menu.query) {
+        (KeyCode::Enter, _) => {
+            let choice = menu
+                .found()
+                .get(menu.selected)
+                .map(|entry| entry.choice.clone());
+            return choice
+                .map(|choice| choose(model, choice))
+                .unwrap_or_default();
+        }
+        (KeyCode::Char(' '), None) => {
+            // Columns are switched one after the other, so Space leaves the menu open.
+            let choice = menu
+                .found()
+                .get(menu.selected)
+                .map(|entry| entry.choice.clone());
+            if let Some(Choice::Column(column)) = choice {
+                toggle_column(model, column);
+            }
+            return Vec::new();
+        }
+        (KeyCode::Char(c), Some(query)) if !press.control => {
+            if query.len() < 40 {
+                query.push(c);
+            }
+            menu.selected = 0;
+            return Vec::new();
+        }
+        (KeyCode::Backspace, Some(query)) => {
+            query.pop();
+            menu.selected = 0;
+            return Vec::new();
+        }
+        (KeyCode::Char('q'), None) => {
+            model.open = None;
+            return Vec::new();
+        }
+        _ => {}
+    }
+    let letters = menu.query.is_none();
+    if let Some(motion) = motion(press, letters) {
+        scroll(model, motion);
+    }
+    Vec::new()
+}
+
+fn choose(model: &mut Model, choice: Choice) -> Vec<Effect> {
+    if let Choice::Column(column) = choice {
+        toggle_column(model, column);
+        return Vec::new();
+    }
+    model.open = None;
+    match choice {
+        Choice::Act(action) => return keys::perform(model, action),
+        Choice::Sort(key) => keys::sort_by(model, key),
+        Choice::Signal(targets, signal) => return jobs::ask(model, Order::Signal(signal), targets),
+        Choice::Copy(text) => return vec![Effect::Copy(text)],
+        Choice::Export(format) => return vec![export::table(model, format)],
+        Choice::Column(_) => {}
+    }
+    Vec::new()
+}
+
+fn toggle_column(model: &mut Model, column: Column) {
+    let hidden = &mut model.list.hidden;
+    if hidden.contains(&column) {
+        hidden.retain(|other| *other != column);
+    } else {
+        hidden.push(column);
+    }
+    let entries = menus::column_entries(model);
+    if let Some(Modal::Menu(menu)) = model.open.as_mut().map(|open| &mut open.modal) {
+        menu.entries = entries;
+    }
+}
+
+fn prompt_key(model: &mut Model, press: Press) -> Vec<Effect> {
+    let Some(Modal::Prompt(prompt)) = model.open.as_mut().map(|open| &mut open.modal) else {
+        return Vec::new();
+    };
+    match press.code {
+        KeyCode::Enter => {
+            let pane = prompt.pane;
+            model.open = None;
+            if pane == Pane::Log {
+                model.log.find(true);
+            }
+            return Vec::new();
+        }
+        KeyCode::Backspace => drop(prompt.text.pop()),
+        KeyCode::Char('u') if press.control => prompt.text.clear(),
+        KeyCode::Char(c) if !press.control && prompt.text.len() < 200 => prompt.text.push(c),
+        KeyCode::Up | KeyCode::Down if prompt.pane == Pane::List => {
+            let up = press.code == KeyCode::Up;
+            let motion = if up { Motion::Up } else { Motion::Down };
+            model.list.selection.go(&model.rows, motion, 1);
+            model.follow();
+            return Vec::new();
+        }
+        _ => return Vec::new(),
+    }
+    typed(model);
+    Vec::new()
+}
+
+/// Puts the prompt's text to work while it is typed.
+fn typed(model: &mut Model) {
+    let Some(Modal::Prompt(prompt)) = model.modal() else {
+        return;
+    };
+    let text = prompt.text.clone();
+    match prompt.pane {
+        Pane::Log => model.log.search = text,
+        _ => set_filter(model, text),
+    }
+}
+
+/// Text was pasted: only prompts and the palette take it.
+pub(super) fn paste(model: &mut Model, text: &str) {
+    let line: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
+    match model.open.as_mut().map(|open| &mut open.modal) {
+        Some(Modal::Prompt(prompt)) => {
+            prompt.text.push_str(&line);
+            typed(model);
+        }
+        Some(Modal::Menu(Menu {
+            query: Some(query),
+            selected,
+            ..
+        })) => {
+            query.push_str(&line);
+            *selected = 0;
+        }
+        _ => {}
+    }
+}
+
+pub(super) fn set_filter(model: &mut Model, text: String) {
+    model.list.filter = Filter::parse(&text);
+    model.list.filter_text = text;
+    model.arrange();
+}
+
+pub(super) fn save_log(model: &Model) -> Effect {
+    Effect::Save {
+        stem: "log",
+        extension: "txt",
+        text: model.log.text(&model.zone),
+    }
+}

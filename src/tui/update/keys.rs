@@ -1,0 +1,329 @@
+//! Keys and the mouse outside of dialogs.
+
+use std::time::Duration;
+
+use ratatui::crossterm::event::{KeyEvent, MouseButton, MouseEvent, MouseEventKind};
+
+use crate::tui::action::{Action, Motion};
+use crate::tui::effect::Effect;
+use crate::tui::keymap::{self, Press};
+use crate::tui::log_pane::Mark;
+use crate::tui::modal::{Modal, Order, Prompt};
+use crate::tui::model::{Model, Pane};
+use crate::tui::table::{self, SortKey};
+use crate::tui::view::layout::{self, Class, Spot};
+
+use super::{dialogs, jobs, menus, settle_focus};
+
+/// The intervals that `+` and `-` go through, in milliseconds.
+const INTERVALS: [u64; 7] = [250, 500, 1000, 2000, 5000, 10_000, 30_000];
+
+/// A key was pressed.
+pub(super) fn press(model: &mut Model, key: KeyEvent, at: Duration) -> Vec<Effect> {
+    let press = Press::from(&key);
+    if model.open.is_some() {
+        return dialogs::press(model, press, at);
+    }
+    let Some(action) = keymap::action(press) else {
+        return Vec::new();
+    };
+    // On a screen too small to show what would be acted on, nothing but leaving works.
+    if Class::of(model.size) == Class::TooSmall
+        && !matches!(action, Action::Quit | Action::Back | Action::Suspend)
+    {
+        return Vec::new();
+    }
+    perform(model, action)
+}
+
+/// Does what an action says.
+pub(super) fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
+    if action.acts() {
+        return act(model, action);
+    }
+    match action {
+        Action::Quit => return jobs::quit(model),
+        Action::Move(motion) => go(model, motion),
+        Action::Sideways(by) => sideways(model, by),
+        Action::Back => back(model),
+        Action::Help
+        | Action::SortMenu
+        | Action::Columns
+        | Action::Menu
+        | Action::Copy
+        | Action::Export
+        | Action::Palette
+        | Action::Inspect => return menus::open_for(model, action),
+        Action::Filter => {
+            let pane = if model.focus == Pane::Log {
+                Pane::Log
+            } else {
+                Pane::List
+            };
+            let text = match pane {
+                Pane::Log => model.log.search.clone(),
+                _ => model.list.filter_text.clone(),
+            };
+            dialogs::open(model, Modal::Prompt(Prompt { pane, text }));
+        }
+        Action::Save => return vec![dialogs::save_log(model)],
+        Action::Rescan => return vec![Effect::Rescan],
+        Action::Suspend => return vec![Effect::Suspend],
+        Action::Mouse => {
+            model.mouse = !model.mouse;
+            return vec![Effect::Mouse(model.mouse)];
+        }
+        Action::Faster | Action::Slower => return pace(model, action == Action::Faster),
+        _ => arrange(model, action),
+    }
+    Vec::new()
+}
+
+/// Actions on the order, the marks and the panes: no effect outside.
+fn arrange(model: &mut Model, action: Action) {
+    match action {
+        Action::NextPane => step_pane(model, 1),
+        Action::PreviousPane => step_pane(model, -1),
+        Action::NextMatch => find(model, Motion::Down),
+        Action::PreviousMatch => find(model, Motion::Up),
+        Action::SortLeft => sort_by(model, model.list.sort.left()),
+        Action::SortRight => sort_by(model, model.list.sort.right()),
+        Action::Reverse => {
+            model.list.reversed = !model.list.reversed;
+            model.arrange();
+        }
+        Action::ToggleStopped => {
+            model.list.stopped = !model.list.stopped;
+            model.arrange();
+        }
+        Action::Mark => {
+            model.list.selection.toggle();
+            go_in_list(model, Motion::Down);
+        }
+        Action::Range => model.list.selection.range(&model.rows),
+        Action::MarkAll => model.list.selection.mark_all(&model.rows),
+        Action::ClearMarks => drop(model.list.selection.clear()),
+        Action::Containers => {
+            model.zoomed = false;
+            model.focus = Pane::List;
+        }
+        Action::Details => zoom_on(model, Pane::Details),
+        Action::Usage => zoom_on(model, Pane::Usage),
+        Action::FocusLog => {
+            let to = if model.focus == Pane::Log {
+                Pane::List
+            } else {
+                Pane::Log
+            };
+            model.log_hidden &= to != Pane::Log;
+            model.focus = to;
+        }
+        Action::HideLog => model.log_hidden = !model.log_hidden,
+        Action::GrowLog => resize_log(model, 2),
+        Action::ShrinkLog => resize_log(model, -2),
+        Action::Zoom => model.zoomed = !model.zoomed,
+        Action::Freeze => {
+            model.frozen = match model.frozen {
+                Some(_) => None,
+                None => model.latest.clone(),
+            };
+            model.arrange();
+        }
+        _ => {}
+    }
+    settle_focus(model);
+    model.follow();
+}
+
+fn resize_log(model: &mut Model, by: i16) {
+    let bound = i16::try_from(model.size.height).unwrap_or(i16::MAX);
+    model.log_extra = (model.log_extra + by).clamp(-bound, bound);
+}
+
+fn act(model: &mut Model, action: Action) -> Vec<Effect> {
+    if model.read_only {
+        let text = "read-only: nothing on the host is changed".to_owned();
+        model.log.say(model.now.wall, Mark::Warning, text);
+        return Vec::new();
+    }
+    match action {
+        Action::Delete => jobs::order(model, Order::Delete),
+        Action::Stop => jobs::order(model, Order::Stop),
+        Action::Pause => jobs::order(model, Order::Pause),
+        Action::Start => jobs::order(model, Order::Start),
+        Action::Signal => menus::open_for(model, action),
+        _ => Vec::new(),
+    }
+}
+
+fn go(model: &mut Model, motion: Motion) {
+    let page = layout::pane_rows(model, model.focus);
+    match model.focus {
+        Pane::Log => model.log.go(motion, page.saturating_sub(1)),
+        Pane::Details => {
+            let len = crate::tui::view::detail::len(model);
+            let last = len.saturating_sub(page) + 1;
+            model.detail_scroll = motion.apply(model.detail_scroll, last, page);
+        }
+        Pane::List | Pane::Usage => go_in_list(model, motion),
+    }
+}
+
+fn go_in_list(model: &mut Model, motion: Motion) {
+    let page = layout::list_rows(model);
+    model.list.selection.go(&model.rows, motion, page);
+    model.detail_scroll = 0;
+    model.follow();
+}
+
+fn sideways(model: &mut Model, by: i16) {
+    let place = match model.focus {
+        Pane::Log => &mut model.log.sideways,
+        _ => &mut model.list.sideways,
+    };
+    let most = 1024;
+    *place = place.saturating_add_signed(isize::from(by)).min(most);
+}
+
+/// One level back: never out of the program.
+fn back(model: &mut Model) {
+    if model.zoomed {
+        model.zoomed = false;
+        settle_focus(model);
+    } else if model.focus == Pane::Log && !model.log.search.is_empty() {
+        model.log.search.clear();
+    } else if model.focus != Pane::List {
+        model.focus = Pane::List;
+    } else if !model.list.filter_text.is_empty() {
+        dialogs::set_filter(model, String::new());
+    } else if !model.list.selection.clear() && model.frozen.is_some() {
+        model.frozen = None;
+        model.arrange();
+    }
+    model.follow();
+}
+
+fn step_pane(model: &mut Model, by: isize) {
+    // Zoomed, Tab goes through all panes: it is the only way to see them on a small screen.
+    let panes = if model.zoomed {
+        vec![Pane::List, Pane::Details, Pane::Usage, Pane::Log]
+    } else {
+        layout::visible(model)
+    };
+    let at = panes
+        .iter()
+        .position(|pane| *pane == model.focus)
+        .unwrap_or(0);
+    let to = (at + panes.len()).saturating_add_signed(by) % panes.len().max(1);
+    model.focus = panes.get(to).copied().unwrap_or(Pane::List);
+}
+
+fn zoom_on(model: &mut Model, pane: Pane) {
+    if model.zoomed && model.focus == pane {
+        model.zoomed = false;
+        model.focus = Pane::List;
+    } else {
+        model.zoomed = true;
+        model.focus = pane;
+        model.detail_scroll = 0;
+    }
+}
+
+fn find(model: &mut Model, motion: Motion) {
+    if model.focus == Pane::Log {
+        if !model.log.find(motion == Motion::Up) && !model.log.search.is_empty() {
+            let text = format!(
+                "no further line with {:?}",
+                crate::text::visible(&model.log.search)
+            );
+            model.log.say(model.now.wall, Mark::None, text);
+        }
+        return;
+    }
+    // Only matches are shown, so the next match is the next row, round the corner.
+    let (at, last) = (
+        model.list.selection.index(),
+        model.rows.len().saturating_sub(1),
+    );
+    let to = match motion {
+        Motion::Up => at.checked_sub(1).unwrap_or(last),
+        _ if at >= last => 0,
+        _ => at + 1,
+    };
+    model.list.selection.put(&model.rows, to);
+}
+
+/// Sorts by a key, the usual way round.
+pub(super) fn sort_by(model: &mut Model, key: SortKey) {
+    model.list.sort = key;
+    model.list.reversed = false;
+    model.arrange();
+}
+
+fn pace(model: &mut Model, faster: bool) -> Vec<Effect> {
+    let now = u64::try_from(model.interval.as_millis()).unwrap_or(u64::MAX);
+    let next = if faster {
+        INTERVALS.into_iter().rev().find(|millis| *millis < now)
+    } else {
+        INTERVALS.into_iter().find(|millis| *millis > now)
+    };
+    let Some(millis) = next else {
+        return Vec::new();
+    };
+    model.interval = Duration::from_millis(millis);
+    vec![Effect::Interval(model.interval)]
+}
+
+/// The mouse: click selects, wheel scrolls, a heading sorts.
+pub(super) fn mouse(model: &mut Model, event: MouseEvent) -> Vec<Effect> {
+    let wheel = match event.kind {
+        MouseEventKind::ScrollUp => Some(Motion::Up),
+        MouseEventKind::ScrollDown => Some(Motion::Down),
+        _ => None,
+    };
+    // Dialogs are answered by keys: a click must not find a button that has just appeared.
+    if model.open.is_some() {
+        if let Some(motion) = wheel {
+            dialogs::scroll(model, motion);
+        }
+        return Vec::new();
+    }
+    let Some(spot) = layout::spot(model, event.column, event.row) else {
+        return Vec::new();
+    };
+    match (event.kind, spot) {
+        (MouseEventKind::Down(MouseButton::Left), Spot::Row(row)) => {
+            model.focus = Pane::List;
+            let index = model.list.top + row;
+            if index < model.rows.len() {
+                model.list.selection.put(&model.rows, index);
+            }
+        }
+        (MouseEventKind::Down(MouseButton::Left), Spot::Heading(x)) => head_click(model, x),
+        (MouseEventKind::Down(MouseButton::Left), Spot::Pane(pane)) => model.focus = pane,
+        (_, Spot::Pane(Pane::Log)) => {
+            if let Some(motion) = wheel {
+                model.log.go(motion, layout::pane_rows(model, Pane::Log));
+            }
+        }
+        (_, _) => wheel
+            .into_iter()
+            .for_each(|motion| go_in_list(model, motion)),
+    }
+    model.follow();
+    Vec::new()
+}
+
+fn head_click(model: &mut Model, x: usize) {
+    let columns = crate::tui::view::containers::columns(model);
+    let Some(column) = table::column_at(&columns, x) else {
+        return;
+    };
+    let key = SortKey::of_column(column);
+    if model.list.sort == key {
+        model.list.reversed = !model.list.reversed;
+        model.arrange();
+    } else {
+        sort_by(model, key);
+    }
+}

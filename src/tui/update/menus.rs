@@ -1,0 +1,208 @@
+//! Opening what can be chosen from and read: menus, the palette, the help.
+
+use crate::kernel::Signal;
+use crate::tui::action::Action;
+use crate::tui::effect::Effect;
+use crate::tui::keymap::{BINDINGS, Binding};
+use crate::tui::modal::{Choice, Entry, Format, Menu, Modal, Page};
+use crate::tui::model::Model;
+use crate::tui::table::{Column, SortKey};
+use crate::tui::view;
+
+use super::dialogs::open;
+
+fn menu(model: &mut Model, title: String, entries: Vec<Entry>, selected: usize) -> Vec<Effect> {
+    open(
+        model,
+        Modal::Menu(Menu {
+            title,
+            entries,
+            selected,
+            query: None,
+        }),
+    );
+    Vec::new()
+}
+
+/// Opens the dialog that an action asks for.
+pub(super) fn open_for(model: &mut Model, action: Action) -> Vec<Effect> {
+    match action {
+        Action::Help => {
+            let page = Page {
+                title: "help".to_owned(),
+                lines: view::help::lines(model),
+                ..Page::default()
+            };
+            open(model, Modal::Page(page));
+            Vec::new()
+        }
+        Action::SortMenu => {
+            let entries: Vec<Entry> = SortKey::all()
+                .map(|key| entry(key.name(), Choice::Sort(key)))
+                .collect();
+            let selected = SortKey::all()
+                .position(|key| key == model.list.sort)
+                .unwrap_or(0);
+            menu(model, "sort by".to_owned(), entries, selected)
+        }
+        Action::Columns => {
+            let entries = column_entries(model);
+            menu(model, "columns".to_owned(), entries, 0)
+        }
+        Action::Export => {
+            let entries = vec![
+                entry("CSV", Choice::Export(Format::Csv)),
+                entry("JSON", Choice::Export(Format::Json)),
+            ];
+            menu(model, "export the table as".to_owned(), entries, 0)
+        }
+        Action::Palette => {
+            let usable = BINDINGS
+                .iter()
+                .filter(|b| !(model.read_only && b.action.acts()) && b.action != Action::Palette);
+            let line = |b: &Binding| {
+                entry(
+                    &format!("{:<10} {}", b.label, b.help),
+                    Choice::Act(b.action),
+                )
+            };
+            let entries = usable.map(line).collect();
+            let query = Some(String::new());
+            let title = "do what?".to_owned();
+            open(
+                model,
+                Modal::Menu(Menu {
+                    title,
+                    entries,
+                    selected: 0,
+                    query,
+                }),
+            );
+            Vec::new()
+        }
+        _ => open_for_container(model, action),
+    }
+}
+
+fn open_for_container(model: &mut Model, action: Action) -> Vec<Effect> {
+    let Some(container) = model.selected().cloned() else {
+        return Vec::new();
+    };
+    let name = container.key.label();
+    match action {
+        Action::Menu => {
+            let acts = !model.read_only;
+            menu(model, name, action_entries(acts), 0)
+        }
+        Action::Inspect => {
+            let page = Page {
+                title: name,
+                pending: true,
+                ..Page::default()
+            };
+            let ticket = open(model, Modal::Page(page));
+            vec![Effect::Inspect { ticket, container }]
+        }
+        Action::Copy => {
+            let mut entries = vec![
+                entry(&format!("id       {name}"), Choice::Copy(name.clone())),
+                path_entry("state", &container.key.dir()),
+            ];
+            entries.extend(
+                container
+                    .bundle
+                    .as_deref()
+                    .map(|path| path_entry("bundle", path)),
+            );
+            entries.extend(
+                container
+                    .cgroups
+                    .first()
+                    .map(|group| path_entry("cgroup", &group.dir)),
+            );
+            let command = delete_command(&container);
+            entries.push(entry(&format!("command  {command}"), Choice::Copy(command)));
+            menu(model, "copy".to_owned(), entries, 0)
+        }
+        Action::Signal => {
+            let targets = model.targets();
+            let title = match targets.as_slice() {
+                [one] => format!("signal to {}", one.key.label()),
+                many => format!("signal to {} containers", many.len()),
+            };
+            let first = [Signal::TERM, Signal::KILL];
+            let rest = Signal::named().filter(|signal| !first.contains(signal));
+            let line = |signal: Signal| {
+                let label = format!("{:>2} {signal}", signal.0);
+                entry(&label, Choice::Signal(targets.clone(), signal))
+            };
+            let entries = first.into_iter().chain(rest).map(line).collect();
+            menu(model, title, entries, 0)
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn entry(label: &str, choice: Choice) -> Entry {
+    Entry {
+        label: label.to_owned(),
+        choice,
+    }
+}
+
+fn path_entry(what: &str, path: &std::path::Path) -> Entry {
+    let path = crate::text::visible_path(path);
+    entry(&format!("{what:<8} {path}"), Choice::Copy(path))
+}
+
+/// The same delete from a shell.
+fn delete_command(container: &crate::inventory::Container) -> String {
+    let root = crate::text::visible_path(container.key.root());
+    format!(
+        "ocitop --root '{}' delete --force '{}'",
+        root.replace('\'', r"'\''"),
+        container.key.label().replace('\'', r"'\''")
+    )
+}
+
+pub(super) fn column_entries(model: &Model) -> Vec<Entry> {
+    let optional = Column::ALL.into_iter().skip(2);
+    optional
+        .map(|column| {
+            let mark = if model.list.hidden.contains(&column) {
+                "[ ]"
+            } else {
+                "[x]"
+            };
+            entry(&format!("{mark} {}", column.name()), Choice::Column(column))
+        })
+        .collect()
+}
+
+/// The action menu. Its first line is the harmless one.
+fn action_entries(acts: bool) -> Vec<Entry> {
+    let look = [
+        (Action::Details, "details"),
+        (Action::Usage, "usage"),
+        (Action::Inspect, "inspect state and configuration"),
+        (Action::Copy, "copy id, path or command"),
+    ];
+    let change = [
+        (Action::Pause, "pause or resume"),
+        (Action::Stop, "stop ..."),
+        (Action::Signal, "send a signal ..."),
+        (Action::Start, "start"),
+        (Action::Delete, "delete ..."),
+    ];
+    let key = |action| {
+        BINDINGS
+            .iter()
+            .find(|b| b.action == action)
+            .map_or(" ", |b| b.label)
+    };
+    let line = |(action, label): (Action, &str)| {
+        entry(&format!("{}  {label}", key(action)), Choice::Act(action))
+    };
+    let change = change.into_iter().filter(|_| acts);
+    look.into_iter().chain(change).map(line).collect()
+}

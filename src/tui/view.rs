@@ -1,0 +1,102 @@
+//! Drawing. Reads the model, changes nothing, asks nobody.
+
+pub(crate) mod chart;
+pub(crate) mod confirm;
+pub(crate) mod containers;
+pub(crate) mod detail;
+pub(crate) mod empty;
+pub(crate) mod help;
+pub(crate) mod layout;
+pub(crate) mod log;
+pub(crate) mod popup;
+pub(crate) mod status_bar;
+pub(crate) mod too_small;
+pub(crate) mod usage;
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+
+use super::modal::Modal;
+use super::model::{Model, Pane};
+use layout::{Class, Panes};
+
+/// Draws the whole screen.
+pub fn draw(frame: &mut Frame<'_>, model: &Model) {
+    let area = frame.area();
+    let panes = layout::panes(model, area);
+    if panes.class == Class::TooSmall {
+        too_small::draw(frame, area, model);
+        return;
+    }
+    status_bar::header(frame, panes.header, model, panes.class);
+    if let Some(list) = panes.list {
+        containers::draw(frame, list, model, &panes);
+    }
+    if let Some(details) = panes.details {
+        detail::draw(frame, details, model, &panes);
+    }
+    if let Some(usage) = panes.usage {
+        usage::draw(frame, usage, model, &panes);
+    }
+    if let Some(log) = panes.log {
+        log::draw(frame, log, model, &panes);
+    }
+    status_bar::hints(frame, panes.hints, model);
+    match model.modal() {
+        None | Some(Modal::Prompt(_)) => {}
+        Some(Modal::Confirm(dialog)) => confirm::draw(frame, area, model, dialog, &panes),
+        Some(Modal::Leave(button)) => popup::leave(frame, area, model, *button, &panes),
+        Some(Modal::Menu(menu)) => popup::menu(frame, area, model, menu, &panes),
+        Some(Modal::Page(page)) => popup::page(frame, area, model, page, &panes),
+    }
+}
+
+/// Lines of the open dialog, and how many of them its box shows: what scrolling needs.
+pub(crate) fn dialog_extent(model: &Model) -> (usize, usize) {
+    let area = Rect::new(0, 0, model.size.width, model.size.height);
+    let panes = layout::panes(model, area);
+    match model.modal() {
+        Some(Modal::Confirm(dialog)) => confirm::extent(area, model, dialog, &panes),
+        Some(Modal::Page(page)) => (
+            page.lines.len(),
+            usize::from(popup::page_area(area, &panes).height).saturating_sub(2),
+        ),
+        Some(Modal::Menu(menu)) => (
+            menu.found().len(),
+            usize::from(area.height).saturating_sub(6),
+        ),
+        _ => (0, 0),
+    }
+}
+
+/// Whether a pane is drawn as the one in focus. A dialog takes the focus from all of them.
+fn in_focus(model: &Model, pane: Pane) -> bool {
+    let dialog = matches!(model.modal(), Some(open) if !matches!(open, Modal::Prompt(_)));
+    model.focus == pane && !dialog
+}
+
+/// A frame with a title around a pane; on small screens nothing. Gives back the inside.
+fn framed(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    model: &Model,
+    panes: &Panes,
+    pane: Pane,
+    title: &str,
+) -> Rect {
+    if panes.framed() {
+        let room = usize::from(area.width).saturating_sub(8);
+        let title = super::measure::cut(title, room);
+        frame.render_widget(model.look.pane(&title, in_focus(model, pane)), area);
+    }
+    layout::inside(panes, area)
+}
+
+/// The `row`th line of an area, if it has one.
+fn line(area: Rect, row: u16) -> Option<Rect> {
+    (row < area.height).then(|| Rect {
+        y: area.y + row,
+        height: 1,
+        ..area
+    })
+}

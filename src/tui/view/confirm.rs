@@ -1,0 +1,354 @@
+//! The dialog that asks before something is done to a container. It always shows the whole id and
+//! every step; where there is not room for it all, it scrolls, and its buttons stay.
+
+use std::fmt::Write as _;
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+use ratatui::widgets::{Clear, Paragraph};
+
+use crate::lifecycle::{Force, Job, OnFailure, Preview};
+use crate::text::{visible, visible_path};
+use crate::tui::measure::{cut, wrap};
+use crate::tui::modal::{Confirm, Item, Order};
+use crate::tui::model::Model;
+
+use super::layout::{Class, Panes};
+use super::popup;
+
+/// Where the dialog is, and its lines.
+struct Shape {
+    place: Rect,
+    body: Vec<String>,
+    foot: Vec<String>,
+    framed: bool,
+}
+
+impl Shape {
+    fn of(area: Rect, model: &Model, dialog: &Confirm, panes: &Panes) -> Self {
+        let framed = panes.class != Class::Small;
+        let columns = match panes.class {
+            Class::Wide => 84,
+            Class::Normal => 74,
+            _ => usize::from(area.width),
+        };
+        let inside = columns.saturating_sub(if framed { 4 } else { 1 });
+        let lines = |texts: Vec<String>| -> Vec<String> {
+            texts
+                .iter()
+                .flat_map(|text| indented(text, inside))
+                .collect()
+        };
+        let (body, foot) = (lines(body(model, dialog)), lines(foot(dialog)));
+        let edges = if framed { 2 } else { 1 };
+        let rows = body.len() + foot.len() + 2 + edges;
+        let place = if framed {
+            popup::centered(area, columns, rows)
+        } else {
+            area
+        };
+        Self {
+            place,
+            body,
+            foot,
+            framed,
+        }
+    }
+
+    /// Rows for the body.
+    fn page(&self) -> usize {
+        let edges = if self.framed { 2 } else { 1 };
+        usize::from(self.place.height)
+            .saturating_sub(edges + self.foot.len() + 2)
+            .max(1)
+    }
+}
+
+/// `text` wrapped; what follows its first line is indented like it.
+fn indented(text: &str, columns: usize) -> Vec<String> {
+    let indent = text.len() - text.trim_start().len();
+    let lines = wrap(text.trim_start(), columns.saturating_sub(indent));
+    lines
+        .into_iter()
+        .map(|line| format!("{}{line}", " ".repeat(indent)))
+        .collect()
+}
+
+/// Lines of the body, and how many of them are on the screen.
+pub(crate) fn extent(area: Rect, model: &Model, dialog: &Confirm, panes: &Panes) -> (usize, usize) {
+    let shape = Shape::of(area, model, dialog, panes);
+    (shape.body.len(), shape.page())
+}
+
+pub(crate) fn draw(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    model: &Model,
+    dialog: &Confirm,
+    panes: &Panes,
+) {
+    let shape = Shape::of(area, model, dialog, panes);
+    let page = shape.page();
+    let last = shape.body.len().saturating_sub(page);
+    let top = dialog.scroll.min(last);
+    let mut title = title(dialog);
+    if last > 0 {
+        let (first, end, len) = (top + 1, top + page, shape.body.len());
+        write!(title, " ({first} to {end} of {len}, j k scroll)").ok();
+    }
+    let inside = if shape.framed {
+        popup::framed(frame, shape.place, model, &title)
+    } else {
+        frame.render_widget(Clear, shape.place);
+        let heading = cut(&title, usize::from(shape.place.width));
+        frame.render_widget(
+            Line::styled(heading, model.look.selected()),
+            Rect {
+                height: 1,
+                ..shape.place
+            },
+        );
+        Rect {
+            y: shape.place.y + 1,
+            height: shape.place.height.saturating_sub(1),
+            ..shape.place
+        }
+    };
+    let shown = shape.body.iter().skip(top).take(page);
+    let mut lines: Vec<Line<'_>> = shown.map(|text| styled(model, text)).collect();
+    lines.extend(shape.foot.iter().map(|text| styled(model, text)));
+    lines.push(Line::raw(""));
+    lines.push(buttons(model, dialog));
+    frame.render_widget(Paragraph::new(lines), inside);
+}
+
+/// What warns begins with `!`, so it stands out without colour too.
+fn styled(model: &Model, text: &str) -> Line<'static> {
+    let line = Line::raw(format!(" {text}"));
+    if text.trim_start().starts_with('!') {
+        line.style(model.look.bad())
+    } else {
+        line
+    }
+}
+
+fn title(dialog: &Confirm) -> String {
+    let what = match dialog.order {
+        Order::Delete if dialog.forces() => "Force delete",
+        Order::Delete => "Delete",
+        Order::Signal(signal) => return format!("Send {signal}?"),
+        Order::Stop => "Stop",
+        Order::Pause => "Pause or resume",
+        Order::Start => "Start",
+    };
+    format!("{what}?")
+}
+
+fn body(model: &Model, dialog: &Confirm) -> Vec<String> {
+    match dialog.items.as_slice() {
+        [one] => single(model, dialog, one),
+        many => several(model, many),
+    }
+}
+
+/// Everything about the one container.
+fn single(model: &Model, dialog: &Confirm, item: &Item) -> Vec<String> {
+    let container = &item.container;
+    let runtime = container
+        .runtime
+        .map_or_else(|| "unknown".to_owned(), |rt| rt.to_string());
+    let manager = container
+        .manager
+        .map_or_else(|| "none".to_owned(), |m| m.to_string());
+    let mut lines = vec![
+        format!("id       {}", container.key.label()),
+        format!(
+            "runtime  {runtime}   root {}",
+            visible_path(container.key.root())
+        ),
+        format!("status   {}   owner {manager}", changed(item)),
+        format!("init     {}", super::detail::init(model, container)),
+    ];
+    lines.extend(
+        container
+            .problem
+            .as_ref()
+            .map(|problem| format!("! {}", visible(problem))),
+    );
+    lines.push(String::new());
+    lines.extend(outlook(dialog, item));
+    lines
+}
+
+/// The status as pinned, and by now if that is another one.
+fn changed(item: &Item) -> String {
+    let (then, now) = (item.container.condition, item.now);
+    if then == now {
+        then.to_string()
+    } else {
+        format!("{then} when this opened, {now} now")
+    }
+}
+
+/// What would happen to it.
+fn outlook(dialog: &Confirm, item: &Item) -> Vec<String> {
+    if item.gone {
+        return vec![
+            "! It is gone, or another one took its place. Nothing will be done.".to_owned(),
+        ];
+    }
+    if let Err(why) = &item.job {
+        return vec![format!("! Not possible: {}", visible(why))];
+    }
+    let Some(preview) = &item.preview else {
+        return vec!["looking what this would do ...".to_owned()];
+    };
+    if let Some(why) = &preview.refused {
+        return vec![format!("! Refused: {}", visible(why))];
+    }
+    let mut lines = vec![toll(dialog, item)];
+    lines.extend(preview.plan.0.iter().enumerate().map(|(at, planned)| {
+        let stops = planned.on_failure == OnFailure::Stop;
+        let note = if stops {
+            ""
+        } else {
+            " (a failure is reported, the rest goes on)"
+        };
+        format!("  {} {}{note}", at + 1, planned.step.intent())
+    }));
+    lines.extend(warnings(item));
+    lines
+}
+
+/// How many processes die.
+fn toll(dialog: &Confirm, item: &Item) -> String {
+    let processes = item.preview.as_ref().map_or(0, |preview| preview.processes);
+    match (dialog.order, processes) {
+        (Order::Delete, 0) => "No process is alive. In order:".to_owned(),
+        (Order::Delete, 1) => "1 process dies. In order:".to_owned(),
+        (Order::Delete, count) => format!("{count} processes die. In order:"),
+        _ => "In order:".to_owned(),
+    }
+}
+
+fn warnings(item: &Item) -> Vec<String> {
+    let mut lines = Vec::new();
+    let Some(preview) = &item.preview else {
+        return lines;
+    };
+    if preview.uninterruptible > 0 {
+        let count = preview.uninterruptible;
+        lines.push(format!(
+            "! {count} in D state (uninterruptible): the kill may not work."
+        ));
+    }
+    if let Some(manager) = item.container.manager {
+        let clean = manager.remove_command(&item.container.key.label());
+        lines.push(format!("! {manager} manages it and may start it again."));
+        lines.push(format!("  The clean way is: {clean}"));
+    }
+    lines.extend(
+        preview
+            .notes
+            .iter()
+            .map(|note| format!("! {}", visible(note))),
+    );
+    lines
+}
+
+/// Every container, one after the other.
+fn several(model: &Model, items: &[Item]) -> Vec<String> {
+    let ready = items.iter().filter(|item| item.ready().is_some()).count();
+    let processes: usize = items
+        .iter()
+        .filter_map(|item| item.preview.as_ref())
+        .map(|preview| preview.processes)
+        .sum();
+    let mut lines = vec![format!(
+        "{} containers, {ready} ready, {processes} processes in all:",
+        items.len()
+    )];
+    for item in items {
+        let container = &item.container;
+        let runtime = container
+            .runtime
+            .map_or_else(|| "unknown".to_owned(), |rt| rt.to_string());
+        lines.push(container.key.label());
+        let root = visible_path(container.key.root());
+        lines.push(format!(
+            "    {runtime} {root}  {}  {}",
+            changed(item),
+            super::detail::init(model, container)
+        ));
+        lines.push(format!("    {}", summary(item)));
+        lines.extend(warnings(item).into_iter().map(|line| format!("    {line}")));
+    }
+    lines
+}
+
+fn summary(item: &Item) -> String {
+    match (&item.job, &item.preview) {
+        _ if item.gone => "! gone: nothing will be done to it".to_owned(),
+        (Err(why), _) => format!("! not possible: {}", visible(why)),
+        (Ok(_), None) => "looking ...".to_owned(),
+        (Ok(job), Some(preview)) => foreseen(job, preview),
+    }
+}
+
+fn foreseen(job: &Job, preview: &Preview) -> String {
+    if let Some(why) = &preview.refused {
+        return format!("! refused: {}", visible(why));
+    }
+    let steps = preview.plan.0.iter();
+    let words: Vec<&str> = steps.map(|planned| planned.step.word()).collect();
+    let force = if matches!(job, Job::Delete(_, Force::Yes)) {
+        "force: "
+    } else {
+        ""
+    };
+    let count = preview.processes;
+    let noun = if count == 1 { "process" } else { "processes" };
+    format!("{force}{} ({count} {noun})", words.join(", "))
+}
+
+/// What must be done before it can be confirmed.
+fn foot(dialog: &Confirm) -> Vec<String> {
+    match dialog.caution() {
+        Some(why) if !dialog.is_void() => {
+            let typed = visible(&dialog.typed);
+            let word = dialog.order.word();
+            vec![
+                String::new(),
+                format!("{why}: type {word} to arm: [{typed}_]"),
+            ]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn buttons(model: &Model, dialog: &Confirm) -> Line<'static> {
+    if dialog.is_void() {
+        return popup::buttons(
+            model,
+            crate::tui::modal::Button::Cancel,
+            "Close",
+            "-",
+            false,
+        );
+    }
+    let verb = match dialog.order {
+        Order::Delete => "Delete",
+        Order::Signal(_) => "Send",
+        Order::Stop => "Stop",
+        Order::Pause => "Pause",
+        Order::Start => "Start",
+    };
+    let go = match (dialog.is_pending(), dialog.caution(), dialog.is_armed()) {
+        (true, _, _) => format!("{verb} (looking)"),
+        (_, None, _) => format!("y {verb}"),
+        (_, Some(_), true) => format!("{verb} (armed)"),
+        (_, Some(_), false) => format!("{verb} (not armed)"),
+    };
+    popup::buttons(model, dialog.button, "Cancel", &go, dialog.can_go())
+}

@@ -1,0 +1,319 @@
+//! The list of containers.
+
+use std::fmt::Write as _;
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
+use ratatui::text::{Line, Span};
+
+use crate::cgroup::Limit;
+use crate::inventory::{Condition, Container, Usage};
+use crate::oci::Status;
+use crate::tui::measure::{self, cut, left, right, width};
+use crate::tui::modal::{Modal, Prompt};
+use crate::tui::model::{Model, Pane, first_row};
+use crate::tui::table::{self, Column, SortKey};
+
+use super::layout::{Class, Panes};
+
+/// Columns before the first one of the table: cursor and mark.
+pub(crate) fn indent(class: Class) -> usize {
+    if class == Class::Small { 1 } else { 3 }
+}
+
+/// The columns shown, with their widths.
+pub(crate) fn columns(model: &Model) -> Vec<(Column, usize)> {
+    let class = Class::of(model.size);
+    let frame = if class == Class::Small { 0 } else { 2 };
+    let room = usize::from(model.size.width).saturating_sub(frame);
+    table_columns(model, class, room)
+}
+
+fn table_columns(model: &Model, class: Class, room: usize) -> Vec<(Column, usize)> {
+    let narrow = class == Class::Small;
+    table::fitting(
+        room.saturating_sub(indent(class)),
+        narrow,
+        &model.list.hidden,
+    )
+}
+
+pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, panes: &Panes) {
+    let inside = super::framed(frame, area, model, panes, Pane::List, &title(model));
+    if panes.framed() {
+        right_title(frame, area, model);
+    }
+    if model.rows.is_empty() {
+        super::empty::draw(frame, inside, model);
+        return;
+    }
+    let columns = table_columns(model, panes.class, usize::from(inside.width));
+    if let Some(heading) = super::line(inside, 0) {
+        frame.render_widget(head(model, &columns, panes.class), heading);
+    }
+    let page = usize::from(inside.height.saturating_sub(1));
+    // The model's first row is for the size it knows of; the frame may have another one already.
+    let top = first_row(
+        model.list.top,
+        model.list.selection.index(),
+        page,
+        model.rows.len(),
+    );
+    for (row, container) in (1..inside.height).zip(model.rows.iter().skip(top)) {
+        if let Some(place) = super::line(inside, row) {
+            frame.render_widget(self::row(model, container, &columns, panes.class), place);
+        }
+    }
+}
+
+fn title(model: &Model) -> String {
+    let all = model
+        .snapshot()
+        .map_or(0, |snapshot| snapshot.containers.len());
+    let mut title = format!("Containers {} of {all}", model.rows.len());
+    if !model.list.stopped {
+        title.push_str(", stopped hidden");
+    }
+    let marked = model.list.selection.marks().len();
+    if marked > 0 {
+        write!(title, ", {marked} marked").ok();
+    }
+    if model.list.selection.anchor().is_some() {
+        title.push_str(", range: v ends it");
+    }
+    title
+}
+
+/// Order and filter, at the right of the upper edge.
+fn right_title(frame: &mut Frame<'_>, area: Rect, model: &Model) {
+    let filter = match model.modal() {
+        Some(Modal::Prompt(Prompt {
+            pane: Pane::List,
+            text,
+        })) => {
+            format!("/{}_", crate::text::visible(text))
+        }
+        _ if model.list.filter_text.is_empty() => "/ filter".to_owned(),
+        _ => format!("/{}", crate::text::visible(&model.list.filter_text)),
+    };
+    let arrow = if model.list.reversed { "^" } else { "v" };
+    let order = format!("sort: {} {arrow}", model.list.sort.name());
+    let used = width(&title(model)) + 8;
+    let room = usize::from(area.width).saturating_sub(used);
+    let text = cut(&format!(" {order}  {filter} "), room);
+    let columns = u16::try_from(width(&text)).unwrap_or(0);
+    if columns == 0 || area.height == 0 {
+        return;
+    }
+    let place = Rect {
+        x: area.right().saturating_sub(columns + 2).max(area.x),
+        width: columns.min(area.width),
+        height: 1,
+        ..area
+    };
+    let active = !model.list.filter_text.is_empty();
+    let style = if active {
+        model.look.warning().add_modifier(Modifier::BOLD)
+    } else {
+        Style::new()
+    };
+    frame.render_widget(Line::styled(text, style), place);
+}
+
+fn head(model: &Model, columns: &[(Column, usize)], class: Class) -> Line<'static> {
+    let mut text = " ".repeat(indent(class));
+    for (column, width) in columns {
+        let title = match column {
+            Column::Memory if class == Class::Small => "MEM",
+            column => column.title(),
+        };
+        let sorted = model.list.sort == SortKey::Column(*column);
+        let title = if sorted {
+            format!("{title}*")
+        } else {
+            title.to_owned()
+        };
+        let title = title.replace("MEM / MAX*", "MEM/MAX*");
+        text.push_str(&aligned(*column, &title, *width));
+        text.push(' ');
+    }
+    Line::styled(text, model.look.strong())
+}
+
+fn aligned(column: Column, text: &str, width: usize) -> String {
+    if column.is_right_aligned() {
+        right(text, width)
+    } else {
+        left(text, width)
+    }
+}
+
+fn row(
+    model: &Model,
+    container: &Container,
+    columns: &[(Column, usize)],
+    class: Class,
+) -> Line<'static> {
+    let key = &container.key;
+    let selected = model.list.selection.key() == Some(key);
+    let cursor = if selected { ">" } else { " " };
+    let mark = if model.list.selection.is_marked(key) {
+        "*"
+    } else {
+        " "
+    };
+    let lead = match class {
+        // One column for both: the cursor shows in reverse video as well, a mark does not.
+        Class::Small if mark == "*" => mark.to_owned(),
+        Class::Small => cursor.to_owned(),
+        _ => format!("{cursor}{mark} "),
+    };
+    let mut spans = vec![Span::raw(lead)];
+    for (column, width) in columns {
+        let text = aligned(
+            *column,
+            &cell(model, container, *column, class, *width),
+            *width,
+        );
+        spans.push(Span::styled(text, style(model, container, *column)));
+        spans.push(Span::raw(" "));
+    }
+    let line = Line::from(spans);
+    if selected {
+        line.style(model.look.selected())
+    } else {
+        line
+    }
+}
+
+/// The word in the state column: what is being done comes before what is.
+pub(crate) fn state_word(model: &Model, container: &Container) -> String {
+    if let Some(running) = model.jobs.get(&container.key) {
+        return running.state_word().to_owned();
+    }
+    match container.condition {
+        Condition::Broken => "BROKEN".to_owned(),
+        Condition::Freezing => "FREEZING".to_owned(),
+        Condition::Known(status) => status.to_string(),
+    }
+}
+
+fn style(model: &Model, container: &Container, column: Column) -> Style {
+    if column != Column::State {
+        return Style::new();
+    }
+    if model.jobs.contains_key(&container.key) {
+        return model.look.warning().add_modifier(Modifier::BOLD);
+    }
+    match container.condition {
+        Condition::Broken | Condition::Freezing => model.look.bad(),
+        Condition::Known(Status::Running) => model.look.good(),
+        Condition::Known(Status::Paused | Status::Creating) => model.look.warning(),
+        Condition::Known(Status::Created) => model.look.accent(),
+        Condition::Known(Status::Stopped) => model.look.dim(),
+    }
+}
+
+fn dash() -> String {
+    "-".to_owned()
+}
+
+fn cell(
+    model: &Model,
+    container: &Container,
+    column: Column,
+    class: Class,
+    width: usize,
+) -> String {
+    let usage = &container.usage;
+    match column {
+        Column::State => state_word(model, container),
+        Column::Id => name(model, container, width),
+        Column::Runtime => container.runtime.map_or_else(dash, |rt| rt.to_string()),
+        Column::Owner => container
+            .manager
+            .map_or_else(dash, |manager| manager.to_string()),
+        Column::Pids => pids(usage),
+        Column::Cpu => usage.cpu.map_or_else(dash, measure::percent),
+        Column::Throttled => usage
+            .throttled
+            .map_or_else(dash, |part| format!("{part:.0}")),
+        Column::Memory if class == Class::Small => {
+            measure::memory(usage).map_or_else(dash, measure::bytes)
+        }
+        Column::Memory => memory(usage),
+        Column::Bar => bar(model, usage, width),
+        Column::Io => match (usage.io_read, usage.io_write) {
+            (None, None) => dash(),
+            (read, write) => {
+                let rate = |rate: Option<f64>| rate.map_or_else(dash, measure::rate);
+                format!("{}/{}", rate(read), rate(write))
+            }
+        },
+        Column::Age => age(model, container),
+    }
+}
+
+/// The id, scrolled sideways when it is too long, and what is wrong with it when there is room.
+fn name(model: &Model, container: &Container, columns: usize) -> String {
+    let id = container.key.label();
+    let by = if width(&id) > columns {
+        model.list.sideways
+    } else {
+        0
+    };
+    let by = by.min((width(&id) + 1).saturating_sub(columns));
+    let id = measure::scrolled(&id, by);
+    let oom = container.usage.oom_kills.filter(|kills| *kills > 0);
+    let remark = match (&container.problem, oom) {
+        (Some(problem), _) => crate::text::visible(problem),
+        (None, Some(kills)) => format!("oom x{kills}"),
+        (None, None) => return id,
+    };
+    let room = columns.saturating_sub(width(&id) + 2);
+    if room < 6 {
+        return id;
+    }
+    format!("{id} ({})", cut(&remark, room - 1))
+}
+
+fn limit(limit: Option<Limit>, show: impl Fn(u64) -> String) -> String {
+    match limit {
+        None => dash(),
+        Some(Limit::Max) => "max".to_owned(),
+        Some(Limit::At(value)) => show(value),
+    }
+}
+
+fn pids(usage: &Usage) -> String {
+    match (usage.pids, usage.pids_limit) {
+        (None, _) => dash(),
+        (Some(pids), None) => pids.to_string(),
+        (Some(pids), most) => format!("{pids}/{}", limit(most, |value| value.to_string())),
+    }
+}
+
+fn memory(usage: &Usage) -> String {
+    match (measure::memory(usage), usage.memory_limit) {
+        (None, _) => dash(),
+        (Some(used), None) => measure::bytes(used),
+        (Some(used), most) => format!("{}/{}", measure::bytes(used), limit(most, measure::bytes)),
+    }
+}
+
+fn bar(model: &Model, usage: &Usage, columns: usize) -> String {
+    match (measure::memory(usage), usage.memory_limit) {
+        (Some(used), Some(Limit::At(most))) if most > 0 => {
+            model.look.bar(used as f64 / most as f64, columns)
+        }
+        _ => String::new(),
+    }
+}
+
+fn age(model: &Model, container: &Container) -> String {
+    let taken = model
+        .snapshot()
+        .map_or(model.now.wall, |snapshot| snapshot.taken);
+    container.age(taken).map_or_else(dash, measure::age)
+}

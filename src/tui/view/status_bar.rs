@@ -1,0 +1,269 @@
+//! The header and the line of hints.
+
+use std::fmt::Write as _;
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use crate::inventory::{RootState, Snapshot};
+use crate::text::visible;
+use crate::tui::keymap::BINDINGS;
+use crate::tui::measure::{self, cut, width};
+use crate::tui::modal::{Modal, Prompt};
+use crate::tui::model::{Model, Pane};
+
+use super::layout::Class;
+
+/// Scans that may be missed before the age of what is shown is said.
+const LATE: u32 = 3;
+
+pub(crate) fn header(frame: &mut Frame<'_>, area: Rect, model: &Model, class: Class) {
+    let columns = usize::from(area.width);
+    let rows = [
+        (machine(model, class), state(model, class)),
+        (tabs(model, class), roots(model, class)),
+    ];
+    for (row, (left, right)) in (0..area.height).zip(rows) {
+        if let Some(place) = super::line(area, row) {
+            frame.render_widget(two_ended(&left, right, columns, model), place);
+        }
+    }
+}
+
+/// Text at both ends of a line; the left gives way.
+fn two_ended(
+    left: &str,
+    right: Vec<(String, Style)>,
+    columns: usize,
+    model: &Model,
+) -> Line<'static> {
+    let taken: usize = right.iter().map(|(text, _)| width(text)).sum();
+    let room = columns.saturating_sub(taken);
+    let mut spans = vec![Span::styled(measure::left(left, room), model.look.strong())];
+    spans.extend(
+        right
+            .into_iter()
+            .map(|(text, style)| Span::styled(text, style)),
+    );
+    Line::from(spans)
+}
+
+fn machine(model: &Model, class: Class) -> String {
+    let mut text = " ocitop".to_owned();
+    if let Some(title) = &model.title {
+        write!(text, "  {}", visible(title)).ok();
+    }
+    let Some(snapshot) = model.snapshot() else {
+        return text;
+    };
+    let host = &snapshot.host;
+    let mode = host.cgroups.as_str();
+    match class {
+        Class::Wide => {
+            write!(
+                text,
+                "  {}  Linux {}  cgroup {mode}",
+                visible(&host.name),
+                visible(&host.kernel)
+            )
+            .ok();
+            text.push_str(if host.resctrl { "  RDT" } else { "" });
+        }
+        Class::Normal => {
+            write!(text, " {} cgroup {mode}", cut(&visible(&host.name), 20)).ok();
+            text.push_str(if host.resctrl { " RDT" } else { "" });
+        }
+        _ => {
+            write!(text, " {} {mode}", cut(&visible(&host.name), 12)).ok();
+        }
+    }
+    text
+}
+
+/// Whether acting is possible, how often ocitop looks, what that costs, and the time.
+fn state(model: &Model, class: Class) -> Vec<(String, Style)> {
+    let wide = class == Class::Wide;
+    let look = model.look;
+    let mut parts = Vec::new();
+    if model.frozen.is_some() {
+        parts.push((" FROZEN ".to_owned(), look.warning()));
+    }
+    if let Some(age) = lateness(model) {
+        parts.push((format!(" {} old ", measure::age(age)), look.bad()));
+    }
+    if model.leaving {
+        parts.push((" LEAVING ".to_owned(), look.warning()));
+    }
+    let (mode, style) = match (model.read_only, wide) {
+        (true, true) => ("READ-ONLY", look.good()),
+        (false, true) => ("READ-WRITE", look.warning()),
+        (true, false) => ("RO", look.good()),
+        (false, false) => ("RW", look.warning()),
+    };
+    parts.push((format!(" {mode}"), style));
+    let every = seconds(model.interval);
+    let own = model.snapshot().and_then(|snapshot| snapshot.own);
+    let mut rest = if wide {
+        format!("  every {every}")
+    } else {
+        format!(" {every}")
+    };
+    if let Some(own) = own.filter(|_| class != Class::Small) {
+        let (cpu, memory) = (measure::percent(own.cpu), measure::bytes(own.memory));
+        let cost = if wide {
+            format!("  self {cpu}% {memory}")
+        } else {
+            format!(" {cpu}%")
+        };
+        rest.push_str(&cost);
+    }
+    let clock = if class == Class::Small { "%H:%M" } else { "%T" };
+    let time = model
+        .now
+        .wall
+        .to_zoned_datetime(model.zone.clone())
+        .strftime(clock)
+        .to_string();
+    write!(rest, "  {time} ").ok();
+    parts.push((rest, Style::new()));
+    parts
+}
+
+fn seconds(interval: std::time::Duration) -> String {
+    match interval.as_millis() {
+        millis if millis % 1000 == 0 => format!("{}s", millis / 1000),
+        millis => format!("{millis}ms"),
+    }
+}
+
+/// How old the shown scan is, if that is more than it should be.
+fn lateness(model: &Model) -> Option<std::time::Duration> {
+    let taken = model.latest.as_ref()?.taken;
+    let age: std::time::Duration = model.now.wall.duration_since(taken).try_into().ok()?;
+    (age > model.interval * LATE + std::time::Duration::from_secs(1)).then_some(age)
+}
+
+fn tabs(model: &Model, class: Class) -> String {
+    let name = if class == Class::Wide {
+        "Containers"
+    } else {
+        "Cont"
+    };
+    let busy = match model.jobs.len() {
+        0 => String::new(),
+        1 => "   1 job runs".to_owned(),
+        count => format!("   {count} jobs run"),
+    };
+    format!(" [1 {name}]{busy}")
+}
+
+fn roots(model: &Model, class: Class) -> Vec<(String, Style)> {
+    let Some(snapshot) = model.snapshot() else {
+        return Vec::new();
+    };
+    let count = |wanted: fn(&RootState) -> bool| {
+        snapshot
+            .roots
+            .iter()
+            .filter(|root| wanted(&root.state))
+            .count()
+    };
+    let read = count(|state| matches!(state, RootState::Read(_)));
+    let failed = count(|state| matches!(state, RootState::Failed(_)));
+    let bad = if failed > 0 {
+        model.look.bad()
+    } else {
+        Style::new()
+    };
+    let unreadable = if failed > 0 {
+        format!(", {failed} unreadable")
+    } else {
+        String::new()
+    };
+    let text = match class {
+        Class::Wide => format!("{}roots: {read} read{unreadable} ", failure(snapshot)),
+        _ => format!("{read} roots{unreadable} "),
+    };
+    vec![(text, bad)]
+}
+
+/// The first root that could not be read, by name.
+fn failure(snapshot: &Snapshot) -> String {
+    let failed = snapshot.roots.iter().find_map(|root| match &root.state {
+        RootState::Failed(why) => Some((root, why)),
+        _ => None,
+    });
+    failed.map_or_else(String::new, |(root, why)| {
+        let text = format!(
+            "{}: {}",
+            crate::text::visible_path(&root.path),
+            visible(why)
+        );
+        format!("{}   ", cut(&text, 50))
+    })
+}
+
+pub(crate) fn hints(frame: &mut Frame<'_>, area: Rect, model: &Model) {
+    let columns = usize::from(area.width);
+    let text = match model.modal() {
+        Some(Modal::Prompt(Prompt { pane, text })) => prompt(*pane, text),
+        Some(Modal::Page(_)) => {
+            " Esc back  j k PgUp PgDn scroll  Left Right sideways  Ctrl-S save".to_owned()
+        }
+        Some(Modal::Menu(_)) => " Enter choose  Esc back".to_owned(),
+        Some(Modal::Confirm(_) | Modal::Leave(_)) => {
+            " Esc cancel  Tab move  Enter press".to_owned()
+        }
+        None => plain(model, columns),
+    };
+    frame.render_widget(
+        Line::styled(measure::left(&text, columns), model.look.selected()),
+        area,
+    );
+}
+
+fn prompt(pane: Pane, text: &str) -> String {
+    let what = if pane == Pane::Log {
+        "search"
+    } else {
+        "filter"
+    };
+    format!(" {what}: {}_   Enter keep  Esc clear", visible(text))
+}
+
+/// As many hints as fit; what acts on the host has its own place at the right.
+fn plain(model: &Model, columns: usize) -> String {
+    let hinted = |acts: bool| {
+        let chosen = BINDINGS
+            .iter()
+            .filter(move |b| !b.hint.is_empty() && b.action.acts() == acts);
+        chosen.map(|b| {
+            let key = b.label.split(' ').next().unwrap_or(b.label);
+            format!("{key} {}", b.hint)
+        })
+    };
+    let acts = if model.read_only {
+        "READ-ONLY: capitals are dead".to_owned()
+    } else {
+        let keys: Vec<String> = hinted(true).collect();
+        let room = if columns >= 80 { keys.len() } else { 1 };
+        keys.into_iter().take(room).collect::<Vec<_>>().join("  ")
+    };
+    let lead = if columns >= 120 && !model.read_only {
+        "SHIFT ACTS:  "
+    } else {
+        ""
+    };
+    let right = format!("{lead}{acts} ");
+    let mut left = String::new();
+    for hint in hinted(false) {
+        if width(&left) + width(&hint) + 3 + width(&right) > columns {
+            break;
+        }
+        write!(left, " {hint} ").ok();
+    }
+    let gap = columns.saturating_sub(width(&left) + width(&right));
+    format!("{left}{}{right}", " ".repeat(gap))
+}

@@ -1,0 +1,17 @@
+//! Hermetic tests: fixture trees, parsers, properties. No root, no container, no terminal.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on ends there"
+)]
+
+mod fake_kernel;
+mod fixtures;
+mod layers;
+mod machine;
+mod parsers;
+mod props;
+mod records;
+mod scan;
+mod teardown;
