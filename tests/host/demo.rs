@@ -6,6 +6,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
+use ocitop::cgroup::freezer::Freezer;
 use ocitop::demo::Manifest;
 use serde_json::Value;
 
@@ -264,5 +265,24 @@ fn every_container_of_the_lab_can_be_deleted_and_the_stranger_survives() {
         let below = fs::read_dir(&dir).into_iter().flatten().flatten();
         let below = below.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
         assert_eq!(below.count(), 0, "{}", dir.display());
+    }
+}
+
+#[test]
+fn the_inner_cgroup_of_the_frozen_container_is_frozen_by_itself() {
+    let Some(lab) = Held::start("the_inner_cgroup_of_the_frozen_container_is_frozen_by_itself")
+    else {
+        return;
+    };
+    let mounts = fs::read("/proc/self/mountinfo").unwrap();
+    let hierarchies = ocitop::cgroup::Hierarchies::from_mountinfo(&mounts);
+    let freezer = hierarchies.controller("freezer").or(hierarchies.v2());
+    let freezer = freezer.unwrap();
+    let container = lab.manifest().cgroups.into_iter();
+    let mut container = container.filter(|dir| dir.starts_with(&freezer.mount));
+    let container = container.next().unwrap().join("frozen-nested");
+    for dir in [container.clone(), container.join("inner")] {
+        let state = ocitop::inventory::cgroups::freezer_at(&dir, freezer.version);
+        assert_eq!(state, Some(Freezer::Frozen), "{}", dir.display());
     }
 }
