@@ -80,9 +80,10 @@ impl Entry {
     }
 
     fn fill(&mut self, depth: Depth) {
-        self.exec_fifo = self.has("exec.fifo");
         let (runtime, record) = self.read_state();
         self.runtime = runtime;
+        // youki has none.
+        self.exec_fifo = runtime != Some(RuntimeKind::Youki) && self.has("exec.fifo");
         self.record = record.and_then(|record| self.checked(record));
         let completed = match &mut self.record {
             Ok(record) => complete(&self.dir, record, depth),
@@ -148,11 +149,8 @@ impl Entry {
 
     /// Who wrote it, told from the text of a `state.json` that may be cut, else from other files.
     fn guess(&self, state: &[u8]) -> Option<RuntimeKind> {
-        let holds = |word: &str| {
-            state
-                .windows(word.len())
-                .any(|window| window == word.as_bytes())
-        };
+        let text = String::from_utf8_lossy(state);
+        let holds = |word: &str| text.contains(word);
         if holds("\"init_process_pid\"") {
             return Some(RuntimeKind::Runc);
         }
@@ -164,7 +162,8 @@ impl Entry {
             return Some(RuntimeKind::Crun);
         }
         // runc alone makes its directories 0711, and its fifo 0622.
-        (self.exec_fifo || self.mode & 0o777 == 0o711).then_some(RuntimeKind::Runc)
+        let runc = self.mode & 0o777 == 0o711 || self.has("exec.fifo");
+        runc.then_some(RuntimeKind::Runc)
     }
 }
 

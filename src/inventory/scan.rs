@@ -134,14 +134,16 @@ impl Scanner {
 
     /// One entry; `None` if it vanished while it was looked at.
     fn look(&mut self, root: &OwnedFd, key: &ContainerKey) -> Option<Container> {
+        if !self.with_usage {
+            // For one pass only: nothing is kept.
+            return Some(self.read(root, key)?.into_container(&self.machine));
+        }
         let mut tracked = match self.tracked.remove(key) {
             Some(known) if known.is_unchanged(root, key) => known,
             _ => self.read(root, key)?,
         };
         tracked.seen = self.pass;
-        if self.with_usage {
-            tracked.sample(&self.machine, &mut self.buffer);
-        }
+        tracked.sample(&self.machine, &mut self.buffer);
         let container = tracked.container(&self.machine);
         self.tracked.insert(key.clone(), tracked);
         Some(container)

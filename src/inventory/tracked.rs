@@ -167,7 +167,18 @@ impl Tracked {
 
     /// The row as of now: status derived afresh.
     pub fn container(&self, machine: &Machine) -> Container {
-        let mut container = self.base.clone();
+        self.finish(self.base.clone(), machine)
+    }
+
+    /// As [`Self::container`], when nothing is kept for another pass.
+    pub fn into_container(mut self, machine: &Machine) -> Container {
+        let blank = blank(&self.base.key);
+        let base = std::mem::replace(&mut self.base, blank);
+        self.finish(base, machine)
+    }
+
+    fn finish(&self, base: Container, machine: &Machine) -> Container {
+        let mut container = base;
         container.cgroups = self
             .cgroups
             .iter()
