@@ -79,7 +79,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Outcome {
 
 fn dispatch(command: Option<Command>, config: &Config) -> Outcome {
     match command {
-        None | Some(Command::Demo(_) | Command::Lab { .. } | Command::Doctor) => {
+        None => screen(config),
+        Some(Command::Demo(_) | Command::Lab { .. } | Command::Doctor) => {
             Err(Failure::usage("the screen is being built"))
         }
         Some(Command::Completions { shell }) => {
@@ -95,5 +96,16 @@ fn dispatch(command: Option<Command>, config: &Config) -> Outcome {
         Some(Command::Pause { id }) => lifecycle::pause(config, &id),
         Some(Command::Resume { id }) => lifecycle::resume(config, &id),
         Some(Command::Start { id }) => lifecycle::start(config, &id),
+    }
+}
+
+/// The screen. Where there is no terminal for it, asking for it is a usage error.
+fn screen(config: &Config) -> Outcome {
+    match crate::tui::run(config) {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error) if error.kind() == std::io::ErrorKind::Unsupported => {
+            Err(Failure::usage(crate::text::chain(&error)))
+        }
+        Err(error) => Err(Failure::of(&error)),
     }
 }

@@ -1,0 +1,6 @@
+//! Hermetic tests: fixture machines, screens, keys.
+
+mod keys;
+mod properties;
+mod screens;
+mod stage;
