@@ -131,7 +131,7 @@ pub(crate) fn age(age: Duration) -> String {
         0..60 => format!("{seconds}s"),
         60..3600 => format!("{minutes}m"),
         3600..86_400 => format!("{hours}h{:02}m", minutes % 60),
-        86_400..864_000 => format!("{days}d{:02}h", hours % 24),
+        86_400..864_000 if hours % 24 > 0 => format!("{days}d{:02}h", hours % 24),
         _ => format!("{days}d"),
     }
 }

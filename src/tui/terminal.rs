@@ -16,7 +16,7 @@ use ratatui::crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use ratatui::crossterm::{execute, queue};
-use ratatui::layout::Size;
+use ratatui::layout::{Rect, Size};
 use signal_hook::consts::SIGTSTP;
 
 use super::model::Model;
@@ -89,7 +89,9 @@ impl Screen {
     /// Takes the terminal again, whatever it shows, and draws from scratch.
     pub(super) fn reenter(&mut self) -> io::Result<()> {
         take(self.mouse)?;
-        self.terminal.clear()
+        // Not `clear`: that asks the terminal for its cursor, and the input thread has the answer.
+        let size = self.terminal.size()?;
+        self.terminal.resize(Rect::from(size))
     }
 
     /// Takes the mouse, or leaves it to the terminal for selecting text.

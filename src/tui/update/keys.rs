@@ -165,6 +165,12 @@ fn go(model: &mut Model, motion: Motion) {
             let last = len.saturating_sub(page) + 1;
             model.detail_scroll = motion.apply(model.detail_scroll, last, page);
         }
+        // The reasons why there is no row may be longer than the pane.
+        Pane::List if model.rows.is_empty() => {
+            let len = crate::tui::view::empty::len(model, model.size.width.saturating_sub(2));
+            let last = len.saturating_sub(page) + 1;
+            model.detail_scroll = motion.apply(model.detail_scroll, last, page);
+        }
         Pane::List | Pane::Usage => go_in_list(model, motion),
     }
 }

@@ -23,6 +23,8 @@ struct Shape {
     body: Vec<String>,
     foot: Vec<String>,
     framed: bool,
+    /// Rows below the body: what must be typed, the buttons, and air where there is room for it.
+    below: usize,
 }
 
 impl Shape {
@@ -40,9 +42,10 @@ impl Shape {
                 .flat_map(|text| indented(text, inside))
                 .collect()
         };
-        let (body, foot) = (lines(body(model, dialog)), lines(foot(dialog)));
+        let (body, foot) = (lines(body(model, dialog)), lines(foot(dialog, framed)));
+        let below = foot.len() + if framed { 2 } else { 1 };
         let edges = if framed { 2 } else { 1 };
-        let rows = body.len() + foot.len() + 2 + edges;
+        let rows = body.len() + below + edges;
         let place = if framed {
             popup::centered(area, columns, rows)
         } else {
@@ -53,6 +56,7 @@ impl Shape {
             body,
             foot,
             framed,
+            below,
         }
     }
 
@@ -60,7 +64,7 @@ impl Shape {
     fn page(&self) -> usize {
         let edges = if self.framed { 2 } else { 1 };
         usize::from(self.place.height)
-            .saturating_sub(edges + self.foot.len() + 2)
+            .saturating_sub(edges + self.below)
             .max(1)
     }
 }
@@ -118,7 +122,9 @@ pub(crate) fn draw(
     let shown = shape.body.iter().skip(top).take(page);
     let mut lines: Vec<Line<'_>> = shown.map(|text| styled(model, text)).collect();
     lines.extend(shape.foot.iter().map(|text| styled(model, text)));
-    lines.push(Line::raw(""));
+    if shape.framed {
+        lines.push(Line::raw(""));
+    }
     lines.push(buttons(model, dialog));
     frame.render_widget(Paragraph::new(lines), inside);
 }
@@ -313,18 +319,14 @@ fn foreseen(job: &Job, preview: &Preview) -> String {
 }
 
 /// What must be done before it can be confirmed.
-fn foot(dialog: &Confirm) -> Vec<String> {
-    match dialog.caution() {
-        Some(why) if !dialog.is_void() => {
-            let typed = visible(&dialog.typed);
-            let word = dialog.order.word();
-            vec![
-                String::new(),
-                format!("{why}: type {word} to arm: [{typed}_]"),
-            ]
-        }
-        _ => Vec::new(),
-    }
+fn foot(dialog: &Confirm, airy: bool) -> Vec<String> {
+    let Some(why) = dialog.caution().filter(|_| !dialog.is_void()) else {
+        return Vec::new();
+    };
+    let (typed, word) = (visible(&dialog.typed), dialog.order.word());
+    let air = airy.then(String::new);
+    let line = format!("{why}: type {word} to arm: [{typed}_]");
+    air.into_iter().chain([line]).collect()
 }
 
 fn buttons(model: &Model, dialog: &Confirm) -> Line<'static> {
