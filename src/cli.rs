@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 use crate::config::Config;
-use crate::logging;
+use crate::{demo, doctor, logging, tui};
 pub use args::{Arguments, Command};
 
 /// Why a command ends with another status than 0, in one line.
@@ -79,10 +79,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Outcome {
 
 fn dispatch(command: Option<Command>, config: &Config) -> Outcome {
     match command {
-        None => screen(config),
-        Some(Command::Demo(_) | Command::Lab { .. } | Command::Doctor) => {
-            Err(Failure::usage("the screen is being built"))
-        }
+        None => screen(tui::run(config)),
+        Some(Command::Demo(demo)) if demo.hold => screen(demo::hold(config)),
+        Some(Command::Demo(_)) => screen(demo::run(config)),
+        Some(Command::Lab { role, rest }) => screen(demo::child(&role, &rest)),
+        Some(Command::Doctor) => render::print(&doctor::examine(config).to_string()),
         Some(Command::Completions { shell }) => {
             let mut bytes = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "ocitop", &mut bytes);
@@ -99,12 +100,12 @@ fn dispatch(command: Option<Command>, config: &Config) -> Outcome {
     }
 }
 
-/// The screen. Where there is no terminal for it, asking for it is a usage error.
-fn screen(config: &Config) -> Outcome {
-    match crate::tui::run(config) {
+/// The screen and the lab fail with an I/O error; without a terminal that is a usage error.
+fn screen(result: std::io::Result<()>) -> Outcome {
+    match result {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error) if error.kind() == std::io::ErrorKind::Unsupported => {
-            Err(Failure::usage(crate::text::chain(&error)))
+            Err(Failure::usage(crate::text::visible(&error.to_string())))
         }
         Err(error) => Err(Failure::of(&error)),
     }

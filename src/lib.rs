@@ -1,8 +1,56 @@
-//! top for OCI containers, without a daemon.
+//! ocitop: top for OCI containers, without a daemon.
+//!
+//! Reading the machine, changing the machine and showing the machine are three different things
+//! and never share a function. Reads take paths. Changes go through one trait, [`kernel::Kernel`].
+//! The screen and the command line see immutable snapshots.
+//!
+//! # The house
+//!
+//! ```text
+//! main ─> cli ──────┬─> tui ─────────┐      front ends: threads, terminal, printing
+//!                   ├─> demo, doctor │
+//!                   v                v
+//!              lifecycle ──────> inventory  the engine; what is on this host
+//!                   │                │
+//!                   v                v
+//!            oci   cgroup   process         words of the field; siblings do not know each other
+//!                   │
+//!                   v
+//!                kernel                     readers with caps; every change to the machine
+//! ```
+//!
+//! | room | what lives there |
+//! |---|---|
+//! | [`oci`] | container id, status, and the record of a container as youki, runc or crun wrote it |
+//! | [`cgroup`] | hierarchies, cgroup paths, one parser per control file |
+//! | [`process`] | `/proc/PID/stat`, identity that survives reuse of a pid |
+//! | [`kernel`] | openat2 readers for state roots, the trait behind which every change stands |
+//! | [`inventory`] | the scanner: state roots, cgroups and /proc into a [`inventory::Snapshot`] |
+//! | [`lifecycle`] | delete, kill, pause, resume, start: evidence, guard, plan, steps, verdict |
+//! | [`tui`] | the screen: `update(&mut Model, Event)`, `draw(&Model)`, and the threads around them |
+//! | [`cli`] | the commands, in the shapes and words that tools above the runtimes rely on |
+//! | [`demo`] | the lab: real processes in real cgroups, described by real state files |
+//! | [`doctor`] | what this host offers, and what each missing thing means |
+//!
+//! # One force-delete
+//!
+//! `D` asks a worker for a [`lifecycle::Preview`] of the row's [`lifecycle::Target`]; the dialog
+//! shows it; a yes submits a [`lifecycle::Job`]; a worker runs it with [`lifecycle::run`], which
+//! gathers the evidence again, refuses if it is not the container that was shown, and reports each
+//! [`lifecycle::Step`] once begun and once ended. The command line runs the same function.
+//!
+//! # What is trusted
+//!
+//! Nothing that was read from disk. A state file is opened below its root, without following a
+//! link, under a size cap ([`kernel::read`]); a pid is init only if its start time or its cgroup
+//! says so ([`inventory::identity`]); a cgroup is killed in and removed only if it passes
+//! [`lifecycle::guard`]; a name is drawn only after [`text::visible`].
+
 pub mod cgroup;
 pub mod cli;
 pub mod config;
 pub mod demo;
+pub mod doctor;
 pub mod inventory;
 pub mod kernel;
 pub mod lifecycle;

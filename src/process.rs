@@ -1,10 +1,10 @@
 //! Processes: `/proc/PID/stat` and identity that survives pid reuse (proc_pid_stat(5)).
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A process beyond doubt: a pid and when it started. A pid alone may belong to someone else by
 /// the time it is used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct InitProcess {
     /// Pid in the host's pid namespace.
     pub pid: i32,

@@ -2,8 +2,8 @@
 //!
 //! Ids, process names, paths and error texts come from whoever made a container. Before any of it
 //! reaches a terminal, control characters and the invisible ones of Unicode's `Cf` category (bidi
-//! overrides, zero-width characters, tags) become visible escapes, so two names that differ only
-//! in what cannot be seen look different.
+//! overrides, zero-width characters, tags), blanks other than the space included, become visible
+//! escapes, so two names that differ only in what cannot be seen look different.
 
 use std::fmt::Write as _;
 
@@ -13,9 +13,18 @@ const MAX_CHARS: usize = 1024;
 fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e0fff}')
+            // Category Cf, whole, and the variation selectors.
+            '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}'
+            | '\u{890}'..='\u{891}' | '\u{8e2}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202f}' | '\u{2060}'..='\u{206f}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}'
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}'
+            // Blanks that are not the space, and letters that are drawn as nothing.
+            | '\u{a0}' | '\u{34f}' | '\u{115f}'..='\u{1160}' | '\u{1680}'
+            | '\u{17b4}'..='\u{17b5}' | '\u{2000}'..='\u{200a}' | '\u{205f}' | '\u{2800}'
+            | '\u{3000}' | '\u{3164}' | '\u{ffa0}')
 }
 
 /// `text` with control and invisible characters escaped, cut after 1,024 characters.

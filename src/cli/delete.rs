@@ -150,6 +150,8 @@ fn text_line(event: &StepEvent) -> String {
         ),
         StepKind::Finished { verdict } => match verdict {
             Verdict::Clean => format!("{id}  deleted\n"),
+            // Said on stderr, once.
+            Verdict::Refused(_) => String::new(),
             verdict => format!("{id}  {}\n", verdict.words()),
         },
     }

@@ -13,11 +13,7 @@ use crate::text::visible_path;
 
 pub(super) fn run(config: &Config, list: &List) -> Outcome {
     let machine = Machine::new(&config.roots);
-    let mut scanner = match list.format {
-        Format::Json => Scanner::complete(machine),
-        Format::Table => Scanner::status_only(machine),
-    };
-    let snapshot = scanner.scan();
+    let snapshot = scan(&machine, list.format)?;
     let failed = report_roots(&snapshot);
     let text = match (list.quiet, list.format) {
         (true, _) => snapshot
@@ -25,7 +21,7 @@ pub(super) fn run(config: &Config, list: &List) -> Outcome {
             .iter()
             .map(|c| c.key.label() + "\n")
             .collect(),
-        (_, Format::Json) => json_list(&snapshot, scanner.machine())?,
+        (_, Format::Json) => json_list(&snapshot, &machine)?,
         _ if config.roots.state.len() == 1 => one_root(&snapshot),
         _ => many_roots(&snapshot),
     };
@@ -37,31 +33,69 @@ pub(super) fn run(config: &Config, list: &List) -> Outcome {
     })
 }
 
+/// Most threads that read side by side: the kernel's part of it does not scale further.
+const PARTS: usize = 4;
+
+/// One pass, each processor reading a part of every root.
+fn scan(machine: &Machine, format: Format) -> Result<Snapshot, Failure> {
+    let parts = std::thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(PARTS);
+    let part = |index| {
+        let scanner = match format {
+            Format::Json => Scanner::complete(machine.clone()),
+            Format::Table => Scanner::status_only(machine.clone()),
+        };
+        scanner.part(index, parts).scan()
+    };
+    let snapshots = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..parts)
+            .map(|index| scope.spawn(move || part(index)))
+            .collect();
+        let mut snapshots = vec![Ok(part(0))];
+        snapshots.extend(others.into_iter().map(std::thread::ScopedJoinHandle::join));
+        snapshots
+    });
+    let lost = |_| Failure::failed("a reading thread was lost");
+    let mut snapshots = snapshots.into_iter();
+    let mut whole = snapshots
+        .next()
+        .transpose()
+        .map_err(lost)?
+        .ok_or_else(|| lost(Box::new(())))?;
+    for other in snapshots {
+        whole.merge(other.map_err(lost)?);
+    }
+    Ok(whole)
+}
+
 /// Roots and entries that could not be read, on stderr. A root that was named and cannot be read
 /// is a failure; a known one that belongs to somebody else is not.
 fn report_roots(snapshot: &Snapshot) -> bool {
     let mut failed = false;
+    let mut said = Vec::new();
     for root in &snapshot.roots {
         let path = visible_path(&root.path);
         match (&root.state, root.origin) {
             (RootState::Failed(why), origin) => {
-                render::warn(&format!("read state root {path}: {why}"));
+                said.push(format!("read state root {path}: {why}"));
                 failed |= origin == RootOrigin::Given;
             }
             (RootState::Absent, RootOrigin::Given) if snapshot.roots.len() > 1 => {
-                render::warn(&format!("state root {path} does not exist"));
+                said.push(format!("state root {path} does not exist"));
             }
             _ => {}
         }
     }
     for container in &snapshot.containers {
         if let Some(problem) = &container.problem {
-            render::warn(&format!(
+            said.push(format!(
                 "load container {}: {problem}",
                 container.key.label()
             ));
         }
     }
+    render::warn_all(&said);
     failed
 }
 

@@ -24,6 +24,15 @@ pub(super) fn write(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// Lines on stderr, in one write: a host can have a thousand broken entries.
+pub(super) fn warn_all(lines: &[String]) {
+    let mut text = String::new();
+    for line in lines {
+        text.extend(["ocitop: ", line, "\n"]);
+    }
+    io::stderr().write_all(text.as_bytes()).ok();
+}
+
 /// A line on stderr.
 pub(super) fn warn(text: &str) {
     writeln!(io::stderr(), "ocitop: {text}").ok();

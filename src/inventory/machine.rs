@@ -8,7 +8,7 @@ use super::roots::{self, Surroundings};
 use super::snapshot::{Host, RootOrigin};
 use crate::cgroup::{Hierarchies, Membership};
 use crate::config::{Roots, StateRoot};
-use crate::kernel::read::{kernel_file, kernel_text};
+use crate::kernel::read::{kernel_file, kernel_record, kernel_text};
 use crate::process::ProcStat;
 
 /// The machine as a set of places to read.
@@ -83,7 +83,7 @@ impl Machine {
 
     /// `/proc/PID/stat`; `None` if there is no such process.
     pub fn stat(&self, pid: i32) -> io::Result<Option<ProcStat>> {
-        match kernel_file(&self.pid_file(pid, "stat")) {
+        match kernel_record(&self.pid_file(pid, "stat")) {
             Ok(bytes) => Ok(ProcStat::parse(&bytes)),
             Err(error) if crate::kernel::read::is_gone(&error) => Ok(None),
             Err(error) => Err(error),

@@ -35,6 +35,8 @@ pub struct Scanner {
     depth: Depth,
     pass: u64,
     buffer: Vec<u8>,
+    /// Which part of each root it reads, of how many.
+    part: (usize, usize),
 }
 
 impl Scanner {
@@ -49,6 +51,16 @@ impl Scanner {
             depth: Depth::State,
             pass: 0,
             buffer: Vec::new(),
+            part: (0, 1),
+        }
+    }
+
+    /// Reads only part `index` of `count` of every root, so that several can read side by side.
+    #[must_use]
+    pub fn part(self, index: usize, count: usize) -> Self {
+        Self {
+            part: (index, count.max(1)),
+            ..self
         }
     }
 
@@ -110,7 +122,8 @@ impl Scanner {
             Err(error) => return RootState::Failed(crate::text::visible(&error.to_string())),
         };
         let before = out.len();
-        for name in names {
+        let (index, count) = self.part;
+        for name in names.into_iter().skip(index).step_by(count) {
             let key = ContainerKey::new(Arc::clone(&root.path), name);
             if let Some(container) = self.look(&dir, &key) {
                 out.push(Arc::new(container));
@@ -136,10 +149,19 @@ impl Scanner {
 
     fn read(&mut self, root: impl AsFd, key: &ContainerKey) -> Option<Tracked> {
         // Before the files: a change while they are read is then seen next time.
-        let fingerprint = Fingerprint::take(&root, key, None);
+        let fingerprint = if self.with_usage {
+            Fingerprint::take(&root, key, None)
+        } else {
+            // For one pass only: nothing will be compared.
+            Fingerprint::default()
+        };
         match Entry::read(&root, key, self.depth) {
             Ok(entry) => {
-                let fingerprint = fingerprint.with_file(&root, key, entry.runtime);
+                let fingerprint = if self.with_usage {
+                    fingerprint.with_file(&root, key, entry.runtime)
+                } else {
+                    fingerprint
+                };
                 let owner = self.users.name(entry.uid);
                 Some(Tracked::new(entry, fingerprint, owner, &self.machine))
             }

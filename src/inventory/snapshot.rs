@@ -1,6 +1,6 @@
 //! The immutable picture of one moment that the screen and the command line show.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,6 +27,34 @@ pub struct Snapshot {
     pub containers: Vec<Arc<Container>>,
     /// What ocitop itself costs, once two passes are done.
     pub own: Option<OwnCost>,
+}
+
+impl Snapshot {
+    /// Adds what another part of the same pass saw. The order stays: by root as looked at, then by
+    /// name.
+    pub fn merge(&mut self, other: Self) {
+        self.took = self.took.max(other.took);
+        for (mine, theirs) in self.roots.iter_mut().zip(&other.roots) {
+            if let (RootState::Read(mine), RootState::Read(theirs)) =
+                (&mut mine.state, &theirs.state)
+            {
+                *mine += theirs;
+            }
+        }
+        self.containers.extend(other.containers);
+        let order: HashMap<&Path, usize> = self
+            .roots
+            .iter()
+            .enumerate()
+            .map(|(index, root)| (&*root.path, index))
+            .collect();
+        self.containers.sort_by(|a, b| {
+            let place = |key: &ContainerKey| order.get(key.root()).copied();
+            place(&a.key)
+                .cmp(&place(&b.key))
+                .then_with(|| a.key.name().cmp(b.key.name()))
+        });
+    }
 }
 
 /// Facts about the host that do not change while ocitop runs.

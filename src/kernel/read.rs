@@ -210,7 +210,7 @@ pub fn file_beneath(dir: impl AsFd, name: &str, cap: u64) -> Result<Vec<u8>, Rea
     }
     // One byte over the cap tells a file that grows while it is read.
     let limit = usize::try_from(cap).unwrap_or(usize::MAX).saturating_add(1);
-    let bytes = read_to_limit(&fd, usize::try_from(size).unwrap_or(0), limit).map_err(io_error)?;
+    let bytes = read_sized(&fd, usize::try_from(size).unwrap_or(0), limit).map_err(io_error)?;
     let size = bytes.len() as u64;
     if size > cap {
         return Err(ReadError::TooLarge {
@@ -222,8 +222,26 @@ pub fn file_beneath(dir: impl AsFd, name: &str, cap: u64) -> Result<Vec<u8>, Rea
     Ok(bytes)
 }
 
+/// Reads a regular file of `size` bytes; a file that grows while it is read is read on, up to
+/// `limit`.
+fn read_sized(fd: &OwnedFd, size: usize, limit: usize) -> Result<Vec<u8>, rustix::io::Errno> {
+    let mut bytes = vec![0; (size + 1).min(limit)];
+    match rustix::io::read(fd, &mut bytes)? {
+        // Short of the spare byte: that was the end, without another call to hear it.
+        count if count == size => {
+            bytes.truncate(count);
+            Ok(bytes)
+        }
+        count => {
+            bytes.truncate(count);
+            bytes.extend(read_to_limit(fd, 0, limit.saturating_sub(count))?);
+            Ok(bytes)
+        }
+    }
+}
+
 fn read_to_limit(fd: &OwnedFd, hint: usize, limit: usize) -> Result<Vec<u8>, rustix::io::Errno> {
-    let mut bytes = vec![0; (hint + 1).clamp(512, limit)];
+    let mut bytes = vec![0; (hint + 1).max(512).min(limit)];
     let mut filled = 0;
     loop {
         let free = bytes.get_mut(filled..).unwrap_or_default();
@@ -249,6 +267,17 @@ pub fn kernel_file(path: &Path) -> io::Result<Vec<u8>> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY;
     let fd = rustix::fs::open(path, flags, Mode::empty())?;
     Ok(read_to_limit(&fd, 4095, KERNEL_CAP)?)
+}
+
+/// Reads a kernel file that the kernel writes in one piece of less than 4 KiB
+/// (`/proc/PID/stat`), in one call.
+pub fn kernel_record(path: &Path) -> io::Result<Vec<u8>> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let fd = rustix::fs::open(path, flags, Mode::empty())?;
+    let mut bytes = vec![0; 4096];
+    let count = rustix::io::retry_on_intr(|| rustix::io::read(&fd, &mut bytes[..]))?;
+    bytes.truncate(count);
+    Ok(bytes)
 }
 
 /// Reads a kernel file as text; `None` if it does not exist or its cgroup is gone, or if this

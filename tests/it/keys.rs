@@ -6,7 +6,7 @@ use ocitop::config::Config;
 use ocitop::inventory::{Condition, Inode, Manager};
 use ocitop::kernel::Signal;
 use ocitop::lifecycle::{Force, Job, Preview, Seen, Step, StepKind, Verdict};
-use ocitop::oci::Status;
+use ocitop::oci::{ContainerKey, Status};
 use ocitop::tui::{Effect, EventKind};
 use ratatui::crossterm::event::{
     Event as Input, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
@@ -403,7 +403,7 @@ fn the_filter_knows_fields_and_numbers() {
         let mut stage = Stage::new(80, 24);
         stage.shows(zoo());
         stage.keys(&format!("/{}<Enter>", filter.replace('<', "<lt>")));
-        let shown: Vec<_> = stage.model.row_keys().map(|key| key.label()).collect();
+        let shown: Vec<_> = stage.model.row_keys().map(ContainerKey::label).collect();
         assert_eq!(shown, wanted, "{filter}");
     }
 }
@@ -489,4 +489,20 @@ fn the_log_can_be_searched_and_saved() {
         panic!("nothing was saved");
     };
     assert_eq!(text.lines().count(), 50);
+}
+
+#[test]
+fn the_readme_has_the_keys_of_the_keymap() {
+    let readme = include_str!("../../README.md");
+    let (_, rest) = readme
+        .split_once("<!-- keys -->\n")
+        .expect("the README marks its keys");
+    let (table, _) = rest
+        .split_once("<!-- /keys -->")
+        .expect("the README ends its keys");
+    let wanted = ocitop::tui::markdown_table();
+    assert!(
+        table == wanted,
+        "the keys in README.md should be:\n{wanted}"
+    );
 }

@@ -1,6 +1,21 @@
-//! Hermetic tests: fixture machines, screens, keys.
+//! Hermetic tests: fixture trees, parsers, properties. No root, no container, no terminal.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on ends there"
+)]
 
+mod fake_kernel;
+mod fixtures;
 mod keys;
+mod layers;
+mod machine;
+mod parsers;
 mod properties;
+mod props;
+mod records;
+mod scan;
 mod screens;
 mod stage;
+mod teardown;

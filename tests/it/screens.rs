@@ -310,7 +310,7 @@ fn without_colour_nothing_is_coloured_and_the_selection_still_shows() {
     let selected = stage
         .screen()
         .lines()
-        .position(|line| line.contains(">"))
+        .position(|line| line.contains('>'))
         .unwrap();
     let row = u16::try_from(selected).unwrap();
     assert!(buffer[(4, row)].modifier.contains(Modifier::REVERSED));

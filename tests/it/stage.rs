@@ -194,7 +194,7 @@ fn parse(script: &str) -> Vec<KeyEvent> {
             rest = tail;
         } else {
             keys.push(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE));
-            rest = &rest[c.len_utf8()..];
+            rest = rest.split_at(c.len_utf8()).1;
         }
     }
     keys

@@ -1,0 +1,380 @@
+//! One lab, from its first directory to its last.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::cast::{self, Part, Scene};
+use super::child::{self, Orders, Role, Said};
+use super::files::{self, Facts};
+use super::groups::{GroupDirs, Groups};
+use super::manifest::{Host, Manifest, identify};
+use super::reaper::Reaper;
+use super::{sweep, wait};
+use crate::cgroup::Hierarchies;
+use crate::kernel::read;
+use crate::oci::Status;
+use crate::process::InitProcess;
+
+/// The lab's processes have next to nothing to do before they are ready.
+const READY_LIMIT: Duration = Duration::from_secs(5);
+/// A stopped container's init has only to exit.
+const EXIT_LIMIT: Duration = Duration::from_secs(2);
+
+/// Where a lab is made, and of what.
+#[derive(Debug, Clone)]
+pub struct Stage {
+    /// The ocitop binary: the lab's processes are it, started again.
+    pub program: PathBuf,
+    /// Directories that may hold the lab's own, best first; dead labs are looked for in each.
+    pub bases: Vec<PathBuf>,
+    /// Directories, on a disk if possible, that may hold the file of the container that writes.
+    pub scratch: Vec<PathBuf>,
+    /// The cgroup mounts: mountinfo, or an empty file for a lab without cgroups.
+    pub mountinfo: PathBuf,
+}
+
+impl Stage {
+    /// For this program and this user.
+    pub fn from_env() -> Self {
+        let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+        let runtime = runtime.filter(|dir| dir.is_absolute());
+        let mut bases: Vec<PathBuf> = Vec::new();
+        if rustix::process::geteuid().is_root() {
+            bases.push(PathBuf::from("/run"));
+        }
+        bases.extend(runtime);
+        bases.push(PathBuf::from("/tmp"));
+        Self {
+            // A binary that was replaced meanwhile has no path of its own any more.
+            program: std::env::current_exe()
+                .ok()
+                .filter(|program| program.exists())
+                .unwrap_or_else(|| PathBuf::from("/proc/self/exe")),
+            bases,
+            scratch: vec![PathBuf::from("/var/tmp"), PathBuf::from("/tmp")],
+            mountinfo: PathBuf::from("/proc/self/mountinfo"),
+        }
+    }
+}
+
+/// A running lab. Dropping it removes everything it made.
+///
+/// Its processes live as long as the thread that started it: the kernel ends them with that thread.
+#[derive(Debug)]
+pub struct Lab {
+    dir: PathBuf,
+    root: PathBuf,
+    manifest: Manifest,
+    notices: Vec<String>,
+    reaper: Option<Reaper>,
+    stopped: bool,
+}
+
+impl Lab {
+    /// Removes what dead labs left, then makes a new one.
+    pub fn start(stage: &Stage) -> io::Result<Self> {
+        let host = Host::current()?;
+        let notices = sweep::abandoned(&stage.bases, &host);
+        let owner = own_identity()?;
+        let name = Manifest::name_for(owner);
+        let mut groups = find_groups(&stage.mountinfo, &name)?;
+        let dir = make_private(&stage.bases, &name)?;
+        let scratch = make_private(&stage.scratch, &name).ok();
+        let manifest = Manifest {
+            owner,
+            host,
+            cgroups: groups.dirs(),
+            processes: Vec::new(),
+            // Where there is no second place the file goes beside the state root.
+            scratch: scratch.filter(|other| *other != dir),
+        };
+        let mut lab = Self {
+            root: dir.join("state"),
+            dir,
+            manifest,
+            notices,
+            reaper: None,
+            stopped: false,
+        };
+        // From here on an early return drops the lab, which removes it.
+        lab.manifest.save(&lab.dir)?;
+        groups.make();
+        lab.say_what_cgroups_lack(&groups);
+        lab.open(stage, &groups)?;
+        Ok(lab)
+    }
+
+    /// The state root with the lab's containers.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The lab's own directory, which holds the state root.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The lab's cgroup in each hierarchy.
+    pub fn cgroups(&self) -> &[PathBuf] {
+        &self.manifest.cgroups
+    }
+
+    /// What the user should know: dead labs removed, what this host does not offer.
+    pub fn notices(&self) -> &[String] {
+        &self.notices
+    }
+
+    /// Ends every process and removes every cgroup and file of the lab.
+    pub fn stop(&mut self) -> io::Result<()> {
+        if std::mem::replace(&mut self.stopped, true) {
+            return Ok(());
+        }
+        let removed = sweep::remove(&self.manifest, &self.dir);
+        if let Some(reaper) = self.reaper.take() {
+            reaper.stop();
+            rustix::process::set_child_subreaper(None)?;
+        }
+        removed
+    }
+
+    fn say_what_cgroups_lack(&mut self, groups: &Groups) {
+        if groups.is_empty() {
+            self.notices.push(
+                "no cgroup can be made here: nothing is measured, limited or paused (as root, or \
+                 in a delegated cgroup: systemd-run --user --scope ocitop demo)"
+                    .to_owned(),
+            );
+        }
+    }
+
+    fn open(&mut self, stage: &Stage, groups: &Groups) -> io::Result<()> {
+        fs::DirBuilder::new().mode(0o700).create(&self.root)?;
+        let tag = self.manifest.owner.pid.to_string();
+        let mut players = Vec::new();
+        // All are started before the first is waited for.
+        for part in cast::everyone(&tag) {
+            let id = part.id.clone();
+            match self.launch(stage, groups, part) {
+                Ok(player) => players.push(player),
+                Err(error) => self.notices.push(format!("{id} is missing: {error}")),
+            }
+        }
+        self.listen(&mut players);
+        self.manifest.save(&self.dir)?;
+        // Orphans of a dead init come to this process, which buries them.
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+        self.reaper = Some(Reaper::start(&self.manifest.processes)?);
+        for player in &players {
+            if let Err(error) = settle(stage, player) {
+                let id = &player.part.id;
+                self.notices
+                    .push(format!("{id} is not as it should be: {error}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn launch(&mut self, stage: &Stage, groups: &Groups, part: Part) -> io::Result<Player> {
+        let dirs = groups.container(&part.id, part.runtime == crate::oci::RuntimeKind::Youki)?;
+        let limited = dirs.limit(part.limits);
+        let scratch = self.manifest.scratch.as_ref().unwrap_or(&self.dir).clone();
+        if part.role == Role::Write {
+            dirs.count_io(&scratch);
+        }
+        let inner = match part.scene {
+            Scene::NestedFrozen => Some(dirs.below("inner")?),
+            _ => None,
+        };
+        let bundles = self.dir.join("bundles");
+        let bundle = files::make_bundle(&bundles, &part, &files::cgroups_path(&part, &dirs))?;
+        let own_dir = files::make_state_dir(&self.root, &part)?;
+        let helper = |(name, percent): &(&str, u32)| Orders {
+            parent: 0,
+            name: (*name).to_owned(),
+            cgroups: inner.as_ref().map(GroupDirs::dirs).unwrap_or_default(),
+            role: Role::Work { percent: *percent },
+            state: PathBuf::new(),
+            scratch: PathBuf::new(),
+            helpers: Vec::new(),
+        };
+        let role = match part.role {
+            // No quota to hold it back: it has to hold itself back.
+            Role::Burn if !limited => Role::Work { percent: 50 },
+            ref role => role.clone(),
+        };
+        let orders = Orders {
+            parent: 0,
+            name: part.id.clone(),
+            cgroups: match part.scene {
+                // A stranger: it has the pid, and nothing to do with the container.
+                Scene::Recycled => Vec::new(),
+                _ => dirs.dirs(),
+            },
+            role,
+            state: own_dir.clone(),
+            scratch,
+            helpers: part.helpers.iter().map(helper).collect(),
+        };
+        let process = child::launch(&stage.program, &orders)?;
+        let init = identify(process.id().cast_signed())
+            .ok_or_else(|| io::Error::other("it died at once"))?;
+        self.manifest.processes.push(init);
+        Ok(Player {
+            part,
+            groups: dirs,
+            inner,
+            bundle,
+            own_dir,
+            process,
+            init,
+        })
+    }
+
+    /// Waits until everyone said something; who failed, or said nothing, is taken out.
+    fn listen(&mut self, players: &mut Vec<Player>) {
+        let start = Instant::now();
+        players.retain_mut(|player| {
+            let left = READY_LIMIT.saturating_sub(start.elapsed());
+            let said = match hear(&mut player.process, left) {
+                Ok(text) => Said::parse(&text),
+                Err(error) => Said::Failed(error.to_string()),
+            };
+            match said {
+                Said::Ready(helpers) => {
+                    let helpers = helpers.into_iter().filter_map(identify);
+                    self.manifest.processes.extend(helpers);
+                    true
+                }
+                Said::Failed(why) => {
+                    let id = &player.part.id;
+                    self.notices.push(format!("{id} is missing: {why}"));
+                    // It has no files yet; an empty directory would be a broken container.
+                    drop(fs::remove_dir(&player.own_dir));
+                    false
+                }
+            }
+        });
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        if let Err(error) = self.stop() {
+            tracing::warn!("the lab is not quite gone: {error}");
+        }
+    }
+}
+
+/// A container on its way into the lab.
+#[derive(Debug)]
+struct Player {
+    part: Part,
+    groups: GroupDirs,
+    inner: Option<GroupDirs>,
+    bundle: PathBuf,
+    /// Its state directory.
+    own_dir: PathBuf,
+    process: std::process::Child,
+    init: InitProcess,
+}
+
+/// Puts a container into its state and writes its files.
+fn settle(stage: &Stage, player: &Player) -> io::Result<()> {
+    let part = &player.part;
+    let mut created = Timestamp::now();
+    let mut status = Status::Running;
+    let mut trouble = Ok(());
+    match part.scene {
+        Scene::Created => status = Status::Created,
+        // Without a cgroup it cannot be; that was said once for all.
+        Scene::Paused | Scene::NestedFrozen if player.groups.path.is_none() => {}
+        Scene::Paused => {
+            trouble = player.groups.freeze();
+            status = Status::Paused;
+        }
+        Scene::NestedFrozen => {
+            let inner = player.inner.as_ref().map_or(Ok(()), GroupDirs::freeze);
+            trouble = inner.and_then(|()| player.groups.freeze());
+            status = Status::Paused;
+        }
+        Scene::Stopped => {
+            status = Status::Stopped;
+            wait::until("exit", EXIT_LIMIT, || {
+                Ok(identify(player.init.pid) != Some(player.init))
+            })?;
+        }
+        // Who has the pid was not there an hour ago, when this container was made.
+        Scene::Recycled => created -= jiff::SignedDuration::from_hours(1),
+        Scene::Running | Scene::Corrupt | Scene::FailingHook | Scene::Managed => {}
+    }
+    if trouble.is_err() {
+        status = Status::Running;
+    }
+    let facts = Facts {
+        part,
+        init: player.init,
+        groups: &player.groups,
+        bundle: &player.bundle,
+        status,
+        created,
+        program: &stage.program,
+    };
+    files::write(&player.own_dir, &facts)?;
+    trouble
+}
+
+fn own_identity() -> io::Result<InitProcess> {
+    identify(std::process::id().cast_signed())
+        .ok_or_else(|| io::Error::other("read /proc/self/stat"))
+}
+
+fn find_groups(mountinfo: &Path, name: &str) -> io::Result<Groups> {
+    let mountinfo = read::kernel_file(mountinfo)?;
+    let hierarchies = Hierarchies::from_mountinfo(&mountinfo);
+    let own = read::kernel_text(Path::new("/proc/self/cgroup"))?.unwrap_or_default();
+    Ok(Groups::find(&hierarchies, own.as_bytes(), name))
+}
+
+/// Makes the directory `name`, this user's alone, in the first of `bases` that lets it.
+fn make_private(bases: &[PathBuf], name: &str) -> io::Result<PathBuf> {
+    let mut failed = io::Error::from(io::ErrorKind::NotFound);
+    for base in bases {
+        let dir = base.join(name);
+        match fs::DirBuilder::new().mode(0o700).create(&dir) {
+            Ok(()) => return Ok(dir),
+            Err(error) => {
+                failed = io::Error::new(error.kind(), format!("create {}: {error}", dir.display()));
+            }
+        }
+    }
+    Err(failed)
+}
+
+/// Reads the one line that a process says.
+fn hear(process: &mut std::process::Child, limit: Duration) -> io::Result<String> {
+    let Some(mut stdout) = process.stdout.take() else {
+        return Ok(String::new());
+    };
+    let start = Instant::now();
+    let mut text = Vec::new();
+    while !text.contains(&b'\n') {
+        let left = limit.saturating_sub(start.elapsed());
+        let timeout = Timespec::try_from(left).map_err(io::Error::other)?;
+        let mut fds = [PollFd::new(&stdout, PollFlags::IN)];
+        if poll(&mut fds, Some(&timeout))? == 0 {
+            return Err(io::Error::from(io::ErrorKind::TimedOut));
+        }
+        let mut block = [0; 256];
+        match io::Read::read(&mut stdout, &mut block)? {
+            0 => break,
+            count => text.extend(block.iter().take(count)),
+        }
+    }
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}

@@ -1,0 +1,444 @@
+//! What this host offers to ocitop (`ocitop doctor`): facts as data, and what each missing one
+//! means. Nothing is run and nothing is changed; binaries are only looked for.
+
+mod lack;
+mod words;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode as FileMode, OFlags, ResolveFlags};
+use rustix::process::{PidfdFlags, Resource, getpid, getrlimit, pidfd_open};
+use serde::Serialize;
+
+pub use lack::Lack;
+
+use crate::cgroup::{Hierarchies, Mode, Version};
+use crate::config::Config;
+use crate::inventory::{Machine, RootOrigin, RootState, Scanner};
+use crate::kernel::read::kernel_text;
+use crate::oci::RuntimeKind;
+
+/// Everything found out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// The kernel and what it can do.
+    pub kernel: Kernel,
+    /// The cgroup hierarchies.
+    pub cgroups: Cgroups,
+    /// Whether pressure is measured (PSI).
+    pub pressure: bool,
+    /// Intel RDT and its like.
+    pub resctrl: Resctrl,
+    /// The runtimes installed.
+    pub runtimes: Vec<Installed>,
+    /// The state roots.
+    pub roots: Vec<Root>,
+    /// What ocitop may do.
+    pub privileges: Privileges,
+    /// Whether ocitop sees the host or a container.
+    pub namespaces: Vec<Namespace>,
+    /// The terminal.
+    pub terminal: Terminal,
+    /// How many files ocitop may hold open.
+    pub files: Files,
+    /// What is missing, and what that means.
+    pub lacks: Vec<Lack>,
+}
+
+/// The kernel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Kernel {
+    /// `uname -r`.
+    pub release: String,
+    /// pidfd_open(2): a process can be held, so that a signal never meets another.
+    pub pidfd: bool,
+    /// openat2(2): a state root's files can be opened without leaving it.
+    pub openat2: bool,
+    /// `cgroup.kill` (5.14); `None` without cgroup v2.
+    pub cgroup_kill: Option<bool>,
+    /// `cgroup.freeze` (5.2); `None` without cgroup v2.
+    pub cgroup_freeze: Option<bool>,
+}
+
+/// The cgroup hierarchies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Cgroups {
+    /// How they are mounted.
+    pub mode: Mode,
+    /// The mounts.
+    pub mounts: Vec<CgroupMount>,
+}
+
+/// One mounted hierarchy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CgroupMount {
+    /// Where.
+    pub path: PathBuf,
+    /// v1 or v2.
+    pub version: Version,
+    /// Its controllers.
+    pub controllers: Vec<String>,
+    /// Mounted read-only.
+    pub read_only: bool,
+}
+
+/// resctrl.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Resctrl {
+    /// Where it is mounted.
+    pub mount: Option<PathBuf>,
+    /// Whether the kernel knows it (it does only where the CPU does).
+    pub supported: bool,
+}
+
+/// Where a runtime's program is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Installed {
+    /// The runtime.
+    pub runtime: RuntimeKind,
+    /// Its program, if it is in one of the usual places.
+    pub path: Option<PathBuf>,
+}
+
+/// One state root.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Root {
+    /// Its path.
+    pub path: PathBuf,
+    /// Named on the command line.
+    pub given: bool,
+    /// What came of reading it.
+    #[serde(flatten)]
+    pub state: RootFact,
+}
+
+/// What came of reading a state root.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum RootFact {
+    /// Read.
+    Readable {
+        /// Container directories in it.
+        containers: usize,
+    },
+    /// It does not exist.
+    Absent,
+    /// It cannot be read.
+    Unreadable {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What ocitop may do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Privileges {
+    /// Effective user id.
+    pub euid: u32,
+    /// The capabilities that matter here, effective or not.
+    pub capabilities: BTreeMap<&'static str, bool>,
+}
+
+/// One namespace that ocitop runs in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Namespace {
+    /// `pid`, `cgroup` or `user`.
+    pub name: &'static str,
+    /// Whether it is the host's; `None` if that cannot be told.
+    pub initial: Option<bool>,
+}
+
+/// The terminal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Terminal {
+    /// Whether stdout is one.
+    pub tty: bool,
+    /// `TERM`.
+    pub term: Option<String>,
+    /// Whether the locale is a UTF-8 one.
+    pub utf8: bool,
+    /// Whether `NO_COLOR` is set.
+    pub no_color: bool,
+}
+
+/// Limits of open files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Files {
+    /// The limit now; `None` is none.
+    pub soft: Option<u64>,
+    /// What ocitop may raise it to.
+    pub hard: Option<u64>,
+}
+
+/// Where runtimes are looked for. Not `PATH`: as root that may name what others can write.
+const PROGRAM_DIRS: [&str; 8] = [
+    "/usr/bin",
+    "/usr/local/bin",
+    "/usr/sbin",
+    "/usr/local/sbin",
+    "/bin",
+    "/sbin",
+    "/usr/libexec",
+    "/usr/lib/cri-o-runc/sbin",
+];
+
+/// The capabilities that matter, by their bit (capabilities(7)).
+const CAPABILITIES: [(&str, u32); 6] = [
+    ("dac_override", 1),
+    ("dac_read_search", 2),
+    ("kill", 5),
+    ("sys_ptrace", 19),
+    ("sys_admin", 21),
+    ("sys_resource", 24),
+];
+
+/// The host's own namespaces have fixed inode numbers (`include/linux/proc_ns.h`).
+const INITIAL_NAMESPACES: [(&str, u64); 3] = [
+    ("pid", 0xEFFF_FFFC),
+    ("cgroup", 0xEFFF_FFFB),
+    ("user", 0xEFFF_FFFD),
+];
+
+/// Looks this host over.
+pub fn examine(config: &Config) -> Report {
+    let machine = Machine::new(&config.roots);
+    let proc = &config.roots.proc;
+    let status = text(&proc.join("self/status"));
+    let mut report = Report {
+        kernel: kernel(&machine),
+        cgroups: cgroups(&machine.hierarchies),
+        pressure: matches!(kernel_text(&proc.join("pressure/cpu")), Ok(Some(_))),
+        resctrl: Resctrl {
+            supported: machine.resctrl.is_some() || knows_resctrl(&text(&proc.join("filesystems"))),
+            mount: machine.resctrl.clone(),
+        },
+        runtimes: runtimes(&PROGRAM_DIRS.map(PathBuf::from)),
+        roots: roots(machine),
+        privileges: Privileges {
+            euid: rustix::process::geteuid().as_raw(),
+            capabilities: capabilities(&status),
+        },
+        namespaces: INITIAL_NAMESPACES
+            .map(|(name, initial)| namespace(proc, name, initial))
+            .to_vec(),
+        terminal: terminal(|name| std::env::var_os(name)),
+        files: files(),
+        lacks: Vec::new(),
+    };
+    report.lacks = lack::of(&report);
+    report
+}
+
+fn text(path: &Path) -> String {
+    kernel_text(path).ok().flatten().unwrap_or_default()
+}
+
+fn kernel(machine: &Machine) -> Kernel {
+    let release = machine.host.kernel.clone();
+    let v2 = machine.hierarchies.v2().map(|v2| v2.mount.as_path());
+    let has = |file, since| v2.map(|mount| offers(mount, file, &release, since));
+    let root = rustix::fs::openat2(
+        rustix::fs::CWD,
+        "/",
+        OFlags::PATH | OFlags::CLOEXEC,
+        FileMode::empty(),
+        ResolveFlags::empty(),
+    );
+    Kernel {
+        pidfd: pidfd_open(getpid(), PidfdFlags::empty()).is_ok(),
+        openat2: root.is_ok(),
+        cgroup_kill: has("cgroup.kill", (5, 14)),
+        cgroup_freeze: has("cgroup.freeze", (5, 2)),
+        release,
+    }
+}
+
+/// Whether cgroup v2 has `file`. The root cgroup does not show it; without any other cgroup to look
+/// at, the version decides.
+fn offers(mount: &Path, file: &str, release: &str, since: (u32, u32)) -> bool {
+    let entries = std::fs::read_dir(mount).into_iter().flatten().flatten();
+    let is_dir = |entry: &std::fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
+    let mut below = entries.filter(is_dir).map(|entry| entry.path());
+    match below.next() {
+        Some(dir) => dir.join(file).exists(),
+        None => version(release).is_some_and(|version| version >= since),
+    }
+}
+
+/// The first two numbers of a kernel's release.
+fn version(release: &str) -> Option<(u32, u32)> {
+    let mut numbers = release.split(|letter: char| !letter.is_ascii_digit());
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+fn cgroups(hierarchies: &Hierarchies) -> Cgroups {
+    let mount = |hierarchy: &crate::cgroup::Hierarchy| CgroupMount {
+        path: hierarchy.mount.clone(),
+        version: hierarchy.version,
+        controllers: match hierarchy.version {
+            Version::V1 => hierarchy.controllers.clone(),
+            Version::V2 => text(&hierarchy.mount.join("cgroup.controllers"))
+                .split_ascii_whitespace()
+                .map(str::to_owned)
+                .collect(),
+        },
+        read_only: hierarchy.read_only,
+    };
+    Cgroups {
+        mode: hierarchies.mode(),
+        mounts: hierarchies.iter().map(mount).collect(),
+    }
+}
+
+fn knows_resctrl(filesystems: &str) -> bool {
+    filesystems
+        .lines()
+        .any(|line| line.trim_start_matches("nodev").trim() == "resctrl")
+}
+
+fn runtimes(dirs: &[PathBuf]) -> Vec<Installed> {
+    let is_program = |path: &PathBuf| {
+        path.metadata()
+            .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    };
+    [RuntimeKind::Youki, RuntimeKind::Runc, RuntimeKind::Crun]
+        .map(|runtime| Installed {
+            runtime,
+            path: dirs
+                .iter()
+                .map(|dir| dir.join(runtime.as_str()))
+                .find(is_program),
+        })
+        .to_vec()
+}
+
+fn roots(machine: Machine) -> Vec<Root> {
+    let views = Scanner::status_only(machine).scan().roots;
+    let root = |view: crate::inventory::RootView| Root {
+        path: view.path.to_path_buf(),
+        given: view.origin == RootOrigin::Given,
+        state: match view.state {
+            RootState::Read(containers) => RootFact::Readable { containers },
+            RootState::Absent => RootFact::Absent,
+            RootState::Failed(reason) => RootFact::Unreadable { reason },
+        },
+    };
+    views.into_iter().map(root).collect()
+}
+
+fn capabilities(status: &str) -> BTreeMap<&'static str, bool> {
+    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let bits = line.and_then(|text| u64::from_str_radix(text.trim(), 16).ok());
+    let bits = bits.unwrap_or(0);
+    CAPABILITIES
+        .into_iter()
+        .map(|(name, bit)| (name, bits & (1 << bit) != 0))
+        .collect()
+}
+
+fn namespace(proc: &Path, name: &'static str, initial: u64) -> Namespace {
+    let link = std::fs::read_link(proc.join("self/ns").join(name));
+    let link = link
+        .ok()
+        .and_then(|link| link.into_os_string().into_string().ok());
+    Namespace {
+        name,
+        initial: link.map(|link| link == format!("{name}:[{initial}]")),
+    }
+}
+
+fn terminal(variable: impl Fn(&str) -> Option<OsString>) -> Terminal {
+    let set = |name: &str| {
+        let value = variable(name).filter(|value| !value.is_empty());
+        value.map(|value| crate::text::visible(&value.to_string_lossy()))
+    };
+    let locale = set("LC_ALL")
+        .or_else(|| set("LC_CTYPE"))
+        .or_else(|| set("LANG"));
+    let locale = locale.unwrap_or_default().to_ascii_lowercase();
+    Terminal {
+        tty: std::io::stdout().is_terminal(),
+        term: set("TERM"),
+        utf8: locale.contains("utf-8") || locale.contains("utf8"),
+        no_color: set("NO_COLOR").is_some(),
+    }
+}
+
+fn files() -> Files {
+    let limit = getrlimit(Resource::Nofile);
+    Files {
+        soft: limit.current,
+        hard: limit.maximum,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_host_can_be_examined_and_the_report_serialised() {
+        let report = examine(&Config::default());
+        assert_eq!(
+            report.kernel.release,
+            rustix::system::uname().release().to_string_lossy()
+        );
+        assert!(serde_json::to_value(&report).unwrap()["cgroups"]["mode"].is_string());
+        assert!(report.to_string().contains(&report.kernel.release));
+    }
+
+    #[test]
+    fn capabilities_are_read_from_their_bits() {
+        let found = capabilities("Name:\tx\nCapEff:\t0000000000000020\n");
+        assert!(found["kill"]);
+        assert!(!found["sys_ptrace"]);
+        assert!(!capabilities("")["kill"]);
+    }
+
+    #[test]
+    fn a_runtime_is_looked_for_and_must_be_a_program() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("crun"), "").unwrap();
+        std::fs::write(dir.path().join("runc"), "").unwrap();
+        let mode = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(dir.path().join("runc"), mode).unwrap();
+        let found = runtimes(&[dir.path().to_owned()]);
+        let path = |kind| {
+            let mut all = found.iter();
+            all.find(|one| one.runtime == kind).unwrap().path.clone()
+        };
+        assert_eq!(path(RuntimeKind::Runc), Some(dir.path().join("runc")));
+        assert_eq!(path(RuntimeKind::Crun), None);
+    }
+
+    #[test]
+    fn kernel_versions_compare_by_number() {
+        assert_eq!(version("6.18.0-rc1"), Some((6, 18)));
+        assert!(version("5.4.0").unwrap() < (5, 14));
+        assert_eq!(version("weird"), None);
+    }
+
+    #[test]
+    fn the_first_locale_variable_that_is_set_decides() {
+        let with = |pairs: &'static [(&str, &str)]| {
+            terminal(|name| {
+                let found = pairs.iter().find(|(key, _)| *key == name);
+                found.map(|(_, value)| OsString::from(value))
+            })
+        };
+        assert!(with(&[("LANG", "de_DE.UTF-8")]).utf8);
+        assert!(!with(&[("LANG", "de_DE.UTF-8"), ("LC_ALL", "C")]).utf8);
+        assert!(with(&[("LC_ALL", ""), ("LANG", "C.utf8")]).utf8);
+        assert!(with(&[("NO_COLOR", "1")]).no_color);
+    }
+
+    #[test]
+    fn resctrl_is_known_where_the_kernel_lists_it() {
+        assert!(knows_resctrl("nodev\tproc\nnodev\tresctrl\n\text4\n"));
+        assert!(!knows_resctrl("nodev\tproc\n"));
+    }
+}

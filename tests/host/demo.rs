@@ -1,0 +1,242 @@
+//! The lab on this machine: real processes in real cgroups, seen by `list`, and gone afterwards.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+const OCITOP: &str = env!("CARGO_BIN_EXE_ocitop");
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// `ocitop demo --hold`, running.
+struct Held {
+    process: Child,
+    stdin: Option<ChildStdin>,
+    root: PathBuf,
+}
+
+impl Held {
+    fn start() -> Self {
+        let mut process = Command::new(OCITOP)
+            .args(["demo", "--hold"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdin = process.stdin.take();
+        let mut line = String::new();
+        let stdout = process.stdout.as_mut().unwrap();
+        BufReader::new(stdout).read_line(&mut line).unwrap();
+        let root = PathBuf::from(line.trim());
+        assert!(root.is_dir(), "{line:?}");
+        Self {
+            process,
+            stdin,
+            root,
+        }
+    }
+
+    /// The name of its directory and of its cgroups.
+    fn name(&self) -> String {
+        let dir = self.root.parent().unwrap();
+        dir.file_name().unwrap().to_str().unwrap().to_owned()
+    }
+
+    fn wait_for_end(&mut self) {
+        eventually("the lab to end", || {
+            self.process.try_wait().unwrap().is_some()
+        });
+    }
+
+    fn rows(&self) -> BTreeMap<String, Value> {
+        let list = Command::new(OCITOP)
+            .arg("--root")
+            .arg(&self.root)
+            .args(["list", "-f", "json"])
+            .output()
+            .unwrap();
+        let rows: Vec<Value> = serde_json::from_slice(&list.stdout).unwrap();
+        let id = |row: &Value| row["id"].as_str().unwrap().to_owned();
+        rows.into_iter().map(|row| (id(&row), row)).collect()
+    }
+
+    fn run(&self, args: &[&str]) -> std::process::Output {
+        let mut command = Command::new(OCITOP);
+        command.arg("--root").arg(&self.root).args(args);
+        command.output().unwrap()
+    }
+
+    fn status(&self, id: &str) -> Option<String> {
+        let rows = self.rows();
+        Some(rows.get(id)?["status"].as_str()?.to_owned())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Its end, by the end of its stdin, is what removes the lab when a test fails.
+        drop(self.stdin.take());
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE && matches!(self.process.try_wait(), Ok(None)) {
+            std::thread::yield_now();
+        }
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+fn eventually(what: &str, mut done: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
+        std::thread::yield_now();
+    }
+}
+
+/// Everything of the lab `name` that is left: cgroups, directories, processes.
+fn left(name: &str, processes: &[(i32, u64)]) -> Vec<String> {
+    let mut left = Vec::new();
+    let mounts = fs::read("/proc/self/mountinfo").unwrap();
+    for hierarchy in ocitop::cgroup::Hierarchies::from_mountinfo(&mounts).iter() {
+        let dir = hierarchy.mount.join(name);
+        if dir.exists() {
+            left.push(dir.display().to_string());
+        }
+    }
+    for base in ["/run", "/tmp", "/var/tmp"] {
+        let dir = Path::new(base).join(name);
+        if dir.exists() {
+            left.push(dir.display().to_string());
+        }
+    }
+    for (pid, start_time) in processes {
+        if let Ok(stat) = fs::read(format!("/proc/{pid}/stat"))
+            && let Some(stat) = ocitop::process::ProcStat::parse(&stat)
+            && stat.start_time == *start_time
+            && !stat.is_dead()
+        {
+            left.push(format!("process {pid}"));
+        }
+    }
+    left
+}
+
+/// The processes that the lab's manifest names.
+fn processes(lab: &Held) -> Vec<(i32, u64)> {
+    let manifest = fs::read(lab.root.parent().unwrap().join("lab.json")).unwrap();
+    let manifest: ocitop::demo::Manifest = serde_json::from_slice(&manifest).unwrap();
+    let all = manifest.processes.iter();
+    all.map(|process| (process.pid, process.start_time))
+        .collect()
+}
+
+#[test]
+fn the_lab_shows_every_state_that_a_container_can_be_in() {
+    let lab = Held::start();
+    let rows = lab.rows();
+    for (id, status) in [
+        ("cpu-burner", "running"),
+        ("memory-tide", "running"),
+        ("disk-writer", "running"),
+        ("worker-pool", "running"),
+        ("paused", "paused"),
+        ("created-youki", "created"),
+        ("created-runc", "created"),
+        ("created-crun", "created"),
+        ("stopped", "stopped"),
+        ("frozen-nested", "paused"),
+        ("failing-hook", "running"),
+        ("recycled-pid", "stopped"),
+        ("podman-web", "running"),
+    ] {
+        assert_eq!(rows[id]["status"], status, "{id}");
+    }
+    let broken = rows.keys().find(|id| id.starts_with("corrupt-state-"));
+    assert!(rows[broken.unwrap()]["problem"].is_string());
+}
+
+#[test]
+fn quitting_leaves_nothing() {
+    let mut lab = Held::start();
+    let (name, processes) = (lab.name(), processes(&lab));
+    assert!(left(&name, &processes).len() > processes.len());
+    drop(lab.stdin.take());
+    lab.wait_for_end();
+    assert_eq!(left(&name, &processes), Vec::<String>::new());
+}
+
+#[test]
+fn sigterm_leaves_nothing() {
+    let mut lab = Held::start();
+    let (name, processes) = (lab.name(), processes(&lab));
+    let pid = nix::unistd::Pid::from_raw(lab.process.id().cast_signed());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+    lab.wait_for_end();
+    assert_eq!(left(&name, &processes), Vec::<String>::new());
+}
+
+#[test]
+fn the_next_start_removes_what_a_killed_lab_left() {
+    let mut killed = Held::start();
+    let (name, processes) = (killed.name(), processes(&killed));
+    killed.process.kill().unwrap();
+    killed.process.wait().unwrap();
+    let beside = Held::start();
+    // Another test's lab may be busy with the same remains.
+    eventually("nothing to be left", || left(&name, &processes).is_empty());
+    assert_eq!(beside.status("paused").as_deref(), Some("paused"));
+}
+
+#[test]
+fn two_labs_live_side_by_side() {
+    let (one, two) = (Held::start(), Held::start());
+    assert_ne!(one.root, two.root);
+    drop(two);
+    assert_eq!(one.status("cpu-burner").as_deref(), Some("running"));
+    assert_eq!(one.status("frozen-nested").as_deref(), Some("paused"));
+}
+
+#[test]
+fn a_created_container_of_each_runtime_starts() {
+    let lab = Held::start();
+    for id in ["created-youki", "created-runc", "created-crun"] {
+        let start = lab.run(&["start", id]);
+        assert!(start.status.success(), "{id}: {start:?}");
+        eventually(id, || lab.status(id).as_deref() == Some("running"));
+    }
+}
+
+#[test]
+fn a_paused_container_resumes_and_pauses_again() {
+    let lab = Held::start();
+    for (verb, status) in [("resume", "running"), ("pause", "paused")] {
+        let done = lab.run(&[verb, "paused"]);
+        assert!(done.status.success(), "{verb}: {done:?}");
+        assert_eq!(lab.status("paused").as_deref(), Some(status));
+    }
+}
+
+#[test]
+fn every_container_of_the_lab_can_be_deleted_and_the_stranger_survives() {
+    let lab = Held::start();
+    let state = fs::read(lab.root.join("recycled-pid/state.json")).unwrap();
+    let state: Value = serde_json::from_slice(&state).unwrap();
+    let stranger = format!("/proc/{}", state["pid"]);
+    for id in lab.rows().keys() {
+        let deleted = lab.run(&["delete", "--force", id]);
+        assert!(deleted.status.success(), "{id}: {deleted:?}");
+        assert_eq!(lab.status(id), None, "{id}");
+    }
+    assert!(Path::new(&stranger).exists());
+    let mounts = fs::read("/proc/self/mountinfo").unwrap();
+    for hierarchy in ocitop::cgroup::Hierarchies::from_mountinfo(&mounts).iter() {
+        let dir = hierarchy.mount.join(lab.name());
+        let below = fs::read_dir(&dir).into_iter().flatten().flatten();
+        let below = below.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        assert_eq!(below.count(), 0, "{}", dir.display());
+    }
+}

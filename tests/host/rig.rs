@@ -1,0 +1,606 @@
+//! Real containers: bundles, the runtimes' own commands, what is in the kernel, and cleaning up.
+//!
+//! Everything a test makes lies in a temporary directory and below one cgroup of its own,
+//! `/ocitop-test-TAG-N`, in every hierarchy. `Drop` looks only there.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use ocitop::oci::RuntimeKind;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// Longest wait for anything that ought to happen at once.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The mount of all cgroup hierarchies.
+const CGROUPS: &str = "/sys/fs/cgroup";
+
+/// Runs `test` with a rig for `kind`, or says loudly why it cannot.
+pub(crate) fn with(kind: RuntimeKind, name: &str, test: fn(&Rig)) {
+    match Rig::new(kind) {
+        Ok(rig) => test(&rig),
+        Err(reason) => skip(&format!("{name} with {kind}"), &reason),
+    }
+}
+
+/// A test that cannot run here: a line that libtest does not swallow, and a failure where skips
+/// are not accepted.
+pub(crate) fn skip(name: &str, reason: &str) {
+    let line = format!("SKIP {name}: {reason}\n");
+    io::stderr().write_all(line.as_bytes()).unwrap();
+    if let Some(file) = std::env::var_os("OCITOP_HOST_SKIPS") {
+        let mut file = fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(file)
+            .unwrap();
+        file.write_all(line.as_bytes()).unwrap();
+    }
+    let required = std::env::var("OCITOP_HOST_TESTS").is_ok_and(|value| value == "require");
+    assert!(!required, "a skip is a failure here: {reason}");
+}
+
+/// Waits for a condition; fails naming it.
+pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(
+            start.elapsed() < PATIENCE,
+            "waited {PATIENCE:?} for: {what}"
+        );
+        breathe();
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "between two looks at the machine"
+)]
+fn breathe() {
+    std::thread::sleep(Duration::from_millis(5));
+}
+
+/// What a command left behind when it ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+    pub took: Duration,
+}
+
+impl Ended {
+    /// Fails unless it exited with 0.
+    #[track_caller]
+    pub(crate) fn ok(self) -> Self {
+        assert_eq!(self.code, 0, "{self:#?}");
+        self
+    }
+
+    /// Fails unless it exited with `code` and said `words` in one line on stderr.
+    #[track_caller]
+    pub(crate) fn refused(&self, code: i32, words: &str) {
+        assert_eq!(self.code, code, "{self:#?}");
+        assert!(self.stderr.contains(words), "{words:?} in {self:#?}");
+        assert!(self.stderr.starts_with("ocitop: "), "{self:#?}");
+        assert_eq!(self.stderr.trim_end().lines().count(), 1, "{self:#?}");
+    }
+
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
+    }
+}
+
+/// What a test wants of a container.
+#[derive(Debug, Clone)]
+pub(crate) struct Spec {
+    pub script: String,
+    pub resources: Value,
+    pub hooks: Value,
+    pub private_pids: bool,
+}
+
+impl Default for Spec {
+    fn default() -> Self {
+        Self {
+            script: "sleep 3000 & sleep 3001".to_owned(),
+            resources: json!({}),
+            hooks: Value::Null,
+            private_pids: true,
+        }
+    }
+}
+
+/// One runtime, one state root, one cgroup prefix.
+pub(crate) struct Rig {
+    pub kind: RuntimeKind,
+    program: PathBuf,
+    dir: TempDir,
+    prefix: String,
+}
+
+impl Rig {
+    fn new(kind: RuntimeKind) -> Result<Self, String> {
+        if !rustix::process::geteuid().is_root() {
+            return Err("needs root".to_owned());
+        }
+        let program = program(kind)?;
+        let busybox = find("busybox").ok_or("busybox is not installed (busybox-static)")?;
+        if !writable_cgroups() {
+            return Err(format!("no cgroup can be made under {CGROUPS}"));
+        }
+        let dir = tempfile::Builder::new().prefix("oct").tempdir().unwrap();
+        let rig = Self {
+            kind,
+            program,
+            prefix: unique_prefix(),
+            dir,
+        };
+        fs::create_dir(rig.root()).unwrap();
+        rig.make_rootfs(&busybox);
+        Ok(rig)
+    }
+
+    fn make_rootfs(&self, busybox: &Path) {
+        let rootfs = self.dir.path().join("rootfs");
+        for name in ["bin", "proc", "dev", "sys", "tmp"] {
+            fs::create_dir_all(rootfs.join(name)).unwrap();
+        }
+        fs::copy(busybox, rootfs.join("bin/busybox")).unwrap();
+        for applet in ["sh", "sleep", "dd", "cat", "true", "yes"] {
+            std::os::unix::fs::symlink("busybox", rootfs.join("bin").join(applet)).unwrap();
+        }
+    }
+
+    /// The state root.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.dir.path().join("root")
+    }
+
+    /// An id that no other test has: what is lost is looked for on the whole host, by its name.
+    pub(crate) fn id(&self) -> String {
+        self.prefix.replacen("ocitop-test", "web", 1)
+    }
+
+    /// The state directory of `id`.
+    pub(crate) fn state_dir(&self, id: &str) -> PathBuf {
+        self.root().join(id)
+    }
+
+    /// The file with the state of `id`.
+    pub(crate) fn state_file(&self, id: &str) -> PathBuf {
+        self.state_dir(id).join(match self.kind {
+            RuntimeKind::Crun => "status",
+            RuntimeKind::Runc | RuntimeKind::Youki => "state.json",
+        })
+    }
+
+    /// A path for something the test itself writes.
+    pub(crate) fn scratch(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Makes a bundle for `id`.
+    pub(crate) fn bundle(&self, id: &str, spec: &Spec) -> PathBuf {
+        let bundle = self.dir.path().join("bundles").join(id);
+        fs::create_dir_all(&bundle).unwrap();
+        let mut namespaces = vec![json!({"type": "mount"}), json!({"type": "ipc"})];
+        if spec.private_pids {
+            namespaces.push(json!({"type": "pid"}));
+        }
+        let config = json!({
+            "ociVersion": "1.0.2",
+            "process": {
+                "terminal": false,
+                "user": {"uid": 0, "gid": 0},
+                "args": ["sh", "-c", spec.script],
+                "env": ["PATH=/bin"],
+                "cwd": "/",
+                "noNewPrivileges": true,
+            },
+            "root": {"path": self.dir.path().join("rootfs"), "readonly": false},
+            "mounts": [
+                {"destination": "/proc", "type": "proc", "source": "proc"},
+                {"destination": "/dev", "type": "tmpfs", "source": "tmpfs",
+                 "options": ["nosuid", "mode=755", "size=65536k"]},
+                {"destination": "/tmp", "type": "tmpfs", "source": "tmpfs",
+                 "options": ["nosuid", "mode=1777", "size=262144k"]},
+            ],
+            "annotations": {"org.example.note": "a test of ocitop"},
+            "hooks": spec.hooks,
+            "linux": {
+                "cgroupsPath": format!("/{}/{id}", self.prefix),
+                "resources": spec.resources,
+                "namespaces": namespaces,
+            },
+        });
+        let mut config = config;
+        if spec.hooks.is_null() {
+            config.as_object_mut().unwrap().remove("hooks");
+        }
+        fs::write(bundle.join("config.json"), config.to_string()).unwrap();
+        bundle
+    }
+
+    /// Runs the runtime's own command.
+    pub(crate) fn runtime(&self, args: &[&str]) -> Ended {
+        let mut command = if self.kind == RuntimeKind::Crun && is_hybrid() {
+            // crun refuses hybrid set-ups: it gets a mount namespace where there is no v2.
+            let script = format!("umount {CGROUPS}/unified; exec \"$@\"");
+            let mut command = Command::new("unshare");
+            command.args(["-m", "sh", "-c", &script, "sh"]);
+            command.arg(&self.program);
+            command
+        } else {
+            Command::new(&self.program)
+        };
+        command.arg("--root").arg(self.root()).args(args);
+        self.finish(command)
+    }
+
+    /// Runs ocitop on this rig's state root.
+    pub(crate) fn ocitop(&self, args: &[&str]) -> Ended {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ocitop"));
+        command.env("XDG_STATE_HOME", self.dir.path().join("log"));
+        command.env("RUST_BACKTRACE", "0");
+        command.arg("--root").arg(self.root()).args(args);
+        self.finish(command)
+    }
+
+    /// Runs a command to its end. Its output goes through files: a container inherits what its
+    /// runtime had, and would keep a pipe open.
+    fn finish(&self, mut command: Command) -> Ended {
+        let out = tempfile::NamedTempFile::new_in(self.dir.path()).unwrap();
+        let err = tempfile::NamedTempFile::new_in(self.dir.path()).unwrap();
+        let start = Instant::now();
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(out.reopen().unwrap())
+            .stderr(err.reopen().unwrap())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let status = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break status;
+            }
+            if start.elapsed() > 3 * PATIENCE {
+                child.kill().unwrap();
+                child.wait().unwrap();
+                panic!("{command:?} did not end in {:?}", 3 * PATIENCE);
+            }
+            breathe();
+        };
+        let text = |file: &Path| String::from_utf8_lossy(&fs::read(file).unwrap()).into_owned();
+        Ended {
+            code: status.code().unwrap_or(-1),
+            stdout: text(out.path()),
+            stderr: text(err.path()),
+            took: start.elapsed(),
+        }
+    }
+
+    /// A running container.
+    pub(crate) fn run(&self, id: &str) {
+        self.run_with(id, &Spec::default());
+    }
+
+    /// A running container of this kind. Returns once its program runs.
+    pub(crate) fn run_with(&self, id: &str, spec: &Spec) {
+        let bundle = self.bundle(id, spec);
+        self.runtime(&["run", "-d", "-b", bundle.to_str().unwrap(), id])
+            .ok();
+        until("the runtime says running", || self.status(id) == "running");
+        // The runtime's own init becomes the program a moment later.
+        until("its program runs", || {
+            let pid = self.pid(id);
+            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            let line = String::from_utf8_lossy(&line).into_owned();
+            line.starts_with("sh\0") || line.starts_with("sleep\0")
+        });
+    }
+
+    /// A created container.
+    pub(crate) fn create(&self, id: &str) {
+        self.create_with(id, &Spec::default());
+    }
+
+    /// A created container of this kind.
+    pub(crate) fn create_with(&self, id: &str, spec: &Spec) {
+        let bundle = self.bundle(id, spec);
+        self.runtime(&["create", "-b", bundle.to_str().unwrap(), id])
+            .ok();
+        assert_eq!(self.status(id), "created");
+    }
+
+    /// A paused container.
+    pub(crate) fn paused(&self, id: &str) {
+        self.run(id);
+        self.runtime(&["pause", id]).ok();
+        assert_eq!(self.status(id), "paused");
+    }
+
+    /// A container whose init has died.
+    pub(crate) fn stopped(&self, id: &str) {
+        self.run(id);
+        self.kill_init(id);
+    }
+
+    /// Kills the init of `id` by its pid, and waits until the runtime sees it.
+    pub(crate) fn kill_init(&self, id: &str) {
+        kill(self.pid(id));
+        until("the runtime says stopped", || self.status(id) == "stopped");
+    }
+
+    /// What the runtime's own `state` says.
+    pub(crate) fn state(&self, id: &str) -> Value {
+        self.runtime(&["state", id]).ok().json()
+    }
+
+    /// The status the runtime's own `state` says.
+    pub(crate) fn status(&self, id: &str) -> String {
+        self.state(id)["status"].as_str().unwrap().to_owned()
+    }
+
+    /// The pid the runtime's own `state` says.
+    pub(crate) fn pid(&self, id: &str) -> i32 {
+        let pid = self.state(id)["pid"].as_i64().unwrap();
+        i32::try_from(pid).unwrap()
+    }
+
+    /// The ids the runtime's own `list` shows.
+    pub(crate) fn listed(&self) -> Vec<String> {
+        let text = self.runtime(&["list"]).ok().stdout;
+        let first = |line: &str| line.split_whitespace().next().map(str::to_owned);
+        let mut ids: Vec<_> = text.lines().skip(1).filter_map(first).collect();
+        ids.sort();
+        ids
+    }
+
+    /// Rewrites the JSON of a state file.
+    pub(crate) fn edit_state(&self, id: &str, edit: impl FnOnce(&mut Value)) {
+        let file = self.state_file(id);
+        let mut state: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+        edit(&mut state);
+        fs::write(&file, state.to_string()).unwrap();
+    }
+
+    /// The directories of this rig's cgroup, or of `id` below it, that exist.
+    pub(crate) fn cgroups(&self, id: &str) -> Vec<PathBuf> {
+        let dir = |top: PathBuf| top.join(&self.prefix).join(id);
+        let exists = |dir: &PathBuf| dir.is_dir();
+        hierarchies().into_iter().map(dir).filter(exists).collect()
+    }
+
+    /// The cgroup of `id` in the hierarchy of a v1 controller, or the v2 one.
+    pub(crate) fn cgroup(&self, id: &str, controller: &str) -> PathBuf {
+        let v1 = Path::new(CGROUPS).join(controller);
+        let top = if v1.is_dir() { v1 } else { CGROUPS.into() };
+        top.join(&self.prefix).join(id)
+    }
+
+    /// Every process in a cgroup of this rig.
+    pub(crate) fn processes(&self) -> Vec<i32> {
+        let mut pids: Vec<i32> = self
+            .cgroups("")
+            .iter()
+            .flat_map(|top| tree(top))
+            .flat_map(|dir| pids_of(&dir))
+            .collect();
+        pids.sort_unstable();
+        pids.dedup();
+        pids
+    }
+
+    /// Fails unless nothing of `id` is left, and the runtime's own list does not show it.
+    #[track_caller]
+    pub(crate) fn assert_gone(&self, id: &str) {
+        assert!(
+            !self.state_dir(id).exists(),
+            "{} is left",
+            self.state_dir(id).display()
+        );
+        assert_eq!(self.cgroups(id), Vec::<PathBuf>::new(), "cgroups left");
+        let ids = self.listed();
+        assert!(
+            !ids.iter().any(|listed| listed == id),
+            "{} lists {ids:?}",
+            self.kind
+        );
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        let tops = self.cgroups("");
+        let all: Vec<PathBuf> = tops.iter().flat_map(|top| tree(top)).collect();
+        let start = Instant::now();
+        loop {
+            // A cgroup that is gone by now is no concern: every error here is seen below.
+            for dir in &all {
+                drop(
+                    fs::OpenOptions::new()
+                        .write(true)
+                        .open(dir.join("freezer.state"))
+                        .and_then(|mut file| file.write_all(b"THAWED")),
+                );
+                drop(
+                    fs::OpenOptions::new()
+                        .write(true)
+                        .open(dir.join("cgroup.freeze"))
+                        .and_then(|mut file| file.write_all(b"0")),
+                );
+            }
+            let pids = self.processes();
+            if pids.is_empty() || start.elapsed() > PATIENCE {
+                break;
+            }
+            for pid in pids {
+                self.kill_own(pid);
+            }
+            breathe();
+        }
+        for dir in all.iter().rev() {
+            let start = Instant::now();
+            while dir.exists() && fs::remove_dir(dir).is_err() && start.elapsed() < PATIENCE {
+                breathe();
+            }
+        }
+        let left = self.cgroups("");
+        assert!(
+            left.is_empty() || std::thread::panicking(),
+            "cgroups of the test are left: {left:?}"
+        );
+    }
+}
+
+impl Rig {
+    /// Kills a process that is in a cgroup of this rig, beyond doubt: the descriptor is opened
+    /// first and the membership read after it.
+    fn kill_own(&self, pid: i32) {
+        let Some(number) = rustix::process::Pid::from_raw(pid) else {
+            return;
+        };
+        let flags = rustix::process::PidfdFlags::empty();
+        let Ok(process) = rustix::process::pidfd_open(number, flags) else {
+            return;
+        };
+        let member = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+        if member.contains(&format!("/{}/", self.prefix)) {
+            let signal = rustix::process::Signal::KILL;
+            // It may have died just now.
+            rustix::process::pidfd_send_signal(process, signal).ok();
+        }
+    }
+}
+
+/// A process of the host that has nothing to do with any container; it ends with the value.
+pub(crate) struct Stranger(Child);
+
+impl Stranger {
+    pub(crate) fn new() -> Self {
+        let child = Command::new("sleep")
+            .arg("3000")
+            .stdin(Stdio::null())
+            .spawn();
+        Self(child.unwrap())
+    }
+
+    pub(crate) fn pid(&self) -> i32 {
+        i32::try_from(self.0.id()).unwrap()
+    }
+
+    pub(crate) fn is_alive(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_none()
+    }
+}
+
+impl Drop for Stranger {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// SIGKILL by pid.
+pub(crate) fn kill(pid: i32) {
+    let pid = rustix::process::Pid::from_raw(pid).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+}
+
+/// The state letter of a process, if there is one.
+pub(crate) fn process_state(pid: i32) -> Option<char> {
+    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    ocitop::process::ProcStat::parse(&stat).map(|stat| stat.state)
+}
+
+/// The pids in one cgroup.
+pub(crate) fn pids_of(cgroup: &Path) -> Vec<i32> {
+    let text = fs::read_to_string(cgroup.join("cgroup.procs")).unwrap_or_default();
+    text.lines().filter_map(|line| line.parse().ok()).collect()
+}
+
+/// A number in a cgroup's file.
+pub(crate) fn number(cgroup: &Path, file: &str) -> u64 {
+    let path = cgroup.join(file);
+    let text =
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    text.trim().parse().unwrap()
+}
+
+/// A cgroup and all below it, parents first.
+fn tree(top: &Path) -> Vec<PathBuf> {
+    let mut found = vec![top.to_owned()];
+    let mut next = 0;
+    while let Some(dir) = found.get(next).cloned() {
+        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                found.push(entry.path());
+            }
+        }
+        next += 1;
+    }
+    found
+}
+
+/// Whether v1 hierarchies are mounted.
+pub(crate) fn has_v1() -> bool {
+    !Path::new(CGROUPS).join("cgroup.controllers").exists()
+}
+
+fn is_hybrid() -> bool {
+    Path::new(CGROUPS)
+        .join("unified/cgroup.controllers")
+        .exists()
+}
+
+/// The top of every hierarchy.
+fn hierarchies() -> Vec<PathBuf> {
+    if !has_v1() {
+        return vec![CGROUPS.into()];
+    }
+    let tops = fs::read_dir(CGROUPS).into_iter().flatten().flatten();
+    let dirs = tops.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    dirs.map(|entry| entry.path()).collect()
+}
+
+fn writable_cgroups() -> bool {
+    let tops = hierarchies();
+    let Some(top) = tops.first() else {
+        return false;
+    };
+    let probe = top.join(unique_prefix());
+    fs::create_dir(&probe).is_ok() && fs::remove_dir(&probe).is_ok()
+}
+
+fn unique_prefix() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let own = std::process::id();
+    match std::env::var("OCITOP_TEST_TAG") {
+        Ok(tag) => format!("ocitop-test-{tag}-{own}-{count}"),
+        Err(_) => format!("ocitop-test-{own}-{count}"),
+    }
+}
+
+fn program(kind: RuntimeKind) -> Result<PathBuf, String> {
+    let variable = format!("OCITOP_{}", kind.as_str().to_uppercase());
+    if let Some(path) = std::env::var_os(&variable) {
+        return Ok(path.into());
+    }
+    find(kind.as_str()).ok_or_else(|| format!("{kind} is not installed ({variable} not set)"))
+}
+
+fn find(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let mut dirs: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    dirs.push("/usr/sbin".into());
+    dirs.into_iter()
+        .map(|dir| dir.join(program))
+        .find(|file| file.is_file())
+}

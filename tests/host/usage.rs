@@ -1,0 +1,134 @@
+//! Live usage against the kernel's own counters.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ocitop::config::Roots;
+use ocitop::inventory::{Condition, Container, Machine, Scanner, Snapshot};
+use ocitop::oci::Status;
+use serde_json::json;
+
+use crate::rig::{Rig, Spec, has_v1, number, until};
+
+fn scanner(rig: &Rig) -> Scanner {
+    Scanner::new(Machine::new(&Roots {
+        state: vec![rig.root()],
+        ..Roots::default()
+    }))
+}
+
+fn find(snapshot: &Snapshot, id: &str) -> Arc<Container> {
+    let mut found = snapshot.containers.iter();
+    found
+        .find(|container| container.key.label() == id)
+        .unwrap_or_else(|| panic!("{id} in {:?}", snapshot.containers))
+        .clone()
+}
+
+/// CPU time used so far, from the kernel.
+fn cpu_time(rig: &Rig, id: &str) -> Duration {
+    if has_v1() {
+        Duration::from_nanos(number(&rig.cgroup(id, "cpuacct"), "cpuacct.usage"))
+    } else {
+        let text = std::fs::read_to_string(rig.cgroup(id, "").join("cpu.stat")).unwrap();
+        let usec = text
+            .lines()
+            .find_map(|line| line.strip_prefix("usage_usec "));
+        Duration::from_micros(usec.unwrap().parse().unwrap())
+    }
+}
+
+/// Bytes charged, from the kernel.
+fn memory(rig: &Rig, id: &str) -> u64 {
+    let cgroup = rig.cgroup(id, "memory");
+    number(
+        &cgroup,
+        if has_v1() {
+            "memory.usage_in_bytes"
+        } else {
+            "memory.current"
+        },
+    )
+}
+
+with_each_runtime! {
+    fn the_cpu_of_a_busy_loop_is_within_three_points_of_the_truth(rig: &Rig) {
+        let spec = Spec {
+            script: "while :; do :; done".to_owned(),
+            resources: json!({"cpu": {"quota": 50_000, "period": 100_000}}),
+            ..Spec::default()
+        };
+        rig.run_with("busy", &spec);
+        let mut scanner = scanner(rig);
+        let first = find(&scanner.scan(), "busy");
+        assert_eq!(first.usage.cpu, None, "no rate after one look");
+        let (used, at) = (cpu_time(rig, "busy"), Instant::now());
+        // Long enough for many quota periods: one that is cut by a look weighs little.
+        until("it burnt a second", || cpu_time(rig, "busy") >= used + Duration::from_secs(1));
+        let second = find(&scanner.scan(), "busy");
+        let truth = (cpu_time(rig, "busy").as_secs_f64() - used.as_secs_f64()) / at.elapsed().as_secs_f64();
+        let said = second.usage.cpu.unwrap();
+        assert!((said - truth * 100.0).abs() < 3.0, "{said} % against {} %", truth * 100.0);
+        assert_eq!(second.usage.cpu_limit.unwrap().value(), Some(500_000));
+        assert!(second.usage.throttled.unwrap() > 0.0);
+    }
+
+    fn memory_is_within_one_percent_of_the_cgroups_file(rig: &Rig) {
+        let spec = Spec {
+            // A tmpfs file of 24 MiB counts as its memory and is never reclaimed.
+            script: "dd if=/dev/zero of=/tmp/fill bs=1M count=24; : > /filled; sleep 3000".to_owned(),
+            resources: json!({"memory": {"limit": 67_108_864}, "pids": {"limit": 32}}),
+            ..Spec::default()
+        };
+        rig.run_with("full", &spec);
+        until("it has written", || rig.scratch("rootfs/filled").exists());
+        let mut scanner = scanner(rig);
+        scanner.scan();
+        let mut last = String::new();
+        // What the kernel says may move between two looks while a process starts.
+        until("both agree at one moment", || {
+            let before = memory(rig, "full");
+            let usage = find(&scanner.scan(), "full").usage;
+            let after = memory(rig, "full");
+            let said = usage.memory.unwrap();
+            last = format!("{said} against {before} and {after}");
+            assert_eq!(usage.memory_limit.unwrap().value(), Some(67_108_864));
+            assert_eq!(usage.pids_limit.unwrap().value(), Some(32));
+            before == after && said.abs_diff(after) * 100 <= after
+        });
+        assert!(memory(rig, "full") > 24 << 20, "{last}");
+    }
+
+    fn tasks_are_counted(rig: &Rig) {
+        rig.run("web");
+        until("both processes run", || rig.processes().len() == 2);
+        let mut scanner = scanner(rig);
+        let usage = find(&scanner.scan(), "web").usage;
+        assert_eq!(usage.pids, Some(2));
+    }
+
+    fn a_scan_follows_pause_and_death_from_outside(rig: &Rig) {
+        rig.run("web");
+        let mut scanner = scanner(rig);
+        let mut condition = move || find(&scanner.scan(), "web").condition;
+        assert_eq!(condition(), Condition::Known(Status::Running));
+        rig.runtime(&["pause", "web"]).ok();
+        assert_eq!(condition(), Condition::Known(Status::Paused));
+        rig.runtime(&["resume", "web"]).ok();
+        assert_eq!(condition(), Condition::Known(Status::Running));
+        rig.kill_init("web");
+        assert_eq!(condition(), Condition::Known(Status::Stopped));
+    }
+
+    fn containers_come_and_go_between_scans(rig: &Rig) {
+        let mut scanner = scanner(rig);
+        assert_eq!(scanner.scan().containers.len(), 0);
+        rig.run("web");
+        let web = find(&scanner.scan(), "web");
+        assert_eq!(web.init.unwrap().pid, rig.pid("web"));
+        assert_eq!(web.runtime, Some(rig.kind));
+        assert_eq!(web.problem, None);
+        rig.runtime(&["delete", "--force", "web"]).ok();
+        assert_eq!(scanner.scan().containers.len(), 0);
+    }
+}

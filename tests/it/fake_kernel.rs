@@ -1,0 +1,368 @@
+//! A kernel over a fixture machine: it reacts as the real one does, keeps its own clock, and fails
+//! on demand.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use ocitop::cgroup::Version;
+use ocitop::kernel::{HookCall, HookEnd, HookStatus, Kernel, Release, Signal};
+use ocitop::oci::ContainerId;
+use rustix::io::Errno;
+
+use crate::machine::Machine;
+
+/// The operations of [`Kernel`] that can be made to fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Op {
+    Open,
+    Signal,
+    Write,
+    RemoveCgroup,
+    RemoveRdt,
+    WriteState,
+    RemoveStateDir,
+    Release,
+    Hook,
+}
+
+/// A process as it was opened.
+pub(crate) struct Process(i32);
+
+#[derive(Default)]
+struct Inside {
+    now: Duration,
+    /// Operations that fail, each until its count is used up.
+    faults: Vec<(Op, Errno, usize)>,
+    /// Processes that no signal ends (uninterruptible sleep).
+    immortal: BTreeSet<i32>,
+    /// Killed while frozen: they die at the thaw.
+    pending: BTreeSet<i32>,
+    signals: Vec<(i32, Signal)>,
+    hooks: Vec<HookCall>,
+    hook_status: Option<HookStatus>,
+    released: Vec<Release>,
+    changes: usize,
+}
+
+/// The kernel of a fixture machine.
+pub(crate) struct FakeKernel<'a> {
+    machine: &'a Machine,
+    inside: Mutex<Inside>,
+}
+
+impl<'a> FakeKernel<'a> {
+    pub(crate) fn over(machine: &'a Machine) -> Self {
+        Self {
+            machine,
+            inside: Mutex::default(),
+        }
+    }
+
+    /// Every call of `op` fails with `errno`.
+    pub(crate) fn failing(self, op: Op, errno: Errno) -> Self {
+        self.failing_times(op, errno, usize::MAX)
+    }
+
+    /// The first `times` calls of `op` fail with `errno`.
+    pub(crate) fn failing_times(self, op: Op, errno: Errno, times: usize) -> Self {
+        self.with(|inside| inside.faults.push((op, errno, times)));
+        self
+    }
+
+    /// No signal ends this process.
+    pub(crate) fn immortal(self, pid: i32) -> Self {
+        self.with(|inside| inside.immortal.insert(pid));
+        self
+    }
+
+    /// Hooks end like this.
+    pub(crate) fn hooks_end(self, status: HookStatus) -> Self {
+        self.with(|inside| inside.hook_status = Some(status));
+        self
+    }
+
+    pub(crate) fn hooks_run(&self) -> Vec<HookCall> {
+        self.with(|inside| inside.hooks.clone())
+    }
+
+    pub(crate) fn signals(&self) -> Vec<(i32, Signal)> {
+        self.with(|inside| inside.signals.clone())
+    }
+
+    pub(crate) fn released(&self) -> Vec<Release> {
+        self.with(|inside| inside.released.clone())
+    }
+
+    /// How many calls changed something.
+    pub(crate) fn changes(&self) -> usize {
+        self.with(|inside| inside.changes)
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Inside) -> T) -> T {
+        act(&mut self.inside.lock().unwrap())
+    }
+
+    fn fault(&self, op: Op) -> io::Result<()> {
+        self.with(|inside| {
+            let fault = inside
+                .faults
+                .iter_mut()
+                .find(|fault| fault.0 == op && fault.2 > 0);
+            match fault {
+                Some((_, errno, times)) => {
+                    *times = times.saturating_sub(1);
+                    Err(io::Error::from(*errno))
+                }
+                None => Ok(()),
+            }
+        })
+    }
+
+    fn proc_dir(&self, pid: i32) -> PathBuf {
+        self.machine.proc().join(pid.to_string())
+    }
+
+    fn lives(&self, pid: i32) -> bool {
+        self.proc_dir(pid).exists()
+    }
+
+    /// SIGKILL arrives: the process is gone, unless it sleeps uninterruptibly or a v1 freezer
+    /// holds it.
+    fn kill(&self, pid: i32) {
+        if self.with(|inside| inside.immortal.contains(&pid)) {
+            return;
+        }
+        if self.is_held(pid) {
+            self.with(|inside| inside.pending.insert(pid));
+            return;
+        }
+        self.forget(pid);
+    }
+
+    /// Removes a process from /proc and from every cgroup.
+    fn forget(&self, pid: i32) {
+        remove_tree(&self.proc_dir(pid));
+        for file in files_named(&self.machine.cgroup_root(), "cgroup.procs") {
+            let text = fs::read_to_string(&file).unwrap();
+            let own = pid.to_string();
+            let others: String = text
+                .lines()
+                .filter(|line| *line != own)
+                .flat_map(|line| [line, "\n"])
+                .collect();
+            if others != text {
+                fs::write(&file, others).unwrap();
+            }
+        }
+    }
+
+    /// Whether a v1 freezer, its own or one above, holds a process.
+    fn is_held(&self, pid: i32) -> bool {
+        if self.machine.version() == Version::V2 {
+            return false;
+        }
+        let top = self.machine.cgroup_root().join("freezer");
+        let files = files_named(&top, "cgroup.procs");
+        files.iter().any(|file| {
+            let dir = file.parent().unwrap();
+            let inside = pids(file).contains(&pid);
+            inside
+                && dir
+                    .ancestors()
+                    .take_while(|up| up.starts_with(&top))
+                    .any(is_frozen)
+        })
+    }
+
+    /// What a write to a control file does.
+    fn react(&self, file: &Path, value: &str) {
+        let dir = file.parent().unwrap();
+        match (file.file_name().unwrap().to_str().unwrap(), value) {
+            ("freezer.state", _) => {
+                let own = if value == "FROZEN" { "1\n" } else { "0\n" };
+                fs::write(dir.join("freezer.self_freezing"), own).unwrap();
+                fs::write(file, format!("{value}\n")).unwrap();
+                let pending = self.with(|inside| std::mem::take(&mut inside.pending));
+                for pid in pending {
+                    self.kill(pid);
+                }
+            }
+            ("cgroup.freeze", _) => {
+                fs::write(file, format!("{value}\n")).unwrap();
+                let events = format!("populated 1\nfrozen {value}\n");
+                fs::write(dir.join("cgroup.events"), events).unwrap();
+            }
+            ("cgroup.kill", "1") => {
+                for file in files_named(dir, "cgroup.procs") {
+                    for pid in pids(&file) {
+                        self.kill(pid);
+                    }
+                }
+            }
+            _ => fs::write(file, format!("{value}\n")).unwrap(),
+        }
+    }
+}
+
+fn is_frozen(dir: &Path) -> bool {
+    let state = fs::read_to_string(dir.join("freezer.state")).unwrap_or_default();
+    let own = fs::read_to_string(dir.join("freezer.self_freezing")).unwrap_or_default();
+    state == "FROZEN\n" && own == "1\n"
+}
+
+fn pids(file: &Path) -> Vec<i32> {
+    let text = fs::read_to_string(file).unwrap();
+    text.lines().map(|line| line.parse().unwrap()).collect()
+}
+
+fn files_named(top: &Path, name: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut todo = vec![top.to_owned()];
+    while let Some(dir) = todo.pop() {
+        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+            if entry.file_type().unwrap().is_dir() {
+                todo.push(entry.path());
+            } else if entry.file_name() == name {
+                found.push(entry.path());
+            }
+        }
+    }
+    found
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a directory of the fixture machine"
+)]
+fn remove_tree(dir: &Path) {
+    if dir.exists() {
+        fs::remove_dir_all(dir).unwrap();
+    }
+}
+
+impl Kernel for FakeKernel<'_> {
+    type Process = Process;
+
+    fn open_process(&self, pid: i32) -> io::Result<Process> {
+        self.fault(Op::Open)?;
+        if self.lives(pid) {
+            Ok(Process(pid))
+        } else {
+            Err(Errno::SRCH.into())
+        }
+    }
+
+    fn signal(&self, process: &Process, signal: Signal) -> io::Result<()> {
+        self.fault(Op::Signal)?;
+        if !self.lives(process.0) {
+            return Err(Errno::SRCH.into());
+        }
+        self.with(|inside| {
+            inside.changes += 1;
+            inside.signals.push((process.0, signal));
+        });
+        if signal == Signal::KILL {
+            self.kill(process.0);
+        }
+        Ok(())
+    }
+
+    fn wait_any(&self, processes: &[Process], timeout: Duration) -> io::Result<()> {
+        if processes.iter().all(|process| self.lives(process.0)) {
+            self.pause(timeout);
+        }
+        Ok(())
+    }
+
+    fn write_control(&self, file: &Path, value: &str) -> io::Result<()> {
+        self.fault(Op::Write)?;
+        if !file.exists() {
+            return Err(Errno::NOENT.into());
+        }
+        self.with(|inside| inside.changes += 1);
+        self.react(file, value);
+        Ok(())
+    }
+
+    fn remove_group(&self, dir: &Path) -> io::Result<()> {
+        let rdt = dir.starts_with(self.machine.resctrl());
+        self.fault(if rdt { Op::RemoveRdt } else { Op::RemoveCgroup })?;
+        if !dir.exists() {
+            return Err(Errno::NOENT.into());
+        }
+        if rdt {
+            self.with(|inside| inside.changes += 1);
+            remove_tree(dir);
+            return Ok(());
+        }
+        let is_dir = |entry: fs::DirEntry| entry.file_type().unwrap().is_dir();
+        if fs::read_dir(dir)?.flatten().any(is_dir) || !pids(&dir.join("cgroup.procs")).is_empty() {
+            return Err(Errno::BUSY.into());
+        }
+        self.with(|inside| inside.changes += 1);
+        remove_tree(dir);
+        Ok(())
+    }
+
+    fn write_state(
+        &self,
+        root: &Path,
+        id: &ContainerId,
+        file: &str,
+        bytes: &[u8],
+    ) -> io::Result<()> {
+        self.fault(Op::WriteState)?;
+        self.with(|inside| inside.changes += 1);
+        fs::write(root.join(id.as_str()).join(file), bytes)
+    }
+
+    fn unlink_state(&self, root: &Path, id: &ContainerId, file: &str) -> io::Result<()> {
+        self.fault(Op::WriteState)?;
+        self.with(|inside| inside.changes += 1);
+        fs::remove_file(root.join(id.as_str()).join(file))
+    }
+
+    fn remove_state_dir(&self, root: &Path, id: &ContainerId) -> io::Result<()> {
+        self.fault(Op::RemoveStateDir)?;
+        let dir = root.join(id.as_str());
+        if !dir.exists() {
+            return Err(Errno::NOENT.into());
+        }
+        self.with(|inside| inside.changes += 1);
+        remove_tree(&dir);
+        Ok(())
+    }
+
+    fn release_init(&self, _root: &Path, _id: &ContainerId, how: Release) -> io::Result<()> {
+        self.fault(Op::Release)?;
+        self.with(|inside| {
+            inside.changes += 1;
+            inside.released.push(how);
+        });
+        Ok(())
+    }
+
+    fn run_hook(&self, call: &HookCall) -> io::Result<HookEnd> {
+        self.fault(Op::Hook)?;
+        self.with(|inside| {
+            inside.changes += 1;
+            inside.hooks.push(call.clone());
+            Ok(HookEnd {
+                status: inside.hook_status.unwrap_or(HookStatus::Exited(0)),
+                output: String::new(),
+            })
+        })
+    }
+
+    fn now(&self) -> Duration {
+        self.with(|inside| inside.now)
+    }
+
+    fn pause(&self, time: Duration) {
+        self.with(|inside| inside.now += time);
+    }
+}

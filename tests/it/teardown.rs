@@ -1,0 +1,562 @@
+//! The lifecycle engine on fixture machines, with a kernel that fails on demand.
+
+use std::fs;
+use std::time::Duration;
+
+use ocitop::kernel::{HookStatus, Kernel as _, Release, Signal};
+use ocitop::lifecycle::{
+    self, Force, Job, OnFailure, Options, Outcome, Step, StepEvent, StepKind, Target, Verdict,
+};
+use ocitop::oci::{RuntimeKind, Status};
+use proptest::prelude::*;
+use rustix::io::Errno;
+
+use crate::fake_kernel::{FakeKernel, Op};
+use crate::machine::Machine;
+
+const RUNTIMES: [RuntimeKind; 3] = [RuntimeKind::Youki, RuntimeKind::Runc, RuntimeKind::Crun];
+
+fn options() -> Options {
+    Options {
+        timeout: Duration::from_secs(10),
+        hooks: true,
+    }
+}
+
+fn run(machine: &Machine, kernel: &FakeKernel<'_>, job: &Job) -> (Verdict, Vec<StepEvent>) {
+    let mut events = Vec::new();
+    let mut report = |event| events.push(event);
+    let verdict = lifecycle::run(kernel, &machine.machine(), job, &options(), &mut report);
+    (verdict, events)
+}
+
+/// Deletes `web` by force with this kernel.
+fn delete(machine: &Machine, kernel: &FakeKernel<'_>) -> (Verdict, Vec<StepEvent>) {
+    let job = Job::Delete(machine.target("web"), Force::Yes);
+    let (verdict, events) = run(machine, kernel, &job);
+    assert_contract(&events, &verdict);
+    (verdict, events)
+}
+
+/// For each `Started` one `Ended` of the same step, nothing after a failure that stops, and one
+/// `Finished`, last.
+fn assert_contract(events: &[StepEvent], verdict: &Verdict) {
+    let mut open = None;
+    let mut stopped = false;
+    for event in events {
+        match &event.kind {
+            StepKind::Started { number, step } => {
+                assert_eq!(open, None, "{events:#?}");
+                assert!(!stopped, "a step after a failure: {events:#?}");
+                open = Some((*number, step.clone()));
+            }
+            StepKind::Ended {
+                number,
+                step,
+                outcome,
+                ..
+            } => {
+                assert_eq!(open.take(), Some((*number, step.clone())), "{events:#?}");
+                stopped = matches!(outcome, Outcome::Failed(_));
+            }
+            StepKind::Waiting { number, .. } => {
+                assert_eq!(open.as_ref().map(|open| open.0), Some(*number));
+            }
+            StepKind::Planned { .. } => assert_eq!(open, None),
+            StepKind::Finished { .. } => {}
+        }
+    }
+    assert_eq!(open, None, "{events:#?}");
+    let finished: Vec<_> = events
+        .iter()
+        .filter_map(|event| match &event.kind {
+            StepKind::Finished { verdict } => Some(verdict),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(finished, [verdict]);
+    assert!(matches!(
+        events.last().unwrap().kind,
+        StepKind::Finished { .. }
+    ));
+}
+
+fn outcomes(events: &[StepEvent]) -> Vec<(&Step, &Outcome)> {
+    events
+        .iter()
+        .filter_map(|event| match &event.kind {
+            StepKind::Ended { step, outcome, .. } => Some((step, outcome)),
+            _ => None,
+        })
+        .collect()
+}
+
+fn warned(events: &[StepEvent]) -> bool {
+    outcomes(events)
+        .iter()
+        .any(|(_, outcome)| matches!(outcome, Outcome::Warned(_)))
+}
+
+/// A youki container with all that a teardown can meet.
+fn full_house() -> Machine {
+    Machine::v1()
+        .running("web", RuntimeKind::Youki)
+        .with_rdt("web")
+        .with_hooks("web", &["one", "two"])
+        .with_sub_cgroup("web")
+}
+
+#[test]
+fn every_status_of_every_runtime_is_torn_down_clean() {
+    for runtime in RUNTIMES {
+        for host in [Machine::v1, Machine::v2] {
+            for machine in [
+                host().running("web", runtime),
+                host().paused("web", runtime),
+                host().stopped("web", runtime),
+                host().running("web", runtime).with_sub_cgroup("web"),
+            ] {
+                let kernel = FakeKernel::over(&machine);
+                let (verdict, events) = delete(&machine, &kernel);
+                assert_eq!(verdict, Verdict::Clean, "{runtime}: {events:#?}");
+                for dir in machine.not_joined_by(runtime, "web") {
+                    assert!(dir.exists(), "{runtime} never made {}", dir.display());
+                    kernel.remove_group(&dir.join("in")).ok();
+                    kernel.remove_group(&dir).unwrap();
+                }
+                assert!(machine.is_gone("web"), "{runtime}: {events:#?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_order_is_kill_drain_persist_rdt_cgroups_hooks_state_verify() {
+    let machine = full_house();
+    let kernel = FakeKernel::over(&machine);
+    let (verdict, events) = delete(&machine, &kernel);
+    assert_eq!(verdict, Verdict::Clean, "{events:#?}");
+    let words: Vec<_> = outcomes(&events)
+        .iter()
+        .map(|(step, _)| step.word())
+        .collect();
+    assert_eq!(
+        words,
+        [
+            "identify", "kill", "drain", "persist", "rdt", "rdt", "cgroups", "hook", "hook",
+            "state", "verify"
+        ]
+    );
+}
+
+#[test]
+fn the_plan_shown_before_is_the_plan_done() {
+    let machine = full_house();
+    let job = Job::Delete(machine.target("web"), Force::Yes);
+    let before = lifecycle::preview(&machine.machine(), &job, &options());
+    assert_eq!(before.refused, None);
+    assert_eq!(before.processes, 2);
+    let (_, events) = run(&machine, &FakeKernel::over(&machine), &job);
+    let StepKind::Planned { plan } = &events[0].kind else {
+        panic!("{events:#?}");
+    };
+    assert_eq!(*plan, before.plan);
+}
+
+/// What a fault leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// All gone, nothing worth a word.
+    Clean,
+    /// All gone; a step warned.
+    Warned,
+    /// Not done; the state directory stays.
+    Kept,
+    /// Not done, though the state directory is gone: what is left is named.
+    Named,
+}
+
+#[test]
+fn each_step_meets_each_error_as_it_should() {
+    let table = [
+        (Op::Open, Errno::SRCH, End::Kept),
+        (Op::Signal, Errno::SRCH, End::Kept),
+        (Op::Signal, Errno::PERM, End::Kept),
+        (Op::Write, Errno::NOENT, End::Clean),
+        (Op::Write, Errno::NODEV, End::Clean),
+        (Op::Write, Errno::ACCESS, End::Clean),
+        (Op::WriteState, Errno::ACCESS, End::Warned),
+        (Op::WriteState, Errno::NOSPC, End::Warned),
+        (Op::RemoveRdt, Errno::ACCESS, End::Named),
+        (Op::RemoveRdt, Errno::BUSY, End::Named),
+        (Op::RemoveCgroup, Errno::BUSY, End::Kept),
+        (Op::RemoveCgroup, Errno::ACCESS, End::Kept),
+        (Op::RemoveCgroup, Errno::NODEV, End::Kept),
+        (Op::RemoveCgroup, Errno::ROFS, End::Kept),
+        (Op::Hook, Errno::NOENT, End::Warned),
+        (Op::Hook, Errno::ACCESS, End::Warned),
+        (Op::RemoveStateDir, Errno::BUSY, End::Kept),
+        (Op::RemoveStateDir, Errno::ACCESS, End::Kept),
+        (Op::RemoveStateDir, Errno::NOENT, End::Kept),
+    ];
+    for (op, errno, expected) in table {
+        let machine = full_house();
+        let kernel = FakeKernel::over(&machine).failing(op, errno);
+        let (verdict, events) = delete(&machine, &kernel);
+        let kept = machine.state_dir("web").exists();
+        let end = match (&verdict, kept, warned(&events)) {
+            (Verdict::Clean, false, false) => End::Clean,
+            (Verdict::Clean, false, true) => End::Warned,
+            (Verdict::Leftovers(_), true, _) => End::Kept,
+            (Verdict::Leftovers(_), false, _) => End::Named,
+            other => panic!("{op:?} {errno:?}: {other:?} {events:#?}"),
+        };
+        assert_eq!(end, expected, "{op:?} {errno:?}: {verdict:?} {events:#?}");
+        assert!(
+            kernel.now() <= Duration::from_secs(15),
+            "{op:?} {errno:?} took {:?}",
+            kernel.now()
+        );
+        if kept {
+            // The cause is gone: doing it again finishes.
+            let (verdict, events) = delete(&machine, &FakeKernel::over(&machine));
+            assert_eq!(
+                verdict,
+                Verdict::Clean,
+                "{op:?} {errno:?} again: {events:#?}"
+            );
+            assert!(!machine.state_dir("web").exists());
+        }
+    }
+}
+
+#[test]
+fn a_directory_that_is_busy_for_a_moment_is_waited_for() {
+    let machine = full_house();
+    let kernel = FakeKernel::over(&machine).failing_times(Op::RemoveCgroup, Errno::BUSY, 12);
+    let (verdict, _) = delete(&machine, &kernel);
+    assert_eq!(verdict, Verdict::Clean);
+}
+
+#[test]
+fn a_process_that_cannot_die_is_named_at_the_deadline_and_the_record_stays() {
+    let machine = full_house();
+    let pid = machine.target("web").init.unwrap().pid;
+    let kernel = FakeKernel::over(&machine).immortal(pid);
+    let (verdict, events) = delete(&machine, &kernel);
+    let Verdict::Leftovers(left) = &verdict else {
+        panic!("{verdict:?}");
+    };
+    assert!(left.join(" ").contains(&pid.to_string()), "{left:?}");
+    assert!(machine.state_dir("web").exists());
+    assert!(kernel.now() >= options().timeout);
+    assert!(kernel.now() < options().timeout + Duration::from_secs(3));
+    let waited = |event: &&StepEvent| matches!(event.kind, StepKind::Waiting { .. });
+    assert!(events.iter().filter(waited).count() >= 3, "a silent wait");
+    let (verdict, _) = delete(&machine, &FakeKernel::over(&machine));
+    assert_eq!(verdict, Verdict::Clean, "once the cause is gone");
+}
+
+#[test]
+fn what_is_frozen_below_is_thawed_and_what_is_frozen_above_is_not() {
+    let machine = Machine::v1()
+        .paused("web", RuntimeKind::Runc)
+        .with_sub_cgroup("web");
+    machine.set_frozen(&machine.freezer_dir("web").join("in"));
+    let (verdict, _) = delete(&machine, &FakeKernel::over(&machine));
+    assert_eq!(verdict, Verdict::Clean);
+
+    let machine = Machine::v1().running("web", RuntimeKind::Runc);
+    let above = machine.cgroup_root().join("freezer");
+    fs::write(above.join("freezer.state"), "FROZEN\n").unwrap();
+    fs::write(above.join("freezer.self_freezing"), "1\n").unwrap();
+    fs::write(machine.freezer_dir("web").join("freezer.state"), "FROZEN\n").unwrap();
+    let (verdict, _) = delete(&machine, &FakeKernel::over(&machine));
+    assert!(matches!(verdict, Verdict::Leftovers(_)), "{verdict:?}");
+    let state = fs::read_to_string(above.join("freezer.state")).unwrap();
+    assert_eq!(state, "FROZEN\n");
+}
+
+#[test]
+fn a_failing_hook_is_a_warning_and_every_hook_runs_once() {
+    for status in [
+        HookStatus::Exited(3),
+        HookStatus::Signaled(9),
+        HookStatus::TimedOut,
+    ] {
+        let machine = full_house();
+        let kernel = FakeKernel::over(&machine).hooks_end(status);
+        let (verdict, events) = delete(&machine, &kernel);
+        assert_eq!(verdict, Verdict::Clean, "{status:?}: {events:#?}");
+        assert!(warned(&events));
+        let paths: Vec<_> = kernel
+            .hooks_run()
+            .into_iter()
+            .map(|call| call.path)
+            .collect();
+        assert_eq!(paths, ["one", "two"].map(|name| machine.program(name)));
+    }
+}
+
+#[test]
+fn hooks_read_that_the_container_is_stopped() {
+    let machine = full_house();
+    let kernel = FakeKernel::over(&machine);
+    delete(&machine, &kernel);
+    for call in kernel.hooks_run() {
+        let state: serde_json::Value = serde_json::from_slice(&call.stdin).unwrap();
+        assert_eq!(state["id"], "web");
+        assert_eq!(state["status"], "stopped");
+        assert_eq!(state["bundle"], "/bundle");
+    }
+}
+
+#[test]
+fn without_force_only_what_does_not_run_is_deleted() {
+    for runtime in RUNTIMES {
+        for machine in [
+            Machine::v1().running("web", runtime),
+            Machine::v1().paused("web", runtime),
+        ] {
+            let kernel = FakeKernel::over(&machine);
+            let job = Job::Delete(machine.target("web"), Force::No);
+            let (verdict, events) = run(&machine, &kernel, &job);
+            assert!(matches!(verdict, Verdict::Refused(_)), "{verdict:?}");
+            assert_eq!(kernel.changes(), 0);
+            assert_contract(&events, &verdict);
+        }
+        let machine = Machine::v1().stopped("web", runtime);
+        let job = Job::Delete(machine.target("web"), Force::No);
+        let (verdict, _) = run(&machine, &FakeKernel::over(&machine), &job);
+        assert_eq!(verdict, Verdict::Clean);
+    }
+}
+
+/// The state directory again, with the same files, as another directory.
+fn replace_state_dir(machine: &Machine) {
+    let (dir, aside) = (machine.state_dir("web"), machine.root().join("aside"));
+    fs::create_dir(&aside).unwrap();
+    for entry in fs::read_dir(&dir).unwrap() {
+        let entry = entry.unwrap();
+        fs::rename(entry.path(), aside.join(entry.file_name())).unwrap();
+    }
+    fs::remove_dir(&dir).unwrap();
+    fs::rename(&aside, &dir).unwrap();
+}
+
+#[test]
+fn a_container_that_was_replaced_after_the_yes_is_not_touched() {
+    let machine = full_house();
+    let shown = machine.target("web");
+    let target = |change: fn(&mut Target)| {
+        let mut target = shown.clone();
+        change(&mut target);
+        target
+    };
+    let refused = |target: Target| {
+        for job in [
+            Job::Delete(target.clone(), Force::Yes),
+            Job::Kill(target.clone(), Signal::KILL),
+            Job::Pause(target),
+        ] {
+            let kernel = FakeKernel::over(&machine);
+            let (verdict, events) = run(&machine, &kernel, &job);
+            assert!(
+                matches!(verdict, Verdict::Refused(_)),
+                "{job:?}: {verdict:?}"
+            );
+            assert_eq!(kernel.changes(), 0, "{job:?}");
+            assert_contract(&events, &verdict);
+        }
+    };
+    // Another process is its init; it was dead and now lives; another directory.
+    refused(target(|target| {
+        target.init.as_mut().unwrap().start_time += 1;
+    }));
+    refused(target(|target| target.init = None));
+    replace_state_dir(&machine);
+    refused(shown.clone());
+}
+
+#[test]
+fn a_stranger_with_a_recycled_pid_is_never_signalled() {
+    for with_cgroup in [true, false] {
+        let mut machine = Machine::v1().stopped("web", RuntimeKind::Youki);
+        let stranger = machine.spawn_stranger();
+        machine.edit("web", |state| {
+            state["pid"] = stranger.into();
+            state["status"] = "running".into();
+            // As long ago as youki's own init could have been made.
+            state["created"] = "2023-11-14T22:00:00Z".into();
+        });
+        if !with_cgroup {
+            let kernel = FakeKernel::over(&machine);
+            for dir in machine.cgroup_dirs("web") {
+                kernel.remove_group(&dir).unwrap();
+            }
+        }
+        let kernel = FakeKernel::over(&machine);
+        let job = Job::Kill(machine.target("web"), Signal::KILL);
+        let (verdict, _) = run(&machine, &kernel, &job);
+        assert!(matches!(verdict, Verdict::Refused(_)), "{verdict:?}");
+        let (verdict, _) = delete(&machine, &kernel);
+        assert_eq!(verdict, Verdict::Clean);
+        assert_eq!(kernel.signals(), []);
+    }
+}
+
+#[test]
+fn no_record_reaches_the_cgroup_of_another_or_of_the_host() {
+    // The cgroup of pid 1.
+    let machine = Machine::v2().running("web", RuntimeKind::Crun);
+    fs::write(machine.proc().join("1/cgroup"), "0::/web\n").unwrap();
+    let kernel = FakeKernel::over(&machine);
+    let (verdict, _) = delete(&machine, &kernel);
+    assert!(matches!(verdict, Verdict::Refused(_)), "{verdict:?}");
+    assert_eq!(kernel.changes(), 0);
+
+    // The cgroup ocitop itself is in.
+    let machine = Machine::v2().running("web", RuntimeKind::Crun);
+    fs::write(machine.proc().join("self/cgroup"), "0::/web/in\n").unwrap();
+    let (verdict, _) = delete(&machine, &FakeKernel::over(&machine));
+    assert!(matches!(verdict, Verdict::Refused(_)), "{verdict:?}");
+
+    // The cgroup of another container that runs.
+    let machine = Machine::v2()
+        .running("other", RuntimeKind::Runc)
+        .running("web", RuntimeKind::Youki);
+    let config = r#"{"hooks":null,"cgroup_path":"/other"}"#;
+    fs::write(machine.state_dir("web").join("youki_config.json"), config).unwrap();
+    let kernel = FakeKernel::over(&machine);
+    let (_, _) = delete(&machine, &kernel);
+    assert_eq!(
+        machine.processes("other").len(),
+        2,
+        "{:?}",
+        kernel.signals()
+    );
+    assert_eq!(machine.cgroup_dirs("other").len(), 1);
+}
+
+#[test]
+fn paths_that_climb_or_name_a_hierarchys_root_are_no_cgroups() {
+    for path in ["/", "", "/../../etc", "/web/../../x", "."] {
+        let machine = Machine::v1().stopped("web", RuntimeKind::Youki);
+        let config = serde_json::json!({"hooks": null, "cgroup_path": path}).to_string();
+        fs::write(machine.state_dir("web").join("youki_config.json"), config).unwrap();
+        let outside = machine.cgroup_root().join("pids/neighbour");
+        machine.make_cgroup(&outside);
+        delete(&machine, &FakeKernel::over(&machine));
+        assert!(outside.exists(), "{path:?}");
+    }
+}
+
+#[test]
+fn pause_resume_kill_and_start_do_what_they_say() {
+    for runtime in RUNTIMES {
+        let machine = Machine::v1().running("web", runtime);
+        let kernel = FakeKernel::over(&machine);
+        let job = Job::Pause(machine.target("web"));
+        assert_eq!(run(&machine, &kernel, &job).0, Verdict::Clean, "{runtime}");
+        let condition = machine.container("web").condition;
+        assert_eq!(condition.as_str(), Status::Paused.as_str());
+        let job = Job::Resume(machine.target("web"));
+        assert_eq!(run(&machine, &kernel, &job).0, Verdict::Clean, "{runtime}");
+        let condition = machine.container("web").condition;
+        assert_eq!(condition.as_str(), Status::Running.as_str());
+        let init = machine.target("web").init.unwrap().pid;
+        let job = Job::Kill(machine.target("web"), Signal::TERM);
+        assert_eq!(run(&machine, &kernel, &job).0, Verdict::Clean, "{runtime}");
+        assert_eq!(kernel.signals(), [(init, Signal::TERM)]);
+        let job = Job::Start(machine.target("web"));
+        let (verdict, _) = run(&machine, &kernel, &job);
+        assert!(
+            matches!(verdict, Verdict::Refused(_)),
+            "{runtime}: {verdict:?}"
+        );
+        assert_eq!(kernel.released(), []);
+    }
+    let machine = Machine::v1().running("web", RuntimeKind::Youki);
+    machine.edit("web", |state| state["status"] = "created".into());
+    let kernel = FakeKernel::over(&machine);
+    let job = Job::Start(machine.target("web"));
+    assert_eq!(run(&machine, &kernel, &job).0, Verdict::Clean);
+    assert_eq!(kernel.released(), [Release::NotifySocket]);
+    let state = fs::read_to_string(machine.state_dir("web").join("state.json")).unwrap();
+    assert!(state.contains("\"running\""), "{state}");
+}
+
+fn faults() -> impl Strategy<Value = Vec<(Op, Errno, usize)>> {
+    let op = prop::sample::select(vec![
+        Op::Open,
+        Op::Signal,
+        Op::Write,
+        Op::RemoveCgroup,
+        Op::RemoveRdt,
+        Op::WriteState,
+        Op::RemoveStateDir,
+        Op::Hook,
+    ]);
+    let errno = prop::sample::select(vec![
+        Errno::NOENT,
+        Errno::NODEV,
+        Errno::SRCH,
+        Errno::BUSY,
+        Errno::ACCESS,
+        Errno::PERM,
+        Errno::ROFS,
+        Errno::INTR,
+    ]);
+    prop::collection::vec((op, errno, prop_oneof![1..4_usize, Just(usize::MAX)]), 0..4)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn whatever_fails_the_events_keep_their_contract(
+        runtime in prop::sample::select(RUNTIMES.to_vec()),
+        v2 in any::<bool>(),
+        frozen in any::<bool>(),
+        immortal in any::<bool>(),
+        faults in faults(),
+    ) {
+        let host = if v2 { Machine::v2() } else { Machine::v1() };
+        let mut machine = if frozen { host.paused("web", runtime) } else { host.running("web", runtime) };
+        if runtime == RuntimeKind::Youki {
+            machine = machine.with_rdt("web").with_hooks("web", &["one"]);
+        }
+        let mut kernel = FakeKernel::over(&machine);
+        for (op, errno, times) in faults {
+            kernel = kernel.failing_times(op, errno, times);
+        }
+        if immortal {
+            kernel = kernel.immortal(machine.target("web").init.unwrap().pid);
+        }
+        // `delete` checks the contract.
+        let (verdict, events) = delete(&machine, &kernel);
+        let alive = !machine.processes("web").is_empty();
+        let kept = machine.state_dir("web").exists();
+        if verdict.is_clean() {
+            prop_assert!(!alive && !kept, "{:#?}", events);
+        }
+        if alive {
+            prop_assert!(kept, "processes without a record: {:#?}", events);
+        }
+        let planned = events.iter().find_map(|event| match &event.kind {
+            StepKind::Planned { plan } => Some(plan.clone()),
+            _ => None,
+        });
+        for (step, outcome) in outcomes(&events) {
+            let stops = planned.as_ref().unwrap().0.iter()
+                .any(|planned| planned.step == *step && planned.on_failure == OnFailure::Stop);
+            if matches!(outcome, Outcome::Failed(_)) {
+                prop_assert!(stops, "{:?}", step);
+            }
+        }
+        if kept {
+            let (verdict, events) = delete(&machine, &FakeKernel::over(&machine));
+            prop_assert!(verdict.is_clean(), "again: {:#?}", events);
+        }
+    }
+}
