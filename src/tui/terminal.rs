@@ -25,6 +25,11 @@ use super::model::Model;
 /// panic hook, which may run in any.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
+/// Whether the terminal has not been given back yet.
+pub(super) fn is_taken() -> bool {
+    TAKEN.load(Ordering::SeqCst)
+}
+
 thread_local! {
     static DRAWS: Cell<bool> = const { Cell::new(false) };
 }

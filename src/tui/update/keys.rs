@@ -237,7 +237,8 @@ fn zoom_on(model: &mut Model, pane: Pane) {
 
 fn find(model: &mut Model, motion: Motion) {
     if model.focus == Pane::Log {
-        if !model.log.find(motion == Motion::Up) && !model.log.search.is_empty() {
+        // The search begins at the newest line, so the next match is an older one.
+        if !model.log.find(motion == Motion::Down) && !model.log.search.is_empty() {
             let text = format!(
                 "no further line with {:?}",
                 crate::text::visible(&model.log.search)

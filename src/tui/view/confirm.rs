@@ -216,11 +216,7 @@ fn outlook(dialog: &Confirm, item: &Item) -> Vec<String> {
     let mut lines = vec![toll(dialog, item)];
     lines.extend(preview.plan.0.iter().enumerate().map(|(at, planned)| {
         let stops = planned.on_failure == OnFailure::Stop;
-        let note = if stops {
-            ""
-        } else {
-            " (a failure is reported, the rest goes on)"
-        };
+        let note = if stops { "" } else { " (if it fails: go on)" };
         format!("  {} {}{note}", at + 1, planned.step.intent())
     }));
     lines.extend(warnings(item));
