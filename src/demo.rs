@@ -35,6 +35,7 @@ const ENDINGS: [i32; 4] = [SIGTERM, SIGHUP, SIGINT, SIGQUIT];
 
 /// Runs the lab with the screen until the user quits.
 pub fn run(config: &Config) -> io::Result<()> {
+    crate::tui::check()?;
     // Before the screen has its own handlers a signal must not leave a lab behind.
     let ended = Arc::new(AtomicBool::new(false));
     for signal in ENDINGS {

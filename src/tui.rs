@@ -46,6 +46,11 @@ const TICK: Duration = Duration::from_secs(1);
 /// Most events that are taken in before the screen is drawn again: a flood must not starve it.
 const BATCH: usize = 512;
 
+/// Whether there is a terminal that could show the screen; says why not.
+pub fn check() -> io::Result<()> {
+    terminal::check()
+}
+
 /// Shows the screen until the operator leaves. Fails at once where there is no terminal that could
 /// show it.
 pub fn run(config: &Config) -> io::Result<()> {

@@ -171,15 +171,12 @@ fn prepare(orders: &Orders) -> io::Result<(Vec<Child>, Option<Gate>)> {
     }
     let name: String = orders.name.chars().take(15).collect();
     rustix::thread::set_name(&CString::new(name)?)?;
-    rustix::process::setpriority_process(None, NICE)?;
     let program = Path::new("/proc/self/exe");
-    let mut helpers = Vec::new();
-    for helper in &orders.helpers {
-        let mut child = launch(program, helper)?;
-        let said = listen(&mut child)?;
-        helpers.push(child);
-        if let Said::Failed(why) = said {
-            return Err(io::Error::other(format!("{}: {why}", helper.name)));
+    let launched = orders.helpers.iter().map(|helper| launch(program, helper));
+    let mut helpers = launched.collect::<io::Result<Vec<Child>>>()?;
+    for helper in &mut helpers {
+        if let Said::Failed(why) = listen(helper)? {
+            return Err(io::Error::other(format!("a helper: {why}")));
         }
     }
     let gate = match orders.role {
@@ -198,6 +195,8 @@ fn listen(child: &mut Child) -> io::Result<Said> {
 }
 
 fn perform(orders: &Orders, gate: Option<Gate>, helpers: &mut [Child]) -> io::Result<()> {
+    // Only now: until all are ready, those who are must not be in the way of the others.
+    rustix::process::setpriority_process(None, NICE)?;
     if let Some(gate) = gate {
         gate.wait()?;
     }

@@ -21,8 +21,9 @@ use crate::kernel::read;
 use crate::oci::Status;
 use crate::process::InitProcess;
 
-/// The lab's processes have next to nothing to do before they are ready.
-const READY_LIMIT: Duration = Duration::from_secs(5);
+/// The lab's processes have next to nothing to do before they are ready; an emulated CPU takes its
+/// time even for that.
+const READY_LIMIT: Duration = Duration::from_secs(10);
 /// A stopped container's init has only to exit.
 const EXIT_LIMIT: Duration = Duration::from_secs(2);
 
@@ -254,8 +255,7 @@ impl Lab {
                 Said::Failed(why) => {
                     let id = &player.part.id;
                     self.notices.push(format!("{id} is missing: {why}"));
-                    // It has no files yet; an empty directory would be a broken container.
-                    drop(fs::remove_dir(&player.own_dir));
+                    dismiss(player);
                     false
                 }
             }
@@ -282,6 +282,15 @@ struct Player {
     own_dir: PathBuf,
     process: std::process::Child,
     init: InitProcess,
+}
+
+/// Takes out who failed. It has no files yet: with its directory or its cgroups left it would look
+/// like a broken container, or like what one leaves behind.
+fn dismiss(player: &Player) {
+    let outcome = sweep::end(player.init, &player.groups.dirs());
+    if let Err(error) = outcome.and_then(|()| sweep::remove_files(&player.own_dir)) {
+        tracing::warn!("{} is not quite gone: {error}", player.part.id);
+    }
 }
 
 /// Puts a container into its state and writes its files.

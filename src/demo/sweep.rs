@@ -88,11 +88,19 @@ fn is_cgroup(dir: &Path) -> bool {
     clippy::disallowed_methods,
     reason = "the lab's own directory, 0700, and std follows no symlink"
 )]
-fn remove_files(dir: &Path) -> io::Result<()> {
+pub(super) fn remove_files(dir: &Path) -> io::Result<()> {
     match fs::remove_dir_all(dir) {
         Err(error) if !is_gone(&error) => Err(error),
         _ => Ok(()),
     }
+}
+
+/// Ends one process and removes the cgroups that were made for it.
+pub(super) fn end(process: InitProcess, groups: &[PathBuf]) -> io::Result<()> {
+    if let Some(pidfd) = kill(process, None)? {
+        wait::until("end it", DEATH_LIMIT, || Ok(has_died(&pidfd)))?;
+    }
+    groups.iter().try_for_each(|group| remove_group(group))
 }
 
 /// Kills every process of the lab and waits for their end.

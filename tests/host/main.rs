@@ -28,6 +28,7 @@ macro_rules! with_each_runtime {
 
 mod actions;
 mod delete;
+mod demo;
 mod rig;
 mod seen;
 mod selftest;

@@ -1,0 +1,52 @@
+//! How long it takes to look at 1,000 containers of a fixture machine. `cargo bench --bench scan`
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a bench that cannot go on ends there"
+)]
+
+#[path = "../it/machine.rs"]
+#[expect(dead_code, reason = "the tests use the rest")]
+mod machine;
+
+use divan::Bencher;
+use machine::Machine;
+use ocitop::inventory::Scanner;
+use ocitop::oci::RuntimeKind;
+
+const CONTAINERS: usize = 1_000;
+
+fn main() {
+    divan::main();
+}
+
+fn crowd() -> Machine {
+    let runtimes = [RuntimeKind::Youki, RuntimeKind::Runc, RuntimeKind::Crun];
+    let runtimes = runtimes.into_iter().cycle().take(CONTAINERS).enumerate();
+    runtimes.fold(Machine::v2(), |machine, (number, runtime)| {
+        machine.running(&format!("web-{number}"), runtime)
+    })
+}
+
+/// As `ocitop list` does: everything read once, status only.
+#[divan::bench(sample_count = 20)]
+fn once_status_only(bencher: Bencher<'_, '_>) {
+    let machine = crowd();
+    bencher.bench_local(|| Scanner::status_only(machine.machine()).scan());
+}
+
+/// As the screen does at its start.
+#[divan::bench(sample_count = 20)]
+fn once_with_usage(bencher: Bencher<'_, '_>) {
+    let machine = crowd();
+    bencher.bench_local(|| Scanner::new(machine.machine()).scan());
+}
+
+/// As the screen does each second: only what changed is read anew.
+#[divan::bench(sample_count = 50)]
+fn again(bencher: Bencher<'_, '_>) {
+    let machine = crowd();
+    let mut scanner = Scanner::new(machine.machine());
+    scanner.scan();
+    bencher.bench_local(|| scanner.scan());
+}
