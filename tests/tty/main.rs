@@ -1,5 +1,11 @@
 //! The real binary in a real terminal (a pty): it starts, and gives the terminal back on every way
 //! out.
+#![expect(
+    clippy::unwrap_used,
+    clippy::string_slice,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on ends there"
+)]
 
 mod pty;
 

@@ -211,7 +211,7 @@ impl Pty {
             {
                 return;
             }
-            assert!(start.elapsed() < DEADLINE, "it does not stop: {stat}");
+            assert!(start.elapsed() < DEADLINE, "it does not stop: {fields}");
             self.take(GLANCE);
         }
     }
