@@ -248,6 +248,10 @@ impl Threads {
     }
 
     fn hand_out(&mut self) {
+        // The operator is leaving: what has not begun is not begun any more.
+        if HOLD.load(Ordering::SeqCst) {
+            return;
+        }
         for worker in self
             .workers
             .iter_mut()

@@ -320,6 +320,12 @@ fn quitting_during_a_teardown_asks_and_leaves_after_the_step() {
             plan: plan("web-1", 9),
         },
     ));
+    let kill = Step::Kill { processes: 9 };
+    let started = StepKind::Started {
+        number: 2,
+        step: kill,
+    };
+    stage.event(step(&stage, "web-1", started));
     stage.effects.clear();
     stage.keys("q<Enter>");
     assert_eq!(stage.effects, [], "Enter is on Stay");
@@ -505,4 +511,29 @@ fn the_readme_has_the_keys_of_the_keymap() {
         table == wanted,
         "the keys in README.md should be:\n{wanted}"
     );
+}
+
+#[test]
+fn a_job_that_has_not_begun_does_not_keep_anyone_from_leaving() {
+    let mut stage = asking();
+    stage.keys("y");
+    stage.effects.clear();
+    stage.keys("qy");
+    assert_eq!(stage.effects, [Effect::HoldJobs, Effect::Quit]);
+}
+
+#[test]
+fn a_note_that_is_said_already_is_not_said_twice() {
+    let mut stage = Stage::new(120, 40);
+    let mut web = container("web-1");
+    web.manager = Some(Manager::Docker);
+    stage.shows(vec![web]);
+    stage.keys("D");
+    let notes = vec!["docker manages it and may restart it".to_owned()];
+    stage.previews(|job| Preview {
+        notes: notes.clone(),
+        ..preview(job)
+    });
+    stage.sees("docker manages it and may start it again");
+    stage.sees_no("! docker manages it and may restart it");
 }

@@ -166,7 +166,7 @@ impl Pty {
     /// Presses a key again and again, until a dialog that drops keys typed ahead takes it.
     #[track_caller]
     pub(crate) fn confirm(&mut self, key: &str, then: &str) {
-        self.sees(&format!("{key} Delete"));
+        self.sees(&format!("{key} Force delete"));
         let start = Instant::now();
         let open = |pty: &Self| pty.screen().contents().contains("Cancel ]");
         while open(self) {
@@ -203,8 +203,8 @@ impl Pty {
         let start = Instant::now();
         let path = format!("/proc/{}/stat", self.pid());
         loop {
-            let stat = std::fs::read_to_string(&path).unwrap();
-            if stat
+            let fields = std::fs::read_to_string(&path).unwrap();
+            if fields
                 .rsplit(") ")
                 .next()
                 .is_some_and(|rest| rest.starts_with('T'))

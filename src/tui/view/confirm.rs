@@ -250,13 +250,16 @@ fn warnings(item: &Item) -> Vec<String> {
         lines.push(format!("! {manager} manages it and may start it again."));
         lines.push(format!("  The clean way is: {clean}"));
     }
-    lines.extend(
-        preview
-            .notes
-            .iter()
-            .map(|note| format!("! {}", visible(note))),
-    );
+    let notes = preview.notes.iter().filter(|note| !is_said(item, note));
+    lines.extend(notes.map(|note| format!("! {}", visible(note))));
     lines
+}
+
+/// Whether the dialog says what is in a note elsewhere already.
+fn is_said(item: &Item, note: &str) -> bool {
+    let manager = item.container.manager.map(|m| format!("{m} manages it"));
+    manager.is_some_and(|start| note.starts_with(&start))
+        || item.container.problem.as_deref() == Some(note)
 }
 
 /// Every container, one after the other.
@@ -279,10 +282,12 @@ fn several(model: &Model, items: &[Item]) -> Vec<String> {
         lines.push(container.key.label());
         let root = visible_path(container.key.root());
         lines.push(format!(
-            "    {runtime} {root}  {}  {}",
+            "    {runtime} {root}  {}  init {}",
             changed(item),
             super::detail::init(model, container)
         ));
+        let problem = container.problem.as_ref();
+        lines.extend(problem.map(|problem| format!("    ! {}", visible(problem))));
         lines.push(format!("    {}", summary(item)));
         lines.extend(warnings(item).into_iter().map(|line| format!("    {line}")));
     }
@@ -336,6 +341,7 @@ fn buttons(model: &Model, dialog: &Confirm) -> Line<'static> {
         );
     }
     let verb = match dialog.order {
+        Order::Delete if dialog.forces() => "Force delete",
         Order::Delete => "Delete",
         Order::Signal(_) => "Send",
         Order::Stop => "Stop",
