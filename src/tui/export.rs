@@ -61,19 +61,24 @@ pub(super) fn table(model: &Model, format: Format) -> Effect {
     }
 }
 
+/// What tells a container from others comes first, as in the table.
+const FIRST: [&str; 4] = ["id", "root", "runtime", "status"];
+
 fn csv(rows: &[serde_json::Value]) -> String {
-    let mut out = String::new();
-    for (at, row) in rows
+    let rows: Vec<_> = rows
         .iter()
         .filter_map(serde_json::Value::as_object)
-        .enumerate()
-    {
-        if at == 0 {
-            out.push_str(&row.keys().cloned().collect::<Vec<_>>().join(","));
-            out.push_str("\r\n");
-        }
-        let cells: Vec<String> = row.values().map(cell).collect();
-        out.push_str(&cells.join(","));
+        .collect();
+    let all = rows
+        .first()
+        .into_iter()
+        .flat_map(|row| row.keys().map(String::as_str));
+    let rest = all.filter(|name| !FIRST.contains(name));
+    let names: Vec<&str> = FIRST.into_iter().chain(rest).collect();
+    let mut out = format!("{}\r\n", names.join(","));
+    for row in rows {
+        let value = |name: &&str| row.get(*name).map(cell).unwrap_or_default();
+        out.push_str(&names.iter().map(value).collect::<Vec<_>>().join(","));
         out.push_str("\r\n");
     }
     out

@@ -131,7 +131,7 @@ pub(crate) fn age(age: Duration) -> String {
         0..60 => format!("{seconds}s"),
         60..3600 => format!("{minutes}m"),
         3600..86_400 => format!("{hours}h{:02}m", minutes % 60),
-        86_400..864_000 => format!("{days}d{:02}h", hours % 24),
+        86_400..864_000 if hours % 24 > 0 => format!("{days}d{:02}h", hours % 24),
         _ => format!("{days}d"),
     }
 }
@@ -165,7 +165,7 @@ mod tests {
             shown,
             ["0", "1B", "999B", "1.0K", "4.0K", "212M", "5.1G", "16E"]
         );
-        assert_eq!(age(Duration::from_secs(2 * 86_400 + 4 * 3600)), "2d04h");
+        assert_eq!(age(Duration::from_hours(52)), "2d04h");
         assert_eq!(percent(12345.6), "12346");
     }
 

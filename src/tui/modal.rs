@@ -68,6 +68,7 @@ pub(crate) struct Menu {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
+    /// Safe to print.
     pub(crate) label: String,
     pub(crate) choice: Choice,
 }

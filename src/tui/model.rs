@@ -42,6 +42,12 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// Whether ocitop can end without cutting a step short: it has not begun one, or is held at
+    /// the end of one.
+    pub(crate) fn may_be_left(&self) -> bool {
+        self.held || self.step.is_none()
+    }
+
     /// The word its row wears.
     pub(crate) fn state_word(&self) -> &'static str {
         match self.job {

@@ -16,7 +16,7 @@ use ratatui::crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use ratatui::crossterm::{execute, queue};
-use ratatui::layout::Size;
+use ratatui::layout::{Rect, Size};
 use signal_hook::consts::SIGTSTP;
 
 use super::model::Model;
@@ -24,6 +24,11 @@ use super::model::Model;
 /// Whether the terminal is ocitop's at the moment. Set by the drawing thread alone; read by the
 /// panic hook, which may run in any.
 static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Whether the terminal has not been given back yet.
+pub(super) fn is_taken() -> bool {
+    TAKEN.load(Ordering::SeqCst)
+}
 
 thread_local! {
     static DRAWS: Cell<bool> = const { Cell::new(false) };
@@ -89,7 +94,9 @@ impl Screen {
     /// Takes the terminal again, whatever it shows, and draws from scratch.
     pub(super) fn reenter(&mut self) -> io::Result<()> {
         take(self.mouse)?;
-        self.terminal.clear()
+        // Not `clear`: that asks the terminal for its cursor, and the input thread has the answer.
+        let size = self.terminal.size()?;
+        self.terminal.resize(Rect::from(size))
     }
 
     /// Takes the mouse, or leaves it to the terminal for selecting text.

@@ -115,7 +115,8 @@ impl Look {
         } else {
             ("#", ".")
         };
-        let filled = scale(part, columns);
+        // Rounded, with nothing as the least: a tenth must not be made out of next to nothing.
+        let filled = rounded(part, columns);
         format!("{}{}", full.repeat(filled), empty.repeat(columns - filled))
     }
 
@@ -137,15 +138,17 @@ impl Look {
     }
 }
 
-/// `part` (0 to 1) of `whole`, rounded; what is not nothing shows as at least one.
+/// `part` (0 to 1) of `whole`; what is not nothing shows as at least one.
+pub(crate) fn scale(part: f64, whole: usize) -> usize {
+    let least = usize::from(part > 0.0);
+    rounded(part, whole).max(least).min(whole)
+}
+
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "clamped to the whole before"
+    reason = "clamped to the whole before; not a number becomes 0"
 )]
-pub(crate) fn scale(part: f64, whole: usize) -> usize {
-    if part.is_nan() || part <= 0.0 {
-        return 0;
-    }
-    ((part.min(1.0) * whole as f64).round() as usize).clamp(1.min(whole), whole)
+fn rounded(part: f64, whole: usize) -> usize {
+    (part.clamp(0.0, 1.0) * whole as f64).round() as usize
 }

@@ -4,6 +4,7 @@
 mod engine;
 mod files;
 mod scanner;
+mod signals;
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -14,8 +15,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ratatui::crossterm::event::{self as terminal_event, Event as Input, MouseEventKind};
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
-use signal_hook::iterator::Signals;
 
 use crate::config::Config;
 use crate::inventory::Container;
@@ -140,7 +139,7 @@ impl Threads {
     pub(super) fn start(config: &Config, mailbox: Mailbox) -> io::Result<Self> {
         HOLD.store(false, Ordering::SeqCst);
         let host = Host::new(config);
-        start_signals(&mailbox)?;
+        signals::start(&mailbox)?;
         start_input(&mailbox)?;
         let scanner = scanner::start(&mailbox, host.clone(), config.interval)?;
         let previews = start_previews(&mailbox, host.clone())?;
@@ -249,6 +248,10 @@ impl Threads {
     }
 
     fn hand_out(&mut self) {
+        // The operator is leaving: what has not begun is not begun any more.
+        if HOLD.load(Ordering::SeqCst) {
+            return;
+        }
         for worker in self
             .workers
             .iter_mut()
@@ -270,7 +273,7 @@ impl Threads {
         let (mailbox, host) = (&self.mailbox, self.host.clone());
         match name {
             "input" => start_input(mailbox)?,
-            "signals" => start_signals(mailbox)?,
+            "signals" => signals::start(mailbox)?,
             "scanner" => self.scanner = scanner::start(mailbox, host, self.interval)?,
             "preview" => self.previews = start_previews(mailbox, host)?,
             "detail" => self.details = start_details(mailbox)?,
@@ -285,25 +288,6 @@ impl Threads {
         }
         Ok(())
     }
-}
-
-fn start_signals(mailbox: &Mailbox) -> io::Result<()> {
-    let mut signals = Signals::new([SIGTERM, SIGHUP, SIGQUIT, SIGINT, SIGTSTP, SIGCONT])?;
-    spawn("signals", mailbox, move |mailbox| {
-        for signal in signals.forever() {
-            let kind = match signal {
-                SIGTERM => EventKind::Terminate("SIGTERM"),
-                SIGHUP => EventKind::Terminate("SIGHUP"),
-                SIGQUIT => EventKind::Terminate("SIGQUIT"),
-                SIGINT => EventKind::Terminate("SIGINT"),
-                SIGTSTP => EventKind::Suspend,
-                _ => EventKind::Continued,
-            };
-            if !mailbox.send(kind) {
-                return;
-            }
-        }
-    })
 }
 
 fn start_input(mailbox: &Mailbox) -> io::Result<()> {
@@ -329,22 +313,26 @@ fn start_input(mailbox: &Mailbox) -> io::Result<()> {
 fn start_previews(mailbox: &Mailbox, host: Host) -> io::Result<Sender<PreviewOrder>> {
     let (sender, orders) = mpsc::channel::<PreviewOrder>();
     spawn("preview", mailbox, move |mailbox| {
-        while let Ok(mut order) = orders.recv() {
-            // Only the newest dialog can still be open.
-            for newer in orders.try_iter() {
-                order = newer;
-            }
+        let mut next = orders.recv().ok();
+        while let Some(order) = next.take() {
             for (index, job) in order.jobs {
                 let preview = host.preview(&job);
                 let ticket = order.ticket;
-                if !mailbox.send(EventKind::Preview {
+                let kind = EventKind::Preview {
                     ticket,
                     index,
                     preview,
-                }) {
+                };
+                if !mailbox.send(kind) {
                     return;
                 }
+                // Only the newest dialog can still be open: nobody waits for the rest of this.
+                next = orders.try_iter().last();
+                if next.is_some() {
+                    break;
+                }
             }
+            next = next.or_else(|| orders.recv().ok());
         }
     })?;
     Ok(sender)

@@ -18,7 +18,7 @@ use super::effect::Effect;
 use super::event::{Event, EventKind};
 use super::log_pane::Mark;
 use super::modal::{Confirm, Modal, Order};
-use super::model::{Model, Pane};
+use super::model::{Model, Pane, Running};
 use super::view::layout;
 
 /// Takes an event in; gives back what is to be done outside.
@@ -165,7 +165,7 @@ fn take_step(model: &mut Model, event: &StepEvent) -> Vec<Effect> {
 
 /// Leaves when that was asked for and no step runs.
 fn leave_if_idle(model: &Model) -> Vec<Effect> {
-    if model.leaving && model.jobs.values().all(|running| running.held) {
+    if model.leaving && model.jobs.values().all(Running::may_be_left) {
         return vec![Effect::Quit];
     }
     Vec::new()

@@ -380,12 +380,8 @@ impl Machine {
                         "useSystemd": false, "intelRdtDir": null,
                     }),
                 );
-                write(
-                    "youki_config.json",
-                    json!({
-                        "hooks": null, "cgroup_path": format!("/{id}"),
-                    }),
-                );
+                let config = json!({"hooks": null, "cgroup_path": format!("/{id}")});
+                write("youki_config.json", config);
             }
             RuntimeKind::Runc => {
                 let path = |name: &str| format!("/sys/fs/cgroup/{name}/{id}");
@@ -416,12 +412,11 @@ impl Machine {
                         "bundle": "/bundle", "created": created, "owner": "root", "detached": true,
                     }),
                 );
+                let namespaces = json!([{"type": "pid"}]);
+                let linux = json!({"cgroupsPath": format!("/{id}"), "namespaces": namespaces});
                 write(
                     "config.json",
-                    json!({
-                        "ociVersion": "1.0.2",
-                        "linux": {"cgroupsPath": format!("/{id}"), "namespaces": [{"type": "pid"}]},
-                    }),
+                    json!({"ociVersion": "1.0.2", "linux": linux}),
                 );
             }
         }

@@ -9,10 +9,14 @@
 mod demo;
 mod fake_kernel;
 mod fixtures;
+mod keys;
 mod layers;
 mod machine;
 mod parsers;
+mod properties;
 mod props;
 mod records;
 mod scan;
+mod screens;
+mod stage;
 mod teardown;

@@ -165,6 +165,12 @@ fn go(model: &mut Model, motion: Motion) {
             let last = len.saturating_sub(page) + 1;
             model.detail_scroll = motion.apply(model.detail_scroll, last, page);
         }
+        // The reasons why there is no row may be longer than the pane.
+        Pane::List if model.rows.is_empty() => {
+            let len = crate::tui::view::empty::len(model, model.size.width.saturating_sub(2));
+            let last = len.saturating_sub(page) + 1;
+            model.detail_scroll = motion.apply(model.detail_scroll, last, page);
+        }
         Pane::List | Pane::Usage => go_in_list(model, motion),
     }
 }
@@ -231,7 +237,8 @@ fn zoom_on(model: &mut Model, pane: Pane) {
 
 fn find(model: &mut Model, motion: Motion) {
     if model.focus == Pane::Log {
-        if !model.log.find(motion == Motion::Up) && !model.log.search.is_empty() {
+        // The search begins at the newest line, so the next match is an older one.
+        if !model.log.find(motion == Motion::Down) && !model.log.search.is_empty() {
             let text = format!(
                 "no further line with {:?}",
                 crate::text::visible(&model.log.search)

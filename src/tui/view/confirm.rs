@@ -23,6 +23,8 @@ struct Shape {
     body: Vec<String>,
     foot: Vec<String>,
     framed: bool,
+    /// Rows below the body: what must be typed, the buttons, and air where there is room for it.
+    below: usize,
 }
 
 impl Shape {
@@ -40,9 +42,10 @@ impl Shape {
                 .flat_map(|text| indented(text, inside))
                 .collect()
         };
-        let (body, foot) = (lines(body(model, dialog)), lines(foot(dialog)));
+        let (body, foot) = (lines(body(model, dialog)), lines(foot(dialog, framed)));
+        let below = foot.len() + if framed { 2 } else { 1 };
         let edges = if framed { 2 } else { 1 };
-        let rows = body.len() + foot.len() + 2 + edges;
+        let rows = body.len() + below + edges;
         let place = if framed {
             popup::centered(area, columns, rows)
         } else {
@@ -53,6 +56,7 @@ impl Shape {
             body,
             foot,
             framed,
+            below,
         }
     }
 
@@ -60,7 +64,7 @@ impl Shape {
     fn page(&self) -> usize {
         let edges = if self.framed { 2 } else { 1 };
         usize::from(self.place.height)
-            .saturating_sub(edges + self.foot.len() + 2)
+            .saturating_sub(edges + self.below)
             .max(1)
     }
 }
@@ -118,7 +122,9 @@ pub(crate) fn draw(
     let shown = shape.body.iter().skip(top).take(page);
     let mut lines: Vec<Line<'_>> = shown.map(|text| styled(model, text)).collect();
     lines.extend(shape.foot.iter().map(|text| styled(model, text)));
-    lines.push(Line::raw(""));
+    if shape.framed {
+        lines.push(Line::raw(""));
+    }
     lines.push(buttons(model, dialog));
     frame.render_widget(Paragraph::new(lines), inside);
 }
@@ -210,11 +216,7 @@ fn outlook(dialog: &Confirm, item: &Item) -> Vec<String> {
     let mut lines = vec![toll(dialog, item)];
     lines.extend(preview.plan.0.iter().enumerate().map(|(at, planned)| {
         let stops = planned.on_failure == OnFailure::Stop;
-        let note = if stops {
-            ""
-        } else {
-            " (a failure is reported, the rest goes on)"
-        };
+        let note = if stops { "" } else { " (if it fails: go on)" };
         format!("  {} {}{note}", at + 1, planned.step.intent())
     }));
     lines.extend(warnings(item));
@@ -248,13 +250,16 @@ fn warnings(item: &Item) -> Vec<String> {
         lines.push(format!("! {manager} manages it and may start it again."));
         lines.push(format!("  The clean way is: {clean}"));
     }
-    lines.extend(
-        preview
-            .notes
-            .iter()
-            .map(|note| format!("! {}", visible(note))),
-    );
+    let notes = preview.notes.iter().filter(|note| !is_said(item, note));
+    lines.extend(notes.map(|note| format!("! {}", visible(note))));
     lines
+}
+
+/// Whether the dialog says what is in a note elsewhere already.
+fn is_said(item: &Item, note: &str) -> bool {
+    let manager = item.container.manager.map(|m| format!("{m} manages it"));
+    manager.is_some_and(|start| note.starts_with(&start))
+        || item.container.problem.as_deref() == Some(note)
 }
 
 /// Every container, one after the other.
@@ -277,10 +282,12 @@ fn several(model: &Model, items: &[Item]) -> Vec<String> {
         lines.push(container.key.label());
         let root = visible_path(container.key.root());
         lines.push(format!(
-            "    {runtime} {root}  {}  {}",
+            "    {runtime} {root}  {}  init {}",
             changed(item),
             super::detail::init(model, container)
         ));
+        let problem = container.problem.as_ref();
+        lines.extend(problem.map(|problem| format!("    ! {}", visible(problem))));
         lines.push(format!("    {}", summary(item)));
         lines.extend(warnings(item).into_iter().map(|line| format!("    {line}")));
     }
@@ -313,18 +320,14 @@ fn foreseen(job: &Job, preview: &Preview) -> String {
 }
 
 /// What must be done before it can be confirmed.
-fn foot(dialog: &Confirm) -> Vec<String> {
-    match dialog.caution() {
-        Some(why) if !dialog.is_void() => {
-            let typed = visible(&dialog.typed);
-            let word = dialog.order.word();
-            vec![
-                String::new(),
-                format!("{why}: type {word} to arm: [{typed}_]"),
-            ]
-        }
-        _ => Vec::new(),
-    }
+fn foot(dialog: &Confirm, airy: bool) -> Vec<String> {
+    let Some(why) = dialog.caution().filter(|_| !dialog.is_void()) else {
+        return Vec::new();
+    };
+    let (typed, word) = (visible(&dialog.typed), dialog.order.word());
+    let air = airy.then(String::new);
+    let line = format!("{why}: type {word} to arm: [{typed}_]");
+    air.into_iter().chain([line]).collect()
 }
 
 fn buttons(model: &Model, dialog: &Confirm) -> Line<'static> {
@@ -338,6 +341,7 @@ fn buttons(model: &Model, dialog: &Confirm) -> Line<'static> {
         );
     }
     let verb = match dialog.order {
+        Order::Delete if dialog.forces() => "Force delete",
         Order::Delete => "Delete",
         Order::Signal(_) => "Send",
         Order::Stop => "Stop",

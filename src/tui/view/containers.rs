@@ -40,9 +40,10 @@ fn table_columns(model: &Model, class: Class, room: usize) -> Vec<(Column, usize
 }
 
 pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, panes: &Panes) {
-    let inside = super::framed(frame, area, model, panes, Pane::List, &title(model));
+    let title = title(model, panes.framed(), area.height);
+    let inside = super::framed(frame, area, model, panes, Pane::List, &title);
     if panes.framed() {
-        right_title(frame, area, model);
+        right_title(frame, area, model, width(&title));
     }
     if model.rows.is_empty() {
         super::empty::draw(frame, inside, model);
@@ -67,11 +68,21 @@ pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, panes: &Pan
     }
 }
 
-fn title(model: &Model) -> String {
+fn title(model: &Model, framed: bool, height: u16) -> String {
     let all = model
         .snapshot()
         .map_or(0, |snapshot| snapshot.containers.len());
     let mut title = format!("Containers {} of {all}", model.rows.len());
+    let page = usize::from(height.saturating_sub(if framed { 3 } else { 1 }));
+    if page < model.rows.len() {
+        let top = first_row(
+            model.list.top,
+            model.list.selection.index(),
+            page,
+            model.rows.len(),
+        );
+        write!(title, ", rows {} to {}", top + 1, top + page).ok();
+    }
     if !model.list.stopped {
         title.push_str(", stopped hidden");
     }
@@ -86,7 +97,7 @@ fn title(model: &Model) -> String {
 }
 
 /// Order and filter, at the right of the upper edge.
-fn right_title(frame: &mut Frame<'_>, area: Rect, model: &Model) {
+fn right_title(frame: &mut Frame<'_>, area: Rect, model: &Model, title: usize) {
     let filter = match model.modal() {
         Some(Modal::Prompt(Prompt {
             pane: Pane::List,
@@ -99,7 +110,7 @@ fn right_title(frame: &mut Frame<'_>, area: Rect, model: &Model) {
     };
     let arrow = if model.list.reversed { "^" } else { "v" };
     let order = format!("sort: {} {arrow}", model.list.sort.name());
-    let used = width(&title(model)) + 8;
+    let used = title + 8;
     let room = usize::from(area.width).saturating_sub(used);
     let text = cut(&format!(" {order}  {filter} "), room);
     let columns = u16::try_from(width(&text)).unwrap_or(0);

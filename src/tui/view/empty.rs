@@ -11,13 +11,24 @@ use crate::tui::measure::wrap;
 use crate::tui::model::Model;
 
 pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model) {
-    let columns = usize::from(area.width).saturating_sub(2);
-    let lines: Vec<Line<'_>> = text(model)
-        .iter()
-        .flat_map(|line| wrap(line, columns))
-        .map(|line| Line::raw(format!(" {line}")))
-        .collect();
-    frame.render_widget(Paragraph::new(lines), area);
+    let lines = lines(model, area.width);
+    let last = lines.len().saturating_sub(usize::from(area.height));
+    let skip = model.detail_scroll.min(last);
+    let shown: Vec<Line<'_>> = lines.into_iter().skip(skip).map(Line::raw).collect();
+    frame.render_widget(Paragraph::new(shown), area);
+}
+
+/// How many lines there are at this width.
+pub(crate) fn len(model: &Model, columns: u16) -> usize {
+    lines(model, columns).len()
+}
+
+fn lines(model: &Model, columns: u16) -> Vec<String> {
+    let columns = usize::from(columns).saturating_sub(2);
+    let wrapped = text(model)
+        .into_iter()
+        .flat_map(|line| wrap(&line, columns));
+    wrapped.map(|line| format!(" {line}")).collect()
 }
 
 fn text(model: &Model) -> Vec<String> {
@@ -27,14 +38,12 @@ fn text(model: &Model) -> Vec<String> {
     if !snapshot.containers.is_empty() {
         return hidden(model);
     }
-    let mut lines = vec!["No container in the state roots of this host.".to_owned()];
+    let mut lines = vec!["No container found.".to_owned()];
     if !snapshot.host.root {
-        lines.push(
-            "Not root: containers of root and of other users cannot be seen. Try: sudo ocitop"
-                .to_owned(),
-        );
+        let text = "Not root: those of root and of other users stay unseen. Try: sudo ocitop";
+        lines.push(text.to_owned());
     }
-    lines.push("To try it out on containers of its own: ocitop demo".to_owned());
+    lines.push("To try it out: ocitop demo".to_owned());
     lines.extend(roots(snapshot));
     lines
 }

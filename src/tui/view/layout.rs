@@ -100,6 +100,8 @@ pub(crate) fn panes(model: &Model, area: Rect) -> Panes {
 /// Divides the body: charts go first when rows run short, then the details, then the log shrinks.
 fn share(model: &Model, body: Rect, panes: &mut Panes) {
     let (frame, details) = match panes.class {
+        // Without a row there is nothing to tell of it, and the reasons need the room.
+        Class::Wide | Class::Normal if model.rows.is_empty() => (2, 0),
         Class::Wide => (2, 14),
         Class::Normal => (2, 5),
         Class::Small | Class::TooSmall => (0, 0),

@@ -62,8 +62,7 @@ pub(crate) fn menu(frame: &mut Frame<'_>, area: Rect, model: &Model, menu: &Menu
     for (at, entry) in found.iter().enumerate().skip(top).take(page) {
         let selected = at == menu.selected;
         let cursor = if selected { ">" } else { " " };
-        let label = crate::text::visible(&entry.label);
-        let line = Line::raw(left(&format!("{cursor} {label}"), columns));
+        let line = Line::raw(left(&format!("{cursor} {}", entry.label), columns));
         lines.push(if selected {
             line.style(model.look.selected())
         } else {

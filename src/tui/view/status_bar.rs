@@ -184,7 +184,8 @@ fn roots(model: &Model, class: Class) -> Vec<(String, Style)> {
     };
     let text = match class {
         Class::Wide => format!("{}roots: {read} read{unreadable} ", failure(snapshot)),
-        _ => format!("{read} roots{unreadable} "),
+        _ if read == 1 => format!("1 root read{unreadable} "),
+        _ => format!("{read} roots read{unreadable} "),
     };
     vec![(text, bad)]
 }
@@ -248,7 +249,11 @@ fn plain(model: &Model, columns: usize) -> String {
         "READ-ONLY: capitals are dead".to_owned()
     } else {
         let keys: Vec<String> = hinted(true).collect();
-        let room = if columns >= 80 { keys.len() } else { 1 };
+        let room = match columns {
+            120.. => keys.len(),
+            80.. => 2,
+            _ => 1,
+        };
         keys.into_iter().take(room).collect::<Vec<_>>().join("  ")
     };
     let lead = if columns >= 120 && !model.read_only {

@@ -1,0 +1,162 @@
+//! The real binary in a real terminal (a pty): it starts, and gives the terminal back on every way
+//! out.
+#![expect(
+    clippy::unwrap_used,
+    clippy::string_slice,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on ends there"
+)]
+
+mod pty;
+
+use nix::sys::signal::Signal;
+use pty::{Pty, Setup};
+
+#[test]
+fn start_and_quit_give_the_terminal_back() {
+    let mut pty = Pty::start(Setup::default());
+    pty.sees("Containers");
+    assert!(pty.screen().alternate_screen());
+    pty.press("q");
+    assert_eq!(pty.ends(), 0);
+    pty.is_restored();
+}
+
+#[test]
+fn signals_end_it_and_the_terminal_is_given_back() {
+    for signal in [
+        Signal::SIGTERM,
+        Signal::SIGHUP,
+        Signal::SIGQUIT,
+        Signal::SIGINT,
+    ] {
+        let mut pty = Pty::start(Setup::default());
+        pty.sees("Containers");
+        pty.signal(signal);
+        pty.ends();
+        pty.is_restored();
+    }
+}
+
+#[test]
+fn a_panic_of_the_screen_gives_the_terminal_back_and_says_why() {
+    let mut pty = Pty::start(Setup::with("OCITOP_TEST_PANIC", "ui").container("ghost"));
+    assert_eq!(pty.ends(), 101);
+    pty.is_restored();
+    pty.sees("asked to panic in ui");
+}
+
+#[test]
+fn a_panic_of_the_scanner_is_said_and_it_goes_on() {
+    let mut pty = Pty::start(Setup::with("OCITOP_TEST_PANIC", "scanner").container("ghost"));
+    pty.sees("thread scanner was started again");
+    pty.press("q");
+    assert_eq!(pty.ends(), 0);
+    pty.is_restored();
+}
+
+#[test]
+fn a_panic_of_a_worker_frees_its_row() {
+    let mut pty = Pty::start(Setup::with("OCITOP_TEST_PANIC", "worker").container("ghost"));
+    pty.sees("BROKEN");
+    pty.press("D");
+    pty.confirm("y", "ocitop itself failed");
+    pty.sees("thread engine-1 was started again");
+    pty.sees("BROKEN");
+    pty.press("q");
+    assert_eq!(pty.ends(), 0);
+    pty.is_restored();
+}
+
+#[test]
+fn control_z_gives_the_terminal_back_and_fg_draws_again() {
+    let mut pty = Pty::start(Setup::default());
+    pty.sees("Containers");
+    pty.press("\x1a");
+    pty.until("the alternate screen is left", |screen| {
+        !screen.alternate_screen()
+    });
+    pty.stops();
+    pty.is_restored();
+    pty.signal(Signal::SIGCONT);
+    pty.until("it is back", |screen| {
+        screen.alternate_screen() && screen.contents().contains("Containers")
+    });
+    pty.press("q");
+    assert_eq!(pty.ends(), 0);
+    pty.is_restored();
+}
+
+#[test]
+fn a_terminal_made_too_small_and_large_again_shows_the_list_again() {
+    let mut pty = Pty::start(Setup::default());
+    pty.sees("Containers");
+    pty.resize(20, 5);
+    pty.sees("ocitop needs 40x10");
+    pty.resize(80, 24);
+    pty.sees("Containers");
+    pty.press("q");
+    assert_eq!(pty.ends(), 0);
+}
+
+#[test]
+fn without_colour_no_colour_is_sent() {
+    let mut pty = Pty::start(Setup::with("NO_COLOR", "1").container("ghost"));
+    pty.sees("BROKEN");
+    pty.press("q");
+    pty.ends();
+    let colours = pty.colours();
+    assert!(colours.is_empty(), "{colours:?}");
+}
+
+#[test]
+fn with_colour_colour_is_sent() {
+    let mut pty = Pty::start(Setup::default().container("ghost"));
+    pty.sees("BROKEN");
+    pty.press("q");
+    pty.ends();
+    assert!(!pty.colours().is_empty());
+}
+
+#[test]
+fn other_terminals_work() {
+    for term in ["linux", "screen", "tmux-256color", "vt220"] {
+        let mut pty = Pty::start(Setup::with("TERM", term));
+        pty.sees("Containers");
+        pty.press("q");
+        assert_eq!(pty.ends(), 0);
+        pty.is_restored();
+    }
+}
+
+#[test]
+fn a_dumb_terminal_is_refused_in_one_line() {
+    let mut pty = Pty::start(Setup::with("TERM", "dumb"));
+    pty.sees("ocitop: TERM=dumb cannot show the screen");
+    assert_eq!(pty.ends(), 2);
+}
+
+#[test]
+fn without_utf8_only_ascii_is_sent() {
+    let mut pty = Pty::start(Setup::with("LC_ALL", "C").container("ghost"));
+    pty.sees("BROKEN");
+    pty.press("q");
+    pty.ends();
+    assert!(pty.sent().is_ascii());
+}
+
+#[test]
+fn without_a_terminal_there_is_one_line_and_exit_2() {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_ocitop"))
+        .env("XDG_STATE_HOME", tempfile::tempdir().unwrap().path())
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(
+        error.starts_with("ocitop: ") && error.lines().count() == 1,
+        "{error}"
+    );
+    assert!(output.stdout.is_empty());
+}

@@ -1,0 +1,278 @@
+//! A pty with the binary in it. Waits are for conditions, under a deadline; a failure shows the
+//! screen.
+
+use std::io::{Read as _, Write as _};
+use std::num::NonZero;
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, SlavePty, native_pty_system};
+use tempfile::TempDir;
+
+/// Long enough for a debug build on a loaded machine.
+const DEADLINE: Duration = Duration::from_secs(20);
+/// How often a condition without output of its own is looked at.
+const GLANCE: Duration = Duration::from_millis(50);
+
+/// A machine with state roots and an environment of its own.
+pub(crate) struct Setup {
+    dir: TempDir,
+    env: Vec<(String, String)>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["root", "cgroup", "state"] {
+            std::fs::create_dir(dir.path().join(name)).unwrap();
+        }
+        std::fs::write(dir.path().join("cgroup/cgroup.controllers"), "").unwrap();
+        let env = [("TERM", "xterm-256color"), ("LC_ALL", "C.UTF-8")];
+        let env = env
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into();
+        Self { dir, env }
+    }
+}
+
+impl Setup {
+    pub(crate) fn with(name: &str, value: &str) -> Self {
+        let mut setup = Self::default();
+        setup.env.push((name.to_owned(), value.to_owned()));
+        setup
+    }
+
+    /// A container whose state file is empty.
+    pub(crate) fn container(self, name: &str) -> Self {
+        let dir = self.dir.path().join("root").join(name);
+        std::fs::create_dir(&dir).unwrap();
+        std::fs::write(dir.join("state.json"), "").unwrap();
+        self
+    }
+
+    fn command(&self) -> CommandBuilder {
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_ocitop"));
+        let path = |name| self.dir.path().join(name);
+        command.arg("--root");
+        command.arg(path("root"));
+        command.arg("--cgroup-root");
+        command.arg(path("cgroup"));
+        command.cwd(self.dir.path());
+        command.env_remove("NO_COLOR");
+        command.env("RUST_BACKTRACE", "0");
+        command.env("XDG_STATE_HOME", path("state"));
+        command.env("HOME", self.dir.path());
+        for (name, value) in &self.env {
+            command.env(name, value);
+        }
+        command
+    }
+}
+
+pub(crate) struct Pty {
+    master: Box<dyn MasterPty + Send>,
+    // Kept open, so that the terminal's modes can still be read when the program is gone.
+    _slave: Box<dyn SlavePty + Send>,
+    child: Box<dyn Child + Send + Sync>,
+    writer: Box<dyn std::io::Write + Send>,
+    output: Receiver<Vec<u8>>,
+    parser: vt100::Parser,
+    sent: Vec<u8>,
+    modes: String,
+    // Its directories live as long as the program.
+    _setup: Setup,
+}
+
+impl Pty {
+    pub(crate) fn start(setup: Setup) -> Self {
+        let size = PtySize {
+            rows: 24,
+            cols: 80,
+            pixel_width: 0,
+            pixel_height: 0,
+        };
+        let pair = native_pty_system().openpty(size).unwrap();
+        let modes = modes(&*pair.master);
+        let child = pair.slave.spawn_command(setup.command()).unwrap();
+        let mut reader = pair.master.try_clone_reader().unwrap();
+        let (sender, output) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(count @ 1..) = reader.read(&mut bytes) {
+                if sender.send(bytes[..count].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        Self {
+            writer: pair.master.take_writer().unwrap(),
+            master: pair.master,
+            _slave: pair.slave,
+            child,
+            output,
+            parser: vt100::Parser::new(cells(24), cells(80), 0),
+            sent: Vec::new(),
+            modes,
+            _setup: setup,
+        }
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.child.process_id().unwrap()).unwrap())
+    }
+
+    pub(crate) fn screen(&self) -> &vt100::Screen {
+        self.parser.screen()
+    }
+
+    /// Everything that was sent to the terminal.
+    pub(crate) fn sent(&self) -> &[u8] {
+        &self.sent
+    }
+
+    fn take(&mut self, wait: Duration) {
+        let first = self.output.recv_timeout(wait);
+        for bytes in first.into_iter().chain(self.output.try_iter()) {
+            self.parser.process(&bytes);
+            self.sent.extend(bytes);
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn until(&mut self, what: &str, holds: impl Fn(&vt100::Screen) -> bool) {
+        let start = Instant::now();
+        while !holds(self.screen()) {
+            let screen = self.screen().contents();
+            assert!(
+                start.elapsed() < DEADLINE,
+                "not so: {what}. The screen:\n{screen}"
+            );
+            self.take(GLANCE);
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn sees(&mut self, text: &str) {
+        self.until(text, |screen| screen.contents().contains(text));
+    }
+
+    pub(crate) fn press(&mut self, keys: &str) {
+        self.writer.write_all(keys.as_bytes()).unwrap();
+        self.writer.flush().unwrap();
+    }
+
+    /// Presses a key again and again, until a dialog that drops keys typed ahead takes it.
+    #[track_caller]
+    pub(crate) fn confirm(&mut self, key: &str, then: &str) {
+        self.sees(&format!("{key} Force delete"));
+        let start = Instant::now();
+        let open = |pty: &Self| pty.screen().contents().contains("Cancel ]");
+        while open(self) {
+            let screen = self.screen().contents();
+            assert!(start.elapsed() < DEADLINE, "{key} is not taken:\n{screen}");
+            self.press(key);
+            let pressed = Instant::now();
+            while open(self) && pressed.elapsed() < Duration::from_secs(1) {
+                self.take(GLANCE);
+            }
+        }
+        self.sees(then);
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(self.pid(), signal).unwrap();
+    }
+
+    pub(crate) fn resize(&mut self, cols: u16, rows: u16) {
+        self.master
+            .resize(PtySize {
+                rows,
+                cols,
+                pixel_width: 0,
+                pixel_height: 0,
+            })
+            .unwrap();
+        self.parser.screen_mut().set_size(cells(rows), cells(cols));
+    }
+
+    /// Waits until the program is stopped by a signal.
+    #[track_caller]
+    pub(crate) fn stops(&mut self) {
+        let start = Instant::now();
+        let path = format!("/proc/{}/stat", self.pid());
+        loop {
+            let fields = std::fs::read_to_string(&path).unwrap();
+            if fields
+                .rsplit(") ")
+                .next()
+                .is_some_and(|rest| rest.starts_with('T'))
+            {
+                return;
+            }
+            assert!(start.elapsed() < DEADLINE, "it does not stop: {fields}");
+            self.take(GLANCE);
+        }
+    }
+
+    /// Waits for the program's end; gives back its exit code (1 if a signal ended it).
+    #[track_caller]
+    pub(crate) fn ends(&mut self) -> u32 {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                self.take(GLANCE);
+                return status.exit_code();
+            }
+            let screen = self.screen().contents();
+            assert!(start.elapsed() < DEADLINE, "it does not end:\n{screen}");
+            self.take(GLANCE);
+        }
+    }
+
+    /// The terminal is as it was before.
+    #[track_caller]
+    pub(crate) fn is_restored(&self) {
+        let screen = self.screen();
+        assert!(!screen.alternate_screen(), "still on the alternate screen");
+        assert!(!screen.hide_cursor(), "the cursor is hidden");
+        assert!(!screen.bracketed_paste(), "pastes are still bracketed");
+        assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
+        assert_eq!(modes(&*self.master), self.modes);
+    }
+
+    /// The colour parameters among the SGR sequences sent.
+    pub(crate) fn colours(&self) -> Vec<u16> {
+        let text = String::from_utf8_lossy(&self.sent).into_owned();
+        let sequences = text.split("\x1b[").skip(1);
+        let graphics = sequences.filter_map(|rest| {
+            let end = rest.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+            rest[end..].starts_with('m').then(|| rest[..end].to_owned())
+        });
+        let numbers = graphics.flat_map(|list| {
+            list.split(';')
+                .filter_map(|number| number.parse().ok())
+                .collect::<Vec<u16>>()
+        });
+        numbers
+            .filter(|n| matches!(n, 30..=38 | 40..=48 | 90..=97 | 100..=107))
+            .collect()
+    }
+}
+
+impl Drop for Pty {
+    fn drop(&mut self) {
+        // A stopped or stuck program must not outlive a failed test.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn modes(master: &dyn MasterPty) -> String {
+    format!("{:?}", master.get_termios().unwrap())
+}
+
+fn cells(number: u16) -> NonZero<u16> {
+    NonZero::new(number).unwrap()
+}
