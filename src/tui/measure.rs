@@ -165,7 +165,7 @@ mod tests {
             shown,
             ["0", "1B", "999B", "1.0K", "4.0K", "212M", "5.1G", "16E"]
         );
-        assert_eq!(age(Duration::from_secs(2 * 86_400 + 4 * 3600)), "2d04h");
+        assert_eq!(age(Duration::from_hours(52)), "2d04h");
         assert_eq!(percent(12345.6), "12346");
     }
 
