@@ -19,10 +19,11 @@ pub mod snapshot;
 pub mod tracked;
 mod users;
 
+pub use crate::kernel::Inode;
 pub use machine::Machine;
 pub use problem::Problem;
 pub use scan::Scanner;
 pub use snapshot::{
-    CgroupView, Condition, Container, Host, Inode, Manager, OwnCost, RootOrigin, RootState,
-    RootView, Snapshot, Usage,
+    CgroupView, Condition, Container, Host, Manager, OwnCost, RootOrigin, RootState, RootView,
+    Snapshot, Usage,
 };

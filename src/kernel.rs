@@ -107,6 +107,36 @@ impl std::fmt::Display for Signal {
     }
 }
 
+/// Device and inode: a directory beyond its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+pub struct Inode {
+    /// Device.
+    pub device: u64,
+    /// Inode number.
+    pub number: u64,
+}
+
+impl From<&rustix::fs::Stat> for Inode {
+    fn from(stat: &rustix::fs::Stat) -> Self {
+        Self {
+            device: stat.st_dev,
+            number: stat.st_ino,
+        }
+    }
+}
+
+/// One container's state directory. The kernel's side opens it below its root and refuses, with
+/// `ESTALE`, if another directory of that name stands there by now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StateDir<'a> {
+    /// The state root.
+    pub root: &'a Path,
+    /// The directory's name in it.
+    pub id: &'a ContainerId,
+    /// The directory itself.
+    pub inode: Inode,
+}
+
 /// A hook to run: everything decided, nothing left to the environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HookCall {
@@ -170,24 +200,15 @@ pub trait Kernel: Sync {
     fn remove_group(&self, dir: &Path) -> io::Result<()>;
 
     /// Replaces a file in a container's state directory, atomically, mode kept.
-    fn write_state(
-        &self,
-        root: &Path,
-        id: &ContainerId,
-        file: &str,
-        bytes: &[u8],
-    ) -> io::Result<()>;
-
-    /// Removes one file of a container's state directory.
-    fn unlink_state(&self, root: &Path, id: &ContainerId, file: &str) -> io::Result<()>;
+    fn write_state(&self, dir: StateDir<'_>, file: &str, bytes: &[u8]) -> io::Result<()>;
 
     /// Removes a container's state directory with all in it, never following a symlink and never
     /// leaving the root. Mounts inside are detached.
-    fn remove_state_dir(&self, root: &Path, id: &ContainerId) -> io::Result<()>;
+    fn remove_state_dir(&self, dir: StateDir<'_>) -> io::Result<()>;
 
     /// Tells the init of a created container to go on: youki's `notify.sock`, runc's and crun's
     /// `exec.fifo`.
-    fn release_init(&self, root: &Path, id: &ContainerId, how: Release) -> io::Result<()>;
+    fn release_init(&self, dir: StateDir<'_>, how: Release) -> io::Result<()>;
 
     /// Runs a hook to its end.
     fn run_hook(&self, call: &HookCall) -> io::Result<HookEnd>;

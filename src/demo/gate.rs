@@ -86,7 +86,7 @@ mod tests {
 
     use super::super::wait;
     use super::*;
-    use crate::kernel::{Kernel, LiveKernel, Release};
+    use crate::kernel::{Inode, Kernel, LiveKernel, Release, StateDir};
 
     /// How long a gate that opens may take.
     const SOON: Duration = Duration::from_secs(5);
@@ -112,11 +112,15 @@ mod tests {
             let over = waiting(runtime, &state);
             assert!(over.try_recv().is_err(), "{runtime} did not wait");
             let id = "web".parse().unwrap();
+            let inode = Inode::from(&rustix::fs::stat(&state).unwrap());
+            let dir = StateDir {
+                root: root.path(),
+                id: &id,
+                inode,
+            };
             // runc's init may not have come to its FIFO yet: the engine then asks again.
             wait::until("release", SOON, || {
-                Ok(LiveKernel::default()
-                    .release_init(root.path(), &id, how)
-                    .is_ok())
+                Ok(LiveKernel::default().release_init(dir, how).is_ok())
             })
             .unwrap();
             assert!(

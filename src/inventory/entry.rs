@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::fs::FileType;
 
 use super::problem::Problem;
-use super::snapshot::Inode;
+use crate::kernel::Inode;
 use crate::kernel::read::{CONFIG_CAP, STATE_CAP, file_beneath, open_dir_beneath, stat_beneath};
 use crate::oci::record::{crun, runc, youki};
 use crate::oci::{ContainerKey, Record, RecordError, RecordedCgroup, RuntimeKind};

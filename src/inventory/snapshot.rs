@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::cgroup::{Limit, Mode};
+use crate::kernel::Inode;
 use crate::oci::{ContainerKey, CreatedAt, RuntimeKind, Status};
 use crate::process::InitProcess;
 
@@ -156,15 +157,6 @@ impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
-}
-
-/// Device and inode: a directory beyond its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-pub struct Inode {
-    /// Device.
-    pub device: u64,
-    /// Inode number.
-    pub number: u64,
 }
 
 /// The engine above the runtime, told from root, bundle and annotations.

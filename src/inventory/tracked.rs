@@ -13,7 +13,7 @@ use super::problem::Problem;
 use super::rdt;
 use super::scan::cgroups_of;
 use super::sensors::Sensors;
-use super::snapshot::{Condition, Container, Inode, Usage};
+use super::snapshot::{Condition, Container, Usage};
 use crate::cgroup::freezer::Freezer;
 use crate::kernel::read::stat_beneath;
 use crate::oci::record::{crun, runc};
@@ -248,7 +248,7 @@ fn describe(base: &mut Container, record: &Record, machine: &Machine) {
 fn blank(key: &ContainerKey) -> Container {
     Container {
         key: key.clone(),
-        state_dir: None::<Inode>,
+        state_dir: None,
         runtime: None,
         condition: Condition::Broken,
         problem: None,

@@ -3,7 +3,6 @@
 use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,11 +10,11 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 use rustix::process::{Pid, PidfdFlags};
 
 use super::read::{open_dir_beneath, open_root, stat_beneath};
-use super::{HookCall, HookEnd, Kernel, Release, Signal, hook};
-use crate::oci::ContainerId;
+use super::{HookCall, HookEnd, Inode, Kernel, Release, Signal, StateDir, hook};
 
 /// Most processes one wait looks at: beyond it the death of any of these is news enough.
 const POLL_MAX: usize = 256;
@@ -91,14 +90,8 @@ impl Kernel for LiveKernel {
         )?)
     }
 
-    fn write_state(
-        &self,
-        root: &Path,
-        id: &ContainerId,
-        file: &str,
-        bytes: &[u8],
-    ) -> io::Result<()> {
-        let dir = open_dir_beneath(open_root(root)?, OsStr::new(id.as_str()))?;
+    fn write_state(&self, dir: StateDir<'_>, file: &str, bytes: &[u8]) -> io::Result<()> {
+        let dir = open_state_dir(dir)?;
         let old = stat_beneath(&dir, OsStr::new(file))?.ok_or(Errno::NOENT)?;
         let temporary = format!(".{file}.ocitop-{}", std::process::id());
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
@@ -113,22 +106,18 @@ impl Kernel for LiveKernel {
         Ok(())
     }
 
-    fn unlink_state(&self, root: &Path, id: &ContainerId, file: &str) -> io::Result<()> {
-        let dir = open_dir_beneath(open_root(root)?, OsStr::new(id.as_str()))?;
-        Ok(rustix::fs::unlinkat(dir, file, AtFlags::empty())?)
-    }
-
-    fn remove_state_dir(&self, root: &Path, id: &ContainerId) -> io::Result<()> {
-        let root = open_root(root)?;
-        let name = OsStr::new(id.as_str());
-        let dir = open_or_detach(&root, name)?;
-        empty_dir(&dir, 0)?;
-        drop(dir);
+    fn remove_state_dir(&self, dir: StateDir<'_>) -> io::Result<()> {
+        let root = open_root(dir.root)?;
+        let name = OsStr::new(dir.id.as_str());
+        let opened = open_or_detach(&root, name)?;
+        check_inode(&opened, dir.inode)?;
+        empty_dir(&opened, 0)?;
+        drop(opened);
         Ok(rustix::fs::unlinkat(&root, name, AtFlags::REMOVEDIR)?)
     }
 
-    fn release_init(&self, root: &Path, id: &ContainerId, how: Release) -> io::Result<()> {
-        let dir = open_dir_beneath(open_root(root)?, OsStr::new(id.as_str()))?;
+    fn release_init(&self, dir: StateDir<'_>, how: Release) -> io::Result<()> {
+        let dir = open_state_dir(dir)?;
         match how {
             Release::NotifySocket => notify_socket(&dir),
             Release::ReadFifo => read_fifo(&dir),
@@ -150,6 +139,20 @@ impl Kernel for LiveKernel {
     }
 }
 
+fn open_state_dir(dir: StateDir<'_>) -> io::Result<OwnedFd> {
+    let opened = open_dir_beneath(open_root(dir.root)?, OsStr::new(dir.id.as_str()))?;
+    check_inode(&opened, dir.inode)?;
+    Ok(opened)
+}
+
+fn check_inode(dir: &OwnedFd, inode: Inode) -> io::Result<()> {
+    if Inode::from(&rustix::fs::fstat(dir)?) == inode {
+        Ok(())
+    } else {
+        Err(Errno::STALE.into())
+    }
+}
+
 fn write_all(fd: &OwnedFd, mut bytes: &[u8]) -> Result<(), Errno> {
     while !bytes.is_empty() {
         let count = rustix::io::write(fd, bytes)?;
@@ -164,12 +167,15 @@ fn notify_socket(dir: &OwnedFd) -> io::Result<()> {
     if FileType::from_raw_mode(stat.st_mode) != FileType::Socket {
         return Err(Errno::NOTSOCK.into());
     }
-    // By descriptor: a socket's path is limited to 108 bytes, a state directory's is not.
+    // By descriptor: a socket's path is limited to 108 bytes, a state directory's is not. And never
+    // blocking: its maker can leave the backlog full for ever.
     let path = format!("/proc/self/fd/{}/notify.sock", dir.as_raw_fd());
-    let mut stream = UnixStream::connect(path)?;
-    io::Write::write_all(&mut stream, b"start container")?;
-    // youki's init reads until the end of the stream.
-    stream.shutdown(std::net::Shutdown::Both)
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
+    // youki's init reads until the end of the stream, which closing is.
+    write_all(&socket, b"start container")?;
+    Ok(())
 }
 
 fn open_fifo(dir: &OwnedFd, mode: OFlags) -> io::Result<OwnedFd> {

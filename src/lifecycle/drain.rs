@@ -91,19 +91,20 @@ pub(super) fn is_target<K: Kernel>(context: &Context<'_, K>, pid: i32) -> bool {
     }
     match evidence.identity.alive() {
         Some(init) if init.pid == pid => return init.start_time == stat.start_time,
-        Some(init) if evidence.cgroups.is_empty() => {
+        Some(init) if !evidence.has_cgroup() => {
             return procs::family(machine, init.pid).contains(&pid);
         }
         _ => {}
     }
     let membership = machine.membership(pid);
-    membership.is_some_and(|membership| is_member(machine, &membership, &evidence.cgroups))
+    let cgroups = evidence.cgroups(machine);
+    membership.is_some_and(|membership| is_member(machine, &membership, &cgroups))
 }
 
 /// v2, and the unified tree of a hybrid host: one write kills all, forks in flight included.
 fn cgroup_kill<K: Kernel>(context: &Context<'_, K>) {
     let hierarchies = &context.machine.hierarchies;
-    for cgroup in &context.evidence.cgroups {
+    for cgroup in context.evidence.cgroups(context.machine) {
         if hierarchies
             .at(cgroup.hierarchy)
             .is_some_and(|h| h.version == Version::V2)
@@ -119,7 +120,7 @@ fn cgroup_kill<K: Kernel>(context: &Context<'_, K>) {
 /// A CPU quota can stretch dying to many seconds: processes die on CPU time too.
 fn lift_quota<K: Kernel>(context: &Context<'_, K>) {
     let hierarchies = &context.machine.hierarchies;
-    for cgroup in &context.evidence.cgroups {
+    for cgroup in context.evidence.cgroups(context.machine) {
         let Some(hierarchy) = hierarchies.at(cgroup.hierarchy) else {
             continue;
         };
@@ -182,9 +183,9 @@ fn living<K: Kernel>(context: &Context<'_, K>) -> Vec<i32> {
 }
 
 fn survivors<K: Kernel>(context: &Context<'_, K>, pids: &[i32]) -> Vec<Survivor> {
-    let cgroups = &context.evidence.cgroups;
+    let cgroups = context.evidence.cgroups(context.machine);
     pids.iter()
-        .filter_map(|pid| procs::survivor(context.machine, *pid, cgroups))
+        .filter_map(|pid| procs::survivor(context.machine, *pid, &cgroups))
         .collect()
 }
 

@@ -1,7 +1,7 @@
 //! Everything a teardown needs to know, gathered before the first change and kept to the end, so
 //! that a retry works even when a file has gone meanwhile.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::claims::Claims;
 use super::find;
@@ -14,6 +14,7 @@ use crate::inventory::scan::cgroups_of;
 use crate::inventory::tracked::derive;
 use crate::inventory::{Condition, Machine, Problem, manager, rdt};
 use crate::kernel::read::{is_gone, open_root};
+use crate::kernel::{Inode, StateDir};
 use crate::oci::record::Hooks;
 use crate::oci::{ContainerId, ContainerKey, InvalidId, RecordedCgroup};
 
@@ -28,8 +29,10 @@ pub struct Evidence {
     pub condition: Condition,
     /// What became of its recorded init.
     pub identity: Identity,
-    /// Its cgroups that exist.
-    pub cgroups: Vec<CgroupDir>,
+    /// Its cgroups that existed, each with what its directory was.
+    pins: Vec<(CgroupDir, Inode)>,
+    /// Whether they were found by their name alone.
+    found_by_name: bool,
     /// Its processes.
     pub pids: Vec<i32>,
     /// Its resctrl monitoring group.
@@ -118,7 +121,8 @@ impl Evidence {
             id,
             condition,
             identity,
-            cgroups,
+            pins: pin(machine, &cgroups),
+            found_by_name: false,
             pids: Vec::new(),
             mon_group: None,
             ctrl_group: None,
@@ -147,7 +151,7 @@ impl Evidence {
             Ok(record) => record.cgroup == RecordedCgroup::Unknown || nothing_named,
             Err(_) => true,
         };
-        if !self.cgroups.is_empty() || disabled || !unknown {
+        if !self.pins.is_empty() || disabled || !unknown {
             return;
         }
         match find::by_name(machine, self.id.as_str()) {
@@ -160,7 +164,8 @@ impl Evidence {
                     "cgroup found by its name, in {} hierarchies",
                     found.len()
                 ));
-                self.cgroups = found;
+                self.pins = pin(machine, &found);
+                self.found_by_name = true;
             }
             Err(ambiguous) => self.notes.push(format!("cgroup not known: {ambiguous}")),
         }
@@ -195,37 +200,66 @@ impl Evidence {
 
     /// Applies the guard and counts who would die.
     fn judge(&mut self, machine: &Machine, claims: &Claims) {
-        let inside = self.identity.alive().is_some_and(|init| {
+        let cgroups = self.cgroups(machine);
+        let init = self.identity.alive();
+        let inside = init.is_some_and(|init| {
             let membership = machine.membership(init.pid);
-            membership.is_some_and(|membership| is_member(machine, &membership, &self.cgroups))
+            membership.is_some_and(|membership| is_member(machine, &membership, &cgroups))
         });
-        match guard::check(machine, &self.entry, &self.cgroups, claims, inside) {
+        let suspect = guard::Suspect {
+            entry: &self.entry,
+            cgroups: &cgroups,
+            init: init.map(|init| init.pid),
+            init_inside: inside,
+            // A name alone is no proof: any cgroup may be called `web`.
+            name_counts: !self.found_by_name,
+        };
+        match guard::check(machine, &suspect, claims) {
             Ok(()) => {}
             // Its own processes are gone, so what is another's is simply left alone. Processes of
             // nobody known keep the record: it may be all that tells of them.
             Err(forbidden)
-                if self.identity.alive().is_none()
-                    && !matches!(forbidden, guard::Forbidden::HostProcess(..)) =>
+                if init.is_none() && !matches!(forbidden, guard::Forbidden::HostProcess(..)) =>
             {
                 self.notes.push(format!("cgroups left alone: {forbidden}"));
-                self.cgroups.clear();
+                self.pins.clear();
             }
             Err(forbidden) => self.forbidden = Some(forbidden.to_string()),
         }
         self.pids = self.members(machine);
     }
 
+    /// Its cgroups that still are the directories they were: one that was made anew under the same
+    /// path belongs to somebody else.
+    pub fn cgroups(&self, machine: &Machine) -> Vec<CgroupDir> {
+        let same = |(cgroup, inode): &&(CgroupDir, Inode)| {
+            inode_of(&cgroup.dir(&machine.hierarchies)) == Some(*inode)
+        };
+        self.pins
+            .iter()
+            .filter(same)
+            .map(|(cgroup, _)| cgroup.clone())
+            .collect()
+    }
+
+    /// The state directory, for the kernel.
+    pub fn state_dir(&self) -> StateDir<'_> {
+        StateDir {
+            root: self.entry.key.root(),
+            id: &self.id,
+            inode: self.entry.inode,
+        }
+    }
+
     /// Its processes, read afresh: those of its cgroups and its init; without a cgroup, init's
     /// family.
     pub fn members(&self, machine: &Machine) -> Vec<i32> {
-        let mut pids = procs::members(machine, &self.cgroups);
+        let cgroups = self.cgroups(machine);
+        let mut pids = procs::members(machine, &cgroups);
         if let Some(init) = self.identity.alive() {
-            let same = machine
-                .stat(init.pid)
-                .ok()
-                .flatten()
-                .is_some_and(|stat| stat.start_time == init.start_time && !stat.is_dead());
-            match (same, self.cgroups.is_empty()) {
+            let stat = machine.stat(init.pid).ok().flatten();
+            let same = stat.is_some_and(|s| s.start_time == init.start_time && !s.is_dead());
+            match (same, self.pins.is_empty()) {
                 (true, true) => pids.extend(procs::family(machine, init.pid)),
                 (true, false) => drop(pids.insert(init.pid)),
                 (false, _) => {}
@@ -233,4 +267,26 @@ impl Evidence {
         }
         pids.into_iter().collect()
     }
+
+    /// Whether it has, or had, a cgroup that is known.
+    pub fn has_cgroup(&self) -> bool {
+        !self.pins.is_empty()
+    }
+}
+
+fn pin(machine: &Machine, cgroups: &[CgroupDir]) -> Vec<(CgroupDir, Inode)> {
+    let pin =
+        |cgroup: &CgroupDir| Some((cgroup.clone(), inode_of(&cgroup.dir(&machine.hierarchies))?));
+    cgroups.iter().filter_map(pin).collect()
+}
+
+fn inode_of(dir: &Path) -> Option<Inode> {
+    use std::os::unix::fs::MetadataExt as _;
+    let metadata = std::fs::symlink_metadata(dir)
+        .ok()
+        .filter(std::fs::Metadata::is_dir)?;
+    Some(Inode {
+        device: metadata.dev(),
+        number: metadata.ino(),
+    })
 }

@@ -18,7 +18,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 fn place<K: Kernel>(context: &Context<'_, K>) -> Result<(PathBuf, Version), StepError> {
     let hierarchies = &context.machine.hierarchies;
-    let found = for_controller(&context.evidence.cgroups, "freezer", hierarchies);
+    let cgroups = context.evidence.cgroups(context.machine);
+    let found = for_controller(&cgroups, "freezer", hierarchies);
     found
         .map(|(cgroup, version)| (cgroup.dir(hierarchies), version))
         .ok_or_else(|| StepError::Refused {
@@ -62,11 +63,12 @@ pub(super) fn freeze<K: Kernel>(context: &mut Context<'_, K>) -> Result<Outcome,
         }
     }
     write(context, &dir, version, false)?;
+    let cgroups = context.evidence.cgroups(context.machine);
     let survivors = context
         .evidence
         .members(context.machine)
         .into_iter()
-        .filter_map(|pid| procs::survivor(context.machine, pid, &context.evidence.cgroups))
+        .filter_map(|pid| procs::survivor(context.machine, pid, &cgroups))
         .filter(|process| process.state == 'D' && !process.frozen)
         .collect();
     Err(StepError::Alive { survivors })

@@ -25,7 +25,7 @@ pub(super) fn remove_cgroups<K: Kernel>(
     let hierarchies = &context.machine.hierarchies;
     let tops: Vec<PathBuf> = context
         .evidence
-        .cgroups
+        .cgroups(context.machine)
         .iter()
         .map(|cgroup| cgroup.dir(hierarchies))
         .collect();

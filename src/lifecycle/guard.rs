@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
+use std::path::Component;
 
 use super::claims::Claims;
 use super::procs;
@@ -38,16 +39,27 @@ pub enum Forbidden {
     HostProcess(String, i32),
 }
 
-/// Checks every cgroup of a container. `init_inside`: its verified init is in one of them.
-pub fn check(
-    machine: &Machine,
-    entry: &Entry,
-    cgroups: &[CgroupDir],
-    claims: &Claims,
-    init_inside: bool,
-) -> Result<(), Forbidden> {
+/// What is to be checked.
+#[derive(Debug)]
+pub struct Suspect<'a> {
+    /// The container's entry.
+    pub entry: &'a Entry,
+    /// Its cgroups.
+    pub cgroups: &'a [CgroupDir],
+    /// Its live init.
+    pub init: Option<i32>,
+    /// Whether that is in one of the cgroups.
+    pub init_inside: bool,
+    /// Whether a cgroup named after the container counts as its own.
+    pub name_counts: bool,
+}
+
+/// Checks every cgroup of a container, and its init.
+pub fn check(machine: &Machine, suspect: &Suspect<'_>, claims: &Claims) -> Result<(), Forbidden> {
+    let Suspect { entry, cgroups, .. } = suspect;
+    check_init(machine, suspect)?;
     let mut seen = BTreeSet::new();
-    for cgroup in cgroups {
+    for cgroup in *cgroups {
         let name = visible_path(&cgroup.dir(&machine.hierarchies));
         if holds(machine, cgroup, "self") {
             return Err(Forbidden::Own(name));
@@ -56,7 +68,8 @@ pub fn check(
             return Err(Forbidden::Init(name));
         }
         check_owner(machine, entry, cgroup, &name)?;
-        let tied = init_inside || is_named_after(entry, cgroup);
+        let named = suspect.name_counts && is_named_after(entry, cgroup);
+        let tied = suspect.init_inside || named;
         let pids = procs::members(machine, std::slice::from_ref(cgroup));
         // On v1 the same processes stand in every hierarchy: once is enough for those.
         let fresh: Vec<i32> = pids
@@ -72,6 +85,25 @@ pub fn check(
         }
         None => Ok(()),
     }
+}
+
+/// The user who wrote a record, if that is neither root nor the one ocitop runs as.
+fn other_user(entry: &Entry) -> Option<u32> {
+    let own = rustix::process::geteuid().as_raw();
+    Some(entry.uid).filter(|uid| *uid != 0 && *uid != own)
+}
+
+/// A user can name any pid with its true start time in a record. Only a process of that user, or
+/// one inside that user's own cgroup, is taken for init.
+fn check_init(machine: &Machine, suspect: &Suspect<'_>) -> Result<(), Forbidden> {
+    let (Some(uid), Some(pid)) = (other_user(suspect.entry), suspect.init) else {
+        return Ok(());
+    };
+    let owner = std::fs::metadata(machine.proc.join(pid.to_string())).map(|found| found.uid());
+    if suspect.init_inside || owner.is_ok_and(|owner| owner == uid) {
+        return Ok(());
+    }
+    Err(Forbidden::Foreign(format!("pid {pid}"), uid))
 }
 
 /// Whether the process `pid` (or `self`) is in the cgroup or below it.
@@ -93,14 +125,11 @@ fn check_owner(
     cgroup: &CgroupDir,
     name: &str,
 ) -> Result<(), Forbidden> {
-    let own = rustix::process::geteuid().as_raw();
-    if entry.uid == 0 || entry.uid == own {
+    let Some(uid) = other_user(entry) else {
         return Ok(());
-    }
+    };
     match std::fs::symlink_metadata(cgroup.dir(&machine.hierarchies)) {
-        Ok(metadata) if metadata.uid() != entry.uid => {
-            Err(Forbidden::Foreign(name.to_owned(), entry.uid))
-        }
+        Ok(metadata) if metadata.uid() != uid => Err(Forbidden::Foreign(name.to_owned(), uid)),
         _ => Ok(()),
     }
 }
@@ -127,11 +156,16 @@ fn is_named_after(entry: &Entry, cgroup: &CgroupDir) -> bool {
     let Some(id) = entry.key.name().to_str() else {
         return false;
     };
-    // crun's systemd scopes have the container below, in `container`.
-    let mut names = cgroup.path.relative().components().rev().take(2);
-    names.any(|name| {
+    let is_name = |name: Component<'_>| {
         name.as_os_str()
             .to_str()
             .is_some_and(|name| super::find::is_name_of(name, id))
-    })
+    };
+    let mut names = cgroup.path.relative().components().rev();
+    match names.next() {
+        // crun puts the container of a systemd scope one level below it.
+        Some(Component::Normal(last)) if last == "container" => names.next().is_some_and(is_name),
+        Some(last) => is_name(last),
+        None => false,
+    }
 }

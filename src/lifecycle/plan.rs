@@ -91,7 +91,7 @@ fn delete(
         .map(|dir| Step::RemoveCtrlGroup { dir: dir.clone() });
     steps.extend(ctrl.map(warn));
     let dirs = evidence
-        .cgroups
+        .cgroups(machine)
         .iter()
         .map(|cgroup| cgroup.dir(&machine.hierarchies))
         .collect();
@@ -158,7 +158,7 @@ fn freeze(evidence: &Evidence) -> Result<Vec<PlannedStep>, String> {
         Condition::Known(Status::Running | Status::Created) | Condition::Freezing => {}
         condition => return Err(format!("container not running: it is {condition}")),
     }
-    if evidence.cgroups.is_empty() {
+    if !evidence.has_cgroup() {
         return Err("it has no cgroup to freeze".to_owned());
     }
     Ok(with_status(

@@ -52,8 +52,9 @@ pub fn preview(machine: &Machine, job: &Job, options: &Options) -> Preview {
         Ok(plan) => (plan, None),
         Err(why) => (Plan::default(), Some(why)),
     };
+    let cgroups = evidence.cgroups(machine);
     let stuck = |pid: &&i32| {
-        let survivor = procs::survivor(machine, **pid, &evidence.cgroups);
+        let survivor = procs::survivor(machine, **pid, &cgroups);
         survivor.is_some_and(|process| process.state == 'D' && !process.frozen)
     };
     Preview {
@@ -237,7 +238,7 @@ pub(super) fn is_replaced(target: &Target, evidence: &Evidence) -> bool {
 fn left<K: Kernel>(context: &Context<'_, K>) -> Vec<std::path::PathBuf> {
     let evidence = &context.evidence;
     let mut paths: Vec<_> = evidence
-        .cgroups
+        .cgroups(context.machine)
         .iter()
         .map(|cgroup| cgroup.dir(&context.machine.hierarchies))
         .chain(evidence.mon_group.clone())

@@ -57,11 +57,10 @@ pub(super) fn persist<K: Kernel>(
     }
     let after =
         youki::with_status(&before, status).map_err(|error| failed(crate::text::chain(&error)))?;
-    let root = evidence.entry.key.root();
-    context
+    let written = context
         .kernel
-        .write_state(root, &evidence.id, youki::STATE, &after)
-        .map_err(|error| failed(error.to_string()))?;
+        .write_state(evidence.state_dir(), youki::STATE, &after);
+    written.map_err(|error| failed(error.to_string()))?;
     match status_of(&read()?)? {
         Some(now) if now == status => Ok(Outcome::Done(Seen::Status(now))),
         other => Err(failed(format!("reads back {other:?}"))),
@@ -80,8 +79,10 @@ pub(super) fn remove<K: Kernel>(context: &mut Context<'_, K>) -> Result<Outcome,
         Some(inode) if inode != context.evidence.entry.inode => return Err(StepError::Replaced),
         Some(_) => {}
     }
-    let root = context.evidence.entry.key.root();
-    match context.kernel.remove_state_dir(root, &context.evidence.id) {
+    match context
+        .kernel
+        .remove_state_dir(context.evidence.state_dir())
+    {
         Ok(()) => {}
         Err(error) if is_gone(&error) => {}
         Err(error) => return Err(io_error("remove", &dir, &error)),
@@ -109,10 +110,9 @@ pub(super) fn release<K: Kernel>(context: &mut Context<'_, K>) -> Result<Outcome
             });
         }
     };
-    let root = evidence.entry.key.root();
     context
         .kernel
-        .release_init(root, &evidence.id, how)
+        .release_init(evidence.state_dir(), how)
         .map_err(|error| io_error("start", &evidence.entry.key.dir(), &error))?;
     Ok(Outcome::Done(Seen::Released))
 }

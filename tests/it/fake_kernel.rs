@@ -9,8 +9,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use ocitop::cgroup::Version;
-use ocitop::kernel::{HookCall, HookEnd, HookStatus, Kernel, Release, Signal};
-use ocitop::oci::ContainerId;
+use ocitop::kernel::{HookCall, HookEnd, HookStatus, Kernel, Release, Signal, StateDir};
 use rustix::io::Errno;
 
 use crate::machine::Machine;
@@ -308,27 +307,15 @@ impl Kernel for FakeKernel<'_> {
         Ok(())
     }
 
-    fn write_state(
-        &self,
-        root: &Path,
-        id: &ContainerId,
-        file: &str,
-        bytes: &[u8],
-    ) -> io::Result<()> {
+    fn write_state(&self, dir: StateDir<'_>, file: &str, bytes: &[u8]) -> io::Result<()> {
         self.fault(Op::WriteState)?;
         self.with(|inside| inside.changes += 1);
-        fs::write(root.join(id.as_str()).join(file), bytes)
+        fs::write(dir.root.join(dir.id.as_str()).join(file), bytes)
     }
 
-    fn unlink_state(&self, root: &Path, id: &ContainerId, file: &str) -> io::Result<()> {
-        self.fault(Op::WriteState)?;
-        self.with(|inside| inside.changes += 1);
-        fs::remove_file(root.join(id.as_str()).join(file))
-    }
-
-    fn remove_state_dir(&self, root: &Path, id: &ContainerId) -> io::Result<()> {
+    fn remove_state_dir(&self, dir: StateDir<'_>) -> io::Result<()> {
         self.fault(Op::RemoveStateDir)?;
-        let dir = root.join(id.as_str());
+        let dir = dir.root.join(dir.id.as_str());
         if !dir.exists() {
             return Err(Errno::NOENT.into());
         }
@@ -337,7 +324,7 @@ impl Kernel for FakeKernel<'_> {
         Ok(())
     }
 
-    fn release_init(&self, _root: &Path, _id: &ContainerId, how: Release) -> io::Result<()> {
+    fn release_init(&self, _dir: StateDir<'_>, how: Release) -> io::Result<()> {
         self.fault(Op::Release)?;
         self.with(|inside| {
             inside.changes += 1;
