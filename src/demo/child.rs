@@ -18,7 +18,7 @@ use super::gate::Gate;
 use super::wait::nap;
 use crate::oci::RuntimeKind;
 
-/// The hidden subcommand that leads to [`super::child`].
+/// The hidden subcommand that leads to [`super::child()`].
 pub(super) const HIDDEN: &str = "__lab";
 /// The role of a hook that fails.
 pub(super) const REFUSE: &str = "refuse";

@@ -26,6 +26,14 @@ with_each_runtime! {
         assert_eq!(rig.status("web"), "running");
     }
 
+    fn kill_all_reaches_every_process(rig: &Rig) {
+        let spec = Spec { private_pids: false, ..Spec::default() };
+        rig.run_with("web", &spec);
+        until("both processes run", || rig.processes().len() == 2);
+        rig.ocitop(&["kill", "--all", "web", "KILL"]).ok();
+        until("both are gone", || rig.processes().is_empty());
+    }
+
     fn kill_of_a_stopped_container_says_so(rig: &Rig) {
         rig.stopped("web");
         rig.ocitop(&["kill", "web", "TERM"]).refused(1, "container not running");

@@ -1,6 +1,6 @@
 //! Deleting what its own runtime can delete too.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::rig::{Ended, Rig, Spec, until};
 
@@ -127,5 +127,56 @@ with_each_runtime! {
             assert!(event["took"].is_number(), "{event:#}");
         }
         rig.assert_gone("web");
+    }
+
+    fn a_container_that_keeps_forking_is_deleted(rig: &Rig) {
+        let spec = Spec {
+            script: "while :; do sleep 0.02 & sleep 0.01; done".to_owned(),
+            resources: json!({"pids": {"limit": 64}}),
+            private_pids: false,
+            ..Spec::default()
+        };
+        rig.run_with("web", &spec);
+        until("it forks", || rig.processes().len() > 2);
+        assert_deleted(rig, "web");
+    }
+
+    fn a_crowd_of_processes_is_deleted(rig: &Rig) {
+        let script = "for i in $(seq 100); do sleep 3000 & done; wait";
+        let spec = Spec { script: script.to_owned(), private_pids: false, ..Spec::default() };
+        rig.run_with("web", &spec);
+        until("all run", || rig.processes().len() == 101);
+        assert_deleted(rig, "web");
+    }
+
+    fn several_deletes_at_once_do_not_disturb_each_other(rig: &Rig) {
+        let ids = ["one", "two", "three"];
+        for id in ids {
+            rig.run(id);
+        }
+        rig.run("stays");
+        std::thread::scope(|scope| {
+            for id in ids {
+                scope.spawn(move || rig.ocitop(&["delete", "--force", id]).ok());
+            }
+        });
+        for id in ids {
+            rig.assert_gone(id);
+        }
+        assert_eq!(rig.status("stays"), "running");
+    }
+
+    fn two_deletes_of_one_container_leave_nothing_and_harm_nothing(rig: &Rig) {
+        rig.run("web");
+        rig.run("stays");
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                // The slower one may find it gone half-way: then it says so.
+                scope.spawn(|| rig.ocitop(&["delete", "--force", "web"]));
+            }
+        });
+        rig.ocitop(&["delete", "--force", "web"]).ok();
+        rig.assert_gone("web");
+        assert_eq!(rig.status("stays"), "running");
     }
 }

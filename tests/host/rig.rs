@@ -153,7 +153,7 @@ impl Rig {
             fs::create_dir_all(rootfs.join(name)).unwrap();
         }
         fs::copy(busybox, rootfs.join("bin/busybox")).unwrap();
-        for applet in ["sh", "sleep", "dd", "cat", "true", "yes"] {
+        for applet in ["sh", "sleep", "dd", "cat", "seq"] {
             std::os::unix::fs::symlink("busybox", rootfs.join("bin").join(applet)).unwrap();
         }
     }

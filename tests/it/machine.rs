@@ -384,21 +384,11 @@ impl Machine {
                 write("youki_config.json", config);
             }
             RuntimeKind::Runc => {
-                let path = |name: &str| format!("/sys/fs/cgroup/{name}/{id}");
-                let cgroups = match self.version {
-                    Version::V2 => json!({"": format!("/sys/fs/cgroup/{id}")}),
-                    Version::V1 => json!({
-                        "cpu": path("cpu,cpuacct"), "cpuacct": path("cpu,cpuacct"),
-                        "memory": path("memory"), "pids": path("pids"),
-                        "freezer": path("freezer"), "devices": path("devices"),
-                        "name=systemd": path("systemd"), "": path("unified"),
-                    }),
-                };
                 write(
                     "state.json",
                     json!({
                         "id": id, "init_process_pid": pid, "init_process_start": START,
-                        "created": created, "cgroup_paths": cgroups,
+                        "created": created, "cgroup_paths": self.runc_paths(id),
                         "config": {"labels": ["bundle=/bundle"], "namespaces": [{"type": "NEWPID"}]},
                     }),
                 );
@@ -419,6 +409,22 @@ impl Machine {
                     json!({"ociVersion": "1.0.2", "linux": linux}),
                 );
             }
+        }
+    }
+}
+
+impl Machine {
+    /// runc's path of each controller.
+    fn runc_paths(&self, id: &str) -> serde_json::Value {
+        let path = |name: &str| format!("/sys/fs/cgroup/{name}/{id}");
+        match self.version {
+            Version::V2 => json!({"": format!("/sys/fs/cgroup/{id}")}),
+            Version::V1 => json!({
+                "cpu": path("cpu,cpuacct"), "cpuacct": path("cpu,cpuacct"),
+                "memory": path("memory"), "pids": path("pids"),
+                "freezer": path("freezer"), "devices": path("devices"),
+                "name=systemd": path("systemd"), "": path("unified"),
+            }),
         }
     }
 }

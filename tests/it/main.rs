@@ -6,6 +6,7 @@
     reason = "a test that cannot go on ends there"
 )]
 
+mod cli;
 mod demo;
 mod fake_kernel;
 mod fixtures;

@@ -1,0 +1,364 @@
+//! The binary on a fixture machine: shapes, wordings, exit codes. Nothing here changes anything.
+
+use std::process::{Command, Output, Stdio};
+
+use ocitop::oci::RuntimeKind;
+use serde_json::Value;
+
+use crate::machine::Machine;
+
+struct Said {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+/// Runs ocitop on this machine, with `--root` for its state root.
+fn ocitop(machine: &Machine, args: &[&str]) -> Said {
+    let mut command = on(machine);
+    command.arg("--root").arg(machine.root()).args(args);
+    said(&command.output().unwrap())
+}
+
+/// ocitop on this machine, no state root named.
+fn on(machine: &Machine) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ocitop"));
+    command
+        .stdin(Stdio::null())
+        .env("XDG_STATE_HOME", machine.program("log"))
+        .arg("--cgroup-root")
+        .arg(machine.cgroup_root())
+        .arg("--proc-root")
+        .arg(machine.proc());
+    command
+}
+
+fn said(output: &Output) -> Said {
+    Said {
+        code: output.status.code().unwrap(),
+        stdout: String::from_utf8(output.stdout.clone()).unwrap(),
+        stderr: String::from_utf8(output.stderr.clone()).unwrap(),
+    }
+}
+
+/// Fails unless it ended with `code` and one line on stderr that holds `words`.
+#[track_caller]
+fn assert_refused(said: &Said, code: i32, words: &str) {
+    assert_eq!(said.code, code, "{}", said.stderr);
+    assert!(said.stderr.starts_with("ocitop: "), "{}", said.stderr);
+    assert!(said.stderr.contains(words), "{words:?} in {}", said.stderr);
+    assert_eq!(said.stderr.lines().count(), 1, "{}", said.stderr);
+}
+
+fn three() -> Machine {
+    Machine::v1()
+        .running("one", RuntimeKind::Youki)
+        .paused("two", RuntimeKind::Runc)
+        .stopped("three", RuntimeKind::Crun)
+}
+
+#[test]
+fn with_one_root_the_table_has_runcs_columns() {
+    let machine = three();
+    let said = ocitop(&machine, &["list"]);
+    assert_eq!((said.code, said.stderr.as_str()), (0, ""));
+    let mut lines = said.stdout.lines();
+    let header: Vec<_> = lines.next().unwrap().split_whitespace().collect();
+    assert_eq!(
+        header,
+        ["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"]
+    );
+    let rows: Vec<Vec<_>> = lines
+        .map(|line| line.split_whitespace().take(3).collect())
+        .collect();
+    let pid = machine.container("two").init.unwrap().pid.to_string();
+    assert!(rows.contains(&vec!["two", pid.as_str(), "paused"]));
+    assert!(rows.contains(&vec!["three", "0", "stopped"]));
+    assert_eq!(rows.len(), 3);
+}
+
+#[test]
+fn quiet_prints_ids_only() {
+    let said = ocitop(&three(), &["list", "-q"]);
+    let mut ids: Vec<_> = said.stdout.lines().collect();
+    ids.sort_unstable();
+    assert_eq!(ids, ["one", "three", "two"]);
+}
+
+#[test]
+fn an_entry_of_the_json_list_has_what_scripts_ask_for() {
+    let machine = three();
+    let said = ocitop(&machine, &["list", "--format", "json"]);
+    let list: Vec<Value> = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!(list.len(), 3);
+    for entry in &list {
+        for key in [
+            "id", "runtime", "root", "status", "pid", "bundle", "created", "owner", "cgroup", "rdt",
+        ] {
+            assert!(entry.get(key).is_some(), "{key} in {entry:#}");
+        }
+        assert!(entry.get("problem").is_none(), "{entry:#}");
+        assert_eq!(entry["root"], machine.root().to_str().unwrap());
+    }
+    let empty = ocitop(&Machine::v2(), &["list", "-f", "json"]);
+    assert_eq!((empty.code, empty.stdout.trim()), (0, "[]"));
+}
+
+#[test]
+fn a_broken_entry_is_listed_said_on_stderr_and_no_failure() {
+    let machine = three();
+    std::fs::write(machine.state_dir("one").join("state.json"), "{").unwrap();
+    let said = ocitop(&machine, &["list", "-f", "json"]);
+    assert_eq!(said.code, 0);
+    assert!(said.stderr.contains("one"), "{}", said.stderr);
+    let list: Vec<Value> = serde_json::from_str(&said.stdout).unwrap();
+    let broken = list.iter().find(|entry| entry["id"] == "one").unwrap();
+    assert_eq!(broken["status"], "broken");
+    assert!(broken["problem"].is_string(), "{broken:#}");
+    assert_eq!(list.len(), 3);
+}
+
+#[test]
+fn names_that_could_drive_a_terminal_are_escaped() {
+    let machine = Machine::v1();
+    std::fs::create_dir(machine.root().join("a\u{1b}]0;x\u{7}\nb")).unwrap();
+    let said = ocitop(&machine, &["list"]);
+    assert!(
+        said.stdout.contains("a\\x1b]0;x\\x07\\nb"),
+        "{}",
+        said.stdout
+    );
+    for text in [&said.stdout, &said.stderr] {
+        assert!(
+            !text.contains('\u{1b}') && !text.contains('\u{7}'),
+            "{text:?}"
+        );
+    }
+}
+
+#[test]
+fn state_is_json_in_the_shape_of_the_runtime_spec() {
+    let machine = three();
+    let said = ocitop(&machine, &["state", "one"]);
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    let state: Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!(state["id"], "one");
+    assert_eq!(state["status"], "running");
+    assert_eq!(state["pid"], machine.container("one").init.unwrap().pid);
+    assert_eq!(state["bundle"], "/bundle");
+    assert!(state["ociVersion"].is_string());
+}
+
+#[test]
+fn ps_prints_the_processes_of_the_cgroup() {
+    let machine = three();
+    let said = ocitop(&machine, &["ps", "--format", "json", "one"]);
+    let mut pids: Vec<i32> = serde_json::from_str(&said.stdout).unwrap();
+    pids.sort_unstable();
+    let mut expected = machine.processes("one");
+    expected.sort_unstable();
+    assert_eq!(pids, expected);
+    assert_eq!(pids.len(), 2);
+}
+
+#[test]
+fn what_is_absent_does_not_exist_in_every_command() {
+    let machine = three();
+    for args in [
+        &["state", "nobody"][..],
+        &["ps", "nobody"],
+        &["kill", "nobody"],
+        &["pause", "nobody"],
+        &["resume", "nobody"],
+        &["start", "nobody"],
+        &["delete", "nobody"],
+    ] {
+        assert_refused(&ocitop(&machine, args), 1, "does not exist");
+    }
+    let forced = ocitop(&machine, &["delete", "--force", "nobody"]);
+    assert_eq!(
+        (forced.code, forced.stdout.as_str(), forced.stderr.as_str()),
+        (0, "", "")
+    );
+}
+
+#[test]
+fn an_id_that_is_a_path_is_refused_before_anything_is_looked_at() {
+    let machine = three();
+    for id in ["../one", "one/", "/", "..", "", "a b"] {
+        for command in ["state", "delete"] {
+            let said = ocitop(&machine, &[command, "--", id]);
+            assert_refused(&said, 1, "invalid container ID format");
+        }
+    }
+    assert!(machine.state_dir("one").exists());
+}
+
+#[test]
+fn an_id_in_two_roots_is_an_error_that_names_both() {
+    let (a, b) = (
+        Machine::v1().running("web", RuntimeKind::Youki),
+        Machine::v1().stopped("web", RuntimeKind::Runc),
+    );
+    let run = |args: &[&str]| {
+        let mut command = on(&a);
+        command
+            .arg("--root")
+            .arg(a.root())
+            .arg("--root")
+            .arg(b.root());
+        said(&command.args(args).output().unwrap())
+    };
+    let ambiguous = run(&["state", "web"]);
+    assert_refused(&ambiguous, 1, "several roots");
+    for machine in [&a, &b] {
+        assert!(ambiguous.stderr.contains(machine.root().to_str().unwrap()));
+    }
+    let state: Value = serde_json::from_str(&run(&["state", "youki:web"]).stdout).unwrap();
+    assert_eq!(state["status"], "running");
+    let state: Value = serde_json::from_str(&run(&["state", "runc:web"]).stdout).unwrap();
+    assert_eq!(state["status"], "stopped");
+    let table = run(&["list"]).stdout;
+    assert!(table.lines().next().unwrap().contains("ROOT"), "{table}");
+}
+
+#[test]
+fn a_dry_run_prints_the_steps_in_order_and_changes_nothing() {
+    let machine = three();
+    let said = ocitop(&machine, &["delete", "--force", "--dry-run", "one"]);
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    let at = |words: &str| {
+        let place = said.stdout.find(words);
+        place.unwrap_or_else(|| panic!("{words:?} in {}", said.stdout))
+    };
+    let dir = machine.state_dir("one");
+    let steps = [
+        "same container",
+        "SIGKILL its 2 processes",
+        "wait until",
+        "status stopped",
+        "cgroups, children first",
+        dir.to_str().unwrap(),
+    ];
+    assert!(
+        steps.windows(2).all(|pair| at(pair[0]) < at(pair[1])),
+        "{}",
+        said.stdout
+    );
+    assert!(dir.exists());
+    assert_eq!(machine.processes("one").len(), 2);
+}
+
+#[test]
+fn without_force_a_dry_run_of_a_running_one_says_that_it_would_be_refused() {
+    let said = ocitop(&three(), &["delete", "--dry-run", "one"]);
+    assert_eq!(said.code, 1);
+    assert!(said.stderr.contains("not stopped"), "{}", said.stderr);
+}
+
+#[test]
+fn read_only_refuses_every_change() {
+    let machine = three();
+    for args in [
+        &["--read-only", "kill", "one"][..],
+        &["--read-only", "pause", "one"],
+        &["--read-only", "resume", "two"],
+        &["--read-only", "start", "one"],
+        &["--read-only", "delete", "--force", "one"],
+    ] {
+        let said = ocitop(&machine, args);
+        assert_refused(&said, 1, "read-only");
+    }
+    let said = ocitop(&machine, &["--read-only", "list", "-q"]);
+    assert_eq!(said.code, 0);
+}
+
+#[test]
+fn wrong_usage_is_exit_status_2() {
+    let machine = three();
+    for args in [
+        &["frobnicate"][..],
+        &["list", "--format", "yaml"],
+        &["state"],
+        &["delete"],
+        &["kill", "one", "SIGNOTHING"],
+        &["--interval", "0", "list"],
+    ] {
+        let said = ocitop(&machine, args);
+        assert_eq!(said.code, 2, "{args:?}: {}", said.stderr);
+        assert!(!said.stderr.is_empty());
+    }
+    for args in [&["--help"][..], &["--version"], &["delete", "--help"]] {
+        let said = ocitop(&machine, args);
+        assert_eq!((said.code, said.stderr.as_str()), (0, ""), "{args:?}");
+    }
+}
+
+#[test]
+fn a_root_that_cannot_be_read_is_a_failure_and_an_absent_one_is_empty() {
+    let machine = three();
+    let list = |root: std::path::PathBuf| {
+        let mut command = on(&machine);
+        said(
+            &command
+                .arg("--root")
+                .arg(root)
+                .arg("list")
+                .output()
+                .unwrap(),
+        )
+    };
+    let file = list(machine.state_dir("one").join("state.json"));
+    assert_eq!(file.code, 1, "{}", file.stderr);
+    assert!(file.stderr.contains("state.json"), "{}", file.stderr);
+    let absent = list(machine.root().join("nothing"));
+    assert_eq!(absent.code, 0, "{}", absent.stderr);
+    assert_eq!(absent.stdout.lines().count(), 1, "{}", absent.stdout);
+}
+
+#[test]
+fn without_a_terminal_the_screen_is_one_clear_line_and_exit_status_2() {
+    let machine = three();
+    for args in [&[][..], &["demo"]] {
+        let said = ocitop(&machine, args);
+        assert_refused(&said, 2, "terminal");
+    }
+}
+
+#[test]
+fn doctor_and_completions_work_on_any_machine() {
+    let machine = Machine::v2();
+    let doctor = ocitop(&machine, &["doctor"]);
+    assert_eq!(doctor.code, 0, "{}", doctor.stderr);
+    assert!(doctor.stdout.contains("cgroup"), "{}", doctor.stdout);
+    assert!(
+        doctor.stdout.contains(machine.root().to_str().unwrap()),
+        "{}",
+        doctor.stdout
+    );
+    for shell in ["bash", "zsh", "fish"] {
+        let said = ocitop(&machine, &["completions", shell]);
+        assert_eq!(said.code, 0);
+        assert!(said.stdout.contains("ocitop") && said.stdout.contains("delete"));
+    }
+}
+
+#[test]
+fn a_closed_pipe_is_no_panic() {
+    let machine = three();
+    let mut command = on(&machine);
+    command
+        .arg("--root")
+        .arg(machine.root())
+        .args(["list", "-f", "json"]);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(!text.contains("panicked"), "{text}");
+    assert!(output.status.code().is_some(), "{:?}", output.status);
+}
