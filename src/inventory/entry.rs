@@ -1,13 +1,16 @@
 //! One directory of a state root: who wrote it, and what it says.
 
 use std::ffi::OsStr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
 
 use rustix::fs::FileType;
 
 use super::problem::Problem;
 use crate::kernel::Inode;
-use crate::kernel::read::{CONFIG_CAP, STATE_CAP, file_beneath, open_dir_beneath, stat_beneath};
+use crate::kernel::read::{
+    CONFIG_CAP, ReadError, STATE_CAP, file_beneath, open_dir_beneath, stat_beneath,
+};
 use crate::oci::record::{crun, runc, youki};
 use crate::oci::{ContainerKey, Record, RecordError, RecordedCgroup, RuntimeKind};
 
@@ -15,13 +18,21 @@ use crate::oci::{ContainerKey, Record, RecordError, RecordedCgroup, RuntimeKind}
 /// `state.json` in place.
 const TORN_RETRIES: u32 = 5;
 
+/// Where an entry's files are read.
+#[derive(Debug)]
+enum Files<'r> {
+    /// In the directory, held open: what is read later is of this very directory.
+    Dir(OwnedFd),
+    /// Below the root by name: two calls fewer, for passes over thousands.
+    Below(BorrowedFd<'r>),
+}
+
 /// One container directory, read.
 #[derive(Debug)]
-pub struct Entry {
+pub struct Entry<'r> {
     /// Where it is.
     pub key: ContainerKey,
-    /// The directory, open: what is read later is of this very directory.
-    pub dir: OwnedFd,
+    files: Files<'r>,
     /// Its identity.
     pub inode: Inode,
     /// Its owner.
@@ -47,53 +58,88 @@ pub enum Depth {
     Full,
 }
 
-impl Entry {
-    /// Reads the directory `key` names below the open root. An `Err` is an entry that is not a
-    /// directory that can be opened.
-    pub fn read(root: impl AsFd, key: &ContainerKey, depth: Depth) -> Result<Self, Problem> {
-        let dir = open_dir_beneath(&root, key.name()).map_err(|error| {
-            match stat_beneath(&root, key.name()) {
-                Ok(Some(stat)) => match not_directory(FileType::from_raw_mode(stat.st_mode)) {
-                    Some(kind) => Problem::NotDirectory(kind),
-                    None => Problem::Open(error),
-                },
-                _ => Problem::Open(error),
-            }
-        })?;
+/// A directory of a root that is to be read.
+#[derive(Debug, Clone, Copy)]
+pub struct Lead<'a> {
+    /// Where it is.
+    pub key: &'a ContainerKey,
+    /// How much of it is read.
+    pub depth: Depth,
+    /// Whose it probably is: the runtime of the one before it in the same root.
+    pub hint: Option<RuntimeKind>,
+}
+
+impl Entry<'static> {
+    /// Reads the directory in full and holds it open.
+    pub fn open(root: impl AsFd, key: &ContainerKey) -> Result<Self, Problem> {
+        let dir =
+            open_dir_beneath(&root, key.name()).map_err(|error| not_opened(&root, key, error))?;
         let stat = rustix::fs::fstat(&dir).map_err(|errno| Problem::Open(errno.into()))?;
-        let mut entry = Self {
+        let mut entry = Self::blank(key, Files::Dir(dir), &stat);
+        entry.fill(Depth::Full, None);
+        Ok(entry)
+    }
+}
+
+impl<'r> Entry<'r> {
+    /// Reads the directory a lead names below the open root. An `Err` is an entry that is not a
+    /// directory that can be opened.
+    pub fn read(root: BorrowedFd<'r>, lead: Lead<'_>) -> Result<Self, Problem> {
+        let key = lead.key;
+        let stat = match stat_beneath(root, key.name()) {
+            Ok(Some(stat)) => stat,
+            Ok(None) => return Err(Problem::Open(rustix::io::Errno::NOENT.into())),
+            Err(error) => return Err(Problem::Open(error)),
+        };
+        if let Some(kind) = not_directory(FileType::from_raw_mode(stat.st_mode)) {
+            return Err(Problem::NotDirectory(kind));
+        }
+        let mut entry = Self::blank(key, Files::Below(root), &stat);
+        entry.fill(lead.depth, lead.hint);
+        Ok(entry)
+    }
+
+    fn blank(key: &ContainerKey, files: Files<'r>, stat: &rustix::fs::Stat) -> Self {
+        Self {
             key: key.clone(),
-            inode: Inode {
-                device: stat.st_dev,
-                number: stat.st_ino,
-            },
+            files,
+            inode: Inode::from(stat),
             uid: stat.st_uid,
             mode: stat.st_mode & 0o7777,
             runtime: None,
             record: Err(Problem::Nothing),
             note: None,
             exec_fifo: false,
-            dir,
-        };
-        entry.fill(depth);
-        Ok(entry)
+        }
     }
 
-    fn fill(&mut self, depth: Depth) {
-        let (runtime, record) = self.read_state();
+    /// Reads one of its files, a regular one of at most `cap` bytes.
+    pub fn file(&self, name: &str, cap: u64) -> Result<Vec<u8>, ReadError> {
+        match &self.files {
+            Files::Dir(dir) => file_beneath(dir, name, cap),
+            Files::Below(root) => file_beneath(root, self.path(name), cap),
+        }
+    }
+
+    fn path(&self, file: &str) -> PathBuf {
+        Path::new(self.key.name()).join(file)
+    }
+
+    fn fill(&mut self, depth: Depth, hint: Option<RuntimeKind>) {
+        let (runtime, record) = self.read_state(hint);
         self.runtime = runtime;
         // youki has none.
         self.exec_fifo = runtime != Some(RuntimeKind::Youki) && self.has("exec.fifo");
         self.record = record.and_then(|record| self.checked(record));
-        let completed = match &mut self.record {
-            Ok(record) => complete(&self.dir, record, depth),
-            Err(_) => Ok(()),
-        };
-        self.note = completed.err();
+        self.note = self.complete(depth).err();
     }
 
     fn has(&self, file: &str) -> bool {
-        stat_beneath(&self.dir, OsStr::new(file)).is_ok_and(|stat| stat.is_some())
+        let found = match &self.files {
+            Files::Dir(dir) => stat_beneath(dir, OsStr::new(file)),
+            Files::Below(root) => stat_beneath(root, self.path(file).as_os_str()),
+        };
+        found.is_ok_and(|stat| stat.is_some())
     }
 
     /// The id in the file must be the directory's name: everything else goes by that.
@@ -106,23 +152,39 @@ impl Entry {
         }
     }
 
-    /// Cheap to sure: `status` is crun's; `state.json` is told by its keys.
-    fn read_state(&self) -> (Option<RuntimeKind>, Result<Record, Problem>) {
+    /// Cheap to sure: `status` is crun's; `state.json` is told by its keys. The likelier one first.
+    fn read_state(
+        &self,
+        hint: Option<RuntimeKind>,
+    ) -> (Option<RuntimeKind>, Result<Record, Problem>) {
+        let first_json = matches!(hint, Some(RuntimeKind::Runc | RuntimeKind::Youki));
+        let found = if first_json {
+            self.read_json().or_else(|| self.read_status())
+        } else {
+            self.read_status().or_else(|| self.read_json())
+        };
+        found.unwrap_or_else(|| self.without_state())
+    }
+
+    /// crun's `status`; `None` if there is none.
+    fn read_status(&self) -> Option<(Option<RuntimeKind>, Result<Record, Problem>)> {
         let name = self.key.name().to_str().unwrap_or_default();
-        match file_beneath(&self.dir, crun::STATUS, STATE_CAP) {
-            Ok(bytes) => {
-                let record = crun::parse(name, &bytes).map_err(Problem::Record);
-                return (Some(RuntimeKind::Crun), record);
-            }
-            Err(error) if error.is_absent() => {}
-            Err(error) => return (Some(RuntimeKind::Crun), Err(error.into())),
-        }
+        let record = match self.file(crun::STATUS, STATE_CAP) {
+            Ok(bytes) => crun::parse(name, &bytes).map_err(Problem::Record),
+            Err(error) if error.is_absent() => return None,
+            Err(error) => Err(error.into()),
+        };
+        Some((Some(RuntimeKind::Crun), record))
+    }
+
+    /// `state.json`, which runc and youki write; `None` if there is none.
+    fn read_json(&self) -> Option<(Option<RuntimeKind>, Result<Record, Problem>)> {
         let mut tries = 0;
         loop {
-            let bytes = match file_beneath(&self.dir, runc::STATE, STATE_CAP) {
+            let bytes = match self.file(runc::STATE, STATE_CAP) {
                 Ok(bytes) => bytes,
-                Err(error) if error.is_absent() => return self.without_state(),
-                Err(error) => return (self.guess(&[]), Err(error.into())),
+                Err(error) if error.is_absent() => return None,
+                Err(error) => return Some((self.guess(&[]), Err(error.into()))),
             };
             let guess = self.guess(&bytes);
             let parsed = match guess {
@@ -134,8 +196,8 @@ impl Entry {
                     tries += 1;
                     settle();
                 }
-                Err(error) => return (guess, Err(error.into())),
-                Ok(record) => return (Some(record.runtime), Ok(record)),
+                Err(error) => return Some((guess, Err(error.into()))),
+                Ok(record) => return Some((Some(record.runtime), Ok(record))),
             }
         }
     }
@@ -145,6 +207,30 @@ impl Entry {
             Some(runtime) => (Some(runtime), Err(Problem::NoState(runtime))),
             None => (None, Err(Problem::Nothing)),
         }
+    }
+
+    /// Adds what stands in the second file; a missing one is a note, not the end of the record.
+    fn complete(&mut self, depth: Depth) -> Result<(), Problem> {
+        let (name, cap) = match &self.record {
+            Ok(record) => match record.runtime {
+                RuntimeKind::Youki => (youki::CONFIG, STATE_CAP),
+                RuntimeKind::Crun if depth == Depth::Full => (crun::CONFIG, CONFIG_CAP),
+                RuntimeKind::Crun | RuntimeKind::Runc => return Ok(()),
+            },
+            Err(_) => return Ok(()),
+        };
+        let bytes = match self.file(name, cap) {
+            Ok(bytes) => bytes,
+            Err(error) if error.is_absent() => return Err(Problem::NoConfig(name)),
+            Err(error) => return Err(error.into()),
+        };
+        if let Ok(record) = &mut self.record {
+            match record.runtime {
+                RuntimeKind::Youki => youki::complete(record, &bytes)?,
+                _ => crun::complete(record, &bytes)?,
+            }
+        }
+        Ok(())
     }
 
     /// Who wrote it, told from the text of a `state.json` that may be cut, else from other files.
@@ -164,6 +250,15 @@ impl Entry {
         // runc alone makes its directories 0711, and its fifo 0622.
         let runc = self.mode & 0o777 == 0o711 || self.has("exec.fifo");
         runc.then_some(RuntimeKind::Runc)
+    }
+}
+
+/// Why a directory was not opened: what stands there instead, or the error itself.
+fn not_opened(root: impl AsFd, key: &ContainerKey, error: std::io::Error) -> Problem {
+    let stat = stat_beneath(root, key.name()).ok().flatten();
+    match stat.and_then(|stat| not_directory(FileType::from_raw_mode(stat.st_mode))) {
+        Some(kind) => Problem::NotDirectory(kind),
+        None => Problem::Open(error),
     }
 }
 
@@ -190,35 +285,17 @@ fn settle() {
     let _interrupted = rustix::thread::nanosleep(&millisecond);
 }
 
-/// Adds what stands in the second file; a missing one is a note, not the end of the record.
-fn complete(dir: &OwnedFd, record: &mut Record, depth: Depth) -> Result<(), Problem> {
-    let (name, cap) = match record.runtime {
-        RuntimeKind::Runc => return Ok(()),
-        RuntimeKind::Youki => (youki::CONFIG, STATE_CAP),
-        RuntimeKind::Crun if depth == Depth::State => return Ok(()),
-        RuntimeKind::Crun => (crun::CONFIG, CONFIG_CAP),
-    };
-    let bytes = match file_beneath(dir, name, cap) {
-        Ok(bytes) => bytes,
-        Err(error) if error.is_absent() => return Err(Problem::NoConfig(name)),
-        Err(error) => return Err(error.into()),
-    };
-    match record.runtime {
-        RuntimeKind::Youki => youki::complete(record, &bytes)?,
-        _ => crun::complete(record, &bytes)?,
-    }
-    Ok(())
-}
-
 /// The cgroup recorded beside a lost state file: youki's and crun's second files outlive it.
-pub fn cgroup_without_record(entry: &Entry) -> RecordedCgroup {
+pub fn cgroup_without_record(entry: &Entry<'_>) -> RecordedCgroup {
     let id = entry.key.name().to_str().unwrap_or_default();
     let found = match entry.runtime {
-        Some(RuntimeKind::Youki) => file_beneath(&entry.dir, youki::CONFIG, STATE_CAP)
+        Some(RuntimeKind::Youki) => entry
+            .file(youki::CONFIG, STATE_CAP)
             .ok()
             .and_then(|bytes| youki::parse_config(&bytes).ok())
             .map(|(cgroup, _)| cgroup),
-        Some(RuntimeKind::Crun) => file_beneath(&entry.dir, crun::CONFIG, CONFIG_CAP)
+        Some(RuntimeKind::Crun) => entry
+            .file(crun::CONFIG, CONFIG_CAP)
             .ok()
             .and_then(|bytes| crun::parse_config(id, &bytes).ok())
             .map(|config| config.cgroup),

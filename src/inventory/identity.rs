@@ -31,11 +31,29 @@ impl Identity {
     }
 }
 
+/// How sure it has to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rigour {
+    /// To be shown: a process that started just before the container was recorded as created is
+    /// taken for its init without a look at its cgroup.
+    Shown,
+    /// To be signalled: a clock that was set meanwhile must not make a stranger of it or a victim.
+    Signalled,
+}
+
+/// youki forks init at most this long before it stamps the creation, seconds.
+const FORK_TO_STAMP: i64 = 10;
+
 /// btime counts whole seconds, so a start can seem up to one second later than it was.
 const BTIME_ROUNDING: i64 = 1;
 
 /// Looks at the process the record names. `cgroups` are those the record names.
-pub fn identify(machine: &Machine, record: &Record, cgroups: &[CgroupDir]) -> Identity {
+pub fn identify(
+    machine: &Machine,
+    record: &Record,
+    cgroups: &[CgroupDir],
+    rigour: Rigour,
+) -> Identity {
     let Some(init) = record.init else {
         return Identity::Dead;
     };
@@ -50,6 +68,7 @@ pub fn identify(machine: &Machine, record: &Record, cgroups: &[CgroupDir]) -> Id
     }
     let ours = match init.start_time {
         Some(recorded) => recorded == stat.start_time,
+        None if rigour == Rigour::Shown && started_with_it(machine, record, &stat) => true,
         None => is_ours(machine, record, init.pid, &stat, cgroups),
     };
     if ours {
@@ -96,12 +115,25 @@ fn is_ours(
             return false;
         }
     }
+    seconds_before_created(machine, record, stat).is_some_and(|before| before >= -BTIME_ROUNDING)
+}
+
+/// Whether a process started as init does: moments before the creation was stamped.
+fn started_with_it(machine: &Machine, record: &Record, stat: &ProcStat) -> bool {
+    let before = seconds_before_created(machine, record, stat);
+    !stat.is_kernel_thread()
+        && before.is_some_and(|before| (-BTIME_ROUNDING..=FORK_TO_STAMP).contains(&before))
+}
+
+/// How long before the container was recorded as created a process started, in seconds; negative
+/// if after.
+fn seconds_before_created(machine: &Machine, record: &Record, stat: &ProcStat) -> Option<i64> {
     let started = machine.host.boot + (stat.start_time / machine.host.ticks.max(1)).cast_signed();
     let created = record
         .created
         .as_ref()
-        .and_then(crate::oci::CreatedAt::timestamp);
-    created.is_some_and(|created| started <= created.as_second() + BTIME_ROUNDING)
+        .and_then(crate::oci::CreatedAt::timestamp)?;
+    Some(created.as_second() - started)
 }
 
 /// Whether a process is in one of `cgroups` or below it.

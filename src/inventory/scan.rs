@@ -10,7 +10,7 @@ use std::time::Instant;
 use rustix::fs::FileType;
 
 use super::cgroups;
-use super::entry::{Depth, Entry};
+use super::entry::{Depth, Entry, Lead};
 use super::machine::Machine;
 use super::own::OwnMeter;
 use super::problem::Problem;
@@ -19,7 +19,7 @@ use super::tracked::{Fingerprint, Tracked};
 use super::users::Users;
 use crate::config::StateRoot;
 use crate::kernel::read::{is_gone, open_root};
-use crate::oci::ContainerKey;
+use crate::oci::{ContainerKey, RuntimeKind};
 
 /// Names in a root that are crun's own and no containers.
 const NOT_CONTAINERS: [&str; 2] = [".cache", ".empty-directory"];
@@ -33,6 +33,7 @@ pub struct Scanner {
     own: OwnMeter,
     with_usage: bool,
     depth: Depth,
+    hint: Option<RuntimeKind>,
     pass: u64,
     buffer: Vec<u8>,
     /// Which part of each root it reads, of how many.
@@ -49,6 +50,7 @@ impl Scanner {
             own: OwnMeter::default(),
             with_usage: true,
             depth: Depth::State,
+            hint: None,
             pass: 0,
             buffer: Vec::new(),
             part: (0, 1),
@@ -149,18 +151,24 @@ impl Scanner {
         Some(container)
     }
 
-    fn read(&mut self, root: impl AsFd, key: &ContainerKey) -> Option<Tracked> {
+    fn read(&mut self, root: &OwnedFd, key: &ContainerKey) -> Option<Tracked> {
         // Before the files: a change while they are read is then seen next time.
         let fingerprint = if self.with_usage {
-            Fingerprint::take(&root, key, None)
+            Fingerprint::take(root, key, None)
         } else {
             // For one pass only: nothing will be compared.
             Fingerprint::default()
         };
-        match Entry::read(&root, key, self.depth) {
+        let lead = Lead {
+            key,
+            depth: self.depth,
+            hint: self.hint,
+        };
+        match Entry::read(root.as_fd(), lead) {
             Ok(entry) => {
+                self.hint = entry.runtime;
                 let fingerprint = if self.with_usage {
-                    fingerprint.with_file(&root, key, entry.runtime)
+                    fingerprint.with_file(root, key, entry.runtime)
                 } else {
                     fingerprint
                 };
@@ -207,7 +215,7 @@ impl Container {
         }
         let entry = open_root(self.key.root())
             .ok()
-            .and_then(|root| Entry::read(&root, &self.key, Depth::State).ok());
+            .and_then(|root| Entry::open(&root, &self.key).ok());
         let named = entry
             .map(|entry| cgroups_of(machine, &entry))
             .unwrap_or_default();
@@ -220,7 +228,7 @@ impl Container {
 }
 
 /// Where in `machine` a container's cgroups are, from its entry.
-pub fn cgroups_of(machine: &Machine, entry: &Entry) -> Vec<cgroups::CgroupDir> {
+pub fn cgroups_of(machine: &Machine, entry: &Entry<'_>) -> Vec<cgroups::CgroupDir> {
     let id = entry.key.name().to_str().unwrap_or_default();
     match &entry.record {
         Ok(record) => cgroups::recorded(&record.cgroup, record.runtime, id, &machine.hierarchies),

@@ -6,7 +6,7 @@ use rustix::fs::Stat;
 
 use super::cgroups::{self, CgroupDir};
 use super::entry::Entry;
-use super::identity::{Identity, identify};
+use super::identity::{Identity, Rigour, identify};
 use super::machine::Machine;
 use super::manager::manager_of;
 use super::problem::Problem;
@@ -96,7 +96,12 @@ pub struct Tracked {
 
 impl Tracked {
     /// From an entry just read.
-    pub fn new(entry: Entry, fingerprint: Fingerprint, owner: String, machine: &Machine) -> Self {
+    pub fn new(
+        entry: Entry<'_>,
+        fingerprint: Fingerprint,
+        owner: String,
+        machine: &Machine,
+    ) -> Self {
         let named = cgroups_of(machine, &entry);
         let mut base = blank(&entry.key);
         base.state_dir = Some(entry.inode);
@@ -187,7 +192,7 @@ impl Tracked {
         let Some(record) = &self.record else {
             return container;
         };
-        let identity = identify(machine, record, &self.named);
+        let identity = identify(machine, record, &self.named, Rigour::Shown);
         let freezer = match identity {
             Identity::Alive(_) => cgroups::freezer(&self.named, &machine.hierarchies),
             Identity::Dead | Identity::Recycled(_) => None,

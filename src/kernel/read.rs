@@ -173,8 +173,14 @@ fn kind(stat: &Stat) -> &'static str {
     }
 }
 
-/// Reads the regular file `name` directly below `dir`, at most `cap` bytes.
-pub fn file_beneath(dir: impl AsFd, name: &str, cap: u64) -> Result<Vec<u8>, ReadError> {
+/// Reads the regular file `path` below `dir`, at most `cap` bytes.
+pub fn file_beneath(
+    dir: impl AsFd,
+    path: impl AsRef<Path>,
+    cap: u64,
+) -> Result<Vec<u8>, ReadError> {
+    let path = path.as_ref();
+    let name = &*path.file_name().unwrap_or_default().to_string_lossy();
     let io_error = |source: rustix::io::Errno| ReadError::Io {
         file: name.to_owned(),
         source: source.into(),
@@ -182,7 +188,7 @@ pub fn file_beneath(dir: impl AsFd, name: &str, cap: u64) -> Result<Vec<u8>, Rea
     // Non-blocking, so that a FIFO opens at once instead of waiting for a writer.
     let flags =
         OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let fd = match rustix::fs::openat2(&dir, name, flags, Mode::empty(), beneath()) {
+    let fd = match rustix::fs::openat2(&dir, path, flags, Mode::empty(), beneath()) {
         Ok(fd) => fd,
         // A socket cannot be opened at all; say what it is.
         Err(rustix::io::Errno::NXIO) => {

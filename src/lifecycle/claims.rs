@@ -1,9 +1,11 @@
 //! The cgroups that other containers of this host claim: what a teardown must not touch.
 
+use std::os::fd::AsFd;
+
 use crate::inventory::Machine;
 use crate::inventory::cgroups::CgroupDir;
-use crate::inventory::entry::{Depth, Entry};
-use crate::inventory::identity::identify;
+use crate::inventory::entry::{Depth, Entry, Lead};
+use crate::inventory::identity::{Rigour, identify};
 use crate::inventory::scan::{cgroups_of, entry_names};
 use crate::kernel::read::open_root;
 use crate::oci::ContainerKey;
@@ -39,14 +41,20 @@ impl Claims {
             };
             for name in entry_names(&dir).unwrap_or_default() {
                 let key = ContainerKey::new(std::sync::Arc::clone(&root.path), name);
-                let Ok(entry) = Entry::read(&dir, &key, Depth::State) else {
+                let lead = Lead {
+                    key: &key,
+                    depth: Depth::State,
+                    hint: None,
+                };
+                let Ok(entry) = Entry::read(dir.as_fd(), lead) else {
                     continue;
                 };
                 let cgroups = cgroups_of(machine, &entry);
-                let alive = entry
-                    .record
-                    .as_ref()
-                    .is_ok_and(|record| identify(machine, record, &cgroups).alive().is_some());
+                let alive = entry.record.as_ref().is_ok_and(|record| {
+                    identify(machine, record, &cgroups, Rigour::Signalled)
+                        .alive()
+                        .is_some()
+                });
                 claims.push(Claim {
                     key,
                     cgroups,

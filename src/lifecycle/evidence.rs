@@ -8,8 +8,8 @@ use super::find;
 use super::guard;
 use super::procs;
 use crate::inventory::cgroups::{self, CgroupDir};
-use crate::inventory::entry::{Depth, Entry};
-use crate::inventory::identity::{Identity, identify, is_member};
+use crate::inventory::entry::Entry;
+use crate::inventory::identity::{Identity, Rigour, identify, is_member};
 use crate::inventory::scan::cgroups_of;
 use crate::inventory::tracked::derive;
 use crate::inventory::{Condition, Machine, Problem, manager, rdt};
@@ -24,7 +24,7 @@ pub struct Evidence {
     /// Its id.
     pub id: ContainerId,
     /// Its directory, held open.
-    pub entry: Entry,
+    pub entry: Entry<'static>,
     /// Its status.
     pub condition: Condition,
     /// What became of its recorded init.
@@ -84,7 +84,7 @@ impl Evidence {
             let path = crate::text::visible_path(key.root());
             NoEvidence::Root { path, source }
         })?;
-        let entry = Entry::read(&root, key, Depth::Full).map_err(|problem| match problem {
+        let entry = Entry::open(&root, key).map_err(|problem| match problem {
             Problem::Open(error) if is_gone(&error) => NoEvidence::Absent,
             problem => NoEvidence::Entry(problem),
         })?;
@@ -93,7 +93,7 @@ impl Evidence {
         Ok(evidence)
     }
 
-    fn of(machine: &Machine, id: ContainerId, entry: Entry) -> Self {
+    fn of(machine: &Machine, id: ContainerId, entry: Entry<'static>) -> Self {
         let named = cgroups_of(machine, &entry);
         let mut notes: Vec<String> = entry
             .note
@@ -102,7 +102,7 @@ impl Evidence {
             .collect();
         let (identity, condition) = match &entry.record {
             Ok(record) => {
-                let identity = identify(machine, record, &named);
+                let identity = identify(machine, record, &named, Rigour::Signalled);
                 let freezer = cgroups::freezer(&named, &machine.hierarchies);
                 (identity, derive(record, identity, entry.exec_fifo, freezer))
             }

@@ -43,7 +43,7 @@ pub enum Forbidden {
 #[derive(Debug)]
 pub struct Suspect<'a> {
     /// The container's entry.
-    pub entry: &'a Entry,
+    pub entry: &'a Entry<'static>,
     /// Its cgroups.
     pub cgroups: &'a [CgroupDir],
     /// Its live init.
@@ -88,7 +88,7 @@ pub fn check(machine: &Machine, suspect: &Suspect<'_>, claims: &Claims) -> Resul
 }
 
 /// The user who wrote a record, if that is neither root nor the one ocitop runs as.
-fn other_user(entry: &Entry) -> Option<u32> {
+fn other_user(entry: &Entry<'_>) -> Option<u32> {
     let own = rustix::process::geteuid().as_raw();
     Some(entry.uid).filter(|uid| *uid != 0 && *uid != own)
 }
@@ -121,7 +121,7 @@ fn holds(machine: &Machine, cgroup: &CgroupDir, pid: &str) -> bool {
 /// A record that a plain user wrote reaches no further than that user's own cgroups.
 fn check_owner(
     machine: &Machine,
-    entry: &Entry,
+    entry: &Entry<'_>,
     cgroup: &CgroupDir,
     name: &str,
 ) -> Result<(), Forbidden> {
@@ -152,7 +152,7 @@ fn check_members(machine: &Machine, name: &str, pids: &[i32], tied: bool) -> Res
 }
 
 /// Whether the cgroup's name holds the id as a whole word: `web`, `runc-web.scope`, `:youki:web`.
-fn is_named_after(entry: &Entry, cgroup: &CgroupDir) -> bool {
+fn is_named_after(entry: &Entry<'_>, cgroup: &CgroupDir) -> bool {
     let Some(id) = entry.key.name().to_str() else {
         return false;
     };

@@ -6,7 +6,7 @@ use super::drain::io_error;
 use super::run::Context;
 use super::{Outcome, Reason, Seen, StepError};
 use crate::inventory::Inode;
-use crate::kernel::read::{STATE_CAP, file_beneath, is_gone, open_root, stat_beneath};
+use crate::kernel::read::{STATE_CAP, is_gone, open_root, stat_beneath};
 use crate::kernel::{Kernel, Release};
 use crate::oci::record::youki;
 use crate::oci::{RuntimeKind, Status};
@@ -43,7 +43,9 @@ pub(super) fn persist<K: Kernel>(
         cause,
     };
     let read = || {
-        file_beneath(&evidence.entry.dir, youki::STATE, STATE_CAP)
+        evidence
+            .entry
+            .file(youki::STATE, STATE_CAP)
             .map_err(|error| failed(crate::text::chain(&error)))
     };
     let status_of = |bytes: &[u8]| {
