@@ -77,7 +77,7 @@ fn happen(stage: &mut Stage, happening: Happening) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn the_selection_is_a_row_or_none_and_one_dialog_at_most_is_open(

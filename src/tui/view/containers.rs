@@ -81,7 +81,7 @@ fn title(model: &Model, framed: bool, height: u16) -> String {
             page,
             model.rows.len(),
         );
-        write!(title, ", rows {} to {}", top + 1, top + page).ok();
+        write!(title, ", rows {}-{}", top + 1, top + page).ok();
     }
     if !model.list.stopped {
         title.push_str(", stopped hidden");
