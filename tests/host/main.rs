@@ -29,7 +29,11 @@ macro_rules! with_each_runtime {
 mod actions;
 mod delete;
 mod demo;
+#[path = "../tty/pty.rs"]
+#[expect(dead_code, reason = "the tests of the terminal use the rest")]
+mod pty;
 mod rig;
+mod screen;
 mod seen;
 mod selftest;
 mod stranded;

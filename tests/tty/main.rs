@@ -2,11 +2,11 @@
 //! out.
 #![expect(
     clippy::unwrap_used,
-    clippy::string_slice,
     clippy::indexing_slicing,
     reason = "a test that cannot go on ends there"
 )]
 
+#[expect(dead_code, reason = "the tests of real containers use the rest")]
 mod pty;
 
 use nix::sys::signal::Signal;

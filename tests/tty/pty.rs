@@ -20,6 +20,8 @@ const GLANCE: Duration = Duration::from_millis(50);
 pub(crate) struct Setup {
     dir: TempDir,
     env: Vec<(String, String)>,
+    /// A state root of the real machine, seen instead.
+    real: Option<std::path::PathBuf>,
 }
 
 impl Default for Setup {
@@ -33,7 +35,11 @@ impl Default for Setup {
         let env = env
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into();
-        Self { dir, env }
+        Self {
+            dir,
+            env,
+            real: None,
+        }
     }
 }
 
@@ -42,6 +48,14 @@ impl Setup {
         let mut setup = Self::default();
         setup.env.push((name.to_owned(), value.to_owned()));
         setup
+    }
+
+    /// The real machine, with this state root.
+    pub(crate) fn real(root: std::path::PathBuf) -> Self {
+        Self {
+            real: Some(root),
+            ..Self::default()
+        }
     }
 
     /// A container whose state file is empty.
@@ -56,9 +70,13 @@ impl Setup {
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_ocitop"));
         let path = |name| self.dir.path().join(name);
         command.arg("--root");
-        command.arg(path("root"));
-        command.arg("--cgroup-root");
-        command.arg(path("cgroup"));
+        if let Some(root) = &self.real {
+            command.arg(root);
+        } else {
+            command.arg(path("root"));
+            command.arg("--cgroup-root");
+            command.arg(path("cgroup"));
+        }
         command.cwd(self.dir.path());
         command.env_remove("NO_COLOR");
         command.env("RUST_BACKTRACE", "0");
@@ -248,7 +266,8 @@ impl Pty {
         let sequences = text.split("\x1b[").skip(1);
         let graphics = sequences.filter_map(|rest| {
             let end = rest.find(|c: char| !c.is_ascii_digit() && c != ';')?;
-            rest[end..].starts_with('m').then(|| rest[..end].to_owned())
+            let (numbers, after) = rest.split_at(end);
+            after.starts_with('m').then(|| numbers.to_owned())
         });
         let numbers = graphics.flat_map(|list| {
             list.split(';')
