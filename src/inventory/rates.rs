@@ -6,7 +6,7 @@ use crate::cgroup::cpu::CpuUsage;
 use crate::cgroup::io::IoBytes;
 
 /// Two samples closer than this say nothing.
-const SHORTEST: Duration = Duration::from_millis(50);
+pub(super) const SHORTEST: Duration = Duration::from_millis(50);
 
 /// Percent of one core between two samples; `None` if a counter went back (another cgroup of the
 /// same name) or too little time passed.

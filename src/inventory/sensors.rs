@@ -6,7 +6,7 @@
 
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::fs::{Mode, OFlags};
 
@@ -33,6 +33,7 @@ pub(super) struct Sensors {
     io: Option<File>,
     limits: Limits,
     before: Option<Sample>,
+    rates: Rates,
     passes: u64,
 }
 
@@ -47,6 +48,14 @@ struct Limits {
     cpu: Option<Limit>,
     memory: Option<Limit>,
     pids: Option<Limit>,
+}
+
+/// What two samples say together.
+#[derive(Debug, Default, Clone, Copy)]
+struct Rates {
+    cpu: Option<f64>,
+    throttled: Option<f64>,
+    io: Option<(f64, f64)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -84,6 +93,7 @@ impl Sensors {
             ),
             limits: Limits::read(dirs, hierarchies),
             before: None,
+            rates: Rates::default(),
             passes: 0,
         }
     }
@@ -106,7 +116,12 @@ impl Sensors {
             cpu,
             io: self.io_bytes(buffer),
         };
-        let before = self.before.replace(sample);
+        // Passes in quick succession (a held Ctrl-R) say nothing new: the last rates stand.
+        let soon = |before: Sample| at.duration_since(before.at) < rates::SHORTEST;
+        if !self.before.is_some_and(soon) {
+            let before = self.before.replace(sample);
+            self.rates = before.map_or_else(Rates::default, |before| Rates::of(&before, &sample));
+        }
         let memory = number(self.memory.as_ref(), buffer);
         let stat = self.memory_stat.as_ref().and_then(|file| {
             let text = kept(&file.fd, buffer).ok()?;
@@ -121,7 +136,11 @@ impl Sensors {
             .oom
             .as_ref()
             .and_then(|file| kept(&file.fd, buffer).ok());
-        let mut usage = Usage {
+        Usage {
+            cpu: self.rates.cpu,
+            throttled: self.rates.throttled,
+            io_read: self.rates.io.map(|(read, _)| read),
+            io_write: self.rates.io.map(|(_, write)| write),
             cpu_limit: self.limits.cpu,
             memory,
             working_set: memory
@@ -129,15 +148,9 @@ impl Sensors {
                 .map(|(all, idle)| memory::working_set(all, idle)),
             memory_limit: stricter(self.limits.memory, above),
             oom_kills: oom.and_then(memory::parse_oom_kills),
-            pids: None,
+            pids: number(self.pids.as_ref(), buffer),
             pids_limit: self.limits.pids,
-            ..Usage::default()
-        };
-        usage.pids = number(self.pids.as_ref(), buffer);
-        if let Some(before) = before {
-            usage.add_rates(&before, &sample);
         }
-        usage
     }
 
     fn cpu_usage(&self, buffer: &mut Vec<u8>) -> Option<CpuUsage> {
@@ -177,17 +190,16 @@ fn stricter(own: Option<Limit>, above: Option<u64>) -> Option<Limit> {
     }
 }
 
-impl Usage {
-    fn add_rates(&mut self, before: &Sample, after: &Sample) {
-        let elapsed: Duration = after.at.saturating_duration_since(before.at);
-        if let Some((before, after)) = before.cpu.zip(after.cpu) {
-            self.cpu = rates::cpu_percent(&before, &after, elapsed);
-            self.throttled = rates::throttled_percent(&before, &after);
-        }
+impl Rates {
+    fn of(before: &Sample, after: &Sample) -> Self {
+        let elapsed = after.at.saturating_duration_since(before.at);
+        let cpu = before.cpu.zip(after.cpu);
         let io = before.io.zip(after.io);
-        let io = io.and_then(|(before, after)| rates::io_rates(&before, &after, elapsed));
-        self.io_read = io.map(|(read, _)| read);
-        self.io_write = io.map(|(_, write)| write);
+        Self {
+            cpu: cpu.and_then(|(before, after)| rates::cpu_percent(&before, &after, elapsed)),
+            throttled: cpu.and_then(|(before, after)| rates::throttled_percent(&before, &after)),
+            io: io.and_then(|(before, after)| rates::io_rates(&before, &after, elapsed)),
+        }
     }
 }
 
