@@ -27,14 +27,18 @@ macro_rules! with_each_runtime {
 }
 
 mod actions;
+mod bystander;
+mod crash;
 mod delete;
 mod demo;
 #[path = "../tty/pty.rs"]
 #[expect(dead_code, reason = "the tests of the terminal use the rest")]
 mod pty;
+mod races;
 mod rig;
 mod screen;
 mod seen;
 mod selftest;
 mod stranded;
+mod torture;
 mod usage;
