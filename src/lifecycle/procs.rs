@@ -1,6 +1,7 @@
 //! Who lives in a container: read afresh each time, because members come and go.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::Survivor;
@@ -18,14 +19,20 @@ const MAX_CGROUPS: usize = 10_000;
 /// A cgroup and all below it, children before their parents. Empty if it is gone.
 pub fn tree(dir: &Path) -> Vec<PathBuf> {
     let mut out = Vec::new();
-    if dir.is_dir() {
-        walk(dir, 0, &mut out);
-    }
+    walk(dir, 0, &mut out);
     out
 }
 
 fn walk(dir: &Path, depth: usize, out: &mut Vec<PathBuf>) {
-    if depth < MAX_DEPTH && out.len() < MAX_CGROUPS {
+    let Ok(metadata) = std::fs::symlink_metadata(dir) else {
+        return;
+    };
+    if !metadata.is_dir() {
+        return;
+    }
+    // kernfs counts two links and one for each child; file systems that do not count say 1.
+    let is_leaf = metadata.nlink() == 2;
+    if !is_leaf && depth < MAX_DEPTH && out.len() < MAX_CGROUPS {
         for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 walk(&entry.path(), depth + 1, out);
