@@ -1,6 +1,7 @@
 //! Logging: tracing into a file, one a day, seven kept. Never onto the terminal.
 
 use std::ffi::OsStr;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use tracing_appender::non_blocking::WorkerGuard;
@@ -38,6 +39,29 @@ pub fn start(log: &LogArguments) -> Result<Option<WorkerGuard>, Failure> {
     };
     // Set already only in tests, which share a process.
     Ok(set.ok().map(|()| guard))
+}
+
+/// Logs why a command failed. In JSON it has the keys that containerd reads from a runtime's log:
+/// it shows the `msg` of the last line whose `level` is `error`.
+pub fn failure(log: &LogArguments, message: &str) {
+    let Some(file) = log
+        .log
+        .as_ref()
+        .filter(|_| log.log_format == LogFormat::Json)
+    else {
+        tracing::error!(message = %message);
+        return;
+    };
+    let time = jiff::Timestamp::now().to_string();
+    let line = serde_json::json!({ "level": "error", "msg": message, "time": time });
+    let written = std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(file)
+        .and_then(|mut file| writeln!(file, "{line}"));
+    if let Err(error) = written {
+        tracing::error!(message = %message, %error);
+    }
 }
 
 /// `$XDG_STATE_HOME/ocitop`, else `~/.local/state/ocitop` (XDG Base Directory Specification).

@@ -29,6 +29,7 @@ macro_rules! with_each_runtime {
 mod actions;
 mod delete;
 mod demo;
+mod dropin;
 #[path = "../tty/pty.rs"]
 #[expect(dead_code, reason = "the tests of the terminal use the rest")]
 mod pty;
