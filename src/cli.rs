@@ -67,7 +67,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Outcome {
     };
     let config = arguments.config();
     let _log = if arguments.writes_log() {
-        logging::start(&arguments.log)?
+        logging::start(&arguments.log, arguments.shows_screen())?
     } else {
         None
     };

@@ -200,6 +200,15 @@ pub trait Kernel: Sync {
     /// Removes one cgroup or resctrl directory (rmdir(2)).
     fn remove_group(&self, dir: &Path) -> io::Result<()>;
 
+    /// As [`Self::remove_group`] for several, in this order; each has its own result.
+    fn remove_groups(&self, dirs: Vec<PathBuf>) -> Vec<(PathBuf, io::Result<()>)> {
+        let remove = |dir: PathBuf| {
+            let result = self.remove_group(&dir);
+            (dir, result)
+        };
+        dirs.into_iter().map(remove).collect()
+    }
+
     /// Replaces a file in a container's state directory, atomically, mode kept.
     fn write_state(&self, dir: StateDir<'_>, file: &str, bytes: &[u8]) -> io::Result<()>;
 

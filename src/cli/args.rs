@@ -284,6 +284,11 @@ impl Arguments {
         }
     }
 
+    /// Whether the command is the screen, on this host or on the lab.
+    pub fn shows_screen(&self) -> bool {
+        matches!(self.command, None | Some(Command::Demo(_)))
+    }
+
     /// Whether the command is one that is worth a log: those that only print are not.
     pub fn writes_log(&self) -> bool {
         self.log.log.is_some()

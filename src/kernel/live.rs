@@ -3,7 +3,8 @@
 use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -92,13 +93,34 @@ impl Kernel for LiveKernel {
 
     fn remove_group(&self, dir: &Path) -> io::Result<()> {
         let dir = dir.to_owned();
-        self.bounded.call(CALL_WITHIN, move || {
-            Ok(rustix::fs::unlinkat(
-                rustix::fs::CWD,
-                &dir,
-                AtFlags::REMOVEDIR,
-            )?)
-        })
+        self.bounded.call(CALL_WITHIN, move || remove(&dir))
+    }
+
+    fn remove_groups(&self, dirs: Vec<PathBuf>) -> Vec<(PathBuf, io::Result<()>)> {
+        // One hand-over for all: it costs more than a rmdir.
+        let (answer, results) = channel();
+        let work = dirs.clone();
+        let made = self.bounded.call(CALL_WITHIN, move || {
+            for dir in work {
+                // Left behind by now, with nobody listening: the rest is not removed either.
+                answer.send(remove(&dir)).map_err(io::Error::other)?;
+            }
+            Ok(())
+        });
+        let unanswered = |error: &io::Error| match error.raw_os_error() {
+            Some(number) => io::Error::from_raw_os_error(number),
+            None => io::Error::other(error.to_string()),
+        };
+        // Of a call left behind the sender lives on: take what is there, never wait.
+        let mut results = results.try_iter();
+        let result = |dir| {
+            let result = results.next().unwrap_or_else(|| match &made {
+                Err(error) => Err(unanswered(error)),
+                Ok(()) => Err(Errno::TIMEDOUT.into()),
+            });
+            (dir, result)
+        };
+        dirs.into_iter().map(result).collect()
     }
 
     fn write_state(&self, dir: StateDir<'_>, file: &str, bytes: &[u8]) -> io::Result<()> {
@@ -148,6 +170,14 @@ impl Kernel for LiveKernel {
     fn pause(&self, time: Duration) {
         thread::sleep(time);
     }
+}
+
+fn remove(dir: &Path) -> io::Result<()> {
+    Ok(rustix::fs::unlinkat(
+        rustix::fs::CWD,
+        dir,
+        AtFlags::REMOVEDIR,
+    )?)
 }
 
 fn open_state_dir(dir: StateDir<'_>) -> io::Result<OwnedFd> {
