@@ -212,6 +212,10 @@ pub trait Kernel: Sync {
     /// Replaces a file in a container's state directory, atomically, mode kept.
     fn write_state(&self, dir: StateDir<'_>, file: &str, bytes: &[u8]) -> io::Result<()>;
 
+    /// Makes an empty file in a container's state directory, to remember something by. `EEXIST` if
+    /// there is one: of several that ask, one succeeds.
+    fn mark_state(&self, dir: StateDir<'_>, file: &str) -> io::Result<()>;
+
     /// Removes a container's state directory with all in it, never following a symlink and never
     /// leaving the root. Mounts inside are detached.
     fn remove_state_dir(&self, dir: StateDir<'_>) -> io::Result<()>;
