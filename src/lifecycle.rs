@@ -28,4 +28,4 @@ pub use step::{
     OnFailure, Outcome, Plan, PlannedStep, Reason, Seen, Step, StepError, StepEvent, StepKind,
     Survivor, Verdict,
 };
-pub use target::{Force, Job, NotATarget, Options, Preview, Target};
+pub use target::{Cancel, Force, Job, NotATarget, Options, Preview, Target};

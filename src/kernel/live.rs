@@ -13,11 +13,14 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 use rustix::process::{Pid, PidfdFlags};
 
+use super::bounded::Bounded;
 use super::read::{open_dir_beneath, open_root, stat_beneath};
 use super::{HookCall, HookEnd, Inode, Kernel, Release, Signal, StateDir, hook};
 
 /// Most processes one wait looks at: beyond it the death of any of these is news enough.
 const POLL_MAX: usize = 256;
+/// How long a call on a cgroup may take before it is given up.
+const CALL_WITHIN: Duration = Duration::from_secs(2);
 /// A state directory is shallow; deeper than this is no runtime's work.
 const MAX_DEPTH: usize = 64;
 /// How long runc's init may take from opening its fifo to writing to it.
@@ -27,6 +30,7 @@ const FIFO_WAIT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct LiveKernel {
     start: Instant,
+    bounded: Bounded,
 }
 
 impl LiveKernel {
@@ -34,6 +38,7 @@ impl LiveKernel {
     pub fn new() -> Self {
         Self {
             start: Instant::now(),
+            bounded: Bounded::default(),
         }
     }
 }
@@ -75,19 +80,25 @@ impl Kernel for LiveKernel {
     }
 
     fn write_control(&self, file: &Path, value: &str) -> io::Result<()> {
-        // Never O_CREAT: to a missing control file it gives EACCES instead of ENOENT.
-        let flags = OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let fd = rustix::fs::open(file, flags, Mode::empty())?;
-        rustix::io::write(&fd, value.as_bytes())?;
-        Ok(())
+        let (file, value) = (file.to_owned(), value.to_owned());
+        self.bounded.call(CALL_WITHIN, move || {
+            // Never O_CREAT: to a missing control file it gives EACCES instead of ENOENT.
+            let flags = OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+            let fd = rustix::fs::open(&file, flags, Mode::empty())?;
+            rustix::io::write(&fd, value.as_bytes())?;
+            Ok(())
+        })
     }
 
     fn remove_group(&self, dir: &Path) -> io::Result<()> {
-        Ok(rustix::fs::unlinkat(
-            rustix::fs::CWD,
-            dir,
-            AtFlags::REMOVEDIR,
-        )?)
+        let dir = dir.to_owned();
+        self.bounded.call(CALL_WITHIN, move || {
+            Ok(rustix::fs::unlinkat(
+                rustix::fs::CWD,
+                &dir,
+                AtFlags::REMOVEDIR,
+            )?)
+        })
     }
 
     fn write_state(&self, dir: StateDir<'_>, file: &str, bytes: &[u8]) -> io::Result<()> {

@@ -268,6 +268,8 @@ pub enum StepError {
     },
     /// It is not the container that was confirmed.
     Replaced,
+    /// The operator asked to leave off.
+    Interrupted,
     /// Not allowed or not safe, and why.
     Refused {
         /// Why.

@@ -151,6 +151,7 @@ impl StepError {
             }
             Self::Hook { end } => hook(end),
             Self::Replaced => "it is not the container that was confirmed".to_owned(),
+            Self::Interrupted => "interrupted; doing it again continues".to_owned(),
             Self::Refused { reason } => format!("refused: {reason}"),
         }
     }

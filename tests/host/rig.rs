@@ -252,6 +252,17 @@ impl Rig {
 
     /// Runs the runtime's own command.
     pub(crate) fn runtime(&self, args: &[&str]) -> Ended {
+        loop {
+            let ended = self.runtime_once(args);
+            // youki seals a copy of itself in memory before it does anything, which the kernel now
+            // and then refuses with EBUSY on a loaded machine: asked again it works.
+            if ended.code == 0 || !ended.stderr.contains("failed to seal /proc/self/exe") {
+                return ended;
+            }
+        }
+    }
+
+    fn runtime_once(&self, args: &[&str]) -> Ended {
         let mut command = if self.kind == RuntimeKind::Crun && is_hybrid() {
             // crun refuses hybrid set-ups: it gets a mount namespace where there is no v2.
             let script = format!("umount {CGROUPS}/unified; exec \"$@\"");

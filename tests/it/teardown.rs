@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use ocitop::kernel::{HookStatus, Kernel as _, Release, Signal};
 use ocitop::lifecycle::{
-    self, Force, Job, OnFailure, Options, Outcome, Step, StepEvent, StepKind, Target, Verdict,
+    self, Cancel, Force, Job, OnFailure, Options, Outcome, Step, StepEvent, StepKind, Target,
+    Verdict,
 };
 use ocitop::oci::{RuntimeKind, Status};
 use proptest::prelude::*;
@@ -20,6 +21,7 @@ fn options() -> Options {
     Options {
         timeout: Duration::from_secs(10),
         hooks: true,
+        cancel: Cancel::default(),
     }
 }
 
