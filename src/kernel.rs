@@ -4,6 +4,7 @@
 //! Changes sit behind a trait because `rmdir` of a directory that has files works on cgroupfs and
 //! resctrl and nowhere else: a test needs its own machine. [`LiveKernel`] has no decisions in it.
 
+mod bounded;
 mod hook;
 pub mod live;
 pub mod read;
@@ -199,8 +200,21 @@ pub trait Kernel: Sync {
     /// Removes one cgroup or resctrl directory (rmdir(2)).
     fn remove_group(&self, dir: &Path) -> io::Result<()>;
 
+    /// As [`Self::remove_group`] for several, in this order; each has its own result.
+    fn remove_groups(&self, dirs: Vec<PathBuf>) -> Vec<(PathBuf, io::Result<()>)> {
+        let remove = |dir: PathBuf| {
+            let result = self.remove_group(&dir);
+            (dir, result)
+        };
+        dirs.into_iter().map(remove).collect()
+    }
+
     /// Replaces a file in a container's state directory, atomically, mode kept.
     fn write_state(&self, dir: StateDir<'_>, file: &str, bytes: &[u8]) -> io::Result<()>;
+
+    /// Makes an empty file in a container's state directory, to remember something by. `EEXIST` if
+    /// there is one: of several that ask, one succeeds.
+    fn mark_state(&self, dir: StateDir<'_>, file: &str) -> io::Result<()>;
 
     /// Removes a container's state directory with all in it, never following a symlink and never
     /// leaving the root. Mounts inside are detached.

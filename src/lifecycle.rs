@@ -20,6 +20,7 @@ mod signal;
 mod state;
 pub mod step;
 pub mod target;
+mod trust;
 pub mod wording;
 
 pub use claims::Claims;
@@ -28,4 +29,4 @@ pub use step::{
     OnFailure, Outcome, Plan, PlannedStep, Reason, Seen, Step, StepError, StepEvent, StepKind,
     Survivor, Verdict,
 };
-pub use target::{Force, Job, NotATarget, Options, Preview, Target};
+pub use target::{Cancel, Force, Job, NotATarget, Options, Preview, Target};

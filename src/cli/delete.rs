@@ -1,6 +1,8 @@
 //! `ocitop delete`: the plan, each step with its time, and the verdict.
 
+use std::collections::HashSet;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::args::{Delete, ReportFormat};
@@ -13,6 +15,9 @@ use crate::lifecycle::{
     Claims, Force, Job, Options, StepEvent, StepKind, Survivor, Verdict, preview, run_among,
 };
 
+/// Deletes side by side: each mostly waits for the kernel.
+const WORKERS: usize = 8;
+
 pub(super) fn run(config: &Config, delete: &Delete) -> Outcome {
     if !delete.dry_run {
         super::lifecycle::check_writable(config, "delete")?;
@@ -23,16 +28,14 @@ pub(super) fn run(config: &Config, delete: &Delete) -> Outcome {
     } else {
         Claims::read(&machine)
     };
-    let mut failures = Vec::new();
-    for id in &delete.ids {
-        let result = match find(&machine, id) {
-            Ok(Found::Absent(_)) if delete.force => Ok(()),
-            Ok(Found::Absent(id)) => Err(select::absent(&id)),
-            Ok(Found::One(container)) => one(&machine, config, delete, &claims, &container),
-            Err(failure) => Err(failure),
-        };
-        failures.extend(result.err());
-    }
+    let order = Order {
+        machine,
+        claims,
+        options: super::lifecycle::options(config)?,
+        delete,
+        kernel: LiveKernel::new(),
+    };
+    let mut failures = order.all();
     // Each failure in one line; the last is the caller's to print.
     let Some(last) = failures.pop() else {
         return Ok(ExitCode::SUCCESS);
@@ -43,48 +46,90 @@ pub(super) fn run(config: &Config, delete: &Delete) -> Outcome {
     Err(last)
 }
 
-fn one(
-    machine: &Machine,
-    config: &Config,
-    delete: &Delete,
-    claims: &Claims,
-    container: &Container,
-) -> Result<(), Failure> {
-    let force = if delete.force { Force::Yes } else { Force::No };
-    let job = Job::Delete(select::target(container)?, force);
-    let options = Options::from(config);
-    if delete.dry_run {
-        return dry_run(machine, &job, &options, delete.format, container);
-    }
-    let mut lost = None;
-    let mut report = |event: StepEvent| {
-        super::lifecycle::log(&event);
-        let text = match delete.format {
-            ReportFormat::Json => json_line(&event),
-            ReportFormat::Text => text_line(&event),
+/// What all deletes of one command share.
+struct Order<'a> {
+    machine: Machine,
+    claims: Claims,
+    options: Options,
+    delete: &'a Delete,
+    kernel: LiveKernel,
+}
+
+impl Order<'_> {
+    /// Every id once, several at a time.
+    fn all(&self) -> Vec<Failure> {
+        let mut seen = HashSet::new();
+        let ids: Vec<_> = self
+            .delete
+            .ids
+            .iter()
+            .filter(|id| seen.insert(id.as_str()))
+            .collect();
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut failures = Vec::new();
+            while let Some(id) = ids.get(next.fetch_add(1, Ordering::SeqCst)) {
+                failures.extend(self.one(id).err());
+            }
+            failures
         };
-        if let Err(failure) = render::write(&text) {
-            lost = Some(failure);
+        if ids.len() == 1 || self.delete.dry_run {
+            return work();
         }
-    };
-    let verdict = run_among(
-        &LiveKernel::new(),
-        machine,
-        &job,
-        &options,
-        claims,
-        &mut report,
-    );
-    match (verdict, lost) {
-        (Verdict::Clean, None) => Ok(()),
-        (Verdict::Clean, Some(failure)) => Err(failure),
-        // runc's wording stands alone, for those who look for it.
-        (Verdict::Refused(why), _) => Err(Failure::failed(why)),
-        (verdict, _) => Err(Failure::failed(format!(
-            "delete {}: {}",
-            container.key.label(),
-            verdict.words()
-        ))),
+        std::thread::scope(|scope| {
+            let count = WORKERS.min(ids.len());
+            let workers: Vec<_> = (0..count).map(|_| scope.spawn(work)).collect();
+            let lost = |_| vec![Failure::failed("a worker was lost; run it again")];
+            let ends = workers
+                .into_iter()
+                .map(|worker| worker.join().unwrap_or_else(lost));
+            ends.flatten().collect()
+        })
+    }
+
+    fn one(&self, id: &str) -> Result<(), Failure> {
+        let container = match find(&self.machine, id)? {
+            Found::Absent(_) if self.delete.force => return Ok(()),
+            Found::Absent(id) => return Err(select::absent(&id)),
+            Found::One(container) => container,
+        };
+        let force = if self.delete.force {
+            Force::Yes
+        } else {
+            Force::No
+        };
+        let job = Job::Delete(select::target(&container)?, force);
+        if self.delete.dry_run {
+            let format = self.delete.format;
+            return dry_run(&self.machine, &job, &self.options, format, &container);
+        }
+        self.tear_down(&job, &container)
+    }
+
+    fn tear_down(&self, job: &Job, container: &Container) -> Result<(), Failure> {
+        let mut lost = None;
+        let mut report = |event: StepEvent| {
+            super::lifecycle::log(&event);
+            let text = match self.delete.format {
+                ReportFormat::Json => json_line(&event),
+                ReportFormat::Text => text_line(&event),
+            };
+            if let Err(failure) = render::write(&text) {
+                lost = Some(failure);
+            }
+        };
+        let (machine, options, claims) = (&self.machine, &self.options, &self.claims);
+        let verdict = run_among(&self.kernel, machine, job, options, claims, &mut report);
+        match (verdict, lost) {
+            (Verdict::Clean, None) => Ok(()),
+            (Verdict::Clean, Some(failure)) => Err(failure),
+            // runc's wording stands alone, for those who look for it.
+            (Verdict::Refused(why), _) => Err(Failure::failed(why)),
+            (verdict, _) => {
+                let id = container.key.label();
+                Err(Failure::failed(format!("delete {id}: {}", verdict.words())))
+            }
+        }
     }
 }
 
@@ -98,7 +143,7 @@ fn dry_run(
     let preview = preview(machine, job, options);
     if format == ReportFormat::Json {
         let text = serde_json::to_string(&preview).map_err(|error| Failure::of(&error))?;
-        render::write(&(text + "\n"))?;
+        render::write_json(&(text + "\n"))?;
     } else {
         let mut text = format!("{}: {} (dry run)\n", container.key.label(), job.verb());
         for (index, planned) in preview.plan.0.iter().enumerate() {
@@ -116,7 +161,7 @@ fn dry_run(
 }
 
 fn json_line(event: &StepEvent) -> String {
-    serde_json::to_string(event).unwrap_or_default() + "\n"
+    crate::text::json(&serde_json::to_string(event).unwrap_or_default()) + "\n"
 }
 
 /// `web  3/9 kill  3 processes signalled  ok  16 ms`.

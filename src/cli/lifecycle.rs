@@ -1,12 +1,16 @@
 //! `kill`, `pause`, `resume`, `start`: silent when done, as the runtimes' own.
 
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use super::args::Kill;
 use super::{Failure, Outcome, select};
 use crate::config::Config;
 use crate::kernel::LiveKernel;
-use crate::lifecycle::{Job, Options, StepEvent, StepKind, Target, Verdict, run};
+use crate::lifecycle::{Cancel, Job, Options, StepEvent, StepKind, Target, Verdict, run};
 
 pub(super) fn kill(config: &Config, kill: &Kill) -> Outcome {
     act(config, &kill.id, |target| {
@@ -38,11 +42,24 @@ pub(super) fn check_writable(config: &Config, verb: &str) -> Result<(), Failure>
     Ok(())
 }
 
+/// How jobs are done here: a signal to ocitop makes them leave off where nothing is frozen.
+pub(super) fn options(config: &Config) -> Result<Options, Failure> {
+    let flag = Arc::new(AtomicBool::new(false));
+    for signal in [SIGTERM, SIGINT, SIGHUP, SIGQUIT] {
+        signal_hook::flag::register(signal, Arc::clone(&flag))
+            .map_err(|error| Failure::failed(format!("register a signal handler: {error}")))?;
+    }
+    Ok(Options {
+        cancel: Cancel::by(flag),
+        ..Options::from(config)
+    })
+}
+
 fn act(config: &Config, id: &str, job: impl FnOnce(Target) -> Job) -> Outcome {
     let (machine, container) = select::one(config, id)?;
     let job = job(select::target(&container)?);
     check_writable(config, job.verb())?;
-    let options = Options::from(config);
+    let options = options(config)?;
     let mut warnings = Vec::new();
     let mut report = |event: StepEvent| {
         log(&event);

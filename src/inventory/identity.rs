@@ -41,11 +41,8 @@ pub enum Rigour {
     Signalled,
 }
 
-/// youki forks init at most this long before it stamps the creation, seconds.
-const FORK_TO_STAMP: i64 = 10;
-
-/// btime counts whole seconds, so a start can seem up to one second later than it was.
-const BTIME_ROUNDING: i64 = 1;
+/// youki forks init at most this long before it stamps the creation, nanoseconds.
+const FORK_TO_STAMP: i64 = 10_000_000_000;
 
 /// Looks at the process the record names. `cgroups` are those the record names.
 pub fn identify(
@@ -115,25 +112,40 @@ fn is_ours(
             return false;
         }
     }
-    seconds_before_created(machine, record, stat).is_some_and(|before| before >= -BTIME_ROUNDING)
+    nanos_before_created(machine, record, stat).is_some_and(|before| before >= -slack(machine))
 }
 
 /// Whether a process started as init does: moments before the creation was stamped.
 fn started_with_it(machine: &Machine, record: &Record, stat: &ProcStat) -> bool {
-    let before = seconds_before_created(machine, record, stat);
+    let before = nanos_before_created(machine, record, stat);
     !stat.is_kernel_thread()
-        && before.is_some_and(|before| (-BTIME_ROUNDING..=FORK_TO_STAMP).contains(&before))
+        && before.is_some_and(|before| (-slack(machine)..=FORK_TO_STAMP).contains(&before))
 }
 
-/// How long before the container was recorded as created a process started, in seconds; negative
-/// if after.
-fn seconds_before_created(machine: &Machine, record: &Record, stat: &ProcStat) -> Option<i64> {
-    let started = machine.host.boot + (stat.start_time / machine.host.ticks.max(1)).cast_signed();
+/// How long before the container was recorded as created a process started, in nanoseconds;
+/// negative if after.
+fn nanos_before_created(machine: &Machine, record: &Record, stat: &ProcStat) -> Option<i64> {
+    let ticks = i64::try_from(stat.start_time).ok()?;
+    let started = ticks
+        .checked_mul(tick_nanos(machine))?
+        .checked_add(machine.boot.nanos)?;
     let created = record
         .created
         .as_ref()
         .and_then(crate::oci::CreatedAt::timestamp)?;
-    Some(created.as_second() - started)
+    i64::try_from(created.as_nanosecond())
+        .ok()?
+        .checked_sub(started)
+}
+
+fn tick_nanos(machine: &Machine) -> i64 {
+    1_000_000_000 / machine.host.ticks.max(1).cast_signed()
+}
+
+/// How much later than it was a start can seem: the tick it is counted in, and how well the moment
+/// of the boot is known.
+fn slack(machine: &Machine) -> i64 {
+    tick_nanos(machine) + machine.boot.slack
 }
 
 /// Whether a process is in one of `cgroups` or below it.

@@ -11,6 +11,37 @@ use crate::config::{Roots, StateRoot};
 use crate::kernel::read::{kernel_file, kernel_record, kernel_text};
 use crate::process::ProcStat;
 
+/// When the host was booted, on the wall clock as it is set now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Boot {
+    /// Nanoseconds since the epoch.
+    pub nanos: i64,
+    /// How far off that may be, nanoseconds.
+    pub slack: i64,
+}
+
+impl Boot {
+    /// From the clocks, to the microsecond; for another procfs than this machine's from the whole
+    /// seconds of its `btime`.
+    fn of(proc: &Path, host: &Host) -> Self {
+        use rustix::time::{ClockId, clock_gettime};
+        if proc != Path::new("/proc") {
+            return Self {
+                nanos: host.boot * 1_000_000_000,
+                slack: 1_000_000_000,
+            };
+        }
+        let nanos = |clock| {
+            let time = clock_gettime(clock);
+            time.tv_sec * 1_000_000_000 + time.tv_nsec
+        };
+        Self {
+            nanos: nanos(ClockId::Realtime) - nanos(ClockId::Boottime),
+            slack: 1_000_000,
+        }
+    }
+}
+
 /// The machine as a set of places to read.
 #[derive(Debug, Clone)]
 pub struct Machine {
@@ -22,6 +53,8 @@ pub struct Machine {
     pub proc: PathBuf,
     /// Facts about the host.
     pub host: Arc<Host>,
+    /// When it was booted.
+    pub boot: Boot,
     given: Vec<PathBuf>,
     surroundings: Surroundings,
 }
@@ -40,6 +73,7 @@ impl Machine {
             hierarchies,
             resctrl,
             proc: roots.proc.clone(),
+            boot: Boot::of(&roots.proc, &host),
             host,
             given: roots.state.clone(),
             surroundings: Surroundings::of_process(),

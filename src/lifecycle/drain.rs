@@ -12,11 +12,14 @@ use super::run::Context;
 use super::{Outcome, Reason, Seen, StepError, Survivor, freeze, procs};
 use crate::cgroup::{Membership, Version};
 use crate::inventory::identity::is_member;
+use crate::kernel::read::kernel_text;
 use crate::kernel::{Kernel, Signal};
 use crate::text::visible_path;
 
+/// After this many rounds in which the members did not become fewer, they are frozen for the kill.
+const STUBBORN: usize = 10;
 /// Rounds of reading members and killing the new ones before the wait begins.
-const ROUNDS: usize = 20;
+const ROUNDS: usize = 30;
 /// First and longest wait between two looks when no process can be waited for.
 const FIRST_WAIT: Duration = Duration::from_millis(1);
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
@@ -31,13 +34,23 @@ pub(super) fn kill<K: Kernel>(context: &mut Context<'_, K>) -> Result<Outcome, S
     }
     lift_quota(context);
     let mut killed = BTreeSet::new();
+    let mut fewest = usize::MAX;
+    let mut stubborn = 0;
+    cgroup_kill(context);
     for _ in 0..ROUNDS {
-        cgroup_kill(context);
+        // Processes that fork faster than they are read are stopped for the moment of the kill.
+        let frozen = (stubborn >= STUBBORN)
+            .then(|| freeze::hold(context))
+            .flatten();
         let fresh = kill_members(context, &mut killed)?;
+        drop(frozen);
         freeze::thaw_tree(context);
-        if fresh == 0 {
+        let now = context.evidence.members(context.machine).len();
+        if fresh == 0 || now == 0 {
             break;
         }
+        stubborn = if now < fewest { 0 } else { stubborn + 1 };
+        fewest = fewest.min(now);
     }
     // Where cgroup.kill was faster, there was nobody left to signal one by one.
     killed.extend(members);
@@ -132,7 +145,11 @@ fn lift_quota<K: Kernel>(context: &Context<'_, K>) {
             Version::V1 => continue,
         };
         for dir in procs::tree(&cgroup.dir(hierarchies)) {
-            context.kernel.write_control(&dir.join(file), none).ok();
+            let file = dir.join(file);
+            let quota = kernel_text(&file).ok().flatten();
+            if quota.is_some_and(|quota| !quota.starts_with(none)) {
+                context.kernel.write_control(&file, none).ok();
+            }
         }
     }
 }
@@ -150,6 +167,9 @@ pub(super) fn drain<K: Kernel>(
         if members.is_empty() {
             return Ok(Outcome::Done(Seen::Gone));
         }
+        if context.options.cancel.is_asked() {
+            return Err(StepError::Interrupted);
+        }
         if context.left().is_zero() {
             return Err(StepError::Alive {
                 survivors: survivors(context, &members),
@@ -159,8 +179,9 @@ pub(super) fn drain<K: Kernel>(
             reported = context.kernel.now();
             waiting(survivors(context, &members));
         }
-        cgroup_kill(context);
-        kill_members(context, &mut killed)?;
+        if kill_members(context, &mut killed)? > 0 {
+            cgroup_kill(context);
+        }
         freeze::thaw_tree(context);
         let handles: Vec<_> = members
             .iter()
@@ -207,6 +228,9 @@ pub(super) fn wait_for_init<K: Kernel>(
     loop {
         if !is_there(context) {
             return Ok(Outcome::Done(Seen::Gone));
+        }
+        if context.options.cancel.is_asked() {
+            return Err(StepError::Interrupted);
         }
         let left = context.left();
         if left.is_zero() {

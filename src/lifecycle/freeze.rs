@@ -27,18 +27,22 @@ fn place<K: Kernel>(context: &Context<'_, K>) -> Result<(PathBuf, Version), Step
         })
 }
 
+fn control(version: Version, frozen: bool) -> (&'static str, &'static str) {
+    match (version, frozen) {
+        (Version::V1, true) => ("freezer.state", "FROZEN"),
+        (Version::V1, false) => ("freezer.state", "THAWED"),
+        (Version::V2, true) => ("cgroup.freeze", "1"),
+        (Version::V2, false) => ("cgroup.freeze", "0"),
+    }
+}
+
 fn write<K: Kernel>(
     context: &Context<'_, K>,
     dir: &Path,
     version: Version,
     frozen: bool,
 ) -> Result<(), StepError> {
-    let (file, value) = match (version, frozen) {
-        (Version::V1, true) => ("freezer.state", "FROZEN"),
-        (Version::V1, false) => ("freezer.state", "THAWED"),
-        (Version::V2, true) => ("cgroup.freeze", "1"),
-        (Version::V2, false) => ("cgroup.freeze", "0"),
-    };
+    let (file, value) = control(version, frozen);
     let file = dir.join(file);
     let written = context.kernel.write_control(&file, value);
     written.map_err(|error| io_error("write", &file, &error))
@@ -120,4 +124,45 @@ pub(super) fn thaw_tree<K: Kernel>(context: &Context<'_, K>) {
             write(context, &dir, version, false).ok();
         }
     }
+}
+
+/// How long a kill may hold the processes frozen.
+const HOLD_WITHIN: Duration = Duration::from_millis(500);
+
+/// A freeze that ends when this is dropped, whatever happens in between.
+pub(super) struct Hold<'a, K: Kernel> {
+    kernel: &'a K,
+    dir: PathBuf,
+    version: Version,
+}
+
+impl<K: Kernel> Drop for Hold<'_, K> {
+    fn drop(&mut self) {
+        let (file, value) = control(self.version, false);
+        if let Err(error) = self.kernel.write_control(&self.dir.join(file), value) {
+            tracing::error!("thaw {}: {error}", self.dir.display());
+        }
+    }
+}
+
+/// Freezes the container for the moment of a kill; `None` if it has no freezer. It need not be
+/// complete to help: what is frozen cannot fork.
+pub(super) fn hold<'a, K: Kernel>(context: &Context<'a, K>) -> Option<Hold<'a, K>> {
+    let (dir, version) = place(context).ok()?;
+    let kernel = context.kernel;
+    // From here on it is thawed again, on every way out.
+    let hold = Hold {
+        kernel,
+        dir,
+        version,
+    };
+    let deadline = kernel.now() + HOLD_WITHIN;
+    while kernel.now() < deadline {
+        write(context, &hold.dir, version, true).ok()?;
+        if freezer_at(&hold.dir, version) == Some(Freezer::Frozen) {
+            break;
+        }
+        kernel.pause(Duration::from_millis(1));
+    }
+    Some(hold)
 }

@@ -96,7 +96,15 @@ fn other_user(entry: &Entry<'_>) -> Option<u32> {
 /// A user can name any pid with its true start time in a record. Only a process of that user, or
 /// one inside that user's own cgroup, is taken for init.
 fn check_init(machine: &Machine, suspect: &Suspect<'_>) -> Result<(), Forbidden> {
-    let (Some(uid), Some(pid)) = (other_user(suspect.entry), suspect.init) else {
+    let Some(pid) = suspect.init else {
+        return Ok(());
+    };
+    // Without a cgroup init's family is killed: ocitop must not be of it.
+    let own = i32::try_from(std::process::id()).unwrap_or_default();
+    if suspect.cgroups.is_empty() && procs::family(machine, pid).contains(&own) {
+        return Err(Forbidden::Own(format!("the family of pid {pid}")));
+    }
+    let Some(uid) = other_user(suspect.entry) else {
         return Ok(());
     };
     let owner = std::fs::metadata(machine.proc.join(pid.to_string())).map(|found| found.uid());

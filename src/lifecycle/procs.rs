@@ -1,6 +1,7 @@
 //! Who lives in a container: read afresh each time, because members come and go.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::Survivor;
@@ -18,14 +19,20 @@ const MAX_CGROUPS: usize = 10_000;
 /// A cgroup and all below it, children before their parents. Empty if it is gone.
 pub fn tree(dir: &Path) -> Vec<PathBuf> {
     let mut out = Vec::new();
-    if dir.is_dir() {
-        walk(dir, 0, &mut out);
-    }
+    walk(dir, 0, &mut out);
     out
 }
 
 fn walk(dir: &Path, depth: usize, out: &mut Vec<PathBuf>) {
-    if depth < MAX_DEPTH && out.len() < MAX_CGROUPS {
+    let Ok(metadata) = std::fs::symlink_metadata(dir) else {
+        return;
+    };
+    if !metadata.is_dir() {
+        return;
+    }
+    // kernfs counts two links and one for each child; file systems that do not count say 1.
+    let is_leaf = metadata.nlink() == 2;
+    if !is_leaf && depth < MAX_DEPTH && out.len() < MAX_CGROUPS {
         for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 walk(&entry.path(), depth + 1, out);
@@ -60,32 +67,35 @@ pub fn procs(dir: &Path) -> Vec<i32> {
         .collect()
 }
 
-/// A process and all its descendants, by parent; for containers without a cgroup.
+/// A process, its descendants by parent, and every member of its pid namespace if that is not
+/// ocitop's own; for containers without a cgroup.
 pub fn family(machine: &Machine, init: i32) -> BTreeSet<i32> {
+    let namespace = |pid: &str| std::fs::read_link(machine.proc.join(pid).join("ns/pid")).ok();
+    let theirs =
+        namespace(&init.to_string()).filter(|theirs| namespace("self").as_ref() != Some(theirs));
     let mut parents = Vec::new();
+    let mut family = BTreeSet::from([init]);
     for entry in std::fs::read_dir(&machine.proc)
         .into_iter()
         .flatten()
         .flatten()
     {
-        let pid = entry
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse::<i32>().ok());
-        if let Some((pid, Ok(Some(stat)))) = pid.map(|pid| (pid, machine.stat(pid))) {
+        let name = entry.file_name();
+        let Some(pid) = name.to_str().and_then(|name| name.parse::<i32>().ok()) else {
+            continue;
+        };
+        if let Ok(Some(stat)) = machine.stat(pid) {
             parents.push((pid, stat.ppid));
         }
+        if theirs.is_some() && namespace(&pid.to_string()) == theirs {
+            family.insert(pid);
+        }
     }
-    let mut family = BTreeSet::from([init]);
     loop {
+        let children = parents.iter().filter(|(_, parent)| family.contains(parent));
+        let found: Vec<i32> = children.map(|(pid, _)| *pid).collect();
         let before = family.len();
-        family.extend(
-            parents
-                .iter()
-                .filter(|(_, parent)| family.contains(parent))
-                .map(|(pid, _)| *pid)
-                .collect::<Vec<_>>(),
-        );
+        family.extend(found);
         if family.len() == before {
             return family;
         }

@@ -162,12 +162,21 @@ fn one_step<K: Kernel>(
             survivors,
         });
     };
-    let outcome = match perform(context, job, &step, &mut waiting) {
+    let asked = context.options.cancel.is_asked();
+    let result = if asked {
+        Err(StepError::Interrupted)
+    } else {
+        perform(context, job, &step, &mut waiting)
+    };
+    let outcome = match result {
         Ok(outcome) => outcome,
         Err(error) => match planned.on_failure {
-            // A replaced container ends everything, whatever the step.
-            OnFailure::Continue if error != StepError::Replaced => Outcome::Warned(error),
-            _ => Outcome::Failed(error),
+            // These end everything, whatever the step.
+            _ if matches!(error, StepError::Replaced | StepError::Interrupted) => {
+                Outcome::Failed(error)
+            }
+            OnFailure::Continue => Outcome::Warned(error),
+            OnFailure::Stop => Outcome::Failed(error),
         },
     };
     let took = context.kernel.now().saturating_sub(start);

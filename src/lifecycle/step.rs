@@ -236,6 +236,8 @@ pub enum Reason {
     AlreadySo,
     /// Switched off by the operator.
     Unwanted,
+    /// A hook that an earlier or another teardown of this container began.
+    AlreadyRun,
 }
 
 /// Why a step failed.
@@ -270,6 +272,8 @@ pub enum StepError {
     },
     /// It is not the container that was confirmed.
     Replaced,
+    /// The operator asked to leave off.
+    Interrupted,
     /// Not allowed or not safe, and why.
     Refused {
         /// Why.

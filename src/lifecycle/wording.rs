@@ -123,6 +123,7 @@ impl Reason {
             Self::None => "none".to_owned(),
             Self::AlreadySo => "already so".to_owned(),
             Self::Unwanted => "switched off".to_owned(),
+            Self::AlreadyRun => "run before; each hook runs at most once".to_owned(),
         }
     }
 }
@@ -151,6 +152,7 @@ impl StepError {
             }
             Self::Hook { end } => hook(end),
             Self::Replaced => "it is not the container that was confirmed".to_owned(),
+            Self::Interrupted => "interrupted; doing it again continues".to_owned(),
             Self::Refused { reason } => format!("refused: {reason}"),
         }
     }

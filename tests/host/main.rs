@@ -31,10 +31,14 @@ mod bystander;
 mod crash;
 mod delete;
 mod demo;
+mod dropin;
+#[path = "../fuse/resctrl.rs"]
+mod fuse;
 #[path = "../tty/pty.rs"]
 #[expect(dead_code, reason = "the tests of the terminal use the rest")]
 mod pty;
 mod races;
+mod resctrl;
 mod rig;
 mod screen;
 mod seen;

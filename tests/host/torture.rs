@@ -22,7 +22,10 @@ use tempfile::TempDir;
 
 use self::fuse::Fuse;
 use self::rows::ROWS;
-use crate::rig::{Ended, Rig, Spec, Stranger, has_v1, program, skip, start_of, until};
+use crate::rig::{Ended, Rig, Spec, Stranger, has_v1, patient, program, skip, start_of, until};
+
+/// What `--timeout` is told.
+const LIMIT: Duration = Duration::from_secs(3);
 
 /// One way.
 struct Row {
@@ -232,8 +235,9 @@ fn wait_for_family(init: i32, count: usize) {
     });
 }
 
-fn delete(stage: &Stage<'_>) -> Ended {
-    let args = ["delete", "--force", "--timeout", "3", &stage.id];
+fn delete(stage: &Stage<'_>, limit: Duration) -> Ended {
+    let limit = limit.as_secs().to_string();
+    let args = ["delete", "--force", "--timeout", &limit, &stage.id];
     stage.rig.ocitop(&args)
 }
 
@@ -259,12 +263,16 @@ fn play(row: &Row, stage: &mut Stage<'_>) -> Option<Duration> {
     before.retain(|pid| !bystanders.contains(pid));
     let starts: Vec<_> = before.iter().map(|pid| (*pid, start_of(*pid))).collect();
 
-    let mut ended = delete(stage);
+    let limit = match row.ends {
+        Ends::Clean => patient(LIMIT),
+        Ends::Kept { .. } => LIMIT,
+    };
+    let mut ended = delete(stage, limit);
     let took = ended.took;
     if let Ends::Kept { says, cure } = &row.ends {
         let said = format!("{}{}", ended.stdout, ended.stderr);
         assert_eq!(ended.code, 1, "{ended:#?}");
-        assert!(took < Duration::from_secs(7), "{ended:#?}");
+        assert!(took < patient(2 * LIMIT), "{ended:#?}");
         for word in says(stage) {
             assert!(said.contains(&word), "{word:?} is not in {said}");
         }
@@ -274,7 +282,7 @@ fn play(row: &Row, stage: &mut Stage<'_>) -> Option<Duration> {
         );
         beside.assert_untouched();
         cure(stage);
-        ended = delete(stage);
+        ended = delete(stage, patient(LIMIT));
     }
     assert_eq!(ended.code, 0, "{ended:#?}");
     stage.rig.assert_gone(&stage.id);
