@@ -74,6 +74,8 @@ struct Stage<'a> {
     gone: Vec<PathBuf>,
     /// Cgroups of the test, about which ocitop cannot know.
     free: Vec<PathBuf>,
+    /// Its processes, where no cgroup tells them.
+    family: Vec<i32>,
     /// What was mounted over.
     mounted: Vec<PathBuf>,
     /// The pid that the report has to name.
@@ -127,6 +129,7 @@ impl<'a> Stage<'a> {
             stays: Vec::new(),
             gone: Vec::new(),
             free: Vec::new(),
+            family: Vec::new(),
             mounted: Vec::new(),
             culprit: 0,
             applies: true,
@@ -196,6 +199,8 @@ impl<'a> Stage<'a> {
 
 /// What must not be touched: a process in a cgroup whose name begins as the container's.
 struct Bystander {
+    /// The freezer above it.
+    above: PathBuf,
     process: Stranger,
     dirs: Vec<(PathBuf, u64)>,
 }
@@ -214,7 +219,11 @@ impl Bystander {
             ));
             dirs.push((dir.clone(), fs::metadata(&dir).unwrap().ino()));
         }
-        Self { process, dirs }
+        Self {
+            above: rig.cgroup("", "freezer"),
+            process,
+            dirs,
+        }
     }
 
     fn assert_untouched(&mut self) {
@@ -227,12 +236,19 @@ impl Bystander {
 }
 
 /// Waits until a process and its descendants are this many; for those without a cgroup.
-fn wait_for_family(init: i32, count: usize) {
-    let config = ocitop::config::Roots::default();
-    let machine = ocitop::inventory::Machine::new(&config);
-    until("its processes run", || {
-        ocitop::lifecycle::procs::family(&machine, init).len() == count
-    });
+fn wait_for_family(init: i32, count: usize) -> Vec<i32> {
+    let roots = ocitop::config::Roots::default();
+    let machine = ocitop::inventory::Machine::new(&roots);
+    let family = || ocitop::lifecycle::procs::family(&machine, init);
+    until("its processes run", || family().len() == count);
+    family().into_iter().collect()
+}
+
+impl Drop for Bystander {
+    fn drop(&mut self) {
+        // A row that failed may have frozen it, and then it would not die.
+        drop(fs::write(self.above.join("freezer.state"), "THAWED"));
+    }
 }
 
 fn delete(stage: &Stage<'_>, limit: Duration) -> Ended {
@@ -295,6 +311,7 @@ fn play(row: &Row, stage: &mut Stage<'_>) -> Option<Played> {
         bystanders.extend(crate::rig::pids_of(dir));
     }
     let mut before = stage.rig.processes();
+    before.extend(&stage.family);
     before.retain(|pid| !bystanders.contains(pid));
     let starts: Vec<_> = before.iter().map(|pid| (*pid, start_of(*pid))).collect();
 
