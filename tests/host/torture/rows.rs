@@ -260,7 +260,7 @@ pub(super) const ROWS: &[Row] = &[
         "CPU quota",
         "20 spinning processes with 1 ms a second for all",
         [
-            "clean",
+            "rc 1, all left",
             "rc 0 after 6 s, cgroups and processes left",
             "rc 0, cgroups and processes left",
         ],
@@ -389,7 +389,7 @@ pub(super) const ROWS: &[Row] = &[
         "cgroup not recorded",
         "its path removed from the record",
         [
-            "not measured",
+            "rc 1, all left",
             "rc 0, cgroups left",
             "rc 0, cgroups and processes left",
         ],
@@ -494,7 +494,7 @@ pub(super) const ROWS: &[Row] = &[
         "another inside its cgroup",
         "a live container below: refused, and clean once that is gone",
         [
-            "not measured",
+            "rc 1, record and cgroups left",
             "rc 0, cgroups left",
             "rc 0, the other killed as well",
         ],
@@ -530,9 +530,9 @@ pub(super) const ROWS: &[Row] = &[
         "poststop hook that never ends",
         "with a time-out of 1 s in the record",
         [
-            "hangs without a time-out",
-            "hangs without a time-out",
-            "hangs without a time-out",
+            "hangs; with a time-out rc 1, record left",
+            "hangs; clean with a time-out",
+            "hangs; clean with a time-out",
         ],
         |stage| {
             let hooks = json!({"poststop": [
@@ -642,8 +642,8 @@ pub(super) const ROWS: &[Row] = &[
         "a directory bind-mounted on one of its cgroups: rmdir says busy",
         [
             "rc 1, record left",
-            "rc 1, record left",
             "rc 0, cgroup left",
+            "rc 0 after 6 s, cgroup left",
         ],
         |stage| {
             stage.run(&Spec::default());
