@@ -237,15 +237,30 @@ fn write_fifo(dir: &OwnedFd) -> io::Result<()> {
     Ok(())
 }
 
-/// Opens a directory to empty it; a mount on it is detached first, never entered.
+/// Opens a directory to empty it; mounts on it are detached first, never entered.
 fn open_or_detach(parent: &OwnedFd, name: &OsStr) -> io::Result<OwnedFd> {
-    match open_dir_beneath(parent, name) {
-        Err(error) if error.raw_os_error() == Some(Errno::XDEV.raw_os_error()) => {
-            detach(parent, name)?;
-            open_dir_beneath(parent, name)
+    for _ in 0..MAX_ROUNDS {
+        match open_dir_beneath(parent, name) {
+            Err(error) if error.raw_os_error() == Some(Errno::XDEV.raw_os_error()) => {
+                detach(parent, name)?;
+            }
+            other => return other,
         }
-        other => other,
     }
+    Err(Errno::XDEV.into())
+}
+
+/// Removes what is no directory, with the mounts on it detached; false if it is one.
+fn unlink_or_detach(dir: &OwnedFd, name: &OsStr) -> io::Result<bool> {
+    for _ in 0..MAX_ROUNDS {
+        match rustix::fs::unlinkat(dir, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => return Ok(true),
+            Err(Errno::ISDIR) => return Ok(false),
+            Err(Errno::BUSY) => detach(dir, name)?,
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Err(Errno::BUSY.into())
 }
 
 fn detach(parent: &OwnedFd, name: &OsStr) -> io::Result<()> {
@@ -272,16 +287,8 @@ fn empty_whole(top: &OwnedFd) -> io::Result<()> {
 fn empty_dir(top: &OwnedFd, dir: &OwnedFd, depth: usize, round: usize) -> io::Result<bool> {
     let mut moved = false;
     for name in names_in(dir)? {
-        match rustix::fs::unlinkat(dir, &name, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => continue,
-            Err(Errno::ISDIR) => {}
-            Err(Errno::BUSY) => {
-                detach(dir, &name)?;
-                if rustix::fs::unlinkat(dir, &name, AtFlags::empty()).is_ok() {
-                    continue;
-                }
-            }
-            Err(errno) => return Err(errno.into()),
+        if unlink_or_detach(dir, &name)? {
+            continue;
         }
         if depth >= MAX_DEPTH {
             move_up(top, dir, &name, round)?;

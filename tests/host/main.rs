@@ -31,6 +31,8 @@ mod delete;
 mod demo;
 #[path = "../fuse/resctrl.rs"]
 mod fuse;
+mod hooks;
+mod hostile;
 #[path = "../tty/pty.rs"]
 #[expect(dead_code, reason = "the tests of the terminal use the rest")]
 mod pty;
