@@ -5,6 +5,7 @@
 //! resctrl and nowhere else: a test needs its own machine. [`LiveKernel`] has no decisions in it.
 
 mod bounded;
+mod clear;
 mod hook;
 pub mod live;
 pub mod read;
@@ -199,6 +200,15 @@ pub trait Kernel: Sync {
 
     /// Removes one cgroup or resctrl directory (rmdir(2)).
     fn remove_group(&self, dir: &Path) -> io::Result<()>;
+
+    /// As [`Self::remove_group`] for several, in this order; each has its own result.
+    fn remove_groups(&self, dirs: Vec<PathBuf>) -> Vec<(PathBuf, io::Result<()>)> {
+        let remove = |dir: PathBuf| {
+            let result = self.remove_group(&dir);
+            (dir, result)
+        };
+        dirs.into_iter().map(remove).collect()
+    }
 
     /// Replaces a file in a container's state directory, atomically, mode kept.
     fn write_state(&self, dir: StateDir<'_>, file: &str, bytes: &[u8]) -> io::Result<()>;

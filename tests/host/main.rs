@@ -29,6 +29,7 @@ macro_rules! with_each_runtime {
 mod actions;
 mod delete;
 mod demo;
+mod dropin;
 #[path = "../fuse/resctrl.rs"]
 mod fuse;
 mod hooks;
