@@ -140,7 +140,7 @@ fn beneath() -> ResolveFlags {
         | ResolveFlags::NO_XDEV
 }
 
-/// Opens the directory `name` directly below `dir`, which must not be a symlink or another mount.
+/// Opens the directory `name` below `dir`; nothing on the way may be a symlink or another mount.
 pub fn open_dir_beneath(dir: impl AsFd, name: &OsStr) -> io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     Ok(rustix::fs::openat2(

@@ -10,9 +10,7 @@ use ocitop::cgroup::freezer::Freezer;
 use ocitop::demo::Manifest;
 use serde_json::Value;
 
-use crate::rig::{skip, until};
-
-const OCITOP: &str = env!("CARGO_BIN_EXE_ocitop");
+use crate::rig::{ocitop, skip, until};
 
 /// `ocitop demo --hold`, running.
 struct Held {
@@ -34,7 +32,7 @@ impl Held {
     }
 
     fn launch() -> Self {
-        let mut process = Command::new(OCITOP)
+        let mut process = Command::new(ocitop())
             .args(["demo", "--hold"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -71,7 +69,7 @@ impl Held {
     }
 
     fn rows(&self) -> BTreeMap<String, Value> {
-        let list = Command::new(OCITOP)
+        let list = Command::new(ocitop())
             .arg("--root")
             .arg(&self.root)
             .args(["list", "-f", "json"])
@@ -83,7 +81,7 @@ impl Held {
     }
 
     fn run(&self, args: &[&str]) -> std::process::Output {
-        let mut command = Command::new(OCITOP);
+        let mut command = Command::new(ocitop());
         command.arg("--root").arg(&self.root).args(args);
         command.output().unwrap()
     }

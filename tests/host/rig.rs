@@ -14,8 +14,29 @@ use ocitop::oci::RuntimeKind;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// Longest wait for anything that ought to happen at once.
+/// Longest wait for anything that ought to happen at once, on a machine of ordinary speed.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How many times slower than that this machine is: `OCITOP_TEST_PATIENCE`.
+fn slowness() -> u32 {
+    let factor = std::env::var("OCITOP_TEST_PATIENCE").ok();
+    factor.and_then(|factor| factor.parse().ok()).unwrap_or(1)
+}
+
+/// A time limit, stretched for a slow machine.
+pub(crate) fn patient(limit: Duration) -> Duration {
+    limit * slowness()
+}
+
+fn patience() -> Duration {
+    patient(PATIENCE)
+}
+
+/// The program under test: what cargo built, or `OCITOP_BIN` where that was carried elsewhere.
+pub(crate) fn ocitop() -> PathBuf {
+    let built = || env!("CARGO_BIN_EXE_ocitop").into();
+    std::env::var_os("OCITOP_BIN").map_or_else(built, PathBuf::from)
+}
 
 /// The mount of all cgroup hierarchies.
 const CGROUPS: &str = "/sys/fs/cgroup";
@@ -50,8 +71,9 @@ pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {
         assert!(
-            start.elapsed() < PATIENCE,
-            "waited {PATIENCE:?} for: {what}"
+            start.elapsed() < patience(),
+            "waited {:?} for: {what}",
+            patience()
         );
         breathe();
     }
@@ -257,7 +279,7 @@ impl Rig {
 
     /// Runs ocitop on this rig's state root.
     pub(crate) fn ocitop(&self, args: &[&str]) -> Ended {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ocitop"));
+        let mut command = Command::new(ocitop());
         command.env("XDG_STATE_HOME", self.dir.path().join("log"));
         command.env("RUST_BACKTRACE", "0");
         command.arg("--root").arg(self.root()).args(args);
@@ -280,10 +302,10 @@ impl Rig {
             if let Some(status) = child.try_wait().unwrap() {
                 break status;
             }
-            if start.elapsed() > 3 * PATIENCE {
+            if start.elapsed() > 3 * patience() {
                 child.kill().unwrap();
                 child.wait().unwrap();
-                panic!("{command:?} did not end in {:?}", 3 * PATIENCE);
+                panic!("{command:?} did not end in {:?}", 3 * patience());
             }
             breathe();
         };
@@ -448,7 +470,7 @@ impl Drop for Rig {
                 );
             }
             let pids = self.processes();
-            if pids.is_empty() || start.elapsed() > PATIENCE {
+            if pids.is_empty() || start.elapsed() > patience() {
                 break;
             }
             for pid in pids {
@@ -458,7 +480,7 @@ impl Drop for Rig {
         }
         for dir in all.iter().rev() {
             let start = Instant::now();
-            while dir.exists() && fs::remove_dir(dir).is_err() && start.elapsed() < PATIENCE {
+            while dir.exists() && fs::remove_dir(dir).is_err() && start.elapsed() < patience() {
                 breathe();
             }
         }
@@ -534,6 +556,41 @@ pub(crate) fn process_state(pid: i32) -> Option<char> {
 pub(crate) fn pids_of(cgroup: &Path) -> Vec<i32> {
     let text = fs::read_to_string(cgroup.join("cgroup.procs")).unwrap_or_default();
     text.lines().filter_map(|line| line.parse().ok()).collect()
+}
+
+/// Freezes a cgroup by itself, as its hierarchy's version does it; returns once it is frozen.
+pub(crate) fn freeze(cgroup: &Path) {
+    let (file, value) = freezer_of(cgroup);
+    fs::write(cgroup.join(file), value).unwrap();
+    until("it is frozen", || is_frozen(cgroup));
+}
+
+/// Thaws a cgroup.
+pub(crate) fn thaw(cgroup: &Path) {
+    let (file, _) = freezer_of(cgroup);
+    let value = if file == "cgroup.freeze" {
+        "0"
+    } else {
+        "THAWED"
+    };
+    fs::write(cgroup.join(file), value).unwrap();
+}
+
+/// Whether the kernel says that a cgroup is frozen.
+pub(crate) fn is_frozen(cgroup: &Path) -> bool {
+    let read = |file: &str| fs::read_to_string(cgroup.join(file)).unwrap();
+    match freezer_of(cgroup) {
+        ("cgroup.freeze", _) => read("cgroup.events").contains("frozen 1"),
+        (file, _) => read(file) == "FROZEN\n",
+    }
+}
+
+fn freezer_of(cgroup: &Path) -> (&'static str, &'static str) {
+    if cgroup.join("cgroup.freeze").exists() {
+        ("cgroup.freeze", "1")
+    } else {
+        ("freezer.state", "FROZEN")
+    }
 }
 
 /// A number in a cgroup's file.

@@ -7,7 +7,7 @@ use ocitop::oci::RuntimeKind;
 use serde_json::json;
 
 use crate::delete::assert_deleted;
-use crate::rig::{Rig, Spec, Stranger, has_v1, pids_of, skip, until, with};
+use crate::rig::{Rig, Spec, Stranger, freeze, has_v1, is_frozen, pids_of, thaw, until, with};
 
 /// A poststop hook that fails, and after it one that keeps what it read.
 fn failing_then_telling(rig: &Rig) -> Spec {
@@ -84,17 +84,13 @@ with_each_runtime! {
 
     fn a_frozen_cgroup_inside_is_thawed_and_goes(rig: &Rig) {
         let web = &rig.id();
-        if !has_v1() {
-            return skip("a frozen cgroup inside", "needs the v1 freezer");
-        }
         rig.run(web);
         until("both processes run", || rig.processes().len() == 2);
         let sub = make_sub_cgroup(rig, web, "freezer");
         let init = rig.pid(web);
         let child = rig.processes().into_iter().find(|pid| *pid != init).unwrap();
         fs::write(sub.join("cgroup.procs"), child.to_string()).unwrap();
-        fs::write(sub.join("freezer.state"), "FROZEN").unwrap();
-        until("it is frozen", || fs::read_to_string(sub.join("freezer.state")).unwrap() == "FROZEN\n");
+        freeze(&sub);
         assert_eq!(pids_of(&sub), [child]);
         assert_deleted(rig, web);
     }
@@ -152,26 +148,25 @@ with_each_runtime! {
 
     fn what_one_run_could_not_end_the_next_one_finishes(rig: &Rig) {
         let web = &rig.id();
-        if !has_v1() {
-            return skip("a frozen ancestor", "needs the v1 freezer");
-        }
         rig.run(web);
         until("both processes run", || rig.processes().len() == 2);
-        // Frozen from above, where ocitop has no business: SIGKILL waits for the thaw.
+        // Frozen from above, where ocitop has no business.
         let above = rig.cgroup("", "freezer");
-        fs::write(above.join("freezer.state"), "FROZEN").unwrap();
-        until("it is frozen", || {
-            fs::read_to_string(above.join("freezer.state")).unwrap() == "FROZEN\n"
-        });
-        let first = rig.ocitop(&["delete", "--force", web]);
-        assert_eq!(first.code, 1, "{first:#?}");
-        let said = format!("{}{}", first.stdout, first.stderr);
-        assert!(said.contains("frozen"), "{said}");
-        assert!(rig.state_dir(web).exists(), "the record must stay: {said}");
-        let frozen = fs::read_to_string(above.join("freezer.state")).unwrap();
-        assert_eq!(frozen, "FROZEN\n", "what lies above is not ours to thaw");
-        fs::write(above.join("freezer.state"), "THAWED").unwrap();
-        assert_deleted(rig, web);
+        freeze(&above);
+        if has_v1() {
+            // There, SIGKILL waits for the thaw.
+            let first = rig.ocitop(&["delete", "--force", web]);
+            assert_eq!(first.code, 1, "{first:#?}");
+            let said = format!("{}{}", first.stdout, first.stderr);
+            assert!(said.contains("frozen"), "{said}");
+            assert!(rig.state_dir(web).exists(), "the record must stay: {said}");
+            assert!(is_frozen(&above), "what lies above is not ours to thaw");
+            thaw(&above);
+            assert_deleted(rig, web);
+        } else {
+            assert_deleted(rig, web);
+            assert!(is_frozen(&above), "what lies above is not ours to thaw");
+        }
     }
 }
 

@@ -13,6 +13,18 @@ use tempfile::TempDir;
 
 /// Long enough for a debug build on a loaded machine.
 const DEADLINE: Duration = Duration::from_secs(20);
+
+/// The deadline on a machine that is `OCITOP_TEST_PATIENCE` times slower.
+fn deadline() -> Duration {
+    let factor = std::env::var("OCITOP_TEST_PATIENCE").ok();
+    DEADLINE * factor.and_then(|factor| factor.parse().ok()).unwrap_or(1)
+}
+
+/// The program under test: what cargo built, or `OCITOP_BIN` where that was carried elsewhere.
+fn program() -> std::ffi::OsString {
+    let carried = std::env::var_os("OCITOP_BIN");
+    carried.unwrap_or_else(|| env!("CARGO_BIN_EXE_ocitop").into())
+}
 /// How often a condition without output of its own is looked at.
 const GLANCE: Duration = Duration::from_millis(50);
 
@@ -67,7 +79,7 @@ impl Setup {
     }
 
     fn command(&self) -> CommandBuilder {
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_ocitop"));
+        let mut command = CommandBuilder::new(program());
         let path = |name| self.dir.path().join(name);
         command.arg("--root");
         if let Some(root) = &self.real {
@@ -164,7 +176,7 @@ impl Pty {
         while !holds(self.screen()) {
             let screen = self.screen().contents();
             assert!(
-                start.elapsed() < DEADLINE,
+                start.elapsed() < deadline(),
                 "not so: {what}. The screen:\n{screen}"
             );
             self.take(GLANCE);
@@ -189,7 +201,10 @@ impl Pty {
         let open = |pty: &Self| pty.screen().contents().contains("Cancel ]");
         while open(self) {
             let screen = self.screen().contents();
-            assert!(start.elapsed() < DEADLINE, "{key} is not taken:\n{screen}");
+            assert!(
+                start.elapsed() < deadline(),
+                "{key} is not taken:\n{screen}"
+            );
             self.press(key);
             let pressed = Instant::now();
             while open(self) && pressed.elapsed() < Duration::from_secs(1) {
@@ -229,7 +244,7 @@ impl Pty {
             {
                 return;
             }
-            assert!(start.elapsed() < DEADLINE, "it does not stop: {fields}");
+            assert!(start.elapsed() < deadline(), "it does not stop: {fields}");
             self.take(GLANCE);
         }
     }
@@ -244,7 +259,7 @@ impl Pty {
                 return status.exit_code();
             }
             let screen = self.screen().contents();
-            assert!(start.elapsed() < DEADLINE, "it does not end:\n{screen}");
+            assert!(start.elapsed() < deadline(), "it does not end:\n{screen}");
             self.take(GLANCE);
         }
     }
