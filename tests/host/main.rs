@@ -27,6 +27,8 @@ macro_rules! with_each_runtime {
 }
 
 mod actions;
+mod bystander;
+mod crash;
 mod delete;
 mod demo;
 mod dropin;
@@ -37,10 +39,12 @@ mod hostile;
 #[path = "../tty/pty.rs"]
 #[expect(dead_code, reason = "the tests of the terminal use the rest")]
 mod pty;
+mod races;
 mod resctrl;
 mod rig;
 mod screen;
 mod seen;
 mod selftest;
 mod stranded;
+mod torture;
 mod usage;
