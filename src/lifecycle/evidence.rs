@@ -226,6 +226,7 @@ impl Evidence {
             Err(forbidden) => self.forbidden = Some(forbidden.to_string()),
         }
         self.pids = self.members(machine);
+        self.spare_namesake(claims);
         if self.pins.is_empty() {
             let known = self.pids.iter().filter_map(|pid| {
                 let start_time = machine.stat(*pid).ok().flatten()?.start_time;
@@ -241,6 +242,18 @@ impl Evidence {
     /// Whether a process was of init's family before the first change.
     pub fn knows(&self, process: InitProcess) -> bool {
         self.family.contains(&process)
+    }
+
+    /// A live container of the same id in another root has the resctrl groups of that name.
+    fn spare_namesake(&mut self, claims: &Claims) {
+        let has_groups = self.ctrl_group.is_some() || self.mon_group.is_some();
+        if let Some(other) = claims.namesake(&self.entry.key).filter(|_| has_groups) {
+            let root = crate::text::visible_path(other.root());
+            self.notes.push(format!(
+                "resctrl groups left alone: {root} has a live container of the same id"
+            ));
+            (self.ctrl_group, self.mon_group) = (None, None);
+        }
     }
 
     /// Its cgroups that still are the directories they were: one that was made anew under the same

@@ -34,6 +34,8 @@ mod demo;
 mod dropin;
 #[path = "../fuse/resctrl.rs"]
 mod fuse;
+mod hooks;
+mod hostile;
 #[path = "../tty/pty.rs"]
 #[expect(dead_code, reason = "the tests of the terminal use the rest")]
 mod pty;
