@@ -8,12 +8,14 @@ mod bounded;
 mod hook;
 pub mod live;
 pub mod read;
+mod unit;
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use live::LiveKernel;
+pub use unit::Unit;
 
 use crate::oci::ContainerId;
 
@@ -199,6 +201,10 @@ pub trait Kernel: Sync {
 
     /// Removes one cgroup or resctrl directory (rmdir(2)).
     fn remove_group(&self, dir: &Path) -> io::Result<()>;
+
+    /// Has systemd stop a scope, waits for its job, and forgets its failure. `ENOENT` if systemd
+    /// does not know it, `EPERM` if it has another cgroup, `ETIMEDOUT` after `limit`.
+    fn stop_unit(&self, unit: &Unit, limit: Duration) -> io::Result<()>;
 
     /// Replaces a file in a container's state directory, atomically, mode kept.
     fn write_state(&self, dir: StateDir<'_>, file: &str, bytes: &[u8]) -> io::Result<()>;

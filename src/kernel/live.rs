@@ -15,7 +15,7 @@ use rustix::process::{Pid, PidfdFlags};
 
 use super::bounded::Bounded;
 use super::read::{open_dir_beneath, open_root, stat_beneath};
-use super::{HookCall, HookEnd, Inode, Kernel, Release, Signal, StateDir, hook};
+use super::{HookCall, HookEnd, Inode, Kernel, Release, Signal, StateDir, Unit, hook, unit};
 
 /// Most processes one wait looks at: beyond it the death of any of these is news enough.
 const POLL_MAX: usize = 256;
@@ -99,6 +99,11 @@ impl Kernel for LiveKernel {
                 AtFlags::REMOVEDIR,
             )?)
         })
+    }
+
+    fn stop_unit(&self, unit: &Unit, limit: Duration) -> io::Result<()> {
+        let unit = unit.clone();
+        self.bounded.call(limit, move || unit::stop(&unit))
     }
 
     fn write_state(&self, dir: StateDir<'_>, file: &str, bytes: &[u8]) -> io::Result<()> {

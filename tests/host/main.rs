@@ -37,4 +37,5 @@ mod screen;
 mod seen;
 mod selftest;
 mod stranded;
+mod systemd;
 mod usage;
