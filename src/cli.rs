@@ -7,6 +7,7 @@
 
 pub mod args;
 mod delete;
+mod events;
 mod lifecycle;
 mod list;
 mod ps;
@@ -56,7 +57,7 @@ type Outcome = Result<ExitCode, Failure>;
 
 /// Parses the arguments and runs the command.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> Outcome {
-    let arguments = match Arguments::try_parse_from(args) {
+    let mut arguments = match Arguments::try_parse_from(args) {
         Ok(arguments) => arguments,
         Err(error) => {
             // clap words usage errors itself, in several lines; help and version are no errors.
@@ -66,13 +67,13 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Outcome {
     };
     let config = arguments.config();
     let _log = if arguments.writes_log() {
-        logging::start(&arguments.log)?
+        logging::start(&arguments.log, arguments.shows_screen())?
     } else {
         None
     };
-    let result = dispatch(arguments.command, &config);
+    let result = dispatch(arguments.command.take(), &config);
     if let Err(failure) = &result {
-        tracing::error!(message = %failure.message);
+        logging::failure(&arguments.log, &failure.message);
     }
     result
 }
@@ -92,6 +93,7 @@ fn dispatch(command: Option<Command>, config: &Config) -> Outcome {
         Some(Command::List(list)) => list::run(config, &list),
         Some(Command::State { id }) => state::run(config, &id),
         Some(Command::Ps(ps)) => ps::run(config, &ps),
+        Some(Command::Events(events)) => events::run(config, &events),
         Some(Command::Delete(delete)) => delete::run(config, &delete),
         Some(Command::Kill(kill)) => lifecycle::kill(config, &kill),
         Some(Command::Pause { id }) => lifecycle::pause(config, &id),

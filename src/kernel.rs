@@ -206,8 +206,21 @@ pub trait Kernel: Sync {
     /// does not know it, `EPERM` if it has another cgroup, `ETIMEDOUT` after `limit`.
     fn stop_unit(&self, unit: &Unit, limit: Duration) -> io::Result<()>;
 
+    /// As [`Self::remove_group`] for several, in this order; each has its own result.
+    fn remove_groups(&self, dirs: Vec<PathBuf>) -> Vec<(PathBuf, io::Result<()>)> {
+        let remove = |dir: PathBuf| {
+            let result = self.remove_group(&dir);
+            (dir, result)
+        };
+        dirs.into_iter().map(remove).collect()
+    }
+
     /// Replaces a file in a container's state directory, atomically, mode kept.
     fn write_state(&self, dir: StateDir<'_>, file: &str, bytes: &[u8]) -> io::Result<()>;
+
+    /// Makes an empty file in a container's state directory, to remember something by. `EEXIST` if
+    /// there is one: of several that ask, one succeeds.
+    fn mark_state(&self, dir: StateDir<'_>, file: &str) -> io::Result<()>;
 
     /// Removes a container's state directory with all in it, never following a symlink and never
     /// leaving the root. Mounts inside are detached.

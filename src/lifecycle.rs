@@ -20,6 +20,7 @@ mod signal;
 mod state;
 pub mod step;
 pub mod target;
+mod trust;
 mod unit;
 pub mod wording;
 

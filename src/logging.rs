@@ -1,10 +1,12 @@
 //! Logging: tracing into a file, one a day, seven kept. Never onto the terminal.
 
 use std::ffi::OsStr;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
+use tracing_subscriber::fmt::MakeWriter;
 
 use crate::cli::Failure;
 use crate::cli::args::{LogArguments, LogFormat};
@@ -14,7 +16,10 @@ const KEPT: usize = 7;
 
 /// Starts logging; the log is written out when the guard is dropped. A default log that cannot be
 /// written is no reason not to work; one that was asked for is.
-pub fn start(log: &LogArguments) -> Result<Option<WorkerGuard>, Failure> {
+///
+/// `apart`: lines are written by a thread of their own, for the screen, which must not wait for a
+/// disk. A command that is over in milliseconds writes them itself.
+pub fn start(log: &LogArguments, apart: bool) -> Result<Option<WorkerGuard>, Failure> {
     let appender = match (&log.log, default_dir()) {
         (Some(file), _) => named(file).map_err(|error| Failure {
             code: 1,
@@ -26,7 +31,19 @@ pub fn start(log: &LogArguments) -> Result<Option<WorkerGuard>, Failure> {
         },
         (None, None) => return Ok(None),
     };
-    let (writer, guard) = tracing_appender::non_blocking(appender);
+    if apart {
+        let (writer, guard) = tracing_appender::non_blocking(appender);
+        subscribe(log, writer);
+        return Ok(Some(guard));
+    }
+    subscribe(log, appender);
+    Ok(None)
+}
+
+fn subscribe<W>(log: &LogArguments, writer: W)
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
     let builder = tracing_subscriber::fmt()
         .with_max_level(log.log_level)
         .with_ansi(false)
@@ -37,7 +54,30 @@ pub fn start(log: &LogArguments) -> Result<Option<WorkerGuard>, Failure> {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
     // Set already only in tests, which share a process.
-    Ok(set.ok().map(|()| guard))
+    set.ok();
+}
+
+/// Logs why a command failed. In JSON it has the keys that containerd reads from a runtime's log:
+/// it shows the `msg` of the last line whose `level` is `error`.
+pub fn failure(log: &LogArguments, message: &str) {
+    let Some(file) = log
+        .log
+        .as_ref()
+        .filter(|_| log.log_format == LogFormat::Json)
+    else {
+        tracing::error!(message = %message);
+        return;
+    };
+    let time = jiff::Timestamp::now().to_string();
+    let line = serde_json::json!({ "level": "error", "msg": message, "time": time });
+    let written = std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(file)
+        .and_then(|mut file| writeln!(file, "{line}"));
+    if let Err(error) = written {
+        tracing::error!(message = %message, %error);
+    }
 }
 
 /// `$XDG_STATE_HOME/ocitop`, else `~/.local/state/ocitop` (XDG Base Directory Specification).

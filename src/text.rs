@@ -65,6 +65,27 @@ pub fn visible_path(path: &std::path::Path) -> String {
     visible_bytes(path.as_os_str().as_bytes())
 }
 
+/// JSON with what a terminal obeys or does not show escaped: JSON itself asks for that only below
+/// U+0020, and a terminal takes U+009B for the start of a command.
+///
+/// ```
+/// assert_eq!(ocitop::text::json("[\"\u{9b}\u{e0041}é\"]"), r#"["\u009b\udb40\udc41é"]"#);
+/// ```
+pub fn json(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        // Below, the line ends between values; outside of strings JSON is ASCII.
+        if (c as u32) < 0x7f || !is_invisible(c) {
+            out.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            write!(out, "\\u{unit:04x}").ok();
+        }
+    }
+    out
+}
+
 /// An error and its causes, outermost first, joined by `: ` and made safe to print.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -76,7 +97,14 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     visible(&text)
 }
 
-/// As [`visible_bytes`], for output of several lines: joined by ` | `, blank ones left out.
+/// As [`visible_bytes`], for output of several lines: joined by ` | `, blank ones left out. Of
+/// longer ones the end is kept, where the reason of a failure stands.
+///
+/// ```
+/// use ocitop::text::visible_lines;
+/// assert_eq!(visible_lines(b"a\n\nb\x1b[0m\n"), "a | b\\x1b[0m");
+/// assert!(visible_lines("x".repeat(5000).as_bytes()).starts_with("…x"));
+/// ```
 pub fn visible_lines(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let lines: Vec<_> = text
@@ -84,5 +112,11 @@ pub fn visible_lines(bytes: &[u8]) -> String {
         .map(str::trim_end)
         .filter(|line| !line.is_empty())
         .collect();
-    visible(&lines.join(" | "))
+    let joined = lines.join(" | ");
+    let surplus = joined.chars().count().saturating_sub(MAX_CHARS);
+    if surplus == 0 {
+        return visible(&joined);
+    }
+    let end: String = joined.chars().skip(surplus).collect();
+    format!("…{}", visible(&end))
 }

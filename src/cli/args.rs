@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tracing::level_filters::LevelFilter;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{Config, Roots};
@@ -30,7 +32,7 @@ pub struct Arguments {
     #[arg(long, global = true, value_name = "DIR", default_value = "/proc")]
     pub proc_root: PathBuf,
     /// Seconds between two passes of the screen
-    #[arg(long, global = true, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
     pub interval: Duration,
     /// Seconds a delete may wait for processes to die and directories to go
     #[arg(long, global = true, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
@@ -44,12 +46,29 @@ pub struct Arguments {
     /// No colours (as with NO_COLOR set)
     #[arg(long, global = true)]
     pub no_color: bool,
+    /// Taken for the runtimes' sake.
+    #[command(flatten)]
+    pub compatibility: Compatibility,
     /// Where the log goes.
     #[command(flatten)]
     pub log: LogArguments,
     /// What to do.
     #[command(subcommand)]
     pub command: Option<Command>,
+}
+
+/// Flags that callers of the runtimes pass. ocitop finds out by itself what they say.
+#[derive(Debug, Clone, Args)]
+pub struct Compatibility {
+    /// runc, crun, youki
+    #[arg(short = 's', long, global = true, hide = true)]
+    pub systemd_cgroup: bool,
+    /// runc, crun
+    #[arg(long, global = true, hide = true, value_name = "MODE")]
+    pub rootless: Option<String>,
+    /// All three
+    #[arg(long, global = true, hide = true)]
+    pub debug: bool,
 }
 
 /// Where the log goes.
@@ -62,8 +81,8 @@ pub struct LogArguments {
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,
     /// Least level that is logged: error, warn, info, debug, trace
-    #[arg(long, global = true, value_name = "LEVEL", default_value = "info")]
-    pub log_level: tracing::level_filters::LevelFilter,
+    #[arg(long, global = true, value_name = "LEVEL", default_value = "info", value_parser = level)]
+    pub log_level: LevelFilter,
 }
 
 /// Format of the log.
@@ -88,6 +107,8 @@ pub enum Command {
     },
     /// List the processes of a container
     Ps(Ps),
+    /// Print what a container uses, each interval, and when the OOM killer came
+    Events(Events),
     /// Send a signal to a container
     Kill(Kill),
     /// Freeze a container
@@ -164,6 +185,22 @@ pub struct Ps {
     pub format: Format,
     /// Container id, or runtime:id
     pub id: String,
+    /// Arguments of ps(1), for the table [default: -ef]
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub ps: Vec<String>,
+}
+
+/// `events`.
+#[derive(Debug, Args)]
+pub struct Events {
+    /// Print the statistics once
+    #[arg(long)]
+    pub stats: bool,
+    /// Time between two lines (5s, 500ms) [default: 5s]
+    #[arg(long = "interval", value_name = "DURATION", value_parser = seconds)]
+    pub interval: Option<Duration>,
+    /// Container id, or runtime:id
+    pub id: String,
 }
 
 /// `kill`.
@@ -204,8 +241,23 @@ pub struct Demo {
     pub hold: bool,
 }
 
+/// tracing's words, and crun's `warning`.
+fn level(text: &str) -> Result<LevelFilter, String> {
+    match text {
+        "warning" => Ok(LevelFilter::WARN),
+        text => text.parse().map_err(|error| format!("{error}")),
+    }
+}
+
+/// Seconds, or with a unit as Go writes durations: `5s`, `500ms`, `2m`.
 fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|error| format!("{error}"))?;
+    let units = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
+    let with_unit = units
+        .iter()
+        .find_map(|(unit, scale)| Some((text.strip_suffix(unit)?, *scale)));
+    let (number, scale) = with_unit.unwrap_or((text, 1.0));
+    let number: f64 = number.parse().map_err(|error| format!("{error}"))?;
+    let seconds = number * scale;
     match Duration::try_from_secs_f64(seconds) {
         Ok(time) if time >= Duration::from_millis(100) && seconds <= 86_400.0 => Ok(time),
         _ => Err("must lie between 0.1 and 86400".to_owned()),
@@ -232,6 +284,11 @@ impl Arguments {
         }
     }
 
+    /// Whether the command is the screen, on this host or on the lab.
+    pub fn shows_screen(&self) -> bool {
+        matches!(self.command, None | Some(Command::Demo(_)))
+    }
+
     /// Whether the command is one that is worth a log: those that only print are not.
     pub fn writes_log(&self) -> bool {
         self.log.log.is_some()
@@ -241,6 +298,7 @@ impl Arguments {
                     Command::List(_)
                         | Command::State { .. }
                         | Command::Ps(_)
+                        | Command::Events(_)
                         | Command::Doctor
                         | Command::Completions { .. }
                         | Command::Lab { .. }

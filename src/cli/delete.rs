@@ -143,7 +143,7 @@ fn dry_run(
     let preview = preview(machine, job, options);
     if format == ReportFormat::Json {
         let text = serde_json::to_string(&preview).map_err(|error| Failure::of(&error))?;
-        render::write(&(text + "\n"))?;
+        render::write_json(&(text + "\n"))?;
     } else {
         let mut text = format!("{}: {} (dry run)\n", container.key.label(), job.verb());
         for (index, planned) in preview.plan.0.iter().enumerate() {
@@ -161,7 +161,7 @@ fn dry_run(
 }
 
 fn json_line(event: &StepEvent) -> String {
-    serde_json::to_string(event).unwrap_or_default() + "\n"
+    crate::text::json(&serde_json::to_string(event).unwrap_or_default()) + "\n"
 }
 
 /// `web  3/9 kill  3 processes signalled  ok  16 ms`.

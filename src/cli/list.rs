@@ -174,7 +174,7 @@ fn json_list(snapshot: &Snapshot, machine: &Machine) -> Result<String, Failure> 
         .collect();
     let mut text = serde_json::to_string(&list).map_err(|error| Failure::of(&error))?;
     text.push('\n');
-    Ok(text)
+    Ok(crate::text::json(&text))
 }
 
 /// One container as JSON. Strings are as found: JSON escapes what a terminal must not see.

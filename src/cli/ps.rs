@@ -1,5 +1,8 @@
 //! `ocitop ps ID`: the processes of a container's cgroups, by their pids on the host.
 
+use std::path::Path;
+use std::process::{Command, Stdio};
+
 use super::args::{Format, Ps};
 use super::{Failure, Outcome, render, select};
 use crate::config::Config;
@@ -16,6 +19,9 @@ pub(super) fn run(config: &Config, ps: &Ps) -> Outcome {
         let text = serde_json::to_string(&evidence.pids).map_err(|error| Failure::of(&error))?;
         return render::print(&(text + "\n"));
     }
+    if let Some(text) = by_ps(&ps.ps, &evidence.pids)? {
+        return render::print(&text);
+    }
     let mut rows = vec![
         ["PID", "PPID", "STATE", "COMMAND"]
             .map(str::to_owned)
@@ -23,6 +29,53 @@ pub(super) fn run(config: &Config, ps: &Ps) -> Outcome {
     ];
     rows.extend(evidence.pids.iter().filter_map(|pid| row(&machine, *pid)));
     render::print(&render::table(&rows, 0, 2))
+}
+
+/// Where ps(1) is; not looked for in the caller's PATH, ocitop may run as root.
+const PS: [&str; 2] = ["/usr/bin/ps", "/bin/ps"];
+
+/// The lines of ps(1) whose process is in the container, as runc prints them; `None` without a ps.
+fn by_ps(args: &[String], pids: &[i32]) -> Result<Option<String>, Failure> {
+    let Some(program) = PS.into_iter().find(|path| Path::new(path).exists()) else {
+        return Ok(None);
+    };
+    let default = ["-ef".to_owned()];
+    let args = if args.is_empty() {
+        default.as_slice()
+    } else {
+        args
+    };
+    let output = Command::new(program)
+        .args(args)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| Failure::failed(format!("run {program}: {error}")))?;
+    if !output.status.success() {
+        let said = crate::text::visible_lines(&output.stderr);
+        return Err(Failure::failed(format!("{program}: {said}")));
+    }
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let mut lines = text.lines();
+    let header = lines.next().unwrap_or_default();
+    let column = header
+        .split_ascii_whitespace()
+        .position(|title| title == "PID");
+    let Some(column) = column else {
+        return Err(Failure::failed("ps prints no PID column"));
+    };
+    let is_ours = |line: &&str| {
+        let pid = line
+            .split_ascii_whitespace()
+            .nth(column)
+            .and_then(|word| word.parse().ok());
+        pid.is_some_and(|pid: i32| pids.contains(&pid))
+    };
+    let mut out = format!("{header}\n");
+    for line in lines.filter(is_ours) {
+        out.push_str(&crate::text::visible(line));
+        out.push('\n');
+    }
+    Ok(Some(out))
 }
 
 /// `None` for a process that ended meanwhile.

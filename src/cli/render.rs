@@ -24,6 +24,11 @@ pub(super) fn write(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// Prints JSON, safe for a terminal.
+pub(super) fn write_json(text: &str) -> Result<(), Failure> {
+    write(&crate::text::json(text))
+}
+
 /// Lines on stderr, in one write: a host can have a thousand broken entries.
 pub(super) fn warn_all(lines: &[String]) {
     let mut text = String::new();

@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::inventory::scan::look_up;
 use crate::inventory::{Container, Machine};
 use crate::kernel::read::{is_gone, open_root, stat_beneath};
-use crate::lifecycle::Target;
+use crate::lifecycle::{NotATarget, Target};
 use crate::oci::{ContainerId, ContainerKey, RuntimeKind};
 use crate::text::visible_path;
 
@@ -103,5 +103,10 @@ pub(super) fn absent(id: &ContainerId) -> Failure {
 
 /// The container as a target.
 pub(super) fn target(container: &Container) -> Result<Target, Failure> {
-    Target::of(container).map_err(|error| Failure::of(&error))
+    Target::of(container).map_err(|error| match (&error, &container.problem) {
+        (NotATarget::NoDirectory(name), Some(problem)) => {
+            Failure::failed(format!("{name}: {problem}"))
+        }
+        _ => Failure::of(&error),
+    })
 }

@@ -31,5 +31,6 @@ pub(super) fn run(config: &Config, id: &str) -> Outcome {
         fields.insert("annotations".to_owned(), json!(container.annotations));
     }
     let text = serde_json::to_string_pretty(&state).map_err(|error| Failure::of(&error))?;
-    render::print(&(text + "\n"))
+    render::write_json(&(text + "\n"))?;
+    Ok(std::process::ExitCode::SUCCESS)
 }

@@ -16,6 +16,8 @@ use super::{HookCall, HookEnd, HookStatus};
 
 /// How much of a hook's output is kept: its end, where the reason of a failure stands.
 const OUTPUT_MAX: usize = 4096;
+/// How much is read of it at a time: what a pipe holds, four times.
+const READS_MAX: usize = 64;
 
 /// Runs a hook to its end.
 pub(super) fn run(call: &HookCall) -> io::Result<HookEnd> {
@@ -63,35 +65,34 @@ fn attend(child: &mut Child, reader: &OwnedFd, call: &HookCall) -> io::Result<Ho
     }
     let mut input = call.stdin.as_slice();
     let mut output = Vec::new();
-    let deadline = call.timeout.map(|limit| Instant::now() + limit);
+    // A time-out beyond the clock's end is none.
+    let deadline = call
+        .timeout
+        .and_then(|limit| Instant::now().checked_add(limit));
+    let mut output_open = true;
     let timed_out = loop {
         let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
         if left == Some(Duration::ZERO) {
             break true;
         }
-        let mut fds = vec![
-            PollFd::new(&exit, PollFlags::IN),
-            PollFd::new(reader, PollFlags::IN),
-        ];
-        if let Some(fd) = &stdin {
-            fds.push(PollFd::new(fd, PollFlags::OUT));
+        let mut fds = vec![PollFd::new(&exit, PollFlags::IN)];
+        fds.extend(stdin.as_ref().map(|fd| PollFd::new(fd, PollFlags::OUT)));
+        // Closed output would be ready for ever.
+        if output_open {
+            fds.push(PollFd::new(reader, PollFlags::IN));
         }
         match rustix::event::poll(&mut fds, left.and_then(timespec).as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(errno) => return Err(errno.into()),
         }
-        let ready: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
+        let ended = fds.first().is_some_and(|fd| !fd.revents().is_empty());
         drop(fds);
-        let open = collect(reader, &mut output);
-        if ready.first() == Some(&true) {
+        output_open = output_open && collect(reader, &mut output);
+        if ended {
             break false;
         }
-        if ready.get(2) == Some(&true) && feed(stdin.as_ref(), &mut input) {
+        if stdin.is_some() && feed(stdin.as_ref(), &mut input) {
             stdin = None;
-        }
-        if !open {
-            // It closed its output but lives on: only its end or its time-out matter now.
-            wait_closed(&exit, deadline)?;
         }
     };
     if timed_out {
@@ -109,15 +110,6 @@ fn attend(child: &mut Child, reader: &OwnedFd, call: &HookCall) -> io::Result<Ho
     })
 }
 
-fn wait_closed(exit: &OwnedFd, deadline: Option<Instant>) -> io::Result<()> {
-    let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
-    let mut fds = [PollFd::new(exit, PollFlags::IN)];
-    match rustix::event::poll(&mut fds, left.and_then(timespec).as_ref()) {
-        Ok(_) | Err(Errno::INTR) => Ok(()),
-        Err(errno) => Err(errno.into()),
-    }
-}
-
 /// Writes what fits; true when all is written or nobody reads (a hook need not read its state).
 fn feed(stdin: Option<&OwnedFd>, input: &mut &[u8]) -> bool {
     let Some(fd) = stdin else { return true };
@@ -129,10 +121,11 @@ fn feed(stdin: Option<&OwnedFd>, input: &mut &[u8]) -> bool {
     input.is_empty()
 }
 
-/// Reads what is there, keeping the end; false when every writer closed.
+/// Reads what is there, keeping the end; false when every writer closed. Not for ever: a hook may
+/// write faster than this reads.
 fn collect(reader: &OwnedFd, output: &mut Vec<u8>) -> bool {
     let mut buffer = [0; 4096];
-    loop {
+    for _ in 0..READS_MAX {
         match rustix::io::read(reader, &mut buffer) {
             Ok(0) => return false,
             Ok(count) => {
@@ -144,4 +137,5 @@ fn collect(reader: &OwnedFd, output: &mut Vec<u8>) -> bool {
             Err(_) => return true,
         }
     }
+    true
 }

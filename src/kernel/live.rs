@@ -1,14 +1,16 @@
 //! The real machine. No decisions here: each method is one change, as asked.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags, ResolveFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 use rustix::process::{Pid, PidfdFlags};
@@ -21,8 +23,11 @@ use super::{HookCall, HookEnd, Inode, Kernel, Release, Signal, StateDir, Unit, h
 const POLL_MAX: usize = 256;
 /// How long a call on a cgroup may take before it is given up.
 const CALL_WITHIN: Duration = Duration::from_secs(2);
-/// A state directory is shallow; deeper than this is no runtime's work.
+/// A state directory is shallow. What lies deeper than this is moved up before it is emptied, so
+/// that neither descriptors nor stack run out.
 const MAX_DEPTH: usize = 64;
+/// How often that is done for one directory: somebody may be adding to it all the time.
+const MAX_ROUNDS: usize = 10_000;
 /// How long runc's init may take from opening its fifo to writing to it.
 const FIFO_WAIT: Duration = Duration::from_secs(5);
 
@@ -92,13 +97,34 @@ impl Kernel for LiveKernel {
 
     fn remove_group(&self, dir: &Path) -> io::Result<()> {
         let dir = dir.to_owned();
-        self.bounded.call(CALL_WITHIN, move || {
-            Ok(rustix::fs::unlinkat(
-                rustix::fs::CWD,
-                &dir,
-                AtFlags::REMOVEDIR,
-            )?)
-        })
+        self.bounded.call(CALL_WITHIN, move || remove(&dir))
+    }
+
+    fn remove_groups(&self, dirs: Vec<PathBuf>) -> Vec<(PathBuf, io::Result<()>)> {
+        // One hand-over for all: it costs more than a rmdir.
+        let (answer, results) = channel();
+        let work = dirs.clone();
+        let made = self.bounded.call(CALL_WITHIN, move || {
+            for dir in work {
+                // Left behind by now, with nobody listening: the rest is not removed either.
+                answer.send(remove(&dir)).map_err(io::Error::other)?;
+            }
+            Ok(())
+        });
+        let unanswered = |error: &io::Error| match error.raw_os_error() {
+            Some(number) => io::Error::from_raw_os_error(number),
+            None => io::Error::other(error.to_string()),
+        };
+        // Of a call left behind the sender lives on: take what is there, never wait.
+        let mut results = results.try_iter();
+        let result = |dir| {
+            let result = results.next().unwrap_or_else(|| match &made {
+                Err(error) => Err(unanswered(error)),
+                Ok(()) => Err(Errno::TIMEDOUT.into()),
+            });
+            (dir, result)
+        };
+        dirs.into_iter().map(result).collect()
     }
 
     fn stop_unit(&self, unit: &Unit, limit: Duration) -> io::Result<()> {
@@ -122,12 +148,19 @@ impl Kernel for LiveKernel {
         Ok(())
     }
 
+    fn mark_state(&self, dir: StateDir<'_>, file: &str) -> io::Result<()> {
+        let dir = open_state_dir(dir)?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        rustix::fs::openat(&dir, file, flags, Mode::from_raw_mode(0o600))?;
+        Ok(())
+    }
+
     fn remove_state_dir(&self, dir: StateDir<'_>) -> io::Result<()> {
         let root = open_root(dir.root)?;
         let name = OsStr::new(dir.id.as_str());
         let opened = open_or_detach(&root, name)?;
         check_inode(&opened, dir.inode)?;
-        empty_dir(&opened, 0)?;
+        empty_whole(&opened)?;
         drop(opened);
         Ok(rustix::fs::unlinkat(&root, name, AtFlags::REMOVEDIR)?)
     }
@@ -153,6 +186,14 @@ impl Kernel for LiveKernel {
     fn pause(&self, time: Duration) {
         thread::sleep(time);
     }
+}
+
+fn remove(dir: &Path) -> io::Result<()> {
+    Ok(rustix::fs::unlinkat(
+        rustix::fs::CWD,
+        dir,
+        AtFlags::REMOVEDIR,
+    )?)
 }
 
 fn open_state_dir(dir: StateDir<'_>) -> io::Result<OwnedFd> {
@@ -253,39 +294,68 @@ fn detach(parent: &OwnedFd, name: &OsStr) -> io::Result<()> {
     )?)
 }
 
-fn empty_dir(dir: &OwnedFd, depth: usize) -> io::Result<()> {
-    if depth > MAX_DEPTH {
-        return Err(Errno::LOOP.into());
-    }
-    // The names first: removing while reading may skip entries.
-    let mut names = Vec::new();
-    for entry in rustix::fs::Dir::read_from(dir)? {
-        let entry = entry?;
-        if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
-            names.push(entry.file_name().to_owned());
+fn empty_whole(top: &OwnedFd) -> io::Result<()> {
+    for round in 0..MAX_ROUNDS {
+        if !empty_dir(top, top, 0, round)? {
+            return Ok(());
         }
     }
-    for name in names {
-        use std::os::unix::ffi::OsStrExt as _;
-        let name = OsStr::from_bytes(name.to_bytes());
-        match rustix::fs::unlinkat(dir, name, AtFlags::empty()) {
+    Err(Errno::NOTEMPTY.into())
+}
+
+/// Empties a directory; true if something was moved up to `top` instead.
+fn empty_dir(top: &OwnedFd, dir: &OwnedFd, depth: usize, round: usize) -> io::Result<bool> {
+    let mut moved = false;
+    for name in names_in(dir)? {
+        match rustix::fs::unlinkat(dir, &name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => continue,
             Err(Errno::ISDIR) => {}
             Err(Errno::BUSY) => {
-                detach(dir, name)?;
-                if rustix::fs::unlinkat(dir, name, AtFlags::empty()).is_ok() {
+                detach(dir, &name)?;
+                if rustix::fs::unlinkat(dir, &name, AtFlags::empty()).is_ok() {
                     continue;
                 }
             }
             Err(errno) => return Err(errno.into()),
         }
-        let child = open_or_detach(dir, name)?;
-        empty_dir(&child, depth + 1)?;
+        if depth >= MAX_DEPTH {
+            move_up(top, dir, &name, round)?;
+            moved = true;
+            continue;
+        }
+        let child = open_or_detach(dir, &name)?;
+        moved |= empty_dir(top, &child, depth + 1, round)?;
         drop(child);
-        match rustix::fs::unlinkat(dir, name, AtFlags::REMOVEDIR) {
+        match rustix::fs::unlinkat(dir, &name, AtFlags::REMOVEDIR) {
             Ok(()) | Err(Errno::NOENT) => {}
             Err(errno) => return Err(errno.into()),
         }
     }
-    Ok(())
+    Ok(moved)
+}
+
+/// The names in a directory, all read first: removing while reading may skip some.
+fn names_in(dir: &OwnedFd) -> io::Result<Vec<OsString>> {
+    let mut names = Vec::new();
+    for entry in rustix::fs::Dir::read_from(dir)? {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        if !matches!(name, b"." | b"..") {
+            names.push(OsStr::from_bytes(name).to_owned());
+        }
+    }
+    Ok(names)
+}
+
+/// Moves a directory to the top under a name that is free there.
+fn move_up(top: &OwnedFd, dir: &OwnedFd, name: &OsStr, round: usize) -> io::Result<()> {
+    for number in 0..MAX_ROUNDS {
+        let free = format!(".ocitop-deep-{round}-{number}");
+        match rustix::fs::renameat_with(dir, name, top, free, RenameFlags::NOREPLACE) {
+            Err(Errno::EXIST) => {}
+            Ok(()) | Err(Errno::NOENT) => return Ok(()),
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Err(Errno::EXIST.into())
 }

@@ -12,6 +12,7 @@ use super::run::Context;
 use super::{Outcome, Reason, Seen, StepError, Survivor, freeze, procs};
 use crate::cgroup::Version;
 use crate::inventory::identity::is_member;
+use crate::kernel::read::kernel_text;
 use crate::kernel::{Kernel, Signal};
 use crate::text::visible_path;
 
@@ -35,8 +36,8 @@ pub(super) fn kill<K: Kernel>(context: &mut Context<'_, K>) -> Result<Outcome, S
     let mut killed = BTreeSet::new();
     let mut fewest = usize::MAX;
     let mut stubborn = 0;
+    cgroup_kill(context);
     for _ in 0..ROUNDS {
-        cgroup_kill(context);
         // Processes that fork faster than they are read are stopped for the moment of the kill.
         let frozen = (stubborn >= STUBBORN)
             .then(|| freeze::hold(context))
@@ -142,7 +143,11 @@ fn lift_quota<K: Kernel>(context: &Context<'_, K>) {
             Version::V1 => continue,
         };
         for dir in procs::tree(&cgroup.dir(hierarchies)) {
-            context.kernel.write_control(&dir.join(file), none).ok();
+            let file = dir.join(file);
+            let quota = kernel_text(&file).ok().flatten();
+            if quota.is_some_and(|quota| !quota.starts_with(none)) {
+                context.kernel.write_control(&file, none).ok();
+            }
         }
     }
 }
@@ -172,8 +177,9 @@ pub(super) fn drain<K: Kernel>(
             reported = context.kernel.now();
             waiting(survivors(context, &members));
         }
-        cgroup_kill(context);
-        kill_members(context, &mut killed)?;
+        if kill_members(context, &mut killed)? > 0 {
+            cgroup_kill(context);
+        }
         freeze::thaw_tree(context);
         let handles: Vec<_> = members
             .iter()

@@ -178,14 +178,9 @@ impl Evidence {
         let (Ok(record), Some(mount)) = (&self.entry.record, machine.resctrl.as_deref()) else {
             return;
         };
-        let dir = |group| rdt::dir_of(group, mount).filter(|dir| dir.is_dir());
-        self.mon_group = record.rdt.monitoring.as_ref().and_then(dir);
-        let owned = record
-            .rdt
-            .control
-            .as_ref()
-            .filter(|_| record.rdt.owns_control);
-        self.ctrl_group = owned.and_then(dir);
+        let id = self.id.as_str();
+        self.mon_group = rdt::own_monitoring(&record.rdt, id, mount);
+        self.ctrl_group = rdt::own_control(&record.rdt, id, mount);
     }
 
     fn note_manager(&mut self) {

@@ -37,13 +37,12 @@ pub(super) fn remove_cgroups<K: Kernel>(
     let mut removed = 0;
     loop {
         let mut last = None;
-        for top in &tops {
-            for dir in procs::tree(top) {
-                match remove_one(context.kernel, &dir) {
-                    Ok(true) => removed += 1,
-                    Ok(false) => {}
-                    Err(error) => last = Some((dir, error)),
-                }
+        let dirs = tops.iter().flat_map(|top| procs::tree(top)).collect();
+        for (dir, result) in context.kernel.remove_groups(dirs) {
+            match outcome(&dir, result) {
+                Ok(true) => removed += 1,
+                Ok(false) => {}
+                Err(error) => last = Some((dir, error)),
             }
         }
         let left: Vec<PathBuf> = tops.iter().filter(|top| top.exists()).cloned().collect();
@@ -81,9 +80,9 @@ fn whole<K: Kernel>(context: &Context<'_, K>, dir: PathBuf) -> PathBuf {
     }
 }
 
-/// Removes one directory: true if this call did it, false if it was gone.
-fn remove_one<K: Kernel>(kernel: &K, dir: &Path) -> io::Result<bool> {
-    match kernel.remove_group(dir) {
+/// What came of one rmdir: true if it did it, false if the directory was gone.
+fn outcome(dir: &Path, result: io::Result<()>) -> io::Result<bool> {
+    match result {
         Ok(()) => Ok(true),
         Err(error) if is_gone(&error) => Ok(false),
         // A read-only mount answers so even for what is not there.
@@ -101,7 +100,7 @@ pub(super) fn remove_rdt<K: Kernel>(
     context: &mut Context<'_, K>,
     dir: &Path,
 ) -> Result<Outcome, StepError> {
-    match remove_one(context.kernel, dir) {
+    match outcome(dir, context.kernel.remove_group(dir)) {
         Ok(_) if dir.exists() => Err(StepError::Left {
             paths: vec![dir.to_owned()],
             cause: "rmdir succeeded".to_owned(),

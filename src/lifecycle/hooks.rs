@@ -1,16 +1,21 @@
 //! Hooks, as the owning runtime runs them: its stdin, environment and working directory.
 //!
-//! A hook is a program that a state file names, run as root. It is run only if nobody but root or
-//! the user ocitop runs as can have written that file, the way to it, or the program.
+//! A hook is a program that a state file names, run as root. It is run only if [`trust`] finds that
+//! nobody but root or the user ocitop runs as can have written that file, the way to it, or the
+//! program.
+//!
+//! A poststop hook runs at most once: before it starts, a file in the state directory remembers
+//! that it did. A teardown that is repeated, also after SIGKILL, or that runs beside another, skips
+//! it. The other choice, at least once, would free a network address twice.
 
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use serde_json::json;
 
 use super::run::Context;
-use super::{Outcome, Reason, Seen, StepError};
+use super::{Outcome, Reason, Seen, StepError, trust};
+use crate::kernel::read::is_gone;
 use crate::kernel::{HookCall, HookStatus, Kernel};
 use crate::oci::record::Hook;
 use crate::oci::{Record, RuntimeKind};
@@ -25,10 +30,12 @@ pub(super) fn poststop<K: Kernel>(
     number: usize,
 ) -> Result<Outcome, StepError> {
     let hooks = context.evidence.hooks.clone().unwrap_or_default();
+    let mark = format!(".ocitop-poststop-{number}");
     run(
         context,
         hooks.poststop.get(number.saturating_sub(1)),
         "stopped",
+        Some(&mark),
     )
 }
 
@@ -42,6 +49,7 @@ pub(super) fn poststart<K: Kernel>(
         context,
         hooks.poststart.get(number.saturating_sub(1)),
         "running",
+        None,
     )
 }
 
@@ -49,6 +57,7 @@ fn run<K: Kernel>(
     context: &Context<'_, K>,
     hook: Option<&Hook>,
     status: &str,
+    mark: Option<&str>,
 ) -> Result<Outcome, StepError> {
     let (Some(hook), Ok(record)) = (hook, &context.evidence.entry.record) else {
         return Ok(Outcome::Skipped(Reason::None));
@@ -56,7 +65,11 @@ fn run<K: Kernel>(
     if !context.options.hooks {
         return Ok(Outcome::Skipped(Reason::Unwanted));
     }
-    check_trust(context, &hook.path)?;
+    trust::check(&context.evidence.entry.key.dir(), &hook.path)
+        .map_err(|reason| StepError::Refused { reason })?;
+    if let Some(reason) = mark.and_then(|file| remember(context, file)) {
+        return Ok(Outcome::Skipped(reason));
+    }
     let call = call(record, hook, status);
     let end = context
         .kernel
@@ -69,6 +82,20 @@ fn run<K: Kernel>(
     match end.status {
         HookStatus::Exited(0) => Ok(Outcome::Done(Seen::Hook(end))),
         _ => Err(StepError::Hook { end }),
+    }
+}
+
+/// Remembers that a hook starts now, or says why it must not.
+fn remember<K: Kernel>(context: &Context<'_, K>, file: &str) -> Option<Reason> {
+    let marked = context
+        .kernel
+        .mark_state(context.evidence.state_dir(), file);
+    match marked {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Some(Reason::AlreadyRun),
+        // Somebody else removed the state meanwhile, after the hooks.
+        Err(error) if is_gone(&error) => Some(Reason::AlreadyGone),
+        // A full or read-only file system: better run than lost.
+        Ok(()) | Err(_) => None,
     }
 }
 
@@ -117,48 +144,4 @@ fn environment(runtime: RuntimeKind, hook: &Hook) -> Option<Vec<(String, String)
         (None, RuntimeKind::Youki) => Some(Vec::new()),
         (None, RuntimeKind::Runc | RuntimeKind::Crun) => None,
     }
-}
-
-fn check_trust<K: Kernel>(context: &Context<'_, K>, program: &Path) -> Result<(), StepError> {
-    let refuse = |what: String| {
-        Err(StepError::Refused {
-            reason: format!("hook not run: {what}"),
-        })
-    };
-    if !program.is_absolute() {
-        return refuse(format!("{} is not an absolute path", visible_path(program)));
-    }
-    let real = std::fs::canonicalize(program).map_err(|error| StepError::Io {
-        action: "run",
-        object: visible_path(program),
-        cause: error.to_string(),
-    })?;
-    let dir = context.evidence.entry.key.dir();
-    let files = std::fs::read_dir(&dir).into_iter().flatten().flatten();
-    let files = files.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
-    let mut paths: Vec<_> = files.map(|entry| entry.path()).collect();
-    for path in [&real, &dir] {
-        paths.extend(path.ancestors().map(Path::to_owned));
-    }
-    for path in paths {
-        if let Some(why) = distrust(&path) {
-            return refuse(format!("{} {why}", visible_path(&path)));
-        }
-    }
-    Ok(())
-}
-
-/// Why a path could have been written by another user, if it could.
-fn distrust(path: &Path) -> Option<String> {
-    let Ok(metadata) = std::fs::symlink_metadata(path) else {
-        return Some("cannot be read".into());
-    };
-    let own = rustix::process::geteuid().as_raw();
-    if metadata.uid() != 0 && metadata.uid() != own {
-        return Some(format!("belongs to uid {}", metadata.uid()));
-    }
-    // In a sticky directory others can add names but not replace this one.
-    let sticky = metadata.is_dir() && metadata.mode() & 0o1000 != 0;
-    let by_others = !metadata.is_symlink() && metadata.mode() & 0o022 != 0 && !sticky;
-    by_others.then(|| "can be written by others".to_owned())
 }

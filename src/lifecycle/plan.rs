@@ -1,8 +1,9 @@
 //! What a job will do, from the evidence: data, printable with `--dry-run`.
 
 use super::evidence::Evidence;
-use super::{Force, Job, OnFailure, Options, Plan, PlannedStep, Step};
+use super::{Force, Job, OnFailure, Options, Plan, PlannedStep, Step, trust};
 use crate::inventory::{Condition, Machine};
+use crate::oci::record::{Hook, Hooks};
 use crate::oci::{RuntimeKind, Status};
 
 fn stop(step: Step) -> PlannedStep {
@@ -51,7 +52,7 @@ pub(super) fn plan(
         }
         Job::Pause(_) => freeze(evidence)?,
         Job::Resume(_) => thaw(evidence)?,
-        Job::Start(_) => start(evidence)?,
+        Job::Start(_) => start(evidence, options)?,
     });
     Ok(Plan(steps))
 }
@@ -69,6 +70,7 @@ fn delete(
     if force == Force::No && !free {
         return Err(not_stopped(evidence));
     }
+    check_hooks(evidence, options, |hooks| &hooks.poststop)?;
     let mut steps = vec![
         stop(Step::Kill {
             processes: evidence.pids.len(),
@@ -183,13 +185,27 @@ fn thaw(evidence: &Evidence) -> Result<Vec<PlannedStep>, String> {
     }
 }
 
-fn start(evidence: &Evidence) -> Result<Vec<PlannedStep>, String> {
+/// Refuses before anything is changed: a hook that is not run is not made up for later.
+fn check_hooks(
+    evidence: &Evidence,
+    options: &Options,
+    which: impl Fn(&Hooks) -> &Vec<Hook>,
+) -> Result<(), String> {
+    let hooks = evidence.hooks.as_ref().filter(|_| options.hooks);
+    match hooks.and_then(|hooks| trust::refusal(evidence, which(hooks))) {
+        Some(why) => Err(why),
+        None => Ok(()),
+    }
+}
+
+fn start(evidence: &Evidence, options: &Options) -> Result<Vec<PlannedStep>, String> {
     if evidence.condition != Condition::Known(Status::Created) {
         let condition = evidence.condition;
         return Err(format!(
             "cannot start a container that is {condition}, only a created one"
         ));
     }
+    check_hooks(evidence, options, |hooks| &hooks.poststart)?;
     let mut steps = with_status(evidence, vec![stop(Step::Release)], Status::Running);
     for (index, hook) in evidence
         .hooks

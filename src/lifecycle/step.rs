@@ -239,6 +239,8 @@ pub enum Reason {
     AlreadySo,
     /// Switched off by the operator.
     Unwanted,
+    /// A hook that an earlier or another teardown of this container began.
+    AlreadyRun,
 }
 
 /// Why a step failed.

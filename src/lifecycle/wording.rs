@@ -125,6 +125,7 @@ impl Reason {
             Self::None => "none".to_owned(),
             Self::AlreadySo => "already so".to_owned(),
             Self::Unwanted => "switched off".to_owned(),
+            Self::AlreadyRun => "run before; each hook runs at most once".to_owned(),
         }
     }
 }

@@ -29,9 +29,13 @@ macro_rules! with_each_runtime {
 mod actions;
 mod delete;
 mod demo;
+mod dropin;
+#[path = "../fuse/resctrl.rs"]
+mod fuse;
 #[path = "../tty/pty.rs"]
 #[expect(dead_code, reason = "the tests of the terminal use the rest")]
 mod pty;
+mod resctrl;
 mod rig;
 mod screen;
 mod seen;

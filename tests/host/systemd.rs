@@ -52,7 +52,10 @@ with_each_runtime! {
         let web = &rig.id();
         let spec = Spec {
             // Systemd ends it by then, and keeps the scope as failed.
-            annotations: json!({"org.systemd.property.RuntimeMaxUSec": "uint64 25000000"}),
+            annotations: json!({
+                "org.systemd.property.RuntimeMaxUSec": "uint64 20000000",
+                "org.systemd.property.TimeoutStopUSec": "uint64 1000000",
+            }),
             ..Spec::default()
         };
         rig.run_with(web, &spec);

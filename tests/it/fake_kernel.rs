@@ -328,6 +328,11 @@ impl Kernel for FakeKernel<'_> {
         fs::write(dir.root.join(dir.id.as_str()).join(file), bytes)
     }
 
+    fn mark_state(&self, dir: StateDir<'_>, file: &str) -> io::Result<()> {
+        let path = dir.root.join(dir.id.as_str()).join(file);
+        fs::File::create_new(path).map(drop)
+    }
+
     fn remove_state_dir(&self, dir: StateDir<'_>) -> io::Result<()> {
         self.fault(Op::RemoveStateDir)?;
         let dir = dir.root.join(dir.id.as_str());

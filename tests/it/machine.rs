@@ -431,7 +431,7 @@ impl Machine {
 
 /// Sets a mode whatever the umask of whoever runs the tests: hooks are run only from files that
 /// nobody else can write.
-fn protect(path: &Path, mode: u32) {
+pub(crate) fn protect(path: &Path, mode: u32) {
     use std::os::unix::fs::PermissionsExt as _;
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }

@@ -10,6 +10,8 @@ mod cli;
 mod demo;
 mod fake_kernel;
 mod fixtures;
+mod hooks;
+mod hostile;
 mod keys;
 mod layers;
 mod machine;

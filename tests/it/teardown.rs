@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use ocitop::kernel::{HookStatus, Kernel as _, Release, Signal};
 use ocitop::lifecycle::{
-    self, Cancel, Force, Job, OnFailure, Options, Outcome, Step, StepEvent, StepKind, Target,
-    Verdict,
+    self, Cancel, Force, Job, OnFailure, Options, Outcome, Reason, Step, StepEvent, StepKind,
+    Target, Verdict,
 };
 use ocitop::oci::{RuntimeKind, Status};
 use proptest::prelude::*;
@@ -298,6 +298,47 @@ fn a_failing_hook_is_a_warning_and_every_hook_runs_once() {
             .collect();
         assert_eq!(paths, ["one", "two"].map(|name| machine.program(name)));
     }
+}
+
+#[test]
+fn a_hook_that_ran_is_not_run_again_by_the_next_teardown() {
+    let machine = full_house();
+    let kernel = FakeKernel::over(&machine).failing_times(Op::RemoveStateDir, Errno::IO, 1);
+    let (verdict, _) = delete(&machine, &kernel);
+    assert!(matches!(verdict, Verdict::Leftovers(_)), "{verdict:?}");
+    assert_eq!(kernel.hooks_run().len(), 2);
+    let (verdict, events) = delete(&machine, &kernel);
+    assert_eq!(verdict, Verdict::Clean, "{events:#?}");
+    assert_eq!(kernel.hooks_run().len(), 2);
+    let skipped = Outcome::Skipped(Reason::AlreadyRun);
+    let told = outcomes(&events)
+        .into_iter()
+        .filter(|(_, outcome)| **outcome == skipped);
+    assert_eq!(told.count(), 2);
+}
+
+#[test]
+fn a_hook_that_was_begun_when_ocitop_was_killed_counts_as_run() {
+    for runtime in RUNTIMES {
+        let machine = Machine::v1().stopped("web", runtime);
+        let before = machine.container("web");
+        let mark = machine.state_dir("web").join(".ocitop-poststop-1");
+        fs::write(mark, "").unwrap();
+        // The runtimes' own files tell whose it is, not this one.
+        assert_eq!(machine.container("web").runtime, before.runtime);
+        assert_eq!(machine.container("web").condition, before.condition);
+    }
+    let machine = full_house();
+    fs::write(machine.state_dir("web").join(".ocitop-poststop-1"), "").unwrap();
+    let kernel = FakeKernel::over(&machine);
+    let (verdict, _) = delete(&machine, &kernel);
+    assert_eq!(verdict, Verdict::Clean);
+    let paths: Vec<_> = kernel
+        .hooks_run()
+        .into_iter()
+        .map(|call| call.path)
+        .collect();
+    assert_eq!(paths, [machine.program("two")]);
 }
 
 #[test]

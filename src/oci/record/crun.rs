@@ -157,6 +157,10 @@ pub fn complete(record: &mut Record, config: &[u8]) -> Result<(), RecordError> {
     record.private_pid_namespace = Some(found.private_pid_namespace);
     if record.rdt.control.is_none() {
         record.rdt = found.rdt;
+    } else {
+        // A closID that the spec gave may be shared, also if it equals the id.
+        record.rdt.owns_control &= found.rdt.owns_control;
+        record.rdt.monitoring = found.rdt.monitoring;
     }
     Ok(())
 }

@@ -106,6 +106,7 @@ fn split_labels(labels: Vec<String>) -> (PathBuf, BTreeMap<String, String>) {
 }
 
 fn recorded_rdt(
+    id: &str,
     control: Option<PathBuf>,
     monitoring: Option<PathBuf>,
     config: Option<&IntelRdt>,
@@ -115,7 +116,12 @@ fn recorded_rdt(
         .and_then(|rdt| rdt.clos_id.as_deref())
         .is_some_and(|id| !id.is_empty());
     RecordedRdt {
-        control: some(control).map(RdtGroup::Path),
+        // 1.5 forgets in another process that it made `<mount>/<id>`.
+        control: match some(control) {
+            Some(path) => Some(RdtGroup::Path(path)),
+            None if config.is_some() && !named => Some(RdtGroup::Named(id.to_owned())),
+            None => None,
+        },
         // runc makes `<mount>/<id>` only where the spec gives no closID; a named one is shared.
         owns_control: !named,
         monitoring: some(monitoring).map(RdtGroup::Path),
@@ -142,6 +148,12 @@ fn parse_state(state: State) -> Result<Record, RecordError> {
     });
     Ok(Record {
         runtime: RuntimeKind::Runc,
+        rdt: recorded_rdt(
+            &state.id,
+            state.intel_rdt_path,
+            state.intel_rdt_mon_path,
+            config.intel_rdt.as_ref(),
+        ),
         id: state.id,
         oci_version: config.version,
         stored_status: None,
@@ -155,11 +167,6 @@ fn parse_state(state: State) -> Result<Record, RecordError> {
             Some(paths) if !paths.is_empty() => RecordedCgroup::PerController(paths),
             _ => RecordedCgroup::Unknown,
         },
-        rdt: recorded_rdt(
-            state.intel_rdt_path,
-            state.intel_rdt_mon_path,
-            config.intel_rdt.as_ref(),
-        ),
         hooks: Some(hooks),
         private_pid_namespace: private_pid,
     })

@@ -1,0 +1,87 @@
+//! `ocitop events ID`: runc's events (its `types/events.go`), for all three runtimes: a line of
+//! statistics each interval, and one for each time the OOM killer took a process.
+
+mod stats;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::args::Events;
+use super::{Failure, Outcome, render, select};
+use crate::cgroup::memory::parse_oom_kills;
+use crate::config::Config;
+use crate::inventory::cgroups::{CgroupDir, existing, for_controller};
+use crate::inventory::entry::Entry;
+use crate::inventory::scan::cgroups_of;
+use crate::inventory::{Container, Machine};
+use crate::kernel::read::{kernel_text, open_root};
+use crate::kernel::{Kernel, LiveKernel};
+
+/// runc's default.
+const INTERVAL: Duration = Duration::from_secs(5);
+/// How often the OOM killer's count is looked at between two lines of statistics.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+pub(super) fn run(config: &Config, events: &Events) -> Outcome {
+    let (machine, container) = select::one(config, &events.id)?;
+    let id = container.key.label();
+    let Some(init) = container.init else {
+        return Err(Failure::failed(format!(
+            "container with id {id} is not running"
+        )));
+    };
+    let dirs = cgroups(&machine, &container)?;
+    if events.stats {
+        render::write(&line(&machine, &id, &dirs))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let kernel = LiveKernel::new();
+    // Gone since it was looked up: there is nothing to tell any more.
+    let Ok(process) = kernel.open_process(init.pid) else {
+        return Ok(ExitCode::SUCCESS);
+    };
+    let process = [process];
+    let interval = events.interval.unwrap_or(INTERVAL);
+    let mut kills = oom_kills(&machine, &dirs);
+    let mut next = kernel.now() + interval;
+    loop {
+        let wait = next.saturating_sub(kernel.now()).min(LOOK_EVERY);
+        kernel.wait_any(&process, wait).ok();
+        let now = oom_kills(&machine, &dirs);
+        if now > kills {
+            render::write(&(json!({ "type": "oom", "id": id }).to_string() + "\n"))?;
+        }
+        kills = now;
+        let stat = machine.stat(init.pid).ok().flatten();
+        if !stat.is_some_and(|stat| stat.start_time == init.start_time && !stat.is_dead()) {
+            return Ok(ExitCode::SUCCESS);
+        }
+        if kernel.now() >= next {
+            render::write(&line(&machine, &id, &dirs))?;
+            next = kernel.now() + interval;
+        }
+    }
+}
+
+fn cgroups(machine: &Machine, container: &Container) -> Result<Vec<CgroupDir>, Failure> {
+    let root = open_root(container.key.root()).map_err(|error| Failure::of(&error))?;
+    let entry = Entry::open(&root, &container.key).map_err(|error| Failure::of(&error))?;
+    Ok(existing(&cgroups_of(machine, &entry), &machine.hierarchies))
+}
+
+fn line(machine: &Machine, id: &str, dirs: &[CgroupDir]) -> String {
+    let data: Value = stats::of(machine, dirs);
+    json!({ "type": "stats", "id": id, "data": data }).to_string() + "\n"
+}
+
+fn oom_kills(machine: &Machine, dirs: &[CgroupDir]) -> Option<u64> {
+    let hierarchies = &machine.hierarchies;
+    let (cgroup, version) = for_controller(dirs, "memory", hierarchies)?;
+    let file = match version {
+        crate::cgroup::Version::V1 => "memory.oom_control",
+        crate::cgroup::Version::V2 => "memory.events",
+    };
+    parse_oom_kills(&kernel_text(&cgroup.dir(hierarchies).join(file)).ok()??)
+}

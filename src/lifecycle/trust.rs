@@ -1,0 +1,107 @@
+//! Who can have written a hook: whoever can write its program, the state files that name it, or
+//! any directory or link on the way to either.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Component, Path, PathBuf};
+
+use super::evidence::Evidence;
+use crate::oci::record::Hook;
+use crate::text::visible_path;
+
+/// As many links as the kernel follows in one path.
+const MAX_LINKS: usize = 40;
+
+/// Why one of these hooks must not be run, if so.
+pub(super) fn refusal(evidence: &Evidence, hooks: &[Hook]) -> Option<String> {
+    let dir = evidence.entry.key.dir();
+    let why = hooks
+        .iter()
+        .find_map(|hook| check(&dir, &hook.path).err())?;
+    Some(format!("{why}; --no-hooks goes on without its hooks"))
+}
+
+/// Checks a hook's program and the state directory that names it. A program that is not there is
+/// nobody's: it fails when it is run.
+pub(super) fn check(state_dir: &Path, program: &Path) -> Result<(), String> {
+    let refused =
+        |path: &Path, why: &str| Err(format!("hook not run: {} {why}", visible_path(path)));
+    if !program.is_absolute() {
+        return refused(program, "is not an absolute path");
+    }
+    let mut paths = way_to(program);
+    let Ok(files) = std::fs::read_dir(state_dir) else {
+        return refused(state_dir, "cannot be read");
+    };
+    paths.extend(way_to(state_dir));
+    let files = files.flatten();
+    let files = files.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
+    paths.extend(files.map(|entry| entry.path()));
+    for path in paths {
+        if let Some(why) = distrust(&path) {
+            return refused(&path, &why);
+        }
+    }
+    Ok(())
+}
+
+/// Every directory and link on the way to `path`, and what it leads to. It ends where there is
+/// nothing.
+fn way_to(path: &Path) -> Vec<PathBuf> {
+    let names = |path: &Path| -> Vec<OsString> {
+        let parts = path.components().filter_map(|part| match part {
+            Component::Normal(name) => Some(name.to_owned()),
+            Component::ParentDir => Some("..".into()),
+            Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
+        });
+        parts.collect()
+    };
+    let mut todo: VecDeque<OsString> = names(path).into();
+    let mut here = PathBuf::from("/");
+    let mut passed = vec![here.clone()];
+    let mut links = 0;
+    while let Some(name) = todo.pop_front() {
+        if name == ".." {
+            here.pop();
+            continue;
+        }
+        let next = here.join(name);
+        let target = match std::fs::symlink_metadata(&next) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => break,
+            Ok(metadata) if metadata.is_symlink() => std::fs::read_link(&next).ok(),
+            Ok(_) | Err(_) => None,
+        };
+        passed.push(next.clone());
+        match target {
+            Some(target) if links < MAX_LINKS => {
+                links += 1;
+                for name in names(&target).into_iter().rev() {
+                    todo.push_front(name);
+                }
+                if target.is_absolute() {
+                    here = PathBuf::from("/");
+                }
+            }
+            Some(_) => break,
+            None => here = next,
+        }
+    }
+    passed
+}
+
+/// Why a path could have been written by another user, if it could.
+fn distrust(path: &Path) -> Option<String> {
+    let Ok(metadata) = std::fs::symlink_metadata(path) else {
+        return Some("cannot be read".into());
+    };
+    let own = rustix::process::geteuid().as_raw();
+    if metadata.uid() != 0 && metadata.uid() != own {
+        return Some(format!("belongs to uid {}", metadata.uid()));
+    }
+    // In a sticky directory others can add names but not replace this one.
+    let sticky = metadata.is_dir() && metadata.mode() & 0o1000 != 0;
+    let by_others = !metadata.is_symlink() && metadata.mode() & 0o022 != 0 && !sticky;
+    by_others.then(|| "can be written by others".to_owned())
+}

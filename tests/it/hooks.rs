@@ -1,0 +1,135 @@
+//! One hook on the real kernel: it always ends, and what it says cannot hurt.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use ocitop::kernel::{HookCall, HookEnd, HookStatus, Kernel as _, LiveKernel};
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+
+/// Far more than any hook here takes, and far less than those that never end.
+const SOON: Duration = Duration::from_secs(15);
+
+/// A shell hook without a time-out that matters.
+fn shell(script: &str) -> HookCall {
+    HookCall {
+        path: PathBuf::from("/bin/sh"),
+        args: ["sh", "-c", script].map(str::to_owned).into(),
+        env: None,
+        cwd: None,
+        stdin: b"{}".to_vec(),
+        timeout: Some(Duration::from_mins(1)),
+    }
+}
+
+#[track_caller]
+fn run(call: &HookCall) -> HookEnd {
+    let start = Instant::now();
+    let end = LiveKernel::new().run_hook(call).unwrap();
+    assert!(start.elapsed() < SOON, "{:?}: {end:?}", start.elapsed());
+    end
+}
+
+fn in_a_moment(script: &str) -> HookCall {
+    HookCall {
+        timeout: Some(Duration::from_millis(500)),
+        ..shell(script)
+    }
+}
+
+/// The pid that a hook printed.
+fn pid(end: &HookEnd) -> Pid {
+    Pid::from_raw(end.output.trim().parse().unwrap()).unwrap()
+}
+
+#[track_caller]
+fn dies(pid: Pid) {
+    let start = Instant::now();
+    // What has no parent left is reaped by somebody, sooner or later.
+    let gone = || {
+        let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        test_kill_process(pid).is_err() || text.contains(") Z ")
+    };
+    while !gone() {
+        assert!(start.elapsed() < SOON, "{pid} lives");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn of_much_output_the_end_is_kept_and_nothing_a_terminal_obeys() {
+    let end = run(&shell(
+        "head -c 10000000 /dev/zero | tr '\\0' '\\033'; echo the reason; exit 3",
+    ));
+    assert_eq!(end.status, HookStatus::Exited(3));
+    assert!(end.output.ends_with("the reason"), "{}", end.output);
+    assert!(end.output.chars().all(|c| !c.is_control()));
+    assert!(end.output.len() < 8192, "{}", end.output.len());
+}
+
+#[test]
+fn one_that_prints_for_ever_ends_at_its_time_out() {
+    let end = run(&in_a_moment("exec yes"));
+    assert_eq!(end.status, HookStatus::TimedOut);
+}
+
+#[test]
+fn a_daemon_that_keeps_its_output_is_not_waited_for() {
+    let end = run(&shell("sleep 3000 & echo $!"));
+    assert_eq!(end.status, HookStatus::Exited(0));
+    kill_process(pid(&end), Signal::KILL).unwrap();
+}
+
+#[test]
+fn a_daemon_that_prints_for_ever_is_not_waited_for() {
+    let end = run(&shell("yes & exec >&- 2>&-; exit 4"));
+    // It gets SIGPIPE once nobody reads.
+    assert_eq!(end.status, HookStatus::Exited(4));
+}
+
+#[test]
+fn one_that_never_reads_its_state_ends_well() {
+    for script in ["exit 0", "exec <&-; exit 0", "head -c 1 > /dev/null"] {
+        let stdin = vec![b' '; 8 << 20];
+        let call = HookCall {
+            stdin,
+            ..shell(script)
+        };
+        assert_eq!(run(&call).status, HookStatus::Exited(0), "{script}");
+    }
+}
+
+#[test]
+fn one_that_closes_its_output_still_reads_all_of_its_state() {
+    let dir = tempfile::tempdir().unwrap();
+    let call = HookCall {
+        stdin: vec![b'x'; 1 << 20],
+        cwd: Some(dir.path().to_owned()),
+        ..shell("exec >&- 2>&-; cat > told")
+    };
+    assert_eq!(run(&call).status, HookStatus::Exited(0));
+    assert_eq!(
+        std::fs::metadata(dir.path().join("told")).unwrap().len(),
+        1 << 20
+    );
+}
+
+#[test]
+fn its_time_out_takes_its_children_too() {
+    let end = run(&in_a_moment("sleep 3000 & echo $!; sleep 3001"));
+    assert_eq!(end.status, HookStatus::TimedOut);
+    dies(pid(&end));
+}
+
+#[test]
+fn a_time_out_beyond_all_time_is_none() {
+    let call = HookCall {
+        timeout: Some(Duration::MAX),
+        ..shell("exit 0")
+    };
+    assert_eq!(run(&call).status, HookStatus::Exited(0));
+}
+
+#[test]
+fn a_signal_that_ended_it_is_told() {
+    assert_eq!(run(&shell("kill -9 $$")).status, HookStatus::Signaled(9));
+}
