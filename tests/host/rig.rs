@@ -260,7 +260,7 @@ impl Rig {
     /// The container's cgroup as its bundle names it.
     fn cgroups_path(&self, id: &str) -> String {
         if by_systemd() {
-            format!("{}:{}:{id}", self.top_cgroup(), self.kind)
+            format!("{}:{}:{id}", self.top_cgroup(), self.scope_prefix(id))
         } else {
             format!("/{}/{id}", self.prefix)
         }
@@ -288,7 +288,16 @@ impl Rig {
 
     /// The systemd scope of `id`.
     pub(crate) fn scope(&self, id: &str) -> String {
-        format!("{}-{id}.scope", self.kind)
+        format!("{}-{id}.scope", self.scope_prefix(id))
+    }
+
+    /// Scopes are named on the whole host, ids only within a root.
+    fn scope_prefix(&self, id: &str) -> String {
+        if id == self.id() {
+            self.kind.to_string()
+        } else {
+            self.prefix.replace('-', "_")
+        }
     }
 
     /// Runs the runtime's own command.
