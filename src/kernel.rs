@@ -5,6 +5,7 @@
 //! resctrl and nowhere else: a test needs its own machine. [`LiveKernel`] has no decisions in it.
 
 mod bounded;
+mod clear;
 mod hook;
 pub mod live;
 pub mod read;

@@ -134,6 +134,16 @@ impl Machine {
             .map(|bytes| Membership::parse(&bytes))
     }
 
+    /// `/proc/PID/task/TID/cgroup` of every thread.
+    pub fn thread_memberships(&self, pid: i32) -> Vec<Membership> {
+        let threads = std::fs::read_dir(self.pid_file(pid, "task"));
+        let threads = threads.into_iter().flatten().flatten();
+        threads
+            .filter_map(|thread| kernel_file(&thread.path().join("cgroup")).ok())
+            .map(|bytes| Membership::parse(&bytes))
+            .collect()
+    }
+
     /// A file of `/proc/PID`.
     pub fn pid_file(&self, pid: i32, name: &str) -> PathBuf {
         let mut path = self.proc.join(pid.to_string());

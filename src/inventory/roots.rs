@@ -4,11 +4,15 @@
 //! classified directory by directory.
 
 use std::collections::HashSet;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::FileType;
 
 use super::snapshot::RootOrigin;
 use crate::config::StateRoot;
+use crate::kernel::read::{open_dir_beneath, open_root};
 
 /// Where the known roots are looked for.
 #[derive(Debug, Clone, Default)]
@@ -97,16 +101,31 @@ fn engine_roots(run: &Path) -> Vec<PathBuf> {
 /// three, so that a host with many users does not list hundreds of absent ones.
 fn user_roots(dir: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = RUNTIMES.iter().map(|name| dir.join(name)).collect();
-    for runtime in directories(&dir.join("docker")) {
-        let name = runtime
-            .file_name()
-            .and_then(OsStr::to_str)
-            .unwrap_or_default();
-        if name.starts_with("runtime-") {
-            paths.extend(directories(&runtime));
+    // A user lays these out: a link or a mount in the way could lead anywhere, or never answer.
+    for runtime in directories_below(dir, Path::new("docker")) {
+        if runtime.as_bytes().starts_with(b"runtime-") {
+            let runtime = Path::new("docker").join(runtime);
+            let roots = directories_below(dir, &runtime);
+            paths.extend(roots.into_iter().map(|name| dir.join(&runtime).join(name)));
         }
     }
     paths
+}
+
+/// The names of the directories in `path` below `dir`, sorted; no link or mount is followed.
+fn directories_below(dir: &Path, path: &Path) -> Vec<OsString> {
+    let opened = open_root(dir).and_then(|dir| open_dir_beneath(dir, path.as_os_str()));
+    let Ok(entries) = opened.and_then(|dir| Ok(rustix::fs::Dir::read_from(dir)?)) else {
+        return Vec::new();
+    };
+    let mut names: Vec<OsString> = entries
+        .filter_map(Result::ok)
+        .filter(|entry| entry.file_type() == FileType::Directory)
+        .map(|entry| OsStr::from_bytes(entry.file_name().to_bytes()).to_owned())
+        .filter(|name| name != "." && name != "..")
+        .collect();
+    names.sort();
+    names
 }
 
 /// The directories in `dir`, sorted; none if it cannot be read. Symlinks are not followed.

@@ -1,21 +1,21 @@
 //! The real machine. No decisions here: each method is one change, as asked.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags, ResolveFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 use rustix::process::{Pid, PidfdFlags};
 
 use super::bounded::Bounded;
+use super::clear::{empty, open_or_detach};
 use super::read::{open_dir_beneath, open_root, stat_beneath};
 use super::{HookCall, HookEnd, Inode, Kernel, Release, Signal, StateDir, Unit, hook, unit};
 
@@ -23,11 +23,6 @@ use super::{HookCall, HookEnd, Inode, Kernel, Release, Signal, StateDir, Unit, h
 const POLL_MAX: usize = 256;
 /// How long a call on a cgroup may take before it is given up.
 const CALL_WITHIN: Duration = Duration::from_secs(2);
-/// A state directory is shallow. What lies deeper than this is moved up before it is emptied, so
-/// that neither descriptors nor stack run out.
-const MAX_DEPTH: usize = 64;
-/// How often that is done for one directory: somebody may be adding to it all the time.
-const MAX_ROUNDS: usize = 10_000;
 /// How long runc's init may take from opening its fifo to writing to it.
 const FIFO_WAIT: Duration = Duration::from_secs(5);
 
@@ -160,7 +155,7 @@ impl Kernel for LiveKernel {
         let name = OsStr::new(dir.id.as_str());
         let opened = open_or_detach(&root, name)?;
         check_inode(&opened, dir.inode)?;
-        empty_whole(&opened)?;
+        empty(&opened)?;
         drop(opened);
         Ok(rustix::fs::unlinkat(&root, name, AtFlags::REMOVEDIR)?)
     }
@@ -270,92 +265,4 @@ fn write_fifo(dir: &OwnedFd) -> io::Result<()> {
     rustix::fs::unlinkat(dir, "exec.fifo", AtFlags::empty())?;
     rustix::io::write(&fifo, &[0])?;
     Ok(())
-}
-
-/// Opens a directory to empty it; a mount on it is detached first, never entered.
-fn open_or_detach(parent: &OwnedFd, name: &OsStr) -> io::Result<OwnedFd> {
-    match open_dir_beneath(parent, name) {
-        Err(error) if error.raw_os_error() == Some(Errno::XDEV.raw_os_error()) => {
-            detach(parent, name)?;
-            open_dir_beneath(parent, name)
-        }
-        other => other,
-    }
-}
-
-fn detach(parent: &OwnedFd, name: &OsStr) -> io::Result<()> {
-    use rustix::mount::UnmountFlags;
-    let path = Path::new("/proc/self/fd")
-        .join(parent.as_raw_fd().to_string())
-        .join(name);
-    Ok(rustix::mount::unmount(
-        path,
-        UnmountFlags::DETACH | UnmountFlags::NOFOLLOW,
-    )?)
-}
-
-fn empty_whole(top: &OwnedFd) -> io::Result<()> {
-    for round in 0..MAX_ROUNDS {
-        if !empty_dir(top, top, 0, round)? {
-            return Ok(());
-        }
-    }
-    Err(Errno::NOTEMPTY.into())
-}
-
-/// Empties a directory; true if something was moved up to `top` instead.
-fn empty_dir(top: &OwnedFd, dir: &OwnedFd, depth: usize, round: usize) -> io::Result<bool> {
-    let mut moved = false;
-    for name in names_in(dir)? {
-        match rustix::fs::unlinkat(dir, &name, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => continue,
-            Err(Errno::ISDIR) => {}
-            Err(Errno::BUSY) => {
-                detach(dir, &name)?;
-                if rustix::fs::unlinkat(dir, &name, AtFlags::empty()).is_ok() {
-                    continue;
-                }
-            }
-            Err(errno) => return Err(errno.into()),
-        }
-        if depth >= MAX_DEPTH {
-            move_up(top, dir, &name, round)?;
-            moved = true;
-            continue;
-        }
-        let child = open_or_detach(dir, &name)?;
-        moved |= empty_dir(top, &child, depth + 1, round)?;
-        drop(child);
-        match rustix::fs::unlinkat(dir, &name, AtFlags::REMOVEDIR) {
-            Ok(()) | Err(Errno::NOENT) => {}
-            Err(errno) => return Err(errno.into()),
-        }
-    }
-    Ok(moved)
-}
-
-/// The names in a directory, all read first: removing while reading may skip some.
-fn names_in(dir: &OwnedFd) -> io::Result<Vec<OsString>> {
-    let mut names = Vec::new();
-    for entry in rustix::fs::Dir::read_from(dir)? {
-        let entry = entry?;
-        let name = entry.file_name().to_bytes();
-        if !matches!(name, b"." | b"..") {
-            names.push(OsStr::from_bytes(name).to_owned());
-        }
-    }
-    Ok(names)
-}
-
-/// Moves a directory to the top under a name that is free there.
-fn move_up(top: &OwnedFd, dir: &OwnedFd, name: &OsStr, round: usize) -> io::Result<()> {
-    for number in 0..MAX_ROUNDS {
-        let free = format!(".ocitop-deep-{round}-{number}");
-        match rustix::fs::renameat_with(dir, name, top, free, RenameFlags::NOREPLACE) {
-            Err(Errno::EXIST) => {}
-            Ok(()) | Err(Errno::NOENT) => return Ok(()),
-            Err(errno) => return Err(errno.into()),
-        }
-    }
-    Err(Errno::EXIST.into())
 }

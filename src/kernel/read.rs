@@ -140,7 +140,7 @@ fn beneath() -> ResolveFlags {
         | ResolveFlags::NO_XDEV
 }
 
-/// Opens the directory `name` directly below `dir`, which must not be a symlink or another mount.
+/// Opens the directory `name` below `dir`; nothing on the way may be a symlink or another mount.
 pub fn open_dir_beneath(dir: impl AsFd, name: &OsStr) -> io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     Ok(rustix::fs::openat2(
@@ -190,11 +190,12 @@ pub fn file_beneath(
         OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
     let fd = match rustix::fs::openat2(&dir, path, flags, Mode::empty(), beneath()) {
         Ok(fd) => fd,
-        // A socket cannot be opened at all; say what it is.
+        // A socket, or a device that nothing drives, cannot be opened at all; say what it is.
         Err(rustix::io::Errno::NXIO) => {
+            let found = stat_beneath(&dir, path.as_os_str()).ok().flatten();
             return Err(ReadError::NotRegular {
                 file: name.to_owned(),
-                kind: "socket",
+                kind: found.as_ref().map_or("special file", kind),
             });
         }
         Err(errno) => return Err(io_error(errno)),

@@ -65,6 +65,14 @@ impl Claims {
         Self(claims)
     }
 
+    /// A live container in another root with the same id as `key`: what goes by the id alone, as
+    /// resctrl groups do, may be its.
+    pub fn namesake(&self, key: &ContainerKey) -> Option<&ContainerKey> {
+        let other = |claim: &&Claim| claim.key.name() == key.name() && !same_place(&claim.key, key);
+        let found = self.0.iter().filter(|claim| claim.alive).find(other)?;
+        Some(&found.key)
+    }
+
     /// A live container other than `key` that has one of `cgroups`, or a cgroup below one of them.
     pub fn sharing(&self, key: &ContainerKey, cgroups: &[CgroupDir]) -> Option<Shared> {
         let others = self

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::run::Context;
 use super::{Outcome, Reason, Seen, StepError, Survivor, freeze, procs};
-use crate::cgroup::Version;
+use crate::cgroup::{Membership, Version};
 use crate::inventory::identity::is_member;
 use crate::kernel::read::kernel_text;
 use crate::kernel::{Kernel, Signal};
@@ -109,9 +109,11 @@ pub(super) fn is_target<K: Kernel>(context: &Context<'_, K>, pid: i32) -> bool {
         }
         _ => {}
     }
-    let membership = machine.membership(pid);
     let cgroups = evidence.cgroups(machine);
-    membership.is_some_and(|membership| is_member(machine, &membership, &cgroups))
+    let inside = |membership: Membership| is_member(machine, &membership, &cgroups);
+    machine.membership(pid).is_some_and(inside)
+        // A first thread that is dead reads as a member of the root; those that live tell.
+        || (stat.is_exiting() && machine.thread_memberships(pid).into_iter().any(inside))
 }
 
 /// v2, and the unified tree of a hybrid host: one write kills all, forks in flight included.

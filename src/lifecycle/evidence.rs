@@ -226,6 +226,14 @@ impl Evidence {
             Err(forbidden) => self.forbidden = Some(forbidden.to_string()),
         }
         self.pids = self.members(machine);
+        let has_groups = self.ctrl_group.is_some() || self.mon_group.is_some();
+        if let Some(other) = claims.namesake(&self.entry.key).filter(|_| has_groups) {
+            let root = crate::text::visible_path(other.root());
+            self.notes.push(format!(
+                "resctrl groups left alone: {root} has a live container of the same id"
+            ));
+            (self.ctrl_group, self.mon_group) = (None, None);
+        }
     }
 
     /// Its cgroups that still are the directories they were: one that was made anew under the same

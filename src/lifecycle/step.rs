@@ -55,14 +55,16 @@ pub enum Step {
     },
     /// Run a poststop hook.
     PoststopHook {
-        /// Counted from 1.
+        /// Counted from 1. An event has its step's number beside it.
+        #[serde(rename = "hook")]
         number: usize,
         /// The program.
         path: PathBuf,
     },
     /// Run a poststart hook.
     PoststartHook {
-        /// Counted from 1.
+        /// Counted from 1. An event has its step's number beside it.
+        #[serde(rename = "hook")]
         number: usize,
         /// The program.
         path: PathBuf,

@@ -27,14 +27,19 @@ macro_rules! with_each_runtime {
 }
 
 mod actions;
+mod bystander;
+mod crash;
 mod delete;
 mod demo;
 mod dropin;
 #[path = "../fuse/resctrl.rs"]
 mod fuse;
+mod hooks;
+mod hostile;
 #[path = "../tty/pty.rs"]
 #[expect(dead_code, reason = "the tests of the terminal use the rest")]
 mod pty;
+mod races;
 mod resctrl;
 mod rig;
 mod screen;
@@ -42,4 +47,5 @@ mod seen;
 mod selftest;
 mod stranded;
 mod systemd;
+mod torture;
 mod usage;

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How many times slower than that this machine is: `OCITOP_TEST_PATIENCE`.
-fn slowness() -> u32 {
+pub(crate) fn slowness() -> u32 {
     let factor = std::env::var("OCITOP_TEST_PATIENCE").ok();
     factor.and_then(|factor| factor.parse().ok()).unwrap_or(1)
 }
@@ -88,7 +88,7 @@ pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     clippy::disallowed_methods,
     reason = "between two looks at the machine"
 )]
-fn breathe() {
+pub(crate) fn breathe() {
     std::thread::sleep(Duration::from_millis(5));
 }
 
@@ -132,6 +132,8 @@ pub(crate) struct Spec {
     pub hooks: Value,
     pub private_pids: bool,
     pub annotations: Value,
+    /// More mounts, an array.
+    pub mounts: Value,
 }
 
 impl Default for Spec {
@@ -142,6 +144,7 @@ impl Default for Spec {
             hooks: Value::Null,
             private_pids: true,
             annotations: json!({"org.example.note": "a test of ocitop"}),
+            mounts: json!([]),
         }
     }
 }
@@ -155,7 +158,7 @@ pub(crate) struct Rig {
 }
 
 impl Rig {
-    fn new(kind: RuntimeKind) -> Result<Self, String> {
+    pub(crate) fn new(kind: RuntimeKind) -> Result<Self, String> {
         if !rustix::process::geteuid().is_root() {
             return Err("needs root".to_owned());
         }
@@ -197,6 +200,11 @@ impl Rig {
         self.prefix.replacen("ocitop-test", "web", 1)
     }
 
+    /// The cgroup below which all of this rig's are, in every hierarchy.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// The state directory of `id`.
     pub(crate) fn state_dir(&self, id: &str) -> PathBuf {
         self.root().join(id)
@@ -217,6 +225,11 @@ impl Rig {
 
     /// Makes a bundle for `id`.
     pub(crate) fn bundle(&self, id: &str, spec: &Spec) -> PathBuf {
+        self.bundle_in(id, id, spec)
+    }
+
+    /// Makes a bundle for `id` whose cgroup is `path` below this rig's.
+    pub(crate) fn bundle_in(&self, id: &str, path: &str, spec: &Spec) -> PathBuf {
         let bundle = self.dir.path().join("bundles").join(id);
         fs::create_dir_all(&bundle).unwrap();
         let mut namespaces = vec![json!({"type": "mount"}), json!({"type": "ipc"})];
@@ -244,12 +257,14 @@ impl Rig {
             "annotations": spec.annotations,
             "hooks": spec.hooks,
             "linux": {
-                "cgroupsPath": self.cgroups_path(id),
+                "cgroupsPath": self.cgroups_path(path),
                 "resources": spec.resources,
                 "namespaces": namespaces,
             },
         });
         let mut config = config;
+        let more = spec.mounts.as_array().unwrap().clone();
+        config["mounts"].as_array_mut().unwrap().extend(more);
         if spec.hooks.is_null() {
             config.as_object_mut().unwrap().remove("hooks");
         }
@@ -313,30 +328,41 @@ impl Rig {
     }
 
     fn runtime_once(&self, args: &[&str]) -> Ended {
-        let mut command = if self.kind == RuntimeKind::Crun && is_hybrid() {
+        let line = self.runtime_line(args);
+        let mut command = Command::new(&line[0]);
+        command.args(&line[1..]);
+        self.finish(command)
+    }
+
+    /// The runtime's own command, word by word.
+    pub(crate) fn runtime_line(&self, args: &[&str]) -> Vec<String> {
+        let mut line = Vec::new();
+        if self.kind == RuntimeKind::Crun && is_hybrid() {
             // crun refuses hybrid set-ups: it gets a mount namespace where there is no v2.
             let script = format!("umount {CGROUPS}/unified; exec \"$@\"");
-            let mut command = Command::new("unshare");
-            command.args(["-m", "sh", "-c", &script, "sh"]);
-            command.arg(&self.program);
-            command
-        } else {
-            Command::new(&self.program)
-        };
-        if by_systemd() {
-            command.arg("--systemd-cgroup");
+            line.extend(["unshare", "-m", "sh", "-c", &script, "sh"].map(str::to_owned));
         }
-        command.arg("--root").arg(self.root()).args(args);
-        self.finish(command)
+        let (program, root) = (self.program.to_str(), self.root());
+        line.extend([program.unwrap(), "--root", root.to_str().unwrap()].map(str::to_owned));
+        if by_systemd() {
+            line.push("--systemd-cgroup".to_owned());
+        }
+        line.extend(args.iter().map(|arg| (*arg).to_owned()));
+        line
     }
 
     /// Runs ocitop on this rig's state root.
     pub(crate) fn ocitop(&self, args: &[&str]) -> Ended {
+        self.finish(self.ocitop_command(args))
+    }
+
+    /// ocitop on this rig's state root.
+    pub(crate) fn ocitop_command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(ocitop());
         command.env("XDG_STATE_HOME", self.dir.path().join("log"));
         command.env("RUST_BACKTRACE", "0");
         command.arg("--root").arg(self.root()).args(args);
-        self.finish(command)
+        command
     }
 
     /// Runs a command to its end. Its output goes through files: a container inherits what its
@@ -387,7 +413,8 @@ impl Rig {
             let pid = self.pid(id);
             let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
             let line = String::from_utf8_lossy(&line).into_owned();
-            line.starts_with("sh\0") || line.starts_with("sleep\0")
+            let programs = ["sh\0", "sleep\0", "cat\0", "/bin/odd\0"];
+            programs.iter().any(|program| line.starts_with(program))
         });
     }
 
@@ -460,7 +487,7 @@ impl Rig {
     pub(crate) fn cgroups(&self, id: &str) -> Vec<PathBuf> {
         let dir = |top: PathBuf| self.below(&top, id);
         let exists = |dir: &PathBuf| dir.is_dir();
-        hierarchies().into_iter().map(dir).filter(exists).collect()
+        tops().into_iter().map(dir).filter(exists).collect()
     }
 
     /// The cgroup of `id` in the hierarchy of a v1 controller, or the v2 one.
@@ -472,8 +499,13 @@ impl Rig {
 
     /// Every process in a cgroup of this rig.
     pub(crate) fn processes(&self) -> Vec<i32> {
+        self.members("")
+    }
+
+    /// Every process in the cgroups of `id`.
+    pub(crate) fn members(&self, id: &str) -> Vec<i32> {
         let mut pids: Vec<i32> = self
-            .cgroups("")
+            .cgroups(id)
             .iter()
             .flat_map(|top| tree(top))
             .flat_map(|dir| pids_of(&dir))
@@ -531,8 +563,8 @@ impl Drop for Rig {
             }
             breathe();
         }
+        let start = Instant::now();
         for dir in all.iter().rev() {
-            let start = Instant::now();
             while dir.exists() && fs::remove_dir(dir).is_err() && start.elapsed() < patience() {
                 breathe();
             }
@@ -556,8 +588,13 @@ impl Rig {
         let Ok(process) = rustix::process::pidfd_open(number, flags) else {
             return;
         };
-        let member = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
-        if member.contains(&format!("/{}/", self.prefix)) {
+        // Every thread's: a first thread that is dead reads as if it were in the root.
+        let threads = fs::read_dir(format!("/proc/{pid}/task"));
+        let own = threads.into_iter().flatten().flatten().any(|thread| {
+            let member = fs::read_to_string(thread.path().join("cgroup")).unwrap_or_default();
+            member.contains(&format!("/{}/", self.prefix))
+        });
+        if own {
             let signal = rustix::process::Signal::KILL;
             // It may have died just now.
             rustix::process::pidfd_send_signal(process, signal).ok();
@@ -603,6 +640,13 @@ pub(crate) fn kill(pid: i32) {
 pub(crate) fn process_state(pid: i32) -> Option<char> {
     let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
     ocitop::process::ProcStat::parse(&stat).map(|stat| stat.state)
+}
+
+/// When a process started, if it lives.
+pub(crate) fn start_of(pid: i32) -> Option<u64> {
+    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let stat = ocitop::process::ProcStat::parse(&stat)?;
+    (!stat.is_dead()).then_some(stat.start_time)
 }
 
 /// The pids in one cgroup.
@@ -681,7 +725,7 @@ fn is_hybrid() -> bool {
 }
 
 /// The top of every hierarchy.
-fn hierarchies() -> Vec<PathBuf> {
+pub(crate) fn tops() -> Vec<PathBuf> {
     if !has_v1() {
         return vec![CGROUPS.into()];
     }
@@ -691,7 +735,7 @@ fn hierarchies() -> Vec<PathBuf> {
 }
 
 fn writable_cgroups() -> bool {
-    let tops = hierarchies();
+    let tops = tops();
     let Some(top) = tops.first() else {
         return false;
     };
@@ -709,7 +753,7 @@ fn unique_prefix() -> String {
     }
 }
 
-fn program(kind: RuntimeKind) -> Result<PathBuf, String> {
+pub(crate) fn program(kind: RuntimeKind) -> Result<PathBuf, String> {
     let variable = format!("OCITOP_{}", kind.as_str().to_uppercase());
     if let Some(path) = std::env::var_os(&variable) {
         return Ok(path.into());

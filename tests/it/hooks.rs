@@ -68,7 +68,7 @@ fn of_much_output_the_end_is_kept_and_nothing_a_terminal_obeys() {
 
 #[test]
 fn one_that_prints_for_ever_ends_at_its_time_out() {
-    let end = run(&in_a_moment("exec yes"));
+    let end = run(&in_a_moment("yes & yes & yes & exec yes"));
     assert_eq!(end.status, HookStatus::TimedOut);
 }
 

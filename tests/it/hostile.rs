@@ -222,7 +222,14 @@ fn check(row: &Row) -> Result<(), String> {
         return Err(format!("list: {}", table.err));
     }
     check_listed(row, &json)?;
-    place.on_id(&["state"])?;
+    for look in [
+        &["state"][..],
+        &["ps"],
+        &["ps", "-f", "json"],
+        &["events", "--stats"],
+    ] {
+        place.on_id(look)?;
+    }
     place.on_id(&["delete", "--dry-run", "-f"])?;
     same(&all, &picture(&whole), "looking")?;
 
@@ -389,4 +396,36 @@ fn a_root_that_vanishes_and_comes_back() {
         failed
     });
     all_hold(&failed);
+}
+
+/// What a user puts where that user's state roots are looked for leads nowhere else.
+#[test]
+fn roots_of_users() {
+    use ocitop::inventory::roots::{Surroundings, known};
+    let place = Place::new(b"x");
+    let run = place.machine.program("run");
+    let user = run.join("user/1000");
+    fs::create_dir_all(user.join("docker/runtime-good/moby")).unwrap();
+    fs::create_dir_all(place.canary().join("runtime-bad/moby")).unwrap();
+    std::os::unix::fs::symlink(place.canary(), user.join("docker/runtime-link")).unwrap();
+    fs::create_dir_all(run.join("user/1001")).unwrap();
+    std::os::unix::fs::symlink(place.canary(), run.join("user/1001/docker")).unwrap();
+    std::os::unix::fs::symlink(place.canary(), run.join("user/1002")).unwrap();
+    let found = known(&Surroundings {
+        tmp: place.machine.program("tmp"),
+        run,
+        ..Surroundings::default()
+    });
+    let below = |name: &str| -> Vec<_> {
+        let paths = found.iter().map(|root| &*root.path);
+        let paths = paths.filter(|path| path.to_str().unwrap().contains(name));
+        paths.map(std::path::Path::to_owned).collect()
+    };
+    assert_eq!(
+        below("runtime-good"),
+        [user.join("docker/runtime-good/moby")]
+    );
+    for name in ["runtime-link", "runtime-bad", "canary", "1002"] {
+        assert_eq!(below(name), Vec::<PathBuf>::new(), "{name}");
+    }
 }

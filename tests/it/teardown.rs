@@ -342,6 +342,34 @@ fn a_hook_that_was_begun_when_ocitop_was_killed_counts_as_run() {
 }
 
 #[test]
+fn a_resctrl_group_that_a_live_namesake_may_have_stays() {
+    let machine = Machine::v1().running("web", RuntimeKind::Runc);
+    let group = machine.resctrl().join("web");
+    fs::create_dir(&group).unwrap();
+    let other = machine.program("other");
+    fs::create_dir_all(other.join("web")).unwrap();
+    let state = serde_json::json!({
+        "ociVersion": "1.1.0", "id": "web", "status": "stopped", "bundle": "/bundle",
+        "intelRdtDir": group,
+    });
+    fs::write(other.join("web/state.json"), state.to_string()).unwrap();
+    let view = ocitop::inventory::Machine::new(&ocitop::config::Roots {
+        cgroup: Some(machine.cgroup_root()),
+        resctrl: Some(machine.resctrl()),
+        proc: machine.proc(),
+        state: vec![machine.root(), other.clone()],
+    });
+    let scan = ocitop::inventory::Scanner::new(view.clone()).scan();
+    let shown = scan.containers.iter().find(|row| row.key.root() == other);
+    let job = Job::Delete(Target::of(shown.unwrap()).unwrap(), Force::Yes);
+    let kernel = FakeKernel::over(&machine);
+    let verdict = lifecycle::run(&kernel, &view, &job, &options(), &mut |_| {});
+    assert_eq!(verdict, Verdict::Clean);
+    assert!(group.is_dir() && !other.join("web").exists());
+    assert!(!machine.processes("web").is_empty());
+}
+
+#[test]
 fn hooks_read_that_the_container_is_stopped() {
     let machine = full_house();
     let kernel = FakeKernel::over(&machine);

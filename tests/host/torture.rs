@@ -1,0 +1,397 @@
+//! The torture table: every way known to make a container that is hard to delete.
+//!
+//! A row says how it is made, what `delete --force` of youki 0.7, runc 1.1 and crun 1.8 does with
+//! it by itself, and how ocitop's has to end. After each the same is looked at: the record, the
+//! cgroups of every hierarchy, the processes, the mounts, and that a process and a cgroup next to
+//! it are untouched. The results go, a line each, to the file `OCITOP_TORTURE` names.
+
+mod fuse;
+mod rows;
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use ocitop::oci::RuntimeKind;
+use tempfile::TempDir;
+
+use self::fuse::Fuse;
+use self::rows::ROWS;
+use crate::rig::{Ended, Rig, Spec, Stranger, has_v1, patient, program, skip, start_of, until};
+
+/// What `--timeout` is told.
+const LIMIT: Duration = Duration::from_secs(3);
+
+/// One way.
+struct Row {
+    name: &'static str,
+    made: &'static str,
+    /// What the runtimes do with it: youki, runc, crun. "-" where it does not apply.
+    own: [&'static str; 3],
+    needs: Needs,
+    make: fn(&mut Stage<'_>),
+    ends: Ends,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Needs {
+    Nothing,
+    /// The freezer or the separate hierarchies of cgroup v1.
+    V1,
+    /// A FUSE mount.
+    Fuse,
+}
+
+/// How ocitop has to end.
+enum Ends {
+    /// Exit 0, nothing left.
+    Clean,
+    /// The kernel does not allow it. Exit 1 within the deadline, the record kept, all of this said;
+    /// once the cause is gone a second run is clean.
+    Kept {
+        says: fn(&Stage<'_>) -> Vec<String>,
+        cure: fn(&mut Stage<'_>),
+    },
+}
+
+/// A row being played.
+struct Stage<'a> {
+    rig: &'a Rig,
+    id: String,
+    fuse: Option<Fuse>,
+    /// Helpers outside the container; ended after the row.
+    helpers: Vec<Helper>,
+    /// Processes of the host that have to survive.
+    strangers: Vec<Stranger>,
+    /// Cgroups that have to survive, with all that is in them.
+    stays: Vec<PathBuf>,
+    /// Cgroups that have to go, besides those of its name.
+    gone: Vec<PathBuf>,
+    /// Cgroups of the test, about which ocitop cannot know.
+    free: Vec<PathBuf>,
+    /// What was mounted over.
+    mounted: Vec<PathBuf>,
+    /// The pid that the report has to name.
+    culprit: i32,
+    /// Whether it can be made here.
+    applies: bool,
+}
+
+impl Drop for Stage<'_> {
+    fn drop(&mut self) {
+        self.unmount();
+    }
+}
+
+struct Helper(Child);
+
+impl Drop for Helper {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// Compiles the program that does what no shell can, once.
+fn odd() -> Option<&'static Path> {
+    static ODD: OnceLock<Option<(PathBuf, Option<TempDir>)>> = OnceLock::new();
+    let built = ODD.get_or_init(|| {
+        if let Some(ready) = std::env::var_os("OCITOP_TEST_ODD") {
+            return Some((ready.into(), None));
+        }
+        let dir = tempfile::Builder::new().prefix("oct").tempdir().unwrap();
+        let out = dir.path().join("odd");
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/host/torture/odd.c");
+        let mut cc = Command::new("cc");
+        cc.args(["-static", "-O1", "-pthread", "-o"]).arg(&out);
+        let done = cc.arg(source).stderr(Stdio::null()).status();
+        done.is_ok_and(|status| status.success())
+            .then_some((out, Some(dir)))
+    });
+    built.as_ref().map(|(path, _)| path.as_path())
+}
+
+impl<'a> Stage<'a> {
+    fn new(rig: &'a Rig) -> Self {
+        Self {
+            id: rig.id(),
+            rig,
+            fuse: None,
+            helpers: Vec::new(),
+            strangers: Vec::new(),
+            stays: Vec::new(),
+            gone: Vec::new(),
+            free: Vec::new(),
+            mounted: Vec::new(),
+            culprit: 0,
+            applies: true,
+        }
+    }
+
+    fn run(&self, spec: &Spec) {
+        self.rig.run_with(&self.id, spec);
+    }
+
+    fn is(&self, kind: RuntimeKind) -> bool {
+        self.rig.kind == kind
+    }
+
+    fn init(&self) -> i32 {
+        self.rig.pid(&self.id)
+    }
+
+    /// Waits until the container has this many processes; gives those that are not init.
+    fn others(&self, count: usize) -> Vec<i32> {
+        until("its processes run", || self.members().len() == count);
+        let init = self.init();
+        let mut pids = self.members();
+        pids.retain(|pid| *pid != init);
+        pids
+    }
+
+    /// The processes of its cgroups, by the hierarchy that tells most.
+    fn members(&self) -> Vec<i32> {
+        self.rig.members(&self.id)
+    }
+
+    /// Puts the odd program into the rootfs; without a compiler the row does not apply.
+    fn with_odd(&mut self) -> bool {
+        let Some(odd) = odd() else {
+            self.applies = false;
+            return false;
+        };
+        let into = self.rig.scratch("rootfs/bin/odd");
+        if !into.exists() {
+            fs::copy(odd, into).unwrap();
+        }
+        true
+    }
+
+    /// Runs the odd program outside the container and waits until it says that it is ready.
+    fn helper(&mut self, args: &[&str]) {
+        let ready = self.rig.scratch("ready");
+        let mut command = Command::new(odd().unwrap());
+        command.args(args).stdin(Stdio::null());
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        self.helpers.push(Helper(command.spawn().unwrap()));
+        until("the helper is ready", || ready.exists());
+    }
+
+    fn unmount(&mut self) {
+        for dir in self.mounted.drain(..) {
+            let flags = rustix::mount::UnmountFlags::DETACH;
+            rustix::mount::unmount(dir, flags).unwrap();
+        }
+    }
+
+    fn controller(&self, name: &'static str) -> PathBuf {
+        self.rig.cgroup(&self.id, if has_v1() { name } else { "" })
+    }
+}
+
+/// What must not be touched: a process in a cgroup whose name begins as the container's.
+struct Bystander {
+    process: Stranger,
+    dirs: Vec<(PathBuf, u64)>,
+}
+
+impl Bystander {
+    fn beside(rig: &Rig, id: &str) -> Self {
+        let process = Stranger::new();
+        let mut dirs = Vec::new();
+        for own in rig.cgroups(id) {
+            let dir = own.with_file_name(format!("{id}-1"));
+            fs::create_dir(&dir).unwrap();
+            // A cpuset takes nobody before it has CPUs: then it only has to stay.
+            drop(fs::write(
+                dir.join("cgroup.procs"),
+                process.pid().to_string(),
+            ));
+            dirs.push((dir.clone(), fs::metadata(&dir).unwrap().ino()));
+        }
+        Self { process, dirs }
+    }
+
+    fn assert_untouched(&mut self) {
+        assert!(self.process.is_alive(), "a process beside it was killed");
+        for (dir, inode) in &self.dirs {
+            let now = fs::metadata(dir).map(|found| found.ino()).ok();
+            assert_eq!(now, Some(*inode), "{} was touched", dir.display());
+        }
+    }
+}
+
+/// Waits until a process and its descendants are this many; for those without a cgroup.
+fn wait_for_family(init: i32, count: usize) {
+    let config = ocitop::config::Roots::default();
+    let machine = ocitop::inventory::Machine::new(&config);
+    until("its processes run", || {
+        ocitop::lifecycle::procs::family(&machine, init).len() == count
+    });
+}
+
+fn delete(stage: &Stage<'_>, limit: Duration) -> Ended {
+    let limit = limit.as_secs().to_string();
+    let args = ["delete", "--force", "--timeout", &limit, &stage.id];
+    stage.rig.ocitop(&args)
+}
+
+/// Plays a row to its end: how long the (first) delete took.
+fn play(row: &Row, stage: &mut Stage<'_>) -> Option<Duration> {
+    if row.needs == Needs::Fuse {
+        stage.fuse = Fuse::mount(stage.rig.scratch("fuse"));
+        stage.applies = stage.fuse.is_some();
+    }
+    if stage.applies {
+        (row.make)(stage);
+    }
+    if !stage.applies {
+        return None;
+    }
+    let mut beside = Bystander::beside(stage.rig, &stage.id);
+    let mut bystanders: Vec<i32> = stage.strangers.iter().map(Stranger::pid).collect();
+    bystanders.push(beside.process.pid());
+    for dir in &stage.stays {
+        bystanders.extend(crate::rig::pids_of(dir));
+    }
+    let mut before = stage.rig.processes();
+    before.retain(|pid| !bystanders.contains(pid));
+    let starts: Vec<_> = before.iter().map(|pid| (*pid, start_of(*pid))).collect();
+
+    let limit = match row.ends {
+        Ends::Clean => patient(LIMIT),
+        Ends::Kept { .. } => LIMIT,
+    };
+    let mut ended = delete(stage, limit);
+    let took = ended.took;
+    if let Ends::Kept { says, cure } = &row.ends {
+        let said = format!("{}{}", ended.stdout, ended.stderr);
+        assert_eq!(ended.code, 1, "{ended:#?}");
+        assert!(took < patient(2 * LIMIT), "{ended:#?}");
+        for word in says(stage) {
+            assert!(said.contains(&word), "{word:?} is not in {said}");
+        }
+        assert!(
+            stage.rig.state_dir(&stage.id).exists(),
+            "record lost: {said}"
+        );
+        beside.assert_untouched();
+        cure(stage);
+        ended = delete(stage, patient(LIMIT));
+    }
+    assert_eq!(ended.code, 0, "{ended:#?}");
+    stage.rig.assert_gone(&stage.id);
+    for (pid, start) in starts {
+        assert!(
+            start.is_none() || start_of(pid) != start,
+            "process {pid} is left: {ended:#?}"
+        );
+    }
+    assert_nothing_else(stage, &mut beside, &ended);
+    Some(took)
+}
+
+/// Fails if a mount is left, or if anything that is not the container's was touched.
+fn assert_nothing_else(stage: &mut Stage<'_>, beside: &mut Bystander, ended: &Ended) {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    for dir in [stage.rig.scratch("rootfs"), stage.rig.root()] {
+        let dir = dir.to_str().unwrap();
+        assert!(!mounts.contains(dir), "a mount is left in {dir}");
+    }
+    beside.assert_untouched();
+    for stranger in &mut stage.strangers {
+        assert!(stranger.is_alive(), "a stranger was killed: {ended:#?}");
+    }
+    for dir in &stage.stays {
+        assert!(dir.is_dir(), "{} is gone: {ended:#?}", dir.display());
+    }
+    for dir in &stage.gone {
+        assert!(!dir.exists(), "{} is left: {ended:#?}", dir.display());
+    }
+}
+
+/// Puts a line into the table that is printed at the end of the run.
+fn tell(index: usize, row: &Row, kind: RuntimeKind, own: &str, result: &str, took: &str) {
+    let Some(file) = std::env::var_os("OCITOP_TORTURE") else {
+        return;
+    };
+    let mut file = File::options()
+        .append(true)
+        .create(true)
+        .open(file)
+        .unwrap();
+    let line = format!(
+        "{index:02}\t{}\t{}\t{kind}\t{own}\t{result}\t{took}\n",
+        row.name, row.made
+    );
+    file.write_all(line.as_bytes()).unwrap();
+}
+
+fn words(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("panic").to_owned()
+}
+
+fn play_all(kind: RuntimeKind) {
+    let only = std::env::var("OCITOP_TORTURE_ONLY").ok();
+    if let Err(reason) = program(kind).and(Rig::new(kind).map(drop)) {
+        return skip(&format!("the torture table with {kind}"), &reason);
+    }
+    let mut broken = Vec::new();
+    for (index, row) in ROWS.iter().enumerate() {
+        let own = row.own[match kind {
+            RuntimeKind::Youki => 0,
+            RuntimeKind::Runc => 1,
+            RuntimeKind::Crun => 2,
+        }];
+        let unwanted = only.as_ref().is_some_and(|only| !row.name.contains(only));
+        if own == "-" || unwanted || (row.needs == Needs::V1 && !has_v1()) {
+            continue;
+        }
+        let played = catch_unwind(AssertUnwindSafe(|| {
+            let rig = Rig::new(kind).unwrap();
+            let mut stage = Stage::new(&rig);
+            play(row, &mut stage)
+        }));
+        match played {
+            Ok(Some(took)) => {
+                let result = match row.ends {
+                    Ends::Clean => "clean",
+                    Ends::Kept { .. } => "says why, then clean",
+                };
+                let took = format!("{:.0} ms", took.as_secs_f64() * 1e3);
+                tell(index, row, kind, own, result, &took);
+            }
+            Ok(None) => skip(
+                &format!("torture row {:?} with {kind}", row.name),
+                "needs /dev/fuse or a C compiler",
+            ),
+            Err(panic) => {
+                tell(index, row, kind, own, "FAILED", "-");
+                broken.push(format!("{}: {}", row.name, words(&*panic)));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n\n"));
+}
+
+#[test]
+fn every_row_with_youki() {
+    play_all(RuntimeKind::Youki);
+}
+
+#[test]
+fn every_row_with_runc() {
+    play_all(RuntimeKind::Runc);
+}
+
+#[test]
+fn every_row_with_crun() {
+    play_all(RuntimeKind::Crun);
+}
