@@ -14,6 +14,7 @@ use crate::cgroup::{Membership, Version};
 use crate::inventory::identity::is_member;
 use crate::kernel::read::kernel_text;
 use crate::kernel::{Kernel, Signal};
+use crate::process::InitProcess;
 use crate::text::visible_path;
 
 /// After this many rounds in which the members did not become fewer, they are frozen for the kill.
@@ -105,7 +106,11 @@ pub(super) fn is_target<K: Kernel>(context: &Context<'_, K>, pid: i32) -> bool {
     match evidence.identity.alive() {
         Some(init) if init.pid == pid => return init.start_time == stat.start_time,
         Some(init) if !evidence.has_cgroup() => {
-            return procs::family(machine, init.pid).contains(&pid);
+            let process = InitProcess {
+                pid,
+                start_time: stat.start_time,
+            };
+            return evidence.knows(process) || procs::family(machine, init.pid).contains(&pid);
         }
         _ => {}
     }

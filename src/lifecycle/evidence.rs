@@ -17,6 +17,7 @@ use crate::kernel::read::{is_gone, open_root};
 use crate::kernel::{Inode, StateDir, Unit};
 use crate::oci::record::Hooks;
 use crate::oci::{ContainerId, ContainerKey, InvalidId, RecordedCgroup};
+use crate::process::InitProcess;
 
 /// What is known of a container.
 #[derive(Debug)]
@@ -37,6 +38,8 @@ pub struct Evidence {
     pub unit: Option<Unit>,
     /// Its processes.
     pub pids: Vec<i32>,
+    /// Without a cgroup: those, beyond doubt. Once init is dead nothing else tells them.
+    family: Vec<InitProcess>,
     /// Its resctrl monitoring group.
     pub mon_group: Option<PathBuf>,
     /// Its resctrl control group, if it owns one.
@@ -127,6 +130,7 @@ impl Evidence {
             found_by_name: false,
             unit: unit::own(machine, &entry, &named),
             pids: Vec::new(),
+            family: Vec::new(),
             mon_group: None,
             ctrl_group: None,
             hooks: entry
@@ -226,6 +230,26 @@ impl Evidence {
             Err(forbidden) => self.forbidden = Some(forbidden.to_string()),
         }
         self.pids = self.members(machine);
+        self.spare_namesake(claims);
+        if self.pins.is_empty() {
+            let known = self.pids.iter().filter_map(|pid| {
+                let start_time = machine.stat(*pid).ok().flatten()?.start_time;
+                Some(InitProcess {
+                    pid: *pid,
+                    start_time,
+                })
+            });
+            self.family = known.collect();
+        }
+    }
+
+    /// Whether a process was of init's family before the first change.
+    pub fn knows(&self, process: InitProcess) -> bool {
+        self.family.contains(&process)
+    }
+
+    /// A live container of the same id in another root has the resctrl groups of that name.
+    fn spare_namesake(&mut self, claims: &Claims) {
         let has_groups = self.ctrl_group.is_some() || self.mon_group.is_some();
         if let Some(other) = claims.namesake(&self.entry.key).filter(|_| has_groups) {
             let root = crate::text::visible_path(other.root());
@@ -272,6 +296,11 @@ impl Evidence {
                 (false, _) => {}
             }
         }
+        let known = self.family.iter().filter(|process| {
+            let stat = machine.stat(process.pid).ok().flatten();
+            stat.is_some_and(|s| s.start_time == process.start_time && !s.is_dead())
+        });
+        pids.extend(known.map(|process| process.pid));
         pids.into_iter().collect()
     }
 

@@ -74,6 +74,8 @@ struct Stage<'a> {
     gone: Vec<PathBuf>,
     /// Cgroups of the test, about which ocitop cannot know.
     free: Vec<PathBuf>,
+    /// Its processes, where no cgroup tells them.
+    family: Vec<i32>,
     /// What was mounted over.
     mounted: Vec<PathBuf>,
     /// The pid that the report has to name.
@@ -127,6 +129,7 @@ impl<'a> Stage<'a> {
             stays: Vec::new(),
             gone: Vec::new(),
             free: Vec::new(),
+            family: Vec::new(),
             mounted: Vec::new(),
             culprit: 0,
             applies: true,
@@ -196,6 +199,8 @@ impl<'a> Stage<'a> {
 
 /// What must not be touched: a process in a cgroup whose name begins as the container's.
 struct Bystander {
+    /// The freezer above it.
+    above: PathBuf,
     process: Stranger,
     dirs: Vec<(PathBuf, u64)>,
 }
@@ -214,7 +219,11 @@ impl Bystander {
             ));
             dirs.push((dir.clone(), fs::metadata(&dir).unwrap().ino()));
         }
-        Self { process, dirs }
+        Self {
+            above: rig.cgroup("", "freezer"),
+            process,
+            dirs,
+        }
     }
 
     fn assert_untouched(&mut self) {
@@ -227,12 +236,19 @@ impl Bystander {
 }
 
 /// Waits until a process and its descendants are this many; for those without a cgroup.
-fn wait_for_family(init: i32, count: usize) {
-    let config = ocitop::config::Roots::default();
-    let machine = ocitop::inventory::Machine::new(&config);
-    until("its processes run", || {
-        ocitop::lifecycle::procs::family(&machine, init).len() == count
-    });
+fn wait_for_family(init: i32, count: usize) -> Vec<i32> {
+    let roots = ocitop::config::Roots::default();
+    let machine = ocitop::inventory::Machine::new(&roots);
+    let family = || ocitop::lifecycle::procs::family(&machine, init);
+    until("its processes run", || family().len() == count);
+    family().into_iter().collect()
+}
+
+impl Drop for Bystander {
+    fn drop(&mut self) {
+        // A row that failed may have frozen it, and then it would not die.
+        drop(fs::write(self.above.join("freezer.state"), "THAWED"));
+    }
 }
 
 fn delete(stage: &Stage<'_>, limit: Duration) -> Ended {
@@ -241,8 +257,43 @@ fn delete(stage: &Stage<'_>, limit: Duration) -> Ended {
     stage.rig.ocitop(&args)
 }
 
-/// Plays a row to its end: how long the (first) delete took.
-fn play(row: &Row, stage: &mut Stage<'_>) -> Option<Duration> {
+enum Played {
+    /// ocitop's (first) delete took so long, and ended as it has to.
+    Ours(Duration),
+    /// What the runtime's own delete did.
+    Own(String),
+}
+
+/// Lets the runtime delete by itself, and says what is left: with `OCITOP_TORTURE_OWN` set, which
+/// is how the table came by its words.
+fn own_delete(stage: &Stage<'_>, starts: &[(i32, Option<u64>)]) -> String {
+    let ended = stage.rig.runtime(&["delete", "--force", &stage.id]);
+    let alive = starts
+        .iter()
+        .filter(|(pid, start)| start.is_some() && start_of(*pid) == *start);
+    let mut left = Vec::new();
+    if stage.rig.state_dir(&stage.id).exists() {
+        left.push("record".to_owned());
+    }
+    match stage.rig.cgroups(&stage.id).len() {
+        0 => {}
+        count => left.push(format!("{count} cgroups")),
+    }
+    match alive.count() {
+        0 => {}
+        count => left.push(format!("{count} processes")),
+    }
+    let left = if left.is_empty() {
+        "nothing".to_owned()
+    } else {
+        left.join(", ")
+    };
+    let seconds = ended.took.as_secs_f64();
+    format!("rc {} after {seconds:.1} s, left: {left}", ended.code)
+}
+
+/// Plays a row to its end.
+fn play(row: &Row, stage: &mut Stage<'_>) -> Option<Played> {
     if row.needs == Needs::Fuse {
         stage.fuse = Fuse::mount(stage.rig.scratch("fuse"));
         stage.applies = stage.fuse.is_some();
@@ -260,9 +311,13 @@ fn play(row: &Row, stage: &mut Stage<'_>) -> Option<Duration> {
         bystanders.extend(crate::rig::pids_of(dir));
     }
     let mut before = stage.rig.processes();
+    before.extend(&stage.family);
     before.retain(|pid| !bystanders.contains(pid));
     let starts: Vec<_> = before.iter().map(|pid| (*pid, start_of(*pid))).collect();
 
+    if std::env::var_os("OCITOP_TORTURE_OWN").is_some() {
+        return Some(Played::Own(own_delete(stage, &starts)));
+    }
     let limit = match row.ends {
         Ends::Clean => patient(LIMIT),
         Ends::Kept { .. } => LIMIT,
@@ -293,7 +348,7 @@ fn play(row: &Row, stage: &mut Stage<'_>) -> Option<Duration> {
         );
     }
     assert_nothing_else(stage, &mut beside, &ended);
-    Some(took)
+    Some(Played::Ours(took))
 }
 
 /// Fails if a mount is left, or if anything that is not the container's was touched.
@@ -360,7 +415,8 @@ fn play_all(kind: RuntimeKind) {
             play(row, &mut stage)
         }));
         match played {
-            Ok(Some(took)) => {
+            Ok(Some(Played::Own(said))) => tell(index, row, kind, &said, "-", "-"),
+            Ok(Some(Played::Ours(took))) => {
                 let result = match row.ends {
                     Ends::Clean => "clean",
                     Ends::Kept { .. } => "says why, then clean",
