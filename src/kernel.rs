@@ -9,12 +9,14 @@ mod clear;
 mod hook;
 pub mod live;
 pub mod read;
+mod unit;
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use live::LiveKernel;
+pub use unit::Unit;
 
 use crate::oci::ContainerId;
 
@@ -200,6 +202,10 @@ pub trait Kernel: Sync {
 
     /// Removes one cgroup or resctrl directory (rmdir(2)).
     fn remove_group(&self, dir: &Path) -> io::Result<()>;
+
+    /// Has systemd stop a scope, waits for its job, and forgets its failure. `ENOENT` if systemd
+    /// does not know it, `EPERM` if it has another cgroup, `ETIMEDOUT` after `limit`.
+    fn stop_unit(&self, unit: &Unit, limit: Duration) -> io::Result<()>;
 
     /// As [`Self::remove_group`] for several, in this order; each has its own result.
     fn remove_groups(&self, dirs: Vec<PathBuf>) -> Vec<(PathBuf, io::Result<()>)> {

@@ -24,7 +24,7 @@
 //! | [`oci`] | container id, status, and the record of a container as youki, runc or crun wrote it |
 //! | [`cgroup`] | hierarchies, cgroup paths, one parser per control file |
 //! | [`process`] | `/proc/PID/stat`, identity that survives reuse of a pid |
-//! | [`kernel`] | openat2 readers for state roots, the trait behind which every change stands |
+//! | [`kernel`] | openat2 readers for state roots, the trait behind every change, systemd over D-Bus |
 //! | [`inventory`] | the scanner: state roots, cgroups and /proc into a [`inventory::Snapshot`] |
 //! | [`lifecycle`] | delete, kill, pause, resume, start: evidence, guard, plan, steps, verdict |
 //! | [`tui`] | the screen: `update(&mut Model, Event)`, `draw(&Model)`, and the threads around them |

@@ -21,6 +21,7 @@ mod state;
 pub mod step;
 pub mod target;
 mod trust;
+mod unit;
 pub mod wording;
 
 pub use claims::Claims;

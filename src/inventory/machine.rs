@@ -55,6 +55,8 @@ pub struct Machine {
     pub host: Arc<Host>,
     /// When it was booted.
     pub boot: Boot,
+    /// Whether systemd runs it (sd_booted(3)).
+    pub systemd: bool,
     given: Vec<PathBuf>,
     surroundings: Surroundings,
 }
@@ -75,6 +77,7 @@ impl Machine {
             proc: roots.proc.clone(),
             boot: Boot::of(&roots.proc, &host),
             host,
+            systemd: roots.proc == Path::new("/proc") && Path::new("/run/systemd/system").is_dir(),
             given: roots.state.clone(),
             surroundings: Surroundings::of_process(),
         }

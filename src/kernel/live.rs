@@ -17,7 +17,7 @@ use rustix::process::{Pid, PidfdFlags};
 use super::bounded::Bounded;
 use super::clear::{empty, open_or_detach};
 use super::read::{open_dir_beneath, open_root, stat_beneath};
-use super::{HookCall, HookEnd, Inode, Kernel, Release, Signal, StateDir, hook};
+use super::{HookCall, HookEnd, Inode, Kernel, Release, Signal, StateDir, Unit, hook, unit};
 
 /// Most processes one wait looks at: beyond it the death of any of these is news enough.
 const POLL_MAX: usize = 256;
@@ -120,6 +120,11 @@ impl Kernel for LiveKernel {
             (dir, result)
         };
         dirs.into_iter().map(result).collect()
+    }
+
+    fn stop_unit(&self, unit: &Unit, limit: Duration) -> io::Result<()> {
+        let unit = unit.clone();
+        self.bounded.call(limit, move || unit::stop(&unit))
     }
 
     fn write_state(&self, dir: StateDir<'_>, file: &str, bytes: &[u8]) -> io::Result<()> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::claims::Claims;
 use super::find;
 use super::guard;
-use super::procs;
+use super::{procs, unit};
 use crate::inventory::cgroups::{self, CgroupDir};
 use crate::inventory::entry::Entry;
 use crate::inventory::identity::{Identity, Rigour, identify, is_member};
@@ -14,7 +14,7 @@ use crate::inventory::scan::cgroups_of;
 use crate::inventory::tracked::derive;
 use crate::inventory::{Condition, Machine, Problem, manager, rdt};
 use crate::kernel::read::{is_gone, open_root};
-use crate::kernel::{Inode, StateDir};
+use crate::kernel::{Inode, StateDir, Unit};
 use crate::oci::record::Hooks;
 use crate::oci::{ContainerId, ContainerKey, InvalidId, RecordedCgroup};
 use crate::process::InitProcess;
@@ -34,6 +34,8 @@ pub struct Evidence {
     pins: Vec<(CgroupDir, Inode)>,
     /// Whether they were found by their name alone.
     found_by_name: bool,
+    /// Its systemd scope.
+    pub unit: Option<Unit>,
     /// Its processes.
     pub pids: Vec<i32>,
     /// Without a cgroup: those, beyond doubt. Once init is dead nothing else tells them.
@@ -126,6 +128,7 @@ impl Evidence {
             identity,
             pins: pin(machine, &cgroups),
             found_by_name: false,
+            unit: unit::own(machine, &entry, &named),
             pids: Vec::new(),
             family: Vec::new(),
             mon_group: None,
@@ -222,6 +225,7 @@ impl Evidence {
             {
                 self.notes.push(format!("cgroups left alone: {forbidden}"));
                 self.pins.clear();
+                self.unit = None;
             }
             Err(forbidden) => self.forbidden = Some(forbidden.to_string()),
         }

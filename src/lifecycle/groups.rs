@@ -27,7 +27,7 @@ pub(super) fn remove_cgroups<K: Kernel>(
         .evidence
         .cgroups(context.machine)
         .iter()
-        .map(|cgroup| cgroup.dir(hierarchies))
+        .map(|cgroup| whole(context, cgroup.dir(hierarchies)))
         .collect();
     if tops.is_empty() {
         return Ok(Outcome::Skipped(Reason::None));
@@ -66,6 +66,17 @@ pub(super) fn remove_cgroups<K: Kernel>(
         }
         context.kernel.pause(wait);
         wait = (wait * 2).min(LONGEST_WAIT);
+    }
+}
+
+/// The scope that a directory is the only part of, as crun makes it; else the directory itself.
+fn whole<K: Kernel>(context: &Context<'_, K>, dir: PathBuf) -> PathBuf {
+    let scope = context.evidence.unit.as_ref().map(|unit| &unit.name);
+    match (dir.parent(), scope) {
+        (Some(above), Some(name)) if above.file_name().is_some_and(|last| *last == **name) => {
+            above.to_owned()
+        }
+        _ => dir,
     }
 }
 

@@ -92,6 +92,10 @@ fn delete(
         .iter()
         .map(|dir| Step::RemoveCtrlGroup { dir: dir.clone() });
     steps.extend(ctrl.map(warn));
+    let unit = evidence.unit.iter().map(|unit| Step::StopUnit {
+        unit: unit.name.clone(),
+    });
+    steps.extend(unit.map(warn));
     let dirs = evidence
         .cgroups(machine)
         .iter()

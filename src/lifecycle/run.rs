@@ -8,7 +8,7 @@ use super::evidence::{Evidence, NoEvidence};
 use super::plan::plan;
 use super::{
     Job, OnFailure, Options, Outcome, Plan, PlannedStep, Preview, Seen, Step, StepError, StepEvent,
-    StepKind, Survivor, Target, Verdict, drain, freeze, groups, hooks, procs, signal, state,
+    StepKind, Survivor, Target, Verdict, drain, freeze, groups, hooks, procs, signal, state, unit,
 };
 use crate::inventory::Machine;
 use crate::kernel::Kernel;
@@ -210,6 +210,7 @@ fn perform<K: Kernel>(
         Step::RemoveMonGroup { dir } | Step::RemoveCtrlGroup { dir } => {
             groups::remove_rdt(context, dir)
         }
+        Step::StopUnit { .. } => unit::stop(context),
         Step::RemoveCgroups { .. } => groups::remove_cgroups(context),
         Step::PoststopHook { number, .. } => hooks::poststop(context, *number),
         Step::PoststartHook { number, .. } => hooks::poststart(context, *number),

@@ -43,6 +43,11 @@ pub enum Step {
         /// The directory.
         dir: PathBuf,
     },
+    /// Have systemd stop its scope.
+    StopUnit {
+        /// The scope's name.
+        unit: String,
+    },
     /// Remove its cgroups in every hierarchy, children first.
     RemoveCgroups {
         /// The directories at the top, one per hierarchy.

@@ -1,7 +1,7 @@
 //! English for steps and outcomes, shared by the log pane and the command line.
 
 use crate::kernel::{HookEnd, HookStatus};
-use crate::text::visible_path;
+use crate::text::{visible, visible_path};
 
 use super::{Outcome, Reason, Seen, Step, StepError, Survivor, Verdict};
 
@@ -14,6 +14,7 @@ impl Step {
             Self::Drain { .. } => "drain",
             Self::PersistStopped | Self::Persist { .. } => "persist",
             Self::RemoveMonGroup { .. } | Self::RemoveCtrlGroup { .. } => "rdt",
+            Self::StopUnit { .. } => "unit",
             Self::RemoveCgroups { .. } => "cgroups",
             Self::PoststopHook { .. } | Self::PoststartHook { .. } => "hook",
             Self::RemoveStateDir { .. } => "state",
@@ -44,6 +45,7 @@ impl Step {
                 format!("remove monitoring group {}", visible_path(dir))
             }
             Self::RemoveCtrlGroup { dir } => format!("remove control group {}", visible_path(dir)),
+            Self::StopUnit { unit } => format!("have systemd stop {}", visible(unit)),
             Self::RemoveCgroups { dirs } => match dirs.as_slice() {
                 [] => "no cgroup to remove".to_owned(),
                 [dir] => format!("remove cgroup {}, children first", visible_path(dir)),

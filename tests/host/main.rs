@@ -46,5 +46,6 @@ mod screen;
 mod seen;
 mod selftest;
 mod stranded;
+mod systemd;
 mod torture;
 mod usage;

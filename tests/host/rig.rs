@@ -23,6 +23,11 @@ pub(crate) fn slowness() -> u32 {
     factor.and_then(|factor| factor.parse().ok()).unwrap_or(1)
 }
 
+/// Whether the runtimes are to use their systemd driver: `OCITOP_TEST_DRIVER=systemd`.
+pub(crate) fn by_systemd() -> bool {
+    std::env::var("OCITOP_TEST_DRIVER").is_ok_and(|driver| driver == "systemd")
+}
+
 /// A time limit, stretched for a slow machine.
 pub(crate) fn patient(limit: Duration) -> Duration {
     limit * slowness()
@@ -126,6 +131,7 @@ pub(crate) struct Spec {
     pub resources: Value,
     pub hooks: Value,
     pub private_pids: bool,
+    pub annotations: Value,
     /// More mounts, an array.
     pub mounts: Value,
 }
@@ -137,6 +143,7 @@ impl Default for Spec {
             resources: json!({}),
             hooks: Value::Null,
             private_pids: true,
+            annotations: json!({"org.example.note": "a test of ocitop"}),
             mounts: json!([]),
         }
     }
@@ -247,10 +254,10 @@ impl Rig {
                 {"destination": "/tmp", "type": "tmpfs", "source": "tmpfs",
                  "options": ["nosuid", "mode=1777", "size=262144k"]},
             ],
-            "annotations": {"org.example.note": "a test of ocitop"},
+            "annotations": spec.annotations,
             "hooks": spec.hooks,
             "linux": {
-                "cgroupsPath": format!("/{}/{path}", self.prefix),
+                "cgroupsPath": self.cgroups_path(path),
                 "resources": spec.resources,
                 "namespaces": namespaces,
             },
@@ -263,6 +270,49 @@ impl Rig {
         }
         fs::write(bundle.join("config.json"), config.to_string()).unwrap();
         bundle
+    }
+
+    /// The container's cgroup as its bundle names it.
+    fn cgroups_path(&self, id: &str) -> String {
+        if by_systemd() {
+            format!("{}:{}:{id}", self.top_cgroup(), self.scope_prefix(id))
+        } else {
+            format!("/{}/{id}", self.prefix)
+        }
+    }
+
+    /// The cgroup that holds all of this rig's.
+    fn top_cgroup(&self) -> String {
+        if by_systemd() {
+            // In a slice's name every `-` is a level.
+            format!("{}.slice", self.prefix.replace('-', "_"))
+        } else {
+            self.prefix.clone()
+        }
+    }
+
+    /// The cgroup of `id`, or of all, below the top of a hierarchy.
+    fn below(&self, top: &Path, id: &str) -> PathBuf {
+        let all = top.join(self.top_cgroup());
+        match id {
+            "" => all,
+            id if by_systemd() => all.join(self.scope(id)),
+            id => all.join(id),
+        }
+    }
+
+    /// The systemd scope of `id`.
+    pub(crate) fn scope(&self, id: &str) -> String {
+        format!("{}-{id}.scope", self.scope_prefix(id))
+    }
+
+    /// Scopes are named on the whole host, ids only within a root.
+    fn scope_prefix(&self, id: &str) -> String {
+        if id == self.id() {
+            self.kind.to_string()
+        } else {
+            self.prefix.replace('-', "_")
+        }
     }
 
     /// Runs the runtime's own command.
@@ -294,6 +344,9 @@ impl Rig {
         }
         let (program, root) = (self.program.to_str(), self.root());
         line.extend([program.unwrap(), "--root", root.to_str().unwrap()].map(str::to_owned));
+        if by_systemd() {
+            line.push("--systemd-cgroup".to_owned());
+        }
         line.extend(args.iter().map(|arg| (*arg).to_owned()));
         line
     }
@@ -432,7 +485,7 @@ impl Rig {
 
     /// The directories of this rig's cgroup, or of `id` below it, that exist.
     pub(crate) fn cgroups(&self, id: &str) -> Vec<PathBuf> {
-        let dir = |top: PathBuf| top.join(&self.prefix).join(id);
+        let dir = |top: PathBuf| self.below(&top, id);
         let exists = |dir: &PathBuf| dir.is_dir();
         tops().into_iter().map(dir).filter(exists).collect()
     }
@@ -441,7 +494,7 @@ impl Rig {
     pub(crate) fn cgroup(&self, id: &str, controller: &str) -> PathBuf {
         let v1 = Path::new(CGROUPS).join(controller);
         let top = if v1.is_dir() { v1 } else { CGROUPS.into() };
-        top.join(&self.prefix).join(id)
+        self.below(&top, id)
     }
 
     /// Every process in a cgroup of this rig.

@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use ocitop::cgroup::Version;
-use ocitop::kernel::{HookCall, HookEnd, HookStatus, Kernel, Release, Signal, StateDir};
+use ocitop::kernel::{HookCall, HookEnd, HookStatus, Kernel, Release, Signal, StateDir, Unit};
 use rustix::io::Errno;
 
 use crate::machine::Machine;
@@ -22,6 +22,7 @@ pub(crate) enum Op {
     Write,
     RemoveCgroup,
     RemoveRdt,
+    StopUnit,
     WriteState,
     RemoveStateDir,
     Release,
@@ -45,6 +46,7 @@ struct Inside {
     hook_status: Option<HookStatus>,
     released: Vec<Release>,
     changes: usize,
+    units: Vec<Unit>,
 }
 
 /// The kernel of a fixture machine.
@@ -94,6 +96,10 @@ impl<'a> FakeKernel<'a> {
 
     pub(crate) fn released(&self) -> Vec<Release> {
         self.with(|inside| inside.released.clone())
+    }
+
+    pub(crate) fn units_stopped(&self) -> Vec<Unit> {
+        self.with(|inside| inside.units.clone())
     }
 
     /// How many calls changed something.
@@ -237,7 +243,7 @@ fn files_named(top: &Path, name: &str) -> Vec<PathBuf> {
     clippy::disallowed_methods,
     reason = "a directory of the fixture machine"
 )]
-fn remove_tree(dir: &Path) {
+pub(crate) fn remove_tree(dir: &Path) {
     if dir.exists() {
         fs::remove_dir_all(dir).unwrap();
     }
@@ -304,6 +310,15 @@ impl Kernel for FakeKernel<'_> {
         }
         self.with(|inside| inside.changes += 1);
         remove_tree(dir);
+        Ok(())
+    }
+
+    fn stop_unit(&self, unit: &Unit, _limit: Duration) -> io::Result<()> {
+        self.fault(Op::StopUnit)?;
+        self.with(|inside| {
+            inside.changes += 1;
+            inside.units.push(unit.clone());
+        });
         Ok(())
     }
 
