@@ -83,6 +83,8 @@ pub mod libc_errno {
     pub const EBUSY: i32 = Errno::BUSY.raw_os_error();
     /// Not a directory.
     pub const ENOTDIR: i32 = Errno::NOTDIR.raw_os_error();
+    /// Another directory stands there by now.
+    pub const ESTALE: i32 = Errno::STALE.raw_os_error();
     /// Read-only file system.
     pub const EROFS: i32 = Errno::ROFS.raw_os_error();
 }

@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::run::Context;
 use super::{Outcome, Reason, Seen, StepError, trust};
-use crate::kernel::read::is_gone;
+use crate::kernel::read::{is_gone, libc_errno};
 use crate::kernel::{HookCall, HookStatus, Kernel};
 use crate::oci::record::Hook;
 use crate::oci::{Record, RuntimeKind};
@@ -92,8 +92,10 @@ fn remember<K: Kernel>(context: &Context<'_, K>, file: &str) -> Option<Reason> {
         .mark_state(context.evidence.state_dir(), file);
     match marked {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Some(Reason::AlreadyRun),
-        // Somebody else removed the state meanwhile, after the hooks.
-        Err(error) if is_gone(&error) => Some(Reason::AlreadyGone),
+        // Somebody else removed the state meanwhile, after the hooks, or even made it anew.
+        Err(error) if is_gone(&error) || error.raw_os_error() == Some(libc_errno::ESTALE) => {
+            Some(Reason::AlreadyGone)
+        }
         // A full or read-only file system: better run than lost.
         Ok(()) | Err(_) => None,
     }

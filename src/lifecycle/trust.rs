@@ -32,8 +32,12 @@ pub(super) fn check(state_dir: &Path, program: &Path) -> Result<(), String> {
         return refused(program, "is not an absolute path");
     }
     let mut paths = way_to(program);
-    let Ok(files) = std::fs::read_dir(state_dir) else {
-        return refused(state_dir, "cannot be read");
+    let files = match std::fs::read_dir(state_dir) {
+        Ok(files) => files,
+        // Removed meanwhile by somebody else, who ran the hooks: the mark that has to be made
+        // before one runs cannot be made, so none will.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(_) => return refused(state_dir, "cannot be read"),
     };
     paths.extend(way_to(state_dir));
     let files = files.flatten();

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::rig::{Rig, Spec, until};
+use crate::rig::{Rig, Spec, pids_of, until};
 
 /// A container whose poststop hook adds a line to the file it returns.
 fn with_counting_hook(rig: &Rig, id: &str) -> std::path::PathBuf {
@@ -60,6 +60,13 @@ with_each_runtime! {
             assert_eq!(ended.code, 0, "{ended:#?}");
             let count = runs(&told);
             assert!(count <= 2, "the hook ran {count} times: {ended:#?}");
+            if rig.kind == ocitop::oci::RuntimeKind::Youki {
+                // Its kill makes the freezer cgroup anew where it is gone, also after ocitop looked.
+                for remade in rig.cgroups(&id) {
+                    assert!(pids_of(&remade).is_empty(), "{}", remade.display());
+                    std::fs::remove_dir(remade).unwrap();
+                }
+            }
             // A runtime that was faster with the record, and gave up on the rest, is no excuse.
             rig.assert_gone(&id);
         }
