@@ -23,6 +23,8 @@ use super::{HookCall, HookEnd, Inode, Kernel, Release, Signal, StateDir, Unit, h
 const POLL_MAX: usize = 256;
 /// How long a call on a cgroup may take before it is given up.
 const CALL_WITHIN: Duration = Duration::from_secs(2);
+/// How often a directory that is not empty after all is emptied again.
+const SOMEBODY_ELSE: usize = 10;
 /// How long runc's init may take from opening its fifo to writing to it.
 const FIFO_WAIT: Duration = Duration::from_secs(5);
 
@@ -155,9 +157,15 @@ impl Kernel for LiveKernel {
         let name = OsStr::new(dir.id.as_str());
         let opened = open_or_detach(&root, name)?;
         check_inode(&opened, dir.inode)?;
-        empty(&opened)?;
-        drop(opened);
-        Ok(rustix::fs::unlinkat(&root, name, AtFlags::REMOVEDIR)?)
+        // Another teardown of the same container can put its mark in between the two.
+        for _ in 0..SOMEBODY_ELSE {
+            empty(&opened)?;
+            match rustix::fs::unlinkat(&root, name, AtFlags::REMOVEDIR) {
+                Err(Errno::NOTEMPTY) => {}
+                result => return Ok(result?),
+            }
+        }
+        Err(Errno::NOTEMPTY.into())
     }
 
     fn release_init(&self, dir: StateDir<'_>, how: Release) -> io::Result<()> {
