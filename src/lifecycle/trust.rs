@@ -97,8 +97,11 @@ fn way_to(path: &Path) -> Vec<PathBuf> {
 
 /// Why a path could have been written by another user, if it could.
 fn distrust(path: &Path) -> Option<String> {
-    let Ok(metadata) = std::fs::symlink_metadata(path) else {
-        return Some("cannot be read".into());
+    let metadata = match std::fs::symlink_metadata(path) {
+        Ok(metadata) => metadata,
+        // Removed since it was listed: what is not there tells nobody what to run.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        Err(_) => return Some("cannot be read".into()),
     };
     let own = rustix::process::geteuid().as_raw();
     if metadata.uid() != 0 && metadata.uid() != own {
