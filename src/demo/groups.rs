@@ -11,25 +11,10 @@ use rustix::fs::Access;
 use super::cast::Limits;
 use super::wait;
 use crate::cgroup::{CgroupPath, Hierarchies, Hierarchy, Version};
+use crate::inventory::cgroups::YOUKI_V1;
 
 /// Long enough for a loaded machine; a freezer of the lab holds only processes that can freeze.
 const FREEZE_LIMIT: Duration = Duration::from_secs(2);
-
-/// What youki joins of cgroup v1: never a named hierarchy, never a v2 one beside it.
-const YOUKI_V1: [&str; 12] = [
-    "cpu",
-    "cpuacct",
-    "cpuset",
-    "devices",
-    "hugetlb",
-    "memory",
-    "pids",
-    "perf_event",
-    "blkio",
-    "net_prio",
-    "net_cls",
-    "freezer",
-];
 
 /// The lab's own part of every hierarchy it could get into.
 #[derive(Debug, Clone, Default)]

@@ -24,7 +24,7 @@ pub struct CgroupDir {
 
 /// The v1 controllers youki joins; it never joins `name=systemd` or the v2 tree of a hybrid host,
 /// so a directory of the same path there is somebody else's.
-const YOUKI_V1: [&str; 12] = [
+pub(crate) const YOUKI_V1: [&str; 12] = [
     "cpu",
     "cpuacct",
     "cpuset",
