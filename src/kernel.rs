@@ -15,6 +15,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use clear::OWN_PREFIX;
 pub use live::LiveKernel;
 pub use unit::Unit;
 

@@ -121,6 +121,15 @@ impl<'r> Entry<'r> {
         }
     }
 
+    /// Whether its state file is still there: it is the first to go when the directory is emptied.
+    pub fn has_state_file(&self) -> bool {
+        match self.runtime {
+            Some(RuntimeKind::Crun) => self.has(crun::STATUS),
+            Some(RuntimeKind::Runc | RuntimeKind::Youki) => self.has(runc::STATE),
+            None => false,
+        }
+    }
+
     fn path(&self, file: &str) -> PathBuf {
         Path::new(self.key.name()).join(file)
     }

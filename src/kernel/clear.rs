@@ -54,7 +54,11 @@ fn detach(parent: &OwnedFd, name: &OsStr) -> io::Result<()> {
     )?)
 }
 
-/// Empties a directory, however deep.
+/// How the files begin that ocitop remembers things by.
+pub const OWN_PREFIX: &str = ".ocitop-";
+
+/// Empties a directory, however deep. What ocitop remembers things by goes last, after the state
+/// file: who finds neither there knows that somebody else is at it.
 pub(super) fn empty(top: &OwnedFd) -> io::Result<()> {
     for round in 0..MAX_ROUNDS {
         if !empty_dir(top, top, 0, round)? {
@@ -87,7 +91,8 @@ fn empty_dir(top: &OwnedFd, dir: &OwnedFd, depth: usize, round: usize) -> io::Re
     Ok(moved)
 }
 
-/// The names in a directory, all read first: removing while reading may skip some.
+/// The names in a directory, ocitop's own last; all read first: removing while reading may skip
+/// some.
 fn names_in(dir: &OwnedFd) -> io::Result<Vec<OsString>> {
     let mut names = Vec::new();
     for entry in rustix::fs::Dir::read_from(dir)? {
@@ -97,13 +102,14 @@ fn names_in(dir: &OwnedFd) -> io::Result<Vec<OsString>> {
             names.push(OsStr::from_bytes(name).to_owned());
         }
     }
+    names.sort_by_key(|name| name.as_bytes().starts_with(OWN_PREFIX.as_bytes()));
     Ok(names)
 }
 
 /// Moves a directory to the top under a name that is free there.
 fn move_up(top: &OwnedFd, dir: &OwnedFd, name: &OsStr, round: usize) -> io::Result<()> {
     for number in 0..MAX_ROUNDS {
-        let free = format!(".ocitop-deep-{round}-{number}");
+        let free = format!("{OWN_PREFIX}deep-{round}-{number}");
         match rustix::fs::renameat_with(dir, name, top, free, RenameFlags::NOREPLACE) {
             Err(Errno::EXIST) => {}
             Ok(()) | Err(Errno::NOENT) => return Ok(()),
@@ -111,4 +117,31 @@ fn move_up(top: &OwnedFd, dir: &OwnedFd, name: &OsStr, round: usize) -> io::Resu
         }
     }
     Err(Errno::EXIST.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ocitop_remembers_things_by_goes_last() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in [
+            ".ocitop-poststop-1",
+            "state.json",
+            ".ocitop-poststop-2",
+            "a",
+        ] {
+            std::fs::write(dir.path().join(name), "").unwrap();
+        }
+        let opened = rustix::fs::open(
+            dir.path(),
+            rustix::fs::OFlags::DIRECTORY,
+            rustix::fs::Mode::empty(),
+        );
+        let mut names = names_in(&opened.unwrap()).unwrap();
+        names.truncate(2);
+        names.sort();
+        assert_eq!(names, ["a", "state.json"]);
+    }
 }

@@ -6,7 +6,7 @@
 //!
 //! A poststop hook runs at most once: before it starts, a file in the state directory remembers
 //! that it did. A teardown that is repeated, also after SIGKILL, or that runs beside another, skips
-//! it. The other choice, at least once, would free a network address twice.
+//! it: when the directory is emptied, the state file goes first and these files last. The other choice, at least once, would free a network address twice.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use serde_json::json;
 use super::run::Context;
 use super::{Outcome, Reason, Seen, StepError, trust};
 use crate::kernel::read::{is_gone, libc_errno};
-use crate::kernel::{HookCall, HookStatus, Kernel};
+use crate::kernel::{HookCall, HookStatus, Kernel, OWN_PREFIX};
 use crate::oci::record::Hook;
 use crate::oci::{Record, RuntimeKind};
 use crate::text::visible_path;
@@ -30,7 +30,7 @@ pub(super) fn poststop<K: Kernel>(
     number: usize,
 ) -> Result<Outcome, StepError> {
     let hooks = context.evidence.hooks.clone().unwrap_or_default();
-    let mark = format!(".ocitop-poststop-{number}");
+    let mark = format!("{OWN_PREFIX}poststop-{number}");
     run(
         context,
         hooks.poststop.get(number.saturating_sub(1)),
@@ -96,6 +96,9 @@ fn remember<K: Kernel>(context: &Context<'_, K>, file: &str) -> Option<Reason> {
         Err(error) if is_gone(&error) || error.raw_os_error() == Some(libc_errno::ESTALE) => {
             Some(Reason::AlreadyGone)
         }
+        // Made in a directory that another teardown is emptying, after it took the old mark away:
+        // the hooks ran. The state file goes first, the marks last, so this cannot be missed.
+        Ok(()) if !context.evidence.entry.has_state_file() => Some(Reason::AlreadyGone),
         // A full or read-only file system: better run than lost.
         Ok(()) | Err(_) => None,
     }

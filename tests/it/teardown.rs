@@ -342,6 +342,36 @@ fn a_hook_that_was_begun_when_ocitop_was_killed_counts_as_run() {
 }
 
 #[test]
+fn a_hook_is_not_run_where_another_teardown_is_emptying_the_directory() {
+    for runtime in RUNTIMES {
+        let machine = Machine::v1()
+            .running("web", runtime)
+            .with_hooks("web", &["one"]);
+        let kernel = FakeKernel::over(&machine);
+        let job = Job::Delete(machine.target("web"), Force::Yes);
+        let state = match runtime {
+            RuntimeKind::Crun => "status",
+            RuntimeKind::Runc | RuntimeKind::Youki => "state.json",
+        };
+        // The other one ran the hook, took the state file away and then its mark.
+        let mut report = |event: StepEvent| {
+            if matches!(
+                &event.kind,
+                StepKind::Started {
+                    step: Step::PoststopHook { .. },
+                    ..
+                }
+            ) {
+                fs::remove_file(machine.state_dir("web").join(state)).unwrap();
+            }
+        };
+        let verdict = lifecycle::run(&kernel, &machine.machine(), &job, &options(), &mut report);
+        assert_eq!(verdict, Verdict::Clean, "{runtime}");
+        assert_eq!(kernel.hooks_run(), [], "{runtime}");
+    }
+}
+
+#[test]
 fn a_resctrl_group_that_a_live_namesake_may_have_stays() {
     let machine = Machine::v1().running("web", RuntimeKind::Runc);
     let group = machine.resctrl().join("web");
