@@ -4,8 +4,11 @@
 //! the end of a scan; a root that is missing or cannot be read is said to be so.
 
 pub mod cgroups;
+pub mod container;
 pub mod entry;
+pub mod history;
 pub mod identity;
+pub mod lane;
 pub mod machine;
 pub mod manager;
 mod own;
@@ -17,13 +20,13 @@ pub mod scan;
 mod sensors;
 pub mod snapshot;
 pub mod tracked;
+pub mod usage;
 mod users;
 
 pub use crate::kernel::Inode;
+pub use container::{CgroupView, Condition, Container, Facts, Manager};
 pub use machine::Machine;
 pub use problem::Problem;
 pub use scan::Scanner;
-pub use snapshot::{
-    CgroupView, Condition, Container, Host, Manager, OwnCost, RootOrigin, RootState, RootView,
-    Snapshot, Usage,
-};
+pub use snapshot::{Host, OwnCost, RootOrigin, RootState, RootView, Snapshot};
+pub use usage::{Detail, HostUsage, Usage, Watch};

@@ -27,6 +27,14 @@ fn is_invisible(c: char) -> bool {
             | '\u{3000}' | '\u{3164}' | '\u{ffa0}')
 }
 
+/// A moment for serde, as RFC 3339 writes it.
+pub(crate) fn timestamp<S: serde::Serializer>(
+    at: &jiff::Timestamp,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(at)
+}
+
 /// `text` with control and invisible characters escaped, cut after 1,024 characters.
 ///
 /// ```

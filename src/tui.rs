@@ -90,6 +90,7 @@ fn show(
                 kind,
             },
         );
+        threads.watch(model.watch());
         threads::panic_if_asked("ui", model.selected_key().is_some());
         for event in batch(inbox, start)? {
             threads.notice(&event.kind);

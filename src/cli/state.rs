@@ -9,7 +9,7 @@ use crate::inventory::Condition;
 pub(super) fn run(config: &Config, id: &str) -> Outcome {
     let (_, container) = select::one(config, id)?;
     if container.condition == Condition::Broken {
-        let problem = container.problem.unwrap_or_default();
+        let problem = container.problem.clone().unwrap_or_default();
         return Err(Failure::failed(format!(
             "load container {}: {problem}",
             container.key.label()

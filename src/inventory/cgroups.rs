@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::snapshot::CgroupView;
+use super::container::CgroupView;
 use crate::cgroup::freezer::{self, Freezer};
 use crate::cgroup::{CgroupPath, Hierarchies, Hierarchy, Version};
 use crate::kernel::read::kernel_text;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::snapshot::Manager;
+use super::container::Manager;
 
 /// Which engine manages this container, if any shows.
 ///

@@ -10,12 +10,14 @@ use std::time::Instant;
 use rustix::fs::FileType;
 
 use super::cgroups;
+use super::container::{CgroupView, Container, Facts};
 use super::entry::{Depth, Entry, Lead};
 use super::machine::Machine;
 use super::own::OwnMeter;
 use super::problem::Problem;
-use super::snapshot::{Container, RootState, RootView, Snapshot};
+use super::snapshot::{RootState, RootView, Snapshot};
 use super::tracked::{Fingerprint, Tracked};
+use super::usage::HostUsage;
 use super::users::Users;
 use crate::config::StateRoot;
 use crate::kernel::read::{is_gone, open_root};
@@ -35,6 +37,7 @@ pub struct Scanner {
     depth: Depth,
     hint: Option<RuntimeKind>,
     pass: u64,
+    begun: Instant,
     buffer: Vec<u8>,
     /// Which part of each root it reads, of how many.
     part: (usize, usize),
@@ -52,6 +55,7 @@ impl Scanner {
             depth: Depth::State,
             hint: None,
             pass: 0,
+            begun: Instant::now(),
             buffer: Vec::new(),
             part: (0, 1),
         }
@@ -110,6 +114,10 @@ impl Scanner {
             roots,
             containers,
             own: self.own.read(&self.machine),
+            uptime: self.begun.elapsed(),
+            usage: HostUsage::default(),
+            history: Arc::default(),
+            happenings: Arc::default(),
         }
     }
 
@@ -207,9 +215,9 @@ pub fn look_up(machine: &Machine, key: &ContainerKey) -> std::io::Result<Option<
     Ok(scanner.look(&root, key))
 }
 
-impl Container {
+impl Facts {
     /// The cgroups it has, as the last pass saw them or, without live usage, as they are found now.
-    pub fn cgroups_named(&self, machine: &Machine) -> Vec<super::CgroupView> {
+    pub fn cgroups_named(&self, machine: &Machine) -> Vec<CgroupView> {
         if !self.cgroups.is_empty() {
             return self.cgroups.clone();
         }

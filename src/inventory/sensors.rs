@@ -12,7 +12,7 @@ use rustix::fs::{Mode, OFlags};
 
 use super::cgroups::{CgroupDir, for_controller};
 use super::rates;
-use super::snapshot::Usage;
+use super::usage::Usage;
 use crate::cgroup::cpu::{self, CpuUsage};
 use crate::cgroup::io::{self as block_io, IoBytes};
 use crate::cgroup::{CgroupPath, Hierarchies, Hierarchy, Limit, Version, memory};

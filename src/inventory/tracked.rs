@@ -5,6 +5,7 @@ use std::os::fd::AsFd;
 use rustix::fs::Stat;
 
 use super::cgroups::{self, CgroupDir};
+use super::container::{Condition, Container, Facts};
 use super::entry::Entry;
 use super::identity::{Identity, Rigour, identify};
 use super::machine::Machine;
@@ -13,7 +14,7 @@ use super::problem::Problem;
 use super::rdt;
 use super::scan::cgroups_of;
 use super::sensors::Sensors;
-use super::snapshot::{Condition, Container, Usage};
+use super::usage::Usage;
 use crate::cgroup::freezer::Freezer;
 use crate::kernel::read::stat_beneath;
 use crate::oci::record::{crun, runc};
@@ -86,7 +87,8 @@ pub struct Tracked {
     /// The pass that saw it last.
     pub seen: u64,
     fingerprint: Fingerprint,
-    base: Container,
+    base: Facts,
+    usage: Usage,
     record: Option<Record>,
     exec_fifo: bool,
     named: Vec<CgroupDir>,
@@ -116,6 +118,7 @@ impl Tracked {
             seen: 0,
             fingerprint,
             base,
+            usage: Usage::default(),
             record: entry.record.ok(),
             exec_fifo: entry.exec_fifo,
             named,
@@ -132,6 +135,7 @@ impl Tracked {
             seen: 0,
             fingerprint,
             base,
+            usage: Usage::default(),
             record: None,
             exec_fifo: false,
             named: Vec::new(),
@@ -157,14 +161,14 @@ impl Tracked {
         let sensors = self
             .sensors
             .get_or_insert_with(|| Sensors::open(&self.cgroups, hierarchies));
-        self.base.usage = sensors.read(&self.cgroups, hierarchies, buffer);
+        self.usage = sensors.read(&self.cgroups, hierarchies, buffer);
         // A kept file of a removed cgroup reads ENODEV: look for the cgroups again next time.
-        let usage = self.base.usage;
+        let usage = self.usage;
         if usage.memory.is_none() && usage.pids.is_none() && usage.cpu.is_none() {
             let still = cgroups::existing(&self.cgroups, hierarchies);
             if still != self.cgroups {
                 self.sensors = None;
-                self.base.usage = Usage::default();
+                self.usage = Usage::default();
                 self.cgroups = still;
             }
         }
@@ -182,7 +186,14 @@ impl Tracked {
         self.finish(base, machine)
     }
 
-    fn finish(&self, base: Container, machine: &Machine) -> Container {
+    fn finish(&self, base: Facts, machine: &Machine) -> Container {
+        Container {
+            usage: self.usage,
+            ..Container::of(self.facts(base, machine))
+        }
+    }
+
+    fn facts(&self, base: Facts, machine: &Machine) -> Facts {
         let mut container = base;
         container.cgroups = self
             .cgroups
@@ -249,7 +260,7 @@ pub fn derive(
     })
 }
 
-fn describe(base: &mut Container, record: &Record, machine: &Machine) {
+fn describe(base: &mut Facts, record: &Record, machine: &Machine) {
     base.runtime = Some(record.runtime);
     base.recorded_pid = record.init.map(|init| init.pid);
     base.oci_version.clone_from(&record.oci_version);
@@ -261,8 +272,8 @@ fn describe(base: &mut Container, record: &Record, machine: &Machine) {
     base.rdt = rdt::groups(&record.rdt, machine.resctrl.as_deref());
 }
 
-fn blank(key: &ContainerKey) -> Container {
-    Container {
+fn blank(key: &ContainerKey) -> Facts {
+    Facts {
         key: key.clone(),
         state_dir: None,
         runtime: None,
@@ -279,6 +290,5 @@ fn blank(key: &ContainerKey) -> Container {
         annotations: std::collections::BTreeMap::new(),
         cgroups: Vec::new(),
         rdt: Vec::new(),
-        usage: Usage::default(),
     }
 }

@@ -130,7 +130,7 @@ pub struct Plan(pub Vec<PlannedStep>);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StepEvent {
     /// Wall clock.
-    #[serde(serialize_with = "timestamp")]
+    #[serde(serialize_with = "crate::text::timestamp")]
     pub at: jiff::Timestamp,
     /// Which container.
     #[serde(flatten)]
@@ -326,8 +326,4 @@ impl Verdict {
 
 fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(time.as_secs_f64())
-}
-
-fn timestamp<S: Serializer>(at: &jiff::Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(at)
 }

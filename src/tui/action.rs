@@ -1,5 +1,7 @@
 //! What a key, a menu line or a palette line can ask for.
 
+use super::model::View;
+
 /// Something the operator can ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
@@ -10,7 +12,7 @@ pub(crate) enum Action {
     PreviousPane,
     Move(Motion),
     Sideways(i16),
-    Containers,
+    View(View),
     Filter,
     NextMatch,
     PreviousMatch,

@@ -4,6 +4,7 @@
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::action::{Action, Motion};
+use super::model::View;
 
 /// One key press, without the modifiers that do not matter for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,7 +131,11 @@ pub(crate) const BINDINGS: &[Binding] = &[
     bind(&[code(K::PageDown)], "PgDn", A::Move(Motion::PageDown), General, "", "page down"),
     bind(&[code(K::Left)], "Left", A::Sideways(-8), General, "", "long ids and lines: to the left"),
     bind(&[code(K::Right)], "Right", A::Sideways(8), General, "", "long ids and lines: to the right"),
-    bind(&[ch('1')], "1", A::Containers, General, "", "the containers"),
+    bind(&[ch('1')], "1", A::View(View::Containers), General, "", "the containers"),
+    bind(&[ch('2')], "2", A::View(View::Usage), General, "", "the usage of this container, or of the marked ones"),
+    bind(&[ch('3')], "3", A::View(View::Processes), General, "", "the processes of this container"),
+    bind(&[ch('5')], "5", A::View(View::Rdt), General, "", "Intel RDT: the resctrl groups and who has them"),
+    bind(&[ch('6')], "6", A::View(View::History), General, "", "what happened since ocitop began to look"),
     bind(&[ch('n')], "n", A::NextMatch, List, "", "next match"),
     bind(&[ch('N')], "N", A::PreviousMatch, List, "", "previous match"),
     bind(&[ch('<')], "<", A::SortLeft, List, "", "sort by the column to the left"),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ratatui::layout::Size;
 
 use crate::config::Config;
-use crate::inventory::{Condition, Container, Snapshot};
+use crate::inventory::{Condition, Container, Snapshot, Watch};
 use crate::lifecycle::Job;
 use crate::oci::{ContainerKey, Status};
 
@@ -20,10 +20,60 @@ use super::selection::Selection;
 use super::table::{self, Column, SortKey};
 use super::theme::Look;
 
+/// What the screen is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum View {
+    Containers,
+    Usage,
+    Processes,
+    Rdt,
+    History,
+}
+
+impl View {
+    /// In the order of their keys.
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Containers,
+        Self::Usage,
+        Self::Processes,
+        Self::Rdt,
+        Self::History,
+    ];
+
+    /// Its key.
+    pub(crate) fn key(self) -> char {
+        match self {
+            Self::Containers => '1',
+            Self::Usage => '2',
+            Self::Processes => '3',
+            Self::Rdt => '5',
+            Self::History => '6',
+        }
+    }
+
+    /// Its name, in full or short.
+    pub(crate) fn title(self, wide: bool) -> &'static str {
+        match (self, wide) {
+            (Self::Containers, true) => "Containers",
+            (Self::Containers, false) => "Cont",
+            (Self::Usage, true) => "Usage",
+            (Self::Usage, false) => "Use",
+            (Self::Processes, true) => "Processes",
+            (Self::Processes, false) => "Proc",
+            (Self::Rdt, _) => "RDT",
+            (Self::History, true) => "History",
+            (Self::History, false) => "Hist",
+        }
+    }
+}
+
 /// A part of the screen that can be in focus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pane {
+    /// The list of containers.
     List,
+    /// All of a view that is not the list of containers.
+    View,
     Details,
     Usage,
     Log,
@@ -104,6 +154,7 @@ pub struct Model {
     pub(crate) log_extra: i16,
     pub(crate) log_hidden: bool,
     pub(crate) detail_scroll: usize,
+    pub(crate) view: View,
     pub(crate) focus: Pane,
     pub(crate) zoomed: bool,
     pub(crate) mouse: bool,
@@ -147,6 +198,7 @@ impl Model {
             log_extra: 0,
             log_hidden: false,
             detail_scroll: 0,
+            view: View::Containers,
             focus: Pane::List,
             zoomed: false,
             mouse: true,
@@ -180,6 +232,21 @@ impl Model {
     /// How many dialogs are open: none or one.
     pub fn dialogs(&self) -> usize {
         usize::from(self.open.is_some())
+    }
+
+    /// What the sampler should look at closely: what is on the screen.
+    pub(crate) fn watch(&self) -> Watch {
+        let page = super::view::layout::list_rows(self);
+        let on_screen = self.rows.iter().skip(self.list.top).take(page);
+        let visible = match self.view {
+            View::Containers => on_screen.map(|row| row.key.clone()).collect(),
+            View::Usage => self.targets().iter().map(|row| row.key.clone()).collect(),
+            View::Processes | View::Rdt | View::History => Vec::new(),
+        };
+        Watch {
+            visible,
+            selected: self.selected_key().cloned(),
+        }
     }
 
     /// The scan that is shown.

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use ratatui::crossterm::event::{self as terminal_event, Event as Input, MouseEventKind};
 
 use crate::config::Config;
-use crate::inventory::Container;
+use crate::inventory::{Container, Watch};
 use crate::lifecycle::Job;
 use crate::oci::ContainerKey;
 
@@ -128,6 +128,7 @@ pub(super) struct Threads {
     workers: Vec<Worker>,
     waiting: VecDeque<Job>,
     restarts: HashMap<String, u32>,
+    watched: Watch,
 }
 
 struct Worker {
@@ -162,7 +163,20 @@ impl Threads {
             workers,
             waiting: VecDeque::new(),
             restarts: HashMap::new(),
+            watched: Watch::default(),
         })
+    }
+
+    /// Tells the scanner what is on the screen, if that has changed.
+    pub(super) fn watch(&mut self, watch: Watch) {
+        if watch != self.watched
+            && self
+                .scanner
+                .send(scanner::Order::Watch(watch.clone()))
+                .is_ok()
+        {
+            self.watched = watch;
+        }
     }
 
     pub(super) fn say(&self, failed: bool, text: &str) {

@@ -18,7 +18,7 @@ use super::effect::Effect;
 use super::event::{Event, EventKind};
 use super::log_pane::Mark;
 use super::modal::{Confirm, Modal, Order};
-use super::model::{Model, Pane, Running};
+use super::model::{Model, Pane, Running, View};
 use super::view::layout;
 
 /// Takes an event in; gives back what is to be done outside.
@@ -98,10 +98,18 @@ fn resize(model: &mut Model, size: Size) {
     model.follow();
 }
 
-/// Focus goes back to the list when its pane no longer has room.
+/// Focus goes back to the main pane when its pane no longer has room.
 fn settle_focus(model: &mut Model) {
     if !layout::visible(model).contains(&model.focus) {
-        model.focus = Pane::List;
+        model.focus = main_pane(model);
+    }
+}
+
+/// The pane that a view is about.
+fn main_pane(model: &Model) -> Pane {
+    match model.view {
+        View::Containers => Pane::List,
+        _ => Pane::View,
     }
 }
 

@@ -5,10 +5,14 @@ pub(crate) mod confirm;
 pub(crate) mod containers;
 pub(crate) mod detail;
 pub(crate) mod empty;
+pub(crate) mod happenings;
 pub(crate) mod help;
 pub(crate) mod layout;
 pub(crate) mod log;
+pub(crate) mod meters;
 pub(crate) mod popup;
+pub(crate) mod processes;
+pub(crate) mod rdt;
 pub(crate) mod status_bar;
 pub(crate) mod too_small;
 pub(crate) mod usage;
@@ -17,7 +21,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 
 use super::modal::Modal;
-use super::model::{Model, Pane};
+use super::model::{Model, Pane, View};
 use layout::{Class, Panes};
 
 /// Draws the whole screen.
@@ -37,6 +41,15 @@ pub fn draw(frame: &mut Frame<'_>, model: &Model) {
     }
     if let Some(usage) = panes.usage {
         usage::draw(frame, usage, model, &panes);
+    }
+    if let Some(view) = panes.view {
+        match model.view {
+            View::Containers => {}
+            View::Usage => meters::draw(frame, view, model, &panes),
+            View::Processes => processes::draw(frame, view, model, &panes),
+            View::Rdt => rdt::draw(frame, view, model, &panes),
+            View::History => happenings::draw(frame, view, model, &panes),
+        }
     }
     if let Some(log) = panes.log {
         log::draw(frame, log, model, &panes);

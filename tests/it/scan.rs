@@ -140,7 +140,7 @@ fn the_id_inside_must_be_the_directorys_name() {
     machine.edit("web", |state| state["id"] = "other".into());
     let container = machine.container("web");
     assert_eq!(container.condition, Condition::Broken);
-    assert!(container.problem.unwrap().contains("other"));
+    assert!(container.problem.as_ref().unwrap().contains("other"));
 }
 
 #[test]
@@ -256,6 +256,6 @@ fn rdt_groups_that_exist_are_shown() {
         .running("web", RuntimeKind::Youki)
         .with_rdt("web");
     let group = machine.resctrl().join("web");
-    let shown = machine.container("web").rdt;
+    let shown = machine.container("web").rdt.clone();
     assert_eq!(shown, [group.clone(), group.join("mon_groups/web")]);
 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 use ocitop::cgroup::{Limit, Mode};
 use ocitop::config::Config;
 use ocitop::inventory::{
-    CgroupView, Condition, Container, Host, Inode, Manager, OwnCost, RootOrigin, RootState,
-    RootView, Snapshot, Usage,
+    CgroupView, Condition, Container, Facts, Host, HostUsage, Inode, Manager, OwnCost, RootOrigin,
+    RootState, RootView, Snapshot, Usage,
 };
 use ocitop::lifecycle::{
     Job, OnFailure, Outcome, Plan, PlannedStep, Preview, Seen, Step, StepEvent, StepKind,
@@ -275,6 +275,10 @@ pub(crate) fn snapshot(taken: jiff::Timestamp, containers: Vec<Container>) -> Sn
             cpu: 0.2,
             memory: 9 << 20,
         }),
+        uptime: Duration::ZERO,
+        usage: HostUsage::default(),
+        history: Arc::default(),
+        happenings: Arc::default(),
     }
 }
 
@@ -287,7 +291,7 @@ fn inode(name: &str) -> Inode {
 
 /// A running youki container that was created three days ago.
 pub(crate) fn container(name: &str) -> Container {
-    Container {
+    let facts = Facts {
         key: key(name),
         state_dir: Some(inode(name)),
         runtime: Some(RuntimeKind::Youki),
@@ -310,8 +314,18 @@ pub(crate) fn container(name: &str) -> Container {
             dir: PathBuf::from(format!("/sys/fs/cgroup/{name}")),
         }],
         rdt: Vec::new(),
+    };
+    Container {
         usage: usage(12.0, 180 << 20, 9),
+        ..Container::of(facts)
     }
+}
+
+/// The same with other facts.
+pub(crate) fn with_facts(container: Container, change: impl FnOnce(&mut Facts)) -> Container {
+    let mut container = container;
+    change(&mut container);
+    container
 }
 
 pub(crate) fn ago(seconds: i64) -> CreatedAt {
@@ -336,36 +350,56 @@ pub(crate) fn usage(cpu: f64, memory: u64, pids: u64) -> Usage {
 }
 
 pub(crate) fn stopped(name: &str) -> Container {
-    Container {
-        condition: Condition::Known(Status::Stopped),
-        init: None,
-        created: Some(ago(86_400)),
-        usage: Usage::default(),
-        runtime: Some(RuntimeKind::Crun),
-        cgroups: Vec::new(),
-        ..container(name)
-    }
+    let row = with_facts(container(name), |facts| {
+        facts.condition = Condition::Known(Status::Stopped);
+        facts.init = None;
+        facts.created = Some(ago(86_400));
+        facts.runtime = Some(RuntimeKind::Crun);
+        facts.cgroups.clear();
+    });
+    with_usage(row, Usage::default())
+}
+
+pub(crate) fn with_usage(container: Container, usage: Usage) -> Container {
+    Container { usage, ..container }
+}
+
+pub(crate) fn with_status(container: Container, status: Status) -> Container {
+    with_facts(container, |facts| {
+        facts.condition = Condition::Known(status)
+    })
 }
 
 /// One of each kind.
 pub(crate) fn zoo() -> Vec<Container> {
-    let with = |container: Container, status| Container {
-        condition: Condition::Known(status),
-        ..container
-    };
+    let api = with_facts(container("api-worker-7f3c"), |facts| {
+        facts.manager = Some(Manager::Podman);
+        facts.runtime = Some(RuntimeKind::Crun);
+        facts.created = Some(ago(2 * 86_400 + 4 * 3600));
+    });
+    let batch = with_facts(container("batch-91"), |facts| {
+        facts.manager = Some(Manager::Containerd);
+        facts.runtime = Some(RuntimeKind::Runc);
+        facts.created = Some(ago(41 * 60));
+    });
+    let migrate = with_facts(container("migrate"), |facts| {
+        facts.runtime = Some(RuntimeKind::Runc);
+    });
+    let ghost = with_facts(container("ghost-42"), |facts| {
+        facts.condition = Condition::Broken;
+        facts.runtime = None;
+        facts.problem = Some("state.json is empty".to_owned());
+        facts.init = None;
+        facts.recorded_pid = None;
+        facts.created = None;
+        facts.cgroups.clear();
+        facts.bundle = None;
+    });
     vec![
-        Container {
-            manager: Some(Manager::Podman),
-            runtime: Some(RuntimeKind::Crun),
-            created: Some(ago(2 * 86_400 + 4 * 3600)),
-            usage: usage(0.0, 212 << 20, 3),
-            ..container("api-worker-7f3c")
-        },
-        Container {
-            manager: Some(Manager::Containerd),
-            runtime: Some(RuntimeKind::Runc),
-            created: Some(ago(41 * 60)),
-            usage: Usage {
+        with_usage(api, usage(0.0, 212 << 20, 3)),
+        with_usage(
+            batch,
+            Usage {
                 throttled: Some(41.0),
                 oom_kills: Some(3),
                 memory_limit: Some(Limit::At(2 << 30)),
@@ -373,13 +407,12 @@ pub(crate) fn zoo() -> Vec<Container> {
                 io_write: Some(6_291_456.0),
                 ..usage(88.1, 2 << 30, 14)
             },
-            ..container("batch-91")
-        },
+        ),
         container("web-1"),
         container("web-2"),
-        Container {
-            runtime: Some(RuntimeKind::Runc),
-            usage: Usage {
+        with_usage(
+            with_status(migrate, Status::Paused),
+            Usage {
                 pids_limit: Some(Limit::Max),
                 memory_limit: Some(Limit::Max),
                 throttled: None,
@@ -387,22 +420,10 @@ pub(crate) fn zoo() -> Vec<Container> {
                 io_write: None,
                 ..usage(0.0, 64 << 20, 4)
             },
-            ..with(container("migrate"), Status::Paused)
-        },
-        with(container("canary"), Status::Created),
+        ),
+        with_status(container("canary"), Status::Created),
         stopped("nightly-report"),
-        Container {
-            condition: Condition::Broken,
-            runtime: None,
-            problem: Some("state.json is empty".to_owned()),
-            init: None,
-            recorded_pid: None,
-            created: None,
-            usage: Usage::default(),
-            cgroups: Vec::new(),
-            bundle: None,
-            ..container("ghost-42")
-        },
+        with_usage(ghost, Usage::default()),
     ]
 }
 

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
+use crate::inventory::Watch;
 use crate::tui::event::EventKind;
 use crate::tui::host::{self, Host};
 
@@ -13,6 +14,7 @@ use super::{Mailbox, panic_if_asked, spawn};
 pub(super) enum Order {
     Now,
     Interval(Duration),
+    Watch(Watch),
 }
 
 /// Starts the scanner.
@@ -47,8 +49,10 @@ fn scan_loop(mailbox: &Mailbox, host: &Host, orders: &Receiver<Order>, mut inter
             Ok(order) => {
                 // Orders that came meanwhile are all served by the one scan that follows.
                 for order in std::iter::once(order).chain(orders.try_iter()) {
-                    if let Order::Interval(wanted) = order {
-                        interval = wanted;
+                    match order {
+                        Order::Now => {}
+                        Order::Interval(wanted) => interval = wanted,
+                        Order::Watch(_) => {}
                     }
                 }
             }

@@ -9,11 +9,11 @@ use crate::tui::effect::Effect;
 use crate::tui::keymap::{self, Press};
 use crate::tui::log_pane::Mark;
 use crate::tui::modal::{Modal, Order, Prompt};
-use crate::tui::model::{Model, Pane};
+use crate::tui::model::{Model, Pane, View};
 use crate::tui::table::{self, SortKey};
 use crate::tui::view::layout::{self, Class, Spot};
 
-use super::{dialogs, jobs, menus, settle_focus};
+use super::{dialogs, jobs, main_pane, menus, settle_focus};
 
 /// The intervals that `+` and `-` go through, in milliseconds.
 const INTERVALS: [u64; 7] = [250, 500, 1000, 2000, 5000, 10_000, 30_000];
@@ -103,15 +103,12 @@ fn arrange(model: &mut Model, action: Action) {
         Action::Range => model.list.selection.range(&model.rows),
         Action::MarkAll => model.list.selection.mark_all(&model.rows),
         Action::ClearMarks => drop(model.list.selection.clear()),
-        Action::Containers => {
-            model.zoomed = false;
-            model.focus = Pane::List;
-        }
+        Action::View(view) => turn_to(model, view),
         Action::Details => zoom_on(model, Pane::Details),
         Action::Usage => zoom_on(model, Pane::Usage),
         Action::FocusLog => {
             let to = if model.focus == Pane::Log {
-                Pane::List
+                main_pane(model)
             } else {
                 Pane::Log
             };
@@ -172,6 +169,15 @@ fn go(model: &mut Model, motion: Motion) {
             model.detail_scroll = motion.apply(model.detail_scroll, last, page);
         }
         Pane::List | Pane::Usage => go_in_list(model, motion),
+        Pane::View => go_in_view(model, motion),
+    }
+}
+
+/// The arrow keys in a view that is not the list of containers.
+fn go_in_view(model: &mut Model, motion: Motion) {
+    match model.view {
+        View::Containers | View::Usage => go_in_list(model, motion),
+        View::Processes | View::Rdt | View::History => {}
     }
 }
 
@@ -196,10 +202,12 @@ fn back(model: &mut Model) {
     if model.zoomed {
         model.zoomed = false;
         settle_focus(model);
+    } else if model.view != View::Containers && model.focus == Pane::View {
+        turn_to(model, View::Containers);
     } else if model.focus == Pane::Log && !model.log.search.is_empty() {
         model.log.search.clear();
-    } else if model.focus != Pane::List {
-        model.focus = Pane::List;
+    } else if model.focus != main_pane(model) {
+        model.focus = main_pane(model);
     } else if !model.list.filter_text.is_empty() {
         dialogs::set_filter(model, String::new());
     } else if !model.list.selection.clear() && model.frozen.is_some() {
@@ -212,7 +220,10 @@ fn back(model: &mut Model) {
 fn step_pane(model: &mut Model, by: isize) {
     // Zoomed, Tab goes through all panes: it is the only way to see them on a small screen.
     let panes = if model.zoomed {
-        vec![Pane::List, Pane::Details, Pane::Usage, Pane::Log]
+        match model.view {
+            View::Containers => vec![Pane::List, Pane::Details, Pane::Usage, Pane::Log],
+            _ => vec![Pane::View, Pane::Log],
+        }
     } else {
         layout::visible(model)
     };
@@ -221,10 +232,24 @@ fn step_pane(model: &mut Model, by: isize) {
         .position(|pane| *pane == model.focus)
         .unwrap_or(0);
     let to = (at + panes.len()).saturating_add_signed(by) % panes.len().max(1);
-    model.focus = panes.get(to).copied().unwrap_or(Pane::List);
+    model.focus = panes.get(to).copied().unwrap_or(main_pane(model));
+}
+
+/// Shows another view.
+fn turn_to(model: &mut Model, view: View) {
+    model.view = view;
+    model.zoomed = false;
+    model.focus = match view {
+        View::Containers => Pane::List,
+        _ => Pane::View,
+    };
 }
 
 fn zoom_on(model: &mut Model, pane: Pane) {
+    if model.view != View::Containers {
+        turn_to(model, View::Containers);
+    }
+
     if model.zoomed && model.focus == pane {
         model.zoomed = false;
         model.focus = Pane::List;

@@ -21,7 +21,7 @@ pub(crate) fn lines(model: &Model) -> Vec<String> {
             Topic::Log,
             Topic::General,
         ],
-        Pane::Details | Pane::Usage => [
+        Pane::View | Pane::Details | Pane::Usage => [
             Topic::Look,
             Topic::General,
             Topic::Acts,

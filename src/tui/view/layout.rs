@@ -3,7 +3,7 @@
 
 use ratatui::layout::{Rect, Size};
 
-use crate::tui::model::{Model, Pane};
+use crate::tui::model::{Model, Pane, View};
 
 /// How much there is room for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub(crate) struct Panes {
     pub(crate) class: Class,
     pub(crate) header: Rect,
     pub(crate) list: Option<Rect>,
+    /// All of a view that is not the list of containers.
+    pub(crate) view: Option<Rect>,
     pub(crate) details: Option<Rect>,
     pub(crate) usage: Option<Rect>,
     pub(crate) log: Option<Rect>,
@@ -41,6 +43,7 @@ impl Panes {
     pub(crate) fn of(&self, pane: Pane) -> Option<Rect> {
         match pane {
             Pane::List => self.list,
+            Pane::View => self.view,
             Pane::Details => self.details,
             Pane::Usage => self.usage,
             Pane::Log => self.log,
@@ -77,16 +80,17 @@ pub(crate) fn panes(model: &Model, area: Rect) -> Panes {
     let mut panes = Panes {
         class,
         header,
-        list: Some(body),
+        list: None,
+        view: None,
         details: None,
         usage: None,
         log: None,
         hints,
     };
     if model.zoomed {
-        panes.list = None;
         match model.focus {
             Pane::List => panes.list = Some(body),
+            Pane::View => panes.view = Some(body),
             Pane::Details => panes.details = Some(body),
             Pane::Usage => panes.usage = Some(body),
             Pane::Log => panes.log = Some(body),
@@ -100,6 +104,7 @@ pub(crate) fn panes(model: &Model, area: Rect) -> Panes {
 /// Divides the body: charts go first when rows run short, then the details, then the log shrinks.
 fn share(model: &Model, body: Rect, panes: &mut Panes) {
     let (frame, details) = match panes.class {
+        _ if model.view != View::Containers => (2, 0),
         // Without a row there is nothing to tell of it, and the reasons need the room.
         Class::Wide | Class::Normal if model.rows.is_empty() => (2, 0),
         Class::Wide => (2, 14),
@@ -124,7 +129,10 @@ fn share(model: &Model, body: Rect, panes: &mut Panes) {
     let list = body.height - log - details;
     let (upper, rest) = cut(body, list);
     let (middle, lower) = cut(rest, details);
-    panes.list = Some(upper);
+    match model.view {
+        View::Containers => panes.list = Some(upper),
+        _ => panes.view = Some(upper),
+    }
     panes.log = (log > 0).then_some(lower);
     if details > 0 && panes.class == Class::Wide {
         let half = middle.width / 2;
@@ -194,7 +202,13 @@ pub(crate) fn pane_rows(model: &Model, pane: Pane) -> usize {
 /// The panes that are on the screen, in the order Tab takes.
 pub(crate) fn visible(model: &Model) -> Vec<Pane> {
     let panes = current(model);
-    let all = [Pane::List, Pane::Details, Pane::Usage, Pane::Log];
+    let all = [
+        Pane::List,
+        Pane::View,
+        Pane::Details,
+        Pane::Usage,
+        Pane::Log,
+    ];
     all.into_iter()
         .filter(|pane| panes.of(*pane).is_some())
         .collect()

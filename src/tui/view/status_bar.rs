@@ -12,7 +12,7 @@ use crate::text::visible;
 use crate::tui::keymap::BINDINGS;
 use crate::tui::measure::{self, cut, width};
 use crate::tui::modal::{Modal, Prompt};
-use crate::tui::model::{Model, Pane};
+use crate::tui::model::{Model, Pane, View};
 
 use super::layout::Class;
 
@@ -146,17 +146,24 @@ fn lateness(model: &Model) -> Option<std::time::Duration> {
 }
 
 fn tabs(model: &Model, class: Class) -> String {
-    let name = if class == Class::Wide {
-        "Containers"
-    } else {
-        "Cont"
-    };
     let busy = match model.jobs.len() {
         0 => String::new(),
         1 => "   1 job runs".to_owned(),
         count => format!("   {count} jobs run"),
     };
-    format!(" [1 {name}]{busy}")
+    let wide = class == Class::Wide;
+    let mut text = String::new();
+    for view in View::ALL {
+        let (open, close) = if view == model.view {
+            ('[', ']')
+        } else {
+            (' ', ' ')
+        };
+        let (key, title) = (view.key(), view.title(wide));
+        write!(text, "{open}{key} {title}{close}").ok();
+        text.push_str(if wide { " " } else { "" });
+    }
+    format!(" {}{busy}", text.trim_end())
 }
 
 fn roots(model: &Model, class: Class) -> Vec<(String, Style)> {
