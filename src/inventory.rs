@@ -5,8 +5,10 @@
 
 pub mod cgroups;
 pub mod container;
+mod detail;
 pub mod entry;
 pub mod history;
+mod host;
 pub mod identity;
 pub mod lane;
 pub mod machine;
@@ -16,8 +18,8 @@ pub mod problem;
 pub mod rates;
 pub mod rdt;
 pub mod roots;
+pub mod sampler;
 pub mod scan;
-mod sensors;
 pub mod snapshot;
 pub mod tracked;
 pub mod usage;
@@ -27,6 +29,7 @@ pub use crate::kernel::Inode;
 pub use container::{CgroupView, Condition, Container, Facts, Manager};
 pub use machine::Machine;
 pub use problem::Problem;
+pub use sampler::Sampler;
 pub use scan::Scanner;
 pub use snapshot::{Host, OwnCost, RootOrigin, RootState, RootView, Snapshot};
 pub use usage::{Detail, HostUsage, Usage, Watch};

@@ -25,10 +25,11 @@
 //! | [`cgroup`] | hierarchies, cgroup paths, one parser per control file |
 //! | [`process`] | `/proc/PID/stat`, identity that survives reuse of a pid |
 //! | [`kernel`] | openat2 readers for state roots, the trait behind every change, systemd over D-Bus |
-//! | [`inventory`] | the scanner: state roots, cgroups and /proc into a [`inventory::Snapshot`] |
+//! | [`inventory`] | the scanner (once) and the sampler (again and again): state roots, cgroups and /proc into a [`inventory::Snapshot`] |
 //! | [`lifecycle`] | delete, kill, pause, resume, start: evidence, guard, plan, steps, verdict |
 //! | [`tui`] | the screen: `update(&mut Model, Event)`, `draw(&Model)`, and the threads around them |
 //! | [`cli`] | the commands, in the shapes and words that tools above the runtimes rely on |
+//! | [`look`] | one look at every state root, by several threads, for `list` and the first screen |
 //! | [`demo`] | the lab: real processes in real cgroups, described by real state files |
 //! | [`doctor`] | what this host offers, and what each missing thing means |
 //!
@@ -55,6 +56,7 @@ pub mod inventory;
 pub mod kernel;
 pub mod lifecycle;
 pub mod logging;
+pub mod look;
 pub mod oci;
 pub mod process;
 pub mod text;

@@ -34,6 +34,24 @@ const PF_EXITING: u64 = 0x4;
 /// `PF_KTHREAD`: a kernel thread.
 const PF_KTHREAD: u64 = 0x0020_0000;
 
+/// How a process ended, from its `/proc/PID/stat`: field 52, in the encoding of wait(2). `None` as
+/// long as it lives. Needs `PTRACE_MODE_READ`; without it the kernel says 0.
+///
+/// ```
+/// let tail = "0 ".repeat(48);
+/// let stat = format!("7 (a) b) Z {tail}256");
+/// assert_eq!(ocitop::process::exit_code(stat.as_bytes()), Some(256));
+/// ```
+pub fn exit_code(stat: &[u8]) -> Option<i32> {
+    let close = stat.iter().rposition(|byte| *byte == b')')?;
+    let rest = std::str::from_utf8(stat.get(close + 1..)?).ok()?;
+    let mut fields = rest.split_ascii_whitespace();
+    let state = fields.next()?;
+    // The one taken was field 3.
+    let code = fields.nth(52 - 4)?.parse().ok()?;
+    matches!(state, "Z" | "X").then_some(code)
+}
+
 impl ProcStat {
     /// Parses the file. The command stands in parentheses and may hold `)`, spaces and newlines,
     /// so the fields are counted from the last `)`.

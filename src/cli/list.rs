@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::args::{Format, List};
 use super::{Failure, Outcome, render};
 use crate::config::Config;
-use crate::inventory::{Container, Machine, RootOrigin, RootState, Scanner, Snapshot};
+use crate::inventory::{Container, Machine, RootOrigin, RootState, Snapshot};
+use crate::look::{self, Depth};
 use crate::oci::RuntimeKind;
 use crate::text::visible_path;
 
@@ -33,40 +34,12 @@ pub(super) fn run(config: &Config, list: &List) -> Outcome {
     })
 }
 
-/// Most threads that read side by side: the kernel's part of it does not scale further.
-const PARTS: usize = 4;
-
-/// One pass, each processor reading a part of every root.
 fn scan(machine: &Machine, format: Format) -> Result<Snapshot, Failure> {
-    let parts = std::thread::available_parallelism()
-        .map_or(1, usize::from)
-        .min(PARTS);
-    let part = |index| {
-        let scanner = match format {
-            Format::Json => Scanner::complete(machine.clone()),
-            Format::Table => Scanner::status_only(machine.clone()),
-        };
-        scanner.part(index, parts).scan()
+    let depth = match format {
+        Format::Json => Depth::Complete,
+        Format::Table => Depth::Status,
     };
-    let snapshots = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..parts)
-            .map(|index| scope.spawn(move || part(index)))
-            .collect();
-        let mut snapshots = vec![Ok(part(0))];
-        snapshots.extend(others.into_iter().map(std::thread::ScopedJoinHandle::join));
-        snapshots
-    });
-    let lost = |_| Failure::failed("a reading thread was lost");
-    let mut snapshots = snapshots.into_iter();
-    let mut whole = snapshots
-        .next()
-        .transpose()
-        .map_err(lost)?
-        .ok_or_else(|| lost(Box::new(())))?;
-    for other in snapshots {
-        whole.merge(other.map_err(lost)?);
-    }
-    Ok(whole)
+    look::once(machine, depth).map_err(|error| Failure::of(&error))
 }
 
 /// Roots and entries that could not be read, on stderr. A root that was named and cannot be read

@@ -127,6 +127,12 @@ impl Machine {
         }
     }
 
+    /// How a process ended (wait(2)), while it is a zombie that nobody has reaped.
+    pub fn exit_code(&self, pid: i32) -> Option<i32> {
+        let bytes = kernel_record(&self.pid_file(pid, "stat")).ok()?;
+        crate::process::exit_code(&bytes)
+    }
+
     /// `/proc/PID/cgroup`; `None` if there is no such process.
     pub fn membership(&self, pid: i32) -> Option<Membership> {
         kernel_file(&self.pid_file(pid, "cgroup"))

@@ -23,6 +23,12 @@ pub fn cpu_percent(before: &CpuUsage, after: &CpuUsage, elapsed: Duration) -> Op
     (elapsed >= SHORTEST).then(|| 100.0 * used.as_secs_f64() / elapsed.as_secs_f64())
 }
 
+/// Percent of one core, of CPU time so far.
+pub(super) fn time_percent(before: Duration, after: Duration, elapsed: Duration) -> Option<f64> {
+    let used = after.checked_sub(before)?;
+    (elapsed >= SHORTEST).then(|| 100.0 * used.as_secs_f64() / elapsed.as_secs_f64())
+}
+
 /// Percent of the quota's periods that were throttled; `None` without a quota or a period between.
 pub fn throttled_percent(before: &CpuUsage, after: &CpuUsage) -> Option<f64> {
     let (before, after) = (before.throttling?, after.throttling?);

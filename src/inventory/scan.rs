@@ -1,11 +1,10 @@
-//! The scanner: state roots in, [`Snapshot`] out, as little read again as can be.
+//! The scanner: state roots in, [`Snapshot`] out, once.
 
-use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::fs::FileType;
 
@@ -13,7 +12,6 @@ use super::cgroups;
 use super::container::{CgroupView, Container, Facts};
 use super::entry::{Depth, Entry, Lead};
 use super::machine::Machine;
-use super::own::OwnMeter;
 use super::problem::Problem;
 use super::snapshot::{RootState, RootView, Snapshot};
 use super::tracked::{Fingerprint, Tracked};
@@ -26,38 +24,34 @@ use crate::oci::{ContainerKey, RuntimeKind};
 /// Names in a root that are crun's own and no containers.
 const NOT_CONTAINERS: [&str; 2] = [".cache", ".empty-directory"];
 
-/// Reads the host again and again; keeps what makes the next pass cheap.
+/// Reads the host once: every record and status, no usage.
 #[derive(Debug)]
 pub struct Scanner {
     machine: Machine,
-    tracked: HashMap<ContainerKey, Tracked>,
     users: Users,
-    own: OwnMeter,
-    with_usage: bool,
     depth: Depth,
     hint: Option<RuntimeKind>,
-    pass: u64,
-    begun: Instant,
-    buffer: Vec<u8>,
     /// Which part of each root it reads, of how many.
     part: (usize, usize),
 }
 
 impl Scanner {
-    /// A scanner with live usage.
-    pub fn new(machine: Machine) -> Self {
+    /// A scanner of what status needs.
+    pub fn status_only(machine: Machine) -> Self {
         Self {
             machine,
-            tracked: HashMap::new(),
             users: Users::read(),
-            own: OwnMeter::default(),
-            with_usage: true,
             depth: Depth::State,
             hint: None,
-            pass: 0,
-            begun: Instant::now(),
-            buffer: Vec::new(),
             part: (0, 1),
+        }
+    }
+
+    /// As [`Self::status_only`], and every file of a record, for its annotations.
+    pub fn complete(machine: Machine) -> Self {
+        Self {
+            depth: Depth::Full,
+            ..Self::status_only(machine)
         }
     }
 
@@ -70,31 +64,9 @@ impl Scanner {
         }
     }
 
-    /// A scanner that reads status only, for one pass.
-    pub fn status_only(machine: Machine) -> Self {
-        Self {
-            with_usage: false,
-            ..Self::new(machine)
-        }
-    }
-
-    /// As [`Self::status_only`], and every file of a record, for its annotations.
-    pub fn complete(machine: Machine) -> Self {
-        Self {
-            depth: Depth::Full,
-            ..Self::status_only(machine)
-        }
-    }
-
-    /// The machine it reads.
-    pub fn machine(&self) -> &Machine {
-        &self.machine
-    }
-
-    /// Reads everything once.
+    /// Reads everything.
     pub fn scan(&mut self) -> Snapshot {
         let start = Instant::now();
-        self.pass += 1;
         let mut roots = Vec::new();
         let mut containers = Vec::new();
         for root in self.machine.state_roots() {
@@ -105,16 +77,14 @@ impl Scanner {
                 state,
             });
         }
-        let pass = self.pass;
-        self.tracked.retain(|_, tracked| tracked.seen == pass);
         Snapshot {
             taken: jiff::Timestamp::now(),
             took: start.elapsed(),
             host: Arc::clone(&self.machine.host),
             roots,
             containers,
-            own: self.own.read(&self.machine),
-            uptime: self.begun.elapsed(),
+            own: None,
+            uptime: Duration::ZERO,
             usage: HostUsage::default(),
             history: Arc::default(),
             happenings: Arc::default(),
@@ -144,48 +114,23 @@ impl Scanner {
 
     /// One entry; `None` if it vanished while it was looked at.
     fn look(&mut self, root: &OwnedFd, key: &ContainerKey) -> Option<Container> {
-        if !self.with_usage {
-            // For one pass only: nothing is kept.
-            return Some(self.read(root, key)?.into_container(&self.machine));
-        }
-        let mut tracked = match self.tracked.remove(key) {
-            Some(known) if known.is_unchanged(root, key) => known,
-            _ => self.read(root, key)?,
-        };
-        tracked.seen = self.pass;
-        tracked.sample(&self.machine, &mut self.buffer);
-        let container = tracked.container(&self.machine);
-        self.tracked.insert(key.clone(), tracked);
-        Some(container)
-    }
-
-    fn read(&mut self, root: &OwnedFd, key: &ContainerKey) -> Option<Tracked> {
-        // Before the files: a change while they are read is then seen next time.
-        let fingerprint = if self.with_usage {
-            Fingerprint::take(root, key, None)
-        } else {
-            // For one pass only: nothing will be compared.
-            Fingerprint::default()
-        };
         let lead = Lead {
             key,
             depth: self.depth,
             hint: self.hint,
         };
-        match Entry::read(root.as_fd(), lead) {
+        // For one pass only: nothing will be compared.
+        let fingerprint = Fingerprint::default();
+        let tracked = match Entry::read(root.as_fd(), lead) {
             Ok(entry) => {
                 self.hint = entry.runtime;
-                let fingerprint = if self.with_usage {
-                    fingerprint.with_file(root, key, entry.runtime)
-                } else {
-                    fingerprint
-                };
                 let owner = self.users.name(entry.uid);
-                Some(Tracked::new(entry, fingerprint, owner, &self.machine))
+                Tracked::new(entry, fingerprint, owner, &self.machine)
             }
-            Err(Problem::Open(error)) if is_gone(&error) => None,
-            Err(problem) => Some(Tracked::broken(key, fingerprint, &problem)),
-        }
+            Err(Problem::Open(error)) if is_gone(&error) => return None,
+            Err(problem) => Tracked::broken(key, fingerprint, &problem),
+        };
+        Some(Container::of(tracked.into_facts(&self.machine)))
     }
 }
 

@@ -1,11 +1,12 @@
-//! What is kept of one container between two passes.
+//! What is known of one container from its files, and when they have to be read again.
 
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use rustix::fs::Stat;
 
 use super::cgroups::{self, CgroupDir};
-use super::container::{Condition, Container, Facts};
+use super::container::{Condition, Facts};
 use super::entry::Entry;
 use super::identity::{Identity, Rigour, identify};
 use super::machine::Machine;
@@ -13,9 +14,8 @@ use super::manager::manager_of;
 use super::problem::Problem;
 use super::rdt;
 use super::scan::cgroups_of;
-use super::sensors::Sensors;
-use super::usage::Usage;
 use crate::cgroup::freezer::Freezer;
+use crate::kernel::Inode;
 use crate::kernel::read::stat_beneath;
 use crate::oci::record::{crun, runc};
 use crate::oci::{ContainerKey, Record, RuntimeKind, Status};
@@ -81,19 +81,19 @@ impl Fingerprint {
     }
 }
 
-/// One container between two passes.
+/// How long a directory may be without a state file before it is shown as broken.
+const AT_WORK: Duration = Duration::from_secs(1);
+
+/// What is known of one container from its files.
 #[derive(Debug)]
 pub struct Tracked {
-    /// The pass that saw it last.
-    pub seen: u64,
     fingerprint: Fingerprint,
     base: Facts,
-    usage: Usage,
     record: Option<Record>,
     exec_fifo: bool,
     named: Vec<CgroupDir>,
-    cgroups: Vec<CgroupDir>,
-    sensors: Option<Sensors>,
+    /// There is no state file.
+    stateless: bool,
 }
 
 impl Tracked {
@@ -115,15 +115,12 @@ impl Tracked {
             describe(&mut base, record, machine);
         }
         Self {
-            seen: 0,
             fingerprint,
             base,
-            usage: Usage::default(),
+            stateless: matches!(entry.record, Err(Problem::NoState(_) | Problem::Nothing)),
             record: entry.record.ok(),
             exec_fifo: entry.exec_fifo,
             named,
-            cgroups: Vec::new(),
-            sensors: None,
         }
     }
 
@@ -132,15 +129,12 @@ impl Tracked {
         let mut base = blank(key);
         base.problem = Some(crate::text::chain(problem));
         Self {
-            seen: 0,
             fingerprint,
             base,
-            usage: Usage::default(),
             record: None,
             exec_fifo: false,
             named: Vec::new(),
-            cgroups: Vec::new(),
-            sensors: None,
+            stateless: false,
         }
     }
 
@@ -149,82 +143,74 @@ impl Tracked {
         Fingerprint::take(root, key, self.fingerprint.runtime) == self.fingerprint
     }
 
-    /// Reads its usage.
-    pub fn sample(&mut self, machine: &Machine, buffer: &mut Vec<u8>) {
-        if self.sensors.is_none() {
-            self.cgroups = cgroups::existing(&self.named, &machine.hierarchies);
-        }
-        if self.cgroups.is_empty() {
-            return;
-        }
-        let hierarchies = &machine.hierarchies;
-        let sensors = self
-            .sensors
-            .get_or_insert_with(|| Sensors::open(&self.cgroups, hierarchies));
-        self.usage = sensors.read(&self.cgroups, hierarchies, buffer);
-        // A kept file of a removed cgroup reads ENODEV: look for the cgroups again next time.
-        let usage = self.usage;
-        if usage.memory.is_none() && usage.pids.is_none() && usage.cpu.is_none() {
-            let still = cgroups::existing(&self.cgroups, hierarchies);
-            if still != self.cgroups {
-                self.sensors = None;
-                self.usage = Usage::default();
-                self.cgroups = still;
-            }
-        }
+    /// Whether it has no state file, and something was made or removed in it only a moment ago: a
+    /// runtime is at work on it.
+    pub fn is_unborn(&self) -> bool {
+        let modified = self
+            .fingerprint
+            .dir
+            .map(|dir| (dir.seconds, dir.nanoseconds));
+        let age = modified.and_then(|(seconds, nanoseconds)| {
+            let nanoseconds = i32::try_from(nanoseconds).ok()?;
+            let modified = jiff::Timestamp::new(seconds, nanoseconds).ok()?;
+            Duration::try_from(jiff::Timestamp::now().duration_since(modified)).ok()
+        });
+        self.stateless && age.is_some_and(|age| age < AT_WORK)
     }
 
-    /// The row as of now: status derived afresh.
-    pub fn container(&self, machine: &Machine) -> Container {
-        self.finish(self.base.clone(), machine)
+    /// The cgroups its record names.
+    pub fn named(&self) -> &[CgroupDir] {
+        &self.named
     }
 
-    /// As [`Self::container`], when nothing is kept for another pass.
-    pub fn into_container(mut self, machine: &Machine) -> Container {
+    /// The state directory it was read from.
+    pub fn state_dir(&self) -> Option<Inode> {
+        self.base.state_dir
+    }
+
+    /// What it is now: status derived afresh, with those of its cgroups that exist.
+    pub fn facts(&self, machine: &Machine, cgroups: &[CgroupDir]) -> Facts {
+        self.finish(self.base.clone(), machine, cgroups)
+    }
+
+    /// As [`Self::facts`], when nothing is kept for another pass.
+    pub fn into_facts(mut self, machine: &Machine) -> Facts {
         let blank = blank(&self.base.key);
         let base = std::mem::replace(&mut self.base, blank);
-        self.finish(base, machine)
+        self.finish(base, machine, &[])
     }
 
-    fn finish(&self, base: Facts, machine: &Machine) -> Container {
-        Container {
-            usage: self.usage,
-            ..Container::of(self.facts(base, machine))
-        }
-    }
-
-    fn facts(&self, base: Facts, machine: &Machine) -> Facts {
-        let mut container = base;
-        container.cgroups = self
-            .cgroups
+    fn finish(&self, base: Facts, machine: &Machine, cgroups: &[CgroupDir]) -> Facts {
+        let mut facts = base;
+        facts.cgroups = cgroups
             .iter()
             .map(|dir| dir.view(&machine.hierarchies))
             .collect();
         let Some(record) = &self.record else {
-            return container;
+            return facts;
         };
         let identity = identify(machine, record, &self.named, Rigour::Shown);
         let freezer = match identity {
             Identity::Alive(_) => cgroups::freezer(&self.named, &machine.hierarchies),
             Identity::Dead | Identity::Recycled(_) => None,
         };
-        container.condition = derive(record, identity, self.exec_fifo, freezer);
-        container.init = identity.alive();
+        facts.condition = derive(record, identity, self.exec_fifo, freezer);
+        facts.init = identity.alive();
         match (identity, freezer) {
             (Identity::Recycled(pid), _) => {
                 let problem = Problem::Recycled(pid);
-                container
+                facts
                     .problem
                     .get_or_insert_with(|| crate::text::chain(&problem));
             }
             (_, Some(Freezer::FrozenAbove)) => {
-                container
+                facts
                     .problem
                     .get_or_insert_with(|| "frozen by a cgroup above".to_owned());
             }
             _ => {}
         }
-        container
+        facts
     }
 }
 

@@ -1,11 +1,12 @@
 //! What the threads of the screen ask of the rest of ocitop, in one place.
 
-use std::sync::Arc;
+use std::io;
 
 use crate::config::Config;
-use crate::inventory::{Machine, Scanner, Snapshot};
+use crate::inventory::{Machine, Sampler, Snapshot};
 use crate::kernel::LiveKernel;
 use crate::lifecycle::{self, Job, Options, Preview, StepEvent, Verdict};
+use crate::look::{self, Depth};
 
 /// The machine, and how jobs are done on it. Each thread has its own.
 #[derive(Clone)]
@@ -22,8 +23,13 @@ impl Host {
         }
     }
 
-    pub(super) fn scanner(&self) -> Scanner {
-        Scanner::new(self.machine.clone())
+    /// Every container without its usage: what the first screen shows.
+    pub(super) fn first_look(&self) -> Option<Snapshot> {
+        look::once(&self.machine, Depth::Status).ok()
+    }
+
+    pub(super) fn sampler(&self) -> io::Result<Sampler> {
+        Sampler::new(self.machine.clone())
     }
 
     pub(super) fn preview(&self, job: &Job) -> Preview {
@@ -39,9 +45,4 @@ impl Host {
             report,
         )
     }
-}
-
-/// One scan, ready to be sent.
-pub(super) fn scan(scanner: &mut Scanner) -> Arc<Snapshot> {
-    Arc::new(scanner.scan())
 }

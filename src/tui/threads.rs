@@ -122,7 +122,7 @@ pub(super) struct Threads {
     mailbox: Mailbox,
     host: Host,
     interval: Duration,
-    scanner: Sender<scanner::Order>,
+    scanner: scanner::Orders,
     previews: Sender<PreviewOrder>,
     details: Sender<DetailOrder>,
     workers: Vec<Worker>,
@@ -169,12 +169,7 @@ impl Threads {
 
     /// Tells the scanner what is on the screen, if that has changed.
     pub(super) fn watch(&mut self, watch: Watch) {
-        if watch != self.watched
-            && self
-                .scanner
-                .send(scanner::Order::Watch(watch.clone()))
-                .is_ok()
-        {
+        if watch != self.watched && self.scanner.watch(watch.clone()) {
             self.watched = watch;
         }
     }
@@ -195,12 +190,10 @@ impl Threads {
                 HOLD.store(true, Ordering::SeqCst);
                 true
             }
-            Effect::Rescan => self.scanner.send(scanner::Order::Now).is_ok(),
+            Effect::Rescan => self.scanner.now(),
             Effect::Interval(interval) => {
                 self.interval = interval;
-                self.scanner
-                    .send(scanner::Order::Interval(interval))
-                    .is_ok()
+                self.scanner.interval(interval)
             }
             Effect::Preview { ticket, jobs } => {
                 self.previews.send(PreviewOrder { ticket, jobs }).is_ok()
@@ -288,7 +281,10 @@ impl Threads {
         match name {
             "input" => start_input(mailbox)?,
             "signals" => signals::start(mailbox)?,
-            "scanner" => self.scanner = scanner::start(mailbox, host, self.interval)?,
+            "scanner" => {
+                self.scanner = scanner::start(mailbox, host, self.interval)?;
+                self.scanner.watch(self.watched.clone());
+            }
             "preview" => self.previews = start_previews(mailbox, host)?,
             "detail" => self.details = start_details(mailbox)?,
             _ => {

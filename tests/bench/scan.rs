@@ -11,7 +11,7 @@ mod machine;
 
 use divan::Bencher;
 use machine::Machine;
-use ocitop::inventory::Scanner;
+use ocitop::inventory::{Sampler, Scanner};
 use ocitop::oci::RuntimeKind;
 
 const CONTAINERS: usize = 1_000;
@@ -39,14 +39,14 @@ fn once_status_only(bencher: Bencher<'_, '_>) {
 #[divan::bench(sample_count = 20)]
 fn once_with_usage(bencher: Bencher<'_, '_>) {
     let machine = crowd();
-    bencher.bench_local(|| Scanner::new(machine.machine()).scan());
+    bencher.bench_local(|| Sampler::new(machine.machine()).unwrap().pass());
 }
 
 /// As the screen does each second: only what changed is read anew.
 #[divan::bench(sample_count = 50)]
 fn again(bencher: Bencher<'_, '_>) {
     let machine = crowd();
-    let mut scanner = Scanner::new(machine.machine());
-    scanner.scan();
-    bencher.bench_local(|| scanner.scan());
+    let mut sampler = Sampler::new(machine.machine()).unwrap();
+    sampler.pass();
+    bencher.bench_local(|| sampler.pass());
 }

@@ -4,17 +4,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ocitop::config::Roots;
-use ocitop::inventory::{Condition, Container, Machine, Scanner, Snapshot};
+use ocitop::inventory::{Condition, Container, Machine, Sampler, Snapshot};
 use ocitop::oci::Status;
 use serde_json::json;
 
 use crate::rig::{Rig, Spec, has_v1, number, until};
 
-fn scanner(rig: &Rig) -> Scanner {
-    Scanner::new(Machine::new(&Roots {
+fn sampler(rig: &Rig) -> Sampler {
+    Sampler::new(Machine::new(&Roots {
         state: vec![rig.root()],
         ..Roots::default()
     }))
+    .unwrap()
 }
 
 fn find(snapshot: &Snapshot, id: &str) -> Arc<Container> {
@@ -59,13 +60,13 @@ with_each_runtime! {
             ..Spec::default()
         };
         rig.run_with("busy", &spec);
-        let mut scanner = scanner(rig);
-        let first = find(&scanner.scan(), "busy");
+        let mut sampler = sampler(rig);
+        let first = find(&sampler.pass(), "busy");
         assert_eq!(first.usage.cpu, None, "no rate after one look");
         let (used, at) = (cpu_time(rig, "busy"), Instant::now());
         // Long enough for many quota periods: one that is cut by a look weighs little.
         until("it burnt a second", || cpu_time(rig, "busy") >= used + Duration::from_secs(1));
-        let second = find(&scanner.scan(), "busy");
+        let second = find(&sampler.pass(), "busy");
         let truth = (cpu_time(rig, "busy").as_secs_f64() - used.as_secs_f64()) / at.elapsed().as_secs_f64();
         let said = second.usage.cpu.unwrap();
         assert!((said - truth * 100.0).abs() < 3.0, "{said} % against {} %", truth * 100.0);
@@ -82,13 +83,13 @@ with_each_runtime! {
         };
         rig.run_with("full", &spec);
         until("it has written", || rig.scratch("rootfs/filled").exists());
-        let mut scanner = scanner(rig);
-        scanner.scan();
+        let mut sampler = sampler(rig);
+        sampler.pass();
         let mut last = String::new();
         // What the kernel says may move between two looks while a process starts.
         until("both agree at one moment", || {
             let before = memory(rig, "full");
-            let usage = find(&scanner.scan(), "full").usage;
+            let usage = find(&sampler.pass(), "full").usage;
             let after = memory(rig, "full");
             let said = usage.memory.unwrap();
             last = format!("{said} against {before} and {after}");
@@ -102,15 +103,15 @@ with_each_runtime! {
     fn tasks_are_counted(rig: &Rig) {
         rig.run("web");
         until("both processes run", || rig.processes().len() == 2);
-        let mut scanner = scanner(rig);
-        let usage = find(&scanner.scan(), "web").usage;
+        let mut sampler = sampler(rig);
+        let usage = find(&sampler.pass(), "web").usage;
         assert_eq!(usage.pids, Some(2));
     }
 
     fn a_scan_follows_pause_and_death_from_outside(rig: &Rig) {
         rig.run("web");
-        let mut scanner = scanner(rig);
-        let mut condition = move || find(&scanner.scan(), "web").condition;
+        let mut sampler = sampler(rig);
+        let mut condition = move || find(&sampler.pass(), "web").condition;
         assert_eq!(condition(), Condition::Known(Status::Running));
         rig.runtime(&["pause", "web"]).ok();
         assert_eq!(condition(), Condition::Known(Status::Paused));
@@ -121,14 +122,14 @@ with_each_runtime! {
     }
 
     fn containers_come_and_go_between_scans(rig: &Rig) {
-        let mut scanner = scanner(rig);
-        assert_eq!(scanner.scan().containers.len(), 0);
+        let mut sampler = sampler(rig);
+        assert_eq!(sampler.pass().containers.len(), 0);
         rig.run("web");
-        let web = find(&scanner.scan(), "web");
+        let web = find(&sampler.pass(), "web");
         assert_eq!(web.init.unwrap().pid, rig.pid("web"));
         assert_eq!(web.runtime, Some(rig.kind));
         assert_eq!(web.problem, None);
         rig.runtime(&["delete", "--force", "web"]).ok();
-        assert_eq!(scanner.scan().containers.len(), 0);
+        assert_eq!(sampler.pass().containers.len(), 0);
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use ocitop::cgroup::Version;
 use ocitop::config::Roots;
-use ocitop::inventory::{self, Container, Scanner, Snapshot};
+use ocitop::inventory::{self, Container, Sampler, Snapshot};
 use ocitop::lifecycle::Target;
 use ocitop::oci::{ContainerKey, RuntimeKind};
 use serde_json::json;
@@ -184,7 +184,7 @@ impl Machine {
     }
 
     pub(crate) fn scan(&self) -> Snapshot {
-        Scanner::new(self.machine()).scan()
+        Sampler::new(self.machine()).unwrap().pass()
     }
 
     /// The row of `id`.

@@ -4,7 +4,7 @@ use std::fs;
 
 use ocitop::cgroup::Limit;
 use ocitop::config::Roots;
-use ocitop::inventory::{Condition, Machine as Host, RootState, Scanner};
+use ocitop::inventory::{Condition, Machine as Host, RootState, Sampler, Scanner};
 use ocitop::oci::{RuntimeKind, Status};
 
 use crate::machine::Machine;
@@ -110,8 +110,13 @@ fn a_broken_entry_is_a_row_and_hides_no_other() {
         .running("torn", RuntimeKind::Youki)
         .running("other", RuntimeKind::Crun);
     fs::write(machine.state_dir("torn").join("state.json"), "{\"id\":").unwrap();
-    fs::create_dir(machine.root().join("empty")).unwrap();
-    fs::create_dir(machine.root().join("esc\u{1b}[31m")).unwrap();
+    for name in ["empty", "esc\u{1b}[31m"] {
+        let dir = machine.root().join(name);
+        fs::create_dir(&dir).unwrap();
+        // One just made may be a container in a moment.
+        let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
+        fs::File::open(&dir).unwrap().set_modified(long_ago).unwrap();
+    }
     let snapshot = machine.scan();
     assert_eq!(snapshot.containers.len(), 5);
     assert_eq!(
@@ -164,7 +169,7 @@ fn what_is_no_regular_file_is_not_read() {
 fn an_absent_root_and_one_that_is_no_directory_are_said_to_be_so() {
     let machine = Machine::v1().running("web", RuntimeKind::Runc);
     let file = machine.root().join("web/state.json");
-    let snapshot = Scanner::new(Host::new(&Roots {
+    let snapshot = Scanner::status_only(Host::new(&Roots {
         cgroup: Some(machine.cgroup_root()),
         resctrl: None,
         proc: machine.proc(),
@@ -212,8 +217,8 @@ fn what_is_missing_is_not_available_and_never_zero() {
 #[test]
 fn cpu_and_memory_follow_the_files_between_two_scans() {
     let machine = Machine::v2().running("web", RuntimeKind::Crun);
-    let mut scanner = Scanner::new(machine.machine());
-    let first = scanner.scan();
+    let mut sampler = Sampler::new(machine.machine()).unwrap();
+    let first = sampler.pass();
     assert_eq!(first.containers[0].usage.cpu, None);
     let dir = machine.cgroup_dirs("web").remove(0);
     fs::write(dir.join("cpu.stat"), "usage_usec 5000000\n").unwrap();
@@ -223,11 +228,11 @@ fn cpu_and_memory_follow_the_files_between_two_scans() {
     while start.elapsed().as_millis() < 60 {
         std::thread::yield_now();
     }
-    let usage = scanner.scan().containers[0].usage;
+    let usage = sampler.pass().containers[0].usage;
     assert!(usage.cpu.unwrap() > 0.0 && usage.cpu.unwrap().is_finite());
     assert_eq!(usage.memory, Some(8192));
     fs::write(dir.join("cpu.stat"), "usage_usec 1000\n").unwrap();
-    let cpu = scanner.scan().containers[0].usage.cpu;
+    let cpu = sampler.pass().containers[0].usage.cpu;
     assert!(
         cpu.is_none_or(|cpu| cpu >= 0.0),
         "a counter that went back: {cpu:?}"
@@ -237,8 +242,8 @@ fn cpu_and_memory_follow_the_files_between_two_scans() {
 #[test]
 fn a_container_made_anew_under_its_old_name_is_another_one() {
     let machine = Machine::v1().running("web", RuntimeKind::Youki);
-    let mut scanner = Scanner::new(machine.machine());
-    let before = scanner.scan().containers[0].state_dir;
+    let mut sampler = Sampler::new(machine.machine()).unwrap();
+    let before = sampler.pass().containers[0].state_dir;
     let (dir, aside) = (machine.state_dir("web"), machine.root().join("aside"));
     fs::create_dir(&aside).unwrap();
     for name in ["state.json", "youki_config.json"] {
@@ -246,7 +251,7 @@ fn a_container_made_anew_under_its_old_name_is_another_one() {
     }
     fs::remove_dir(&dir).unwrap();
     fs::rename(&aside, &dir).unwrap();
-    let after = scanner.scan().containers[0].state_dir;
+    let after = sampler.pass().containers[0].state_dir;
     assert!(before.is_some() && after.is_some() && before != after);
 }
 

@@ -389,7 +389,7 @@ fn a_resctrl_group_that_a_live_namesake_may_have_stays() {
         proc: machine.proc(),
         state: vec![machine.root(), other.clone()],
     });
-    let scan = ocitop::inventory::Scanner::new(view.clone()).scan();
+    let scan = ocitop::inventory::Scanner::status_only(view.clone()).scan();
     let shown = scan.containers.iter().find(|row| row.key.root() == other);
     let job = Job::Delete(Target::of(shown.unwrap()).unwrap(), Force::Yes);
     let kernel = FakeKernel::over(&machine);

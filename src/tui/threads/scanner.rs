@@ -1,63 +1,185 @@
-//! The scanner's thread: looks at the machine again and again, and sends what it saw.
+//! The sampler's thread: looks at the host at its interval and whenever something happens there, and
+//! sends what it saw.
 
 use std::io;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
 use std::time::{Duration, Instant};
 
-use crate::inventory::Watch;
+use crate::inventory::sampler::{Alarm, Woken};
+use crate::inventory::{Sampler, Snapshot, Watch};
 use crate::tui::event::EventKind;
-use crate::tui::host::{self, Host};
+use crate::tui::host::Host;
 
 use super::{Mailbox, panic_if_asked, spawn};
 
+/// Changes that come thick and fast are shown together: at least this long after the last, and
+/// longer by so much for each container that the screen has to sort.
+const TOGETHER: Duration = Duration::from_millis(20);
+const TOGETHER_EACH: Duration = Duration::from_micros(10);
+/// The first rates need two passes; nobody should wait a long interval for them.
+const FIRST_RATES: Duration = Duration::from_millis(500);
+
 /// What the scanner can be told.
-pub(super) enum Order {
+enum Order {
     Now,
     Interval(Duration),
     Watch(Watch),
 }
 
-/// Starts the scanner.
-pub(super) fn start(
-    mailbox: &Mailbox,
-    host: Host,
-    interval: Duration,
-) -> io::Result<Sender<Order>> {
-    let (sender, orders) = mpsc::channel();
-    spawn("scanner", mailbox, move |mailbox| {
-        scan_loop(mailbox, &host, &orders, interval);
-    })?;
-    Ok(sender)
+/// Tells the scanner what to do.
+pub(super) struct Orders {
+    sender: Sender<Order>,
+    alarm: Alarm,
 }
 
-/// Scans every `interval`. A scan that takes longer skips ticks: they are counted from its end on.
-fn scan_loop(mailbox: &Mailbox, host: &Host, orders: &Receiver<Order>, mut interval: Duration) {
-    let mut scanner = host.scanner();
-    for scans in 0_u64.. {
-        let began = Instant::now();
-        panic_if_asked("scanner", scans == 1);
-        if !mailbox.send(EventKind::Snapshot(host::scan(&mut scanner))) {
+impl Orders {
+    /// To look at everything now. False if the thread is gone.
+    pub(super) fn now(&self) -> bool {
+        self.send(Order::Now)
+    }
+
+    /// To look this often.
+    pub(super) fn interval(&self, interval: Duration) -> bool {
+        self.send(Order::Interval(interval))
+    }
+
+    /// To look closely at these.
+    pub(super) fn watch(&self, watch: Watch) -> bool {
+        self.send(Order::Watch(watch))
+    }
+
+    fn send(&self, order: Order) -> bool {
+        let sent = self.sender.send(order).is_ok();
+        self.alarm.ring();
+        sent
+    }
+}
+
+/// Starts the scanner.
+pub(super) fn start(mailbox: &Mailbox, host: Host, interval: Duration) -> io::Result<Orders> {
+    let (sender, orders) = mpsc::channel();
+    let sampler = host.sampler()?;
+    let alarm = sampler.alarm();
+    spawn("scanner", mailbox, move |mailbox| {
+        if let Some(first) = host.first_look()
+            && !mailbox.send(EventKind::Snapshot(Arc::new(first)))
+        {
             return;
         }
-        // The first rates need two scans; nobody should wait a long interval for them.
-        let pause = if scans == 0 {
-            interval.min(Duration::from_millis(500))
-        } else {
-            interval
+        let mut scanner = Scanner {
+            mailbox,
+            sampler,
+            orders: &orders,
+            interval,
+            together: Duration::ZERO,
         };
-        match orders.recv_timeout(pause.saturating_sub(began.elapsed())) {
-            Ok(order) => {
-                // Orders that came meanwhile are all served by the one scan that follows.
-                for order in std::iter::once(order).chain(orders.try_iter()) {
-                    match order {
-                        Order::Now => {}
-                        Order::Interval(wanted) => interval = wanted,
-                        Order::Watch(_) => {}
+        scanner.run();
+    })?;
+    Ok(Orders { sender, alarm })
+}
+
+struct Scanner<'a> {
+    mailbox: &'a Mailbox,
+    sampler: Sampler,
+    orders: &'a Receiver<Order>,
+    interval: Duration,
+    /// How long changes are gathered before they are shown.
+    together: Duration,
+}
+
+/// What to do after orders were taken.
+enum Then {
+    Pass,
+    Wait,
+    End,
+}
+
+impl Scanner<'_> {
+    fn run(&mut self) {
+        for passes in 0_u64.. {
+            let began = Instant::now();
+            panic_if_asked("scanner", passes == 1);
+            let snapshot = self.sampler.pass();
+            if !self.show(snapshot) {
+                return;
+            }
+            let pause = if passes == 0 {
+                self.interval.min(FIRST_RATES)
+            } else {
+                self.interval
+            };
+            if !self.attend(began, pause) {
+                return;
+            }
+        }
+    }
+
+    fn show(&mut self, snapshot: Snapshot) -> bool {
+        let rows = u32::try_from(snapshot.containers.len()).unwrap_or(u32::MAX);
+        self.together = TOGETHER + TOGETHER_EACH.saturating_mul(rows);
+        self.mailbox.send(EventKind::Snapshot(Arc::new(snapshot)))
+    }
+
+    /// Attends to orders and changes until the next pass is due; false when nobody is left.
+    fn attend(&mut self, began: Instant, pause: Duration) -> bool {
+        let mut pause = pause;
+        let mut shown = Instant::now();
+        let mut changed = false;
+        loop {
+            let due = began + pause;
+            let until = if changed {
+                due.min(shown + self.together)
+            } else {
+                due
+            };
+            match self
+                .sampler
+                .wait(until.saturating_duration_since(Instant::now()))
+            {
+                Woken::Time => {}
+                Woken::Change => changed = true,
+                Woken::Alarm => match self.take_orders(&mut pause) {
+                    Then::Pass => return true,
+                    Then::Wait => {}
+                    Then::End => return false,
+                },
+            }
+            let now = Instant::now();
+            if now >= began + pause {
+                return true;
+            }
+            if changed && now >= shown + self.together {
+                changed = false;
+                if let Some(snapshot) = self.sampler.update() {
+                    shown = now;
+                    if !self.show(snapshot) {
+                        return false;
                     }
                 }
             }
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
         }
+    }
+
+    fn take_orders(&mut self, pause: &mut Duration) -> Then {
+        let mut then = Then::Wait;
+        let mut watch = None;
+        loop {
+            match self.orders.try_recv() {
+                Ok(Order::Now) => then = Then::Pass,
+                Ok(Order::Interval(interval)) => (self.interval, *pause) = (interval, interval),
+                Ok(Order::Watch(wanted)) => watch = Some(wanted),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => return Then::End,
+            }
+        }
+        if let Some(watch) = watch {
+            self.sampler.watch(watch);
+            let again = self.sampler.again();
+            if !self.show(again) {
+                return Then::End;
+            }
+        }
+        then
     }
 }

@@ -1,0 +1,488 @@
+//! The sampler: looks at this host again and again, at almost no cost, and says what it saw.
+//!
+//! What can be told by an event is not looked for: arrivals and changed files by inotify, exits by
+//! pidfd, freezing and OOM kills on v2 by the cgroup's event files. What has to be read is read
+//! through kept descriptors: three counters of every container at each pass, everything else of
+//! those on the screen. All of it is looked at anew now and then, a slice at each pass, because
+//! events get lost: on network file systems, and when watches run out.
+//!
+//! Synchronous: the caller has the thread, and calls [`Sampler::wait`] between two passes.
+
+mod counters;
+mod descriptors;
+mod events;
+mod roots;
+mod row;
+mod rows;
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+pub use events::Alarm;
+use events::{Events, Notice, RowId};
+use rows::Rows;
+
+use super::container::{Condition, Container};
+use super::history::{History, Metric};
+use super::host::HostSensors;
+use super::lane::{ExitStatus, Happened, Happening};
+use super::machine::Machine;
+use super::own::OwnMeter;
+use super::snapshot::Snapshot;
+use super::usage::{HostUsage, Watch};
+use super::users::Users;
+use crate::oci::{ContainerKey, Status};
+use descriptors::{Budget, Held};
+use roots::Roots;
+
+/// Everything is looked at again in this many passes, in slices; sooner where that is a slice of few
+/// rows, later where it would be one of very many.
+const SLICES: usize = 10;
+const FEW: usize = 100;
+const MANY: usize = 500;
+/// Rows that were never looked at closely and are, at each pass: their limits are not known yet.
+const UNSEEN: usize = 20;
+/// Rows without kept descriptors whose counters are read at each pass.
+const REOPENED: usize = 2000;
+/// Happenings that are kept.
+const LANE: usize = 1000;
+
+/// Why waiting ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Woken {
+    /// The time is over.
+    Time,
+    /// Something happened on the host.
+    Change,
+    /// Somebody rang.
+    Alarm,
+}
+
+/// Looks at the host again and again; keeps what makes the next look cheap.
+#[derive(Debug)]
+pub struct Sampler {
+    machine: Machine,
+    events: Events,
+    roots: Roots,
+    rows: Rows,
+    users: Users,
+    own: OwnMeter,
+    host: HostSensors,
+    host_usage: HostUsage,
+    host_history: Arc<History>,
+    lane: Arc<Vec<Happening>>,
+    visible: Vec<RowId>,
+    watch: Watch,
+    watch_all: bool,
+    /// Rows whose files have to be read, and rows whose status has to be derived.
+    unread: BTreeSet<RowId>,
+    stirred: BTreeSet<RowId>,
+    budget: Budget,
+    begun: Instant,
+    sampled: Duration,
+    passes: usize,
+    buffer: Vec<u8>,
+}
+
+impl Sampler {
+    /// A sampler that has not looked yet. Fails without an epoll instance.
+    pub fn new(machine: Machine) -> io::Result<Self> {
+        let host = HostSensors::open(&machine);
+        Ok(Self {
+            events: Events::new()?,
+            roots: Roots::default(),
+            rows: Rows::default(),
+            users: Users::read(),
+            own: OwnMeter::default(),
+            host,
+            host_usage: HostUsage::default(),
+            host_history: Arc::default(),
+            lane: Arc::default(),
+            visible: Vec::new(),
+            watch: Watch::default(),
+            watch_all: false,
+            unread: BTreeSet::new(),
+            stirred: BTreeSet::new(),
+            budget: Budget::of_process(),
+            begun: Instant::now(),
+            sampled: Duration::ZERO,
+            passes: 0,
+            buffer: Vec::new(),
+            machine,
+        })
+    }
+
+    /// What ends a [`Self::wait`].
+    pub fn alarm(&self) -> Alarm {
+        self.events.alarm()
+    }
+
+    /// The machine it looks at.
+    pub fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// Looks closely at these from now on, and at no others.
+    pub fn watch(&mut self, watch: Watch) {
+        self.watch = watch;
+        self.settle_watch();
+    }
+
+    /// Looks closely at every container.
+    pub fn watch_all(&mut self) {
+        self.watch_all = true;
+    }
+
+    fn settle_watch(&mut self) {
+        let keys = self.watch.visible.iter().chain(&self.watch.selected);
+        let mut visible: Vec<RowId> = if self.watch_all {
+            self.rows.order().to_vec()
+        } else {
+            keys.filter_map(|key| self.rows.id(key)).collect()
+        };
+        visible.sort_unstable();
+        visible.dedup();
+        let now = self.begun.elapsed();
+        for id in &visible {
+            // At once, so that nobody sees dashes for a second.
+            if let Some(row) = self
+                .rows
+                .get_mut(*id)
+                .filter(|row| row.shown().detail.is_none())
+            {
+                row.look_closely(&self.machine, now, &mut self.buffer);
+            }
+        }
+        for id in std::mem::replace(&mut self.visible, visible) {
+            if self.visible.binary_search(&id).is_err()
+                && let Some(row) = self.rows.get_mut(id)
+            {
+                row.look_away();
+            }
+        }
+    }
+
+    /// Looks at everything, reads all counters.
+    pub fn pass(&mut self) -> Snapshot {
+        let start = Instant::now();
+        self.passes += 1;
+        let notices = self.events.wait(Duration::ZERO);
+        self.take(notices);
+        self.look_at_roots();
+        self.look_at_slice();
+        self.catch_up();
+        self.settle_watch();
+        self.count();
+        self.look_at_host();
+        self.snapshot(start)
+    }
+
+    /// Looks at what was noticed since; `None` if that changed nothing.
+    pub fn update(&mut self) -> Option<Snapshot> {
+        let start = Instant::now();
+        let notices = self.events.wait(Duration::ZERO);
+        self.take(notices);
+        if self.roots.are_due() {
+            self.look_at_roots();
+        }
+        let changed = self.catch_up();
+        self.settle_watch();
+        changed.then(|| self.snapshot(start))
+    }
+
+    /// The last look again, with what is watched since.
+    pub fn again(&mut self) -> Snapshot {
+        self.snapshot(Instant::now())
+    }
+
+    /// Waits for `limit` or until something happens.
+    pub fn wait(&mut self, limit: Duration) -> Woken {
+        let notices = self.events.wait(limit);
+        let woken = match notices.as_slice() {
+            [] => Woken::Time,
+            notices if notices.contains(&Notice::Alarm) => Woken::Alarm,
+            _ => Woken::Change,
+        };
+        self.take(notices);
+        woken
+    }
+
+    fn take(&mut self, notices: Vec<Notice>) {
+        for notice in notices {
+            match notice {
+                Notice::Alarm => {}
+                Notice::Root(root) => self.roots.list_again(root),
+                Notice::Above => self.roots.find_again(),
+                Notice::Entry(row) => drop(self.unread.insert(row)),
+                Notice::Cgroup(row) => drop(self.stirred.insert(row)),
+                Notice::Exit(row) => {
+                    self.note_exit(row);
+                    self.stirred.insert(row);
+                }
+                Notice::Overflow => {
+                    self.roots.find_again();
+                    self.unread.extend(self.rows.order());
+                }
+            }
+        }
+    }
+
+    /// The kernel tells how a process ended for as long as nobody has reaped it.
+    fn note_exit(&mut self, id: RowId) {
+        let Some(row) = self.rows.get_mut(id) else {
+            return;
+        };
+        let pid = row.shown().init.map(|init| init.pid);
+        let raw = pid.and_then(|pid| self.machine.exit_code(pid));
+        row.ended = raw.map(ExitStatus::from_raw);
+    }
+
+    /// Lists the roots that may have changed: finds what is new, forgets what is gone.
+    fn look_at_roots(&mut self) {
+        let now = self.begun.elapsed();
+        let found = self
+            .roots
+            .look(&self.machine, &mut self.events, &self.rows, now);
+        for id in found.gone {
+            self.forget(id);
+        }
+        for (root, key) in found.new {
+            if let Some(id) = self.add(root, key) {
+                self.happened_since(id, None);
+            }
+        }
+    }
+
+    fn add(&mut self, root: usize, key: ContainerKey) -> Option<RowId> {
+        let dir = self.roots.dir(root)?;
+        let tracked = self.rows.read(dir, &key, &mut self.users, &self.machine)?;
+        let id = self.rows.insert(key, root, tracked, &self.machine);
+        self.attach(id);
+        Some(id)
+    }
+
+    fn attach(&mut self, id: RowId) {
+        let visible = self.visible.binary_search(&id).is_ok();
+        let rows = self.rows.len();
+        let Some(row) = self.rows.get_mut(id) else {
+            return;
+        };
+        let Some(dir) = self.roots.dir(row.root) else {
+            return;
+        };
+        let before = row.held();
+        self.budget.spend(before, Held::default());
+        let keep = self.budget.keep(rows, visible);
+        row.attach(id, dir, &self.machine, &mut self.events, keep);
+        self.budget.spend(Held::default(), row.held());
+    }
+
+    fn forget(&mut self, id: RowId) {
+        let Some(row) = self.rows.remove(id) else {
+            return;
+        };
+        self.budget.spend(row.held(), Held::default());
+        let (key, ended) = (row.key.clone(), row.ended);
+        let (was_alive, unborn) = (row.shown().condition.is_alive(), row.unborn);
+        row.detach(&mut self.events);
+        if unborn {
+            return;
+        }
+        if was_alive {
+            self.tell(key.clone(), Happened::Exited { status: ended });
+        }
+        self.tell(key, Happened::Deleted);
+    }
+
+    /// Reads changed files and derives changed states. True if anything that is shown changed.
+    fn catch_up(&mut self) -> bool {
+        if self.roots.have_changed() {
+            self.rows.sort_again();
+        }
+        let mut changed = false;
+        for id in std::mem::take(&mut self.unread) {
+            let Some(row) = self.rows.get(id) else {
+                continue;
+            };
+            let (key, root) = (row.key.clone(), row.root);
+            let read = self
+                .roots
+                .dir(root)
+                .and_then(|dir| self.rows.read(dir, &key, &mut self.users, &self.machine));
+            match (read, self.rows.get_mut(id)) {
+                (Some(tracked), Some(row)) if row.is_of(&tracked) => {
+                    row.replace(tracked, &mut self.events);
+                    self.stirred.insert(id);
+                }
+                // Gone, or another container of the same name by now.
+                (read, _) => {
+                    self.forget(id);
+                    changed = true;
+                    if read.is_some()
+                        && let Some(id) = self.add(root, key)
+                    {
+                        self.happened_since(id, None);
+                    }
+                }
+            }
+        }
+        for id in std::mem::take(&mut self.stirred) {
+            changed |= self.refresh(id);
+        }
+        changed | self.rows.have_changed()
+    }
+
+    fn refresh(&mut self, id: RowId) -> bool {
+        let Some(row) = self.rows.get_mut(id) else {
+            return false;
+        };
+        let before = (!row.unborn).then(|| row.shown().condition);
+        let held = row.held();
+        let mut changed = row.refresh(&self.machine, &mut self.events);
+        let kills = row.look_for_oom_kills(&self.machine);
+        changed |= kills.is_some();
+        self.budget.spend(held, row.held());
+        if let Some(processes) = kills.filter(|more| *more > 0) {
+            let key = row.key.clone();
+            self.tell(key, Happened::OomKilled { processes });
+        }
+        self.attach(id);
+        self.happened_since(id, before);
+        changed
+    }
+
+    /// Tells what became of a container since it was in the condition `before`; `None`: since it
+    /// was not there.
+    fn happened_since(&mut self, id: RowId, before: Option<Condition>) {
+        let Some(row) = self.rows.get_mut(id) else {
+            return;
+        };
+        let now = row.shown().condition;
+        let status = row.ended.take_if(|_| !now.is_alive());
+        let key = row.key.clone();
+        // What was there at the first look did not just come.
+        if row.unborn || before == Some(now) || (before.is_none() && self.passes <= 1) {
+            return;
+        }
+        let was_alive = before.is_some_and(Condition::is_alive);
+        let what = match now {
+            Condition::Known(Status::Created) => Happened::Created,
+            Condition::Known(Status::Paused) => Happened::Paused,
+            Condition::Known(Status::Running) => match before {
+                Some(Condition::Known(Status::Paused) | Condition::Freezing) => Happened::Resumed,
+                _ => Happened::Started,
+            },
+            Condition::Known(Status::Stopped) if was_alive => Happened::Exited { status },
+            _ => return,
+        };
+        self.tell(key, what);
+    }
+
+    fn tell(&mut self, key: ContainerKey, what: Happened) {
+        let lane = Arc::make_mut(&mut self.lane);
+        let surplus = (lane.len() + 1).saturating_sub(LANE);
+        lane.drain(..surplus);
+        lane.push(Happening {
+            at: jiff::Timestamp::now(),
+            uptime: self.begun.elapsed(),
+            key,
+            what,
+        });
+    }
+
+    /// Looks at a slice of the rows as if nothing had ever been told, and at what is on the screen.
+    fn look_at_slice(&mut self) {
+        let rows = self.rows.len();
+        let slices = (rows / FEW).clamp(1, SLICES).max(rows / MANY);
+        let slice = self
+            .rows
+            .order()
+            .iter()
+            .skip(self.passes % slices)
+            .step_by(slices);
+        for id in slice {
+            let Some(row) = self.rows.get(*id) else {
+                continue;
+            };
+            let dir = self.roots.dir(row.root);
+            if !dir.is_some_and(|dir| row.tracked().is_unchanged(dir, &row.key)) {
+                self.unread.insert(*id);
+            }
+            self.stirred.insert(*id);
+        }
+        self.stirred.extend(&self.visible);
+        self.stirred.extend(self.rows.unborn());
+    }
+
+    /// Reads the counters: of every row whose files are kept open, and of some of the others.
+    fn count(&mut self) {
+        let now = self.begun.elapsed();
+        self.sampled = now;
+        let reopened = self.rows.reopened(REOPENED);
+        for row in self.rows.iter_mut().filter(|row| row.is_kept()) {
+            row.sample(&self.machine, now);
+        }
+        for id in reopened {
+            if let Some(row) = self.rows.get_mut(id) {
+                row.sample(&self.machine, now);
+            }
+        }
+        for id in &self.visible {
+            if let Some(row) = self.rows.get_mut(*id) {
+                row.look_closely(&self.machine, now, &mut self.buffer);
+            }
+        }
+        for id in self.rows.unseen(UNSEEN) {
+            if let Some(row) = self.rows.get_mut(id) {
+                row.look_closely(&self.machine, now, &mut self.buffer);
+                row.look_away();
+            }
+        }
+    }
+
+    fn look_at_host(&mut self) {
+        let now = self.begun.elapsed();
+        self.host_usage = self.host.read(&self.machine, &mut self.buffer);
+        let usage = &self.host_usage;
+        let history = Arc::make_mut(&mut self.host_history);
+        let stall = |stall: Option<super::usage::Stall>| Some(stall?.some?.avg10);
+        let values = [
+            (Metric::Cpu, usage.cpu),
+            (Metric::Memory, usage.memory.map(|bytes| bytes as f64)),
+            (Metric::Swap, usage.swap.map(|(used, _)| used as f64)),
+            (Metric::Pids, usage.tasks.map(|tasks| tasks as f64)),
+            (Metric::PressureCpu, stall(usage.pressure.cpu)),
+            (Metric::PressureMemory, stall(usage.pressure.memory)),
+            (Metric::PressureIo, stall(usage.pressure.io)),
+        ];
+        for (metric, value) in values {
+            if let Some(value) = value {
+                history.push(
+                    metric,
+                    now.saturating_sub(Duration::from_secs(1)),
+                    now,
+                    value,
+                );
+            }
+        }
+    }
+
+    fn snapshot(&mut self, start: Instant) -> Snapshot {
+        let roots = &self.roots;
+        let containers: Vec<Arc<Container>> = self.rows.shown(|root| roots.place(root));
+        Snapshot {
+            taken: jiff::Timestamp::now(),
+            took: start.elapsed(),
+            host: Arc::clone(&self.machine.host),
+            roots: self.roots.views(&self.rows),
+            containers,
+            own: self.own.read(&self.machine),
+            uptime: self.begun.elapsed(),
+            usage: self.host_usage.clone(),
+            history: Arc::clone(&self.host_history),
+            happenings: Arc::clone(&self.lane),
+        }
+    }
+}

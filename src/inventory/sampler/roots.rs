@@ -1,0 +1,276 @@
+//! The state roots a sampler looks at: which there are, what is in them, and when to list them again.
+
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::events::{Events, Notice, RowId};
+use super::rows::Rows;
+use crate::config::StateRoot;
+use crate::inventory::scan::entry_names;
+use crate::inventory::{Inode, Machine, RootState, RootView};
+use crate::kernel::read::{is_gone, open_dir, open_root};
+use crate::oci::ContainerKey;
+
+/// How often which roots there are, and what is in them, is looked at without having been told.
+const LIST_EVERY: Duration = Duration::from_secs(5);
+
+/// One state root.
+#[derive(Debug)]
+struct Root {
+    view: RootView,
+    /// The open directory, which it was, and the watch on it.
+    open: Option<(OwnedFd, Inode, Option<i32>)>,
+    due: bool,
+}
+
+/// The state roots.
+#[derive(Debug)]
+pub(super) struct Roots {
+    /// Every one there ever was: a row knows its root by its place here.
+    all: Vec<Root>,
+    /// Those there are, in the order looked at.
+    current: Vec<usize>,
+    /// Watches on directories in which roots may come to be.
+    above: Vec<(PathBuf, i32)>,
+    find: bool,
+    listed: Option<Duration>,
+    changed: bool,
+}
+
+impl Default for Roots {
+    fn default() -> Self {
+        Self {
+            all: Vec::new(),
+            current: Vec::new(),
+            above: Vec::new(),
+            find: true,
+            listed: None,
+            changed: false,
+        }
+    }
+}
+
+/// What came of a look at the roots.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Entries that have no row, with their root.
+    pub(super) new: Vec<(usize, ContainerKey)>,
+    /// Rows that have no entry.
+    pub(super) gone: Vec<RowId>,
+}
+
+impl Roots {
+    /// The open directory of a root.
+    pub(super) fn dir(&self, root: usize) -> Option<&OwnedFd> {
+        self.all.get(root)?.open.as_ref().map(|(dir, _, _)| dir)
+    }
+
+    /// Entries of a root came or went.
+    pub(super) fn list_again(&mut self, root: usize) {
+        if let Some(root) = self.all.get_mut(root) {
+            root.due = true;
+        }
+    }
+
+    /// Roots may have come or gone.
+    pub(super) fn find_again(&mut self) {
+        self.find = true;
+    }
+
+    /// Whether anything was told that has not been looked at.
+    pub(super) fn are_due(&self) -> bool {
+        self.find || self.all.iter().any(|root| root.due)
+    }
+
+    /// Whether a root became readable, unreadable or absent since it was last asked.
+    pub(super) fn have_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// What came of each, with how many of `rows` it has.
+    pub(super) fn views(&self, rows: &Rows) -> Vec<RootView> {
+        let mut counts = vec![0; self.all.len()];
+        for row in rows.iter() {
+            if let Some(count) = counts.get_mut(row.root) {
+                *count += 1;
+            }
+        }
+        let view = |index: &usize| {
+            let mut view = self.all.get(*index)?.view.clone();
+            if let RootState::Read(count) = &mut view.state {
+                *count = counts.get(*index).copied().unwrap_or(0);
+            }
+            Some(view)
+        };
+        self.current.iter().filter_map(view).collect()
+    }
+
+    /// The place of a root in the order looked at.
+    pub(super) fn place(&self, root: usize) -> usize {
+        let place = self.current.iter().position(|index| *index == root);
+        place.unwrap_or(usize::MAX)
+    }
+
+    /// Lists what is due, and everything from time to time.
+    pub(super) fn look(
+        &mut self,
+        machine: &Machine,
+        events: &mut Events,
+        rows: &Rows,
+        now: Duration,
+    ) -> Found {
+        let overdue = self
+            .listed
+            .is_none_or(|listed| now.saturating_sub(listed) >= LIST_EVERY);
+        if overdue || std::mem::take(&mut self.find) {
+            self.find = false;
+            self.find_roots(machine);
+            self.watch_above(events);
+        }
+        if overdue {
+            self.listed = Some(now);
+        }
+        let mut found = Found::default();
+        for index in 0..self.all.len() {
+            let due = self.all.get(index).is_some_and(|root| root.due) || overdue;
+            // Opening costs two microseconds, and tells whether it still is the same directory.
+            if self.open(index, events) || due {
+                self.list(index, rows, &mut found);
+            }
+        }
+        found
+    }
+
+    fn find_roots(&mut self, machine: &Machine) {
+        let mut current = Vec::new();
+        for root in machine.state_roots() {
+            let known = self
+                .all
+                .iter()
+                .position(|known| known.view.path == root.path);
+            current.push(known.unwrap_or_else(|| {
+                self.all.push(Root::new(root));
+                self.all.len() - 1
+            }));
+        }
+        self.changed |= current != self.current;
+        self.current = current;
+    }
+
+    /// Where a root is absent, the nearest directory above it that exists is watched.
+    fn watch_above(&mut self, events: &mut Events) {
+        let absent = self.all.iter().filter(|root| root.open.is_none());
+        let nearest = absent.filter_map(|root| {
+            let above = root.view.path.ancestors().skip(1);
+            above
+                .into_iter()
+                .find(|dir| dir.is_dir())
+                .map(Path::to_path_buf)
+        });
+        let wanted: HashSet<PathBuf> = nearest.collect();
+        for (_, watch) in self
+            .above
+            .extract_if(.., |(path, _)| !wanted.contains(path))
+        {
+            events.unwatch(Some(watch));
+        }
+        for path in wanted {
+            if self.above.iter().all(|(known, _)| *known != path)
+                && let Ok(dir) = open_dir(&path)
+                && let Some(watch) = events.watch_root(&dir, Notice::Above)
+            {
+                self.above.push((path, watch));
+            }
+        }
+    }
+
+    /// Opens a root. True if it is another directory than before, or became absent or unreadable.
+    fn open(&mut self, index: usize, events: &mut Events) -> bool {
+        let is_current = self.current.contains(&index);
+        let Some(root) = self.all.get_mut(index) else {
+            return false;
+        };
+        let opened = if is_current {
+            open_root(&root.view.path).and_then(|dir| {
+                let inode = Inode::from(&rustix::fs::fstat(&dir)?);
+                Ok((dir, inode))
+            })
+        } else {
+            Err(rustix::io::Errno::NOENT.into())
+        };
+        let state = match &opened {
+            Ok(_) => RootState::Read(0),
+            Err(error) if is_gone(error) => RootState::Absent,
+            Err(error) => RootState::Failed(crate::text::visible(&error.to_string())),
+        };
+        let before = root.open.as_ref().map(|(_, inode, _)| *inode);
+        let after = opened.as_ref().ok().map(|(_, inode)| *inode);
+        if before == after && state == root.view.state {
+            return false;
+        }
+        root.view.state = state;
+        self.changed = true;
+        if before != after {
+            if let Some((_, _, watch)) = root.open.take() {
+                events.unwatch(watch);
+            }
+            root.open = opened.ok().map(|(dir, inode)| {
+                let watch = events.watch_root(&dir, Notice::Root(index));
+                (dir, inode, watch)
+            });
+        }
+        true
+    }
+
+    fn list(&mut self, index: usize, rows: &Rows, found: &mut Found) {
+        let Some(root) = self.all.get_mut(index) else {
+            return;
+        };
+        root.due = false;
+        let names = match root.open.as_ref().map(|(dir, _, _)| entry_names(dir)) {
+            Some(Ok(names)) => names,
+            Some(Err(error)) => {
+                root.view.state = RootState::Failed(crate::text::visible(&error.to_string()));
+                return;
+            }
+            None => Vec::new(),
+        };
+        let path = Arc::clone(&root.view.path);
+        let names: HashSet<OsString> = names.into_iter().collect();
+        let known: HashSet<&std::ffi::OsStr> = rows
+            .iter()
+            .filter(|row| row.root == index)
+            .map(|row| row.key.name())
+            .collect();
+        for name in &names {
+            if !known.contains(name.as_os_str()) {
+                let key = ContainerKey::new(Arc::clone(&path), name.clone());
+                found.new.push((index, key));
+            }
+        }
+        for name in known {
+            if !names.contains(name) {
+                let key = ContainerKey::new(Arc::clone(&path), name);
+                found.gone.extend(rows.id(&key));
+            }
+        }
+    }
+}
+
+impl Root {
+    fn new(root: StateRoot) -> Self {
+        Self {
+            view: RootView {
+                path: root.path,
+                origin: root.origin,
+                state: RootState::Absent,
+            },
+            open: None,
+            due: true,
+        }
+    }
+}

@@ -1,0 +1,351 @@
+//! One container between two passes: its files, its counters, what it showed last.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::process::{Pid, PidfdFlags};
+
+use super::counters::{self, Counters, Counts, DESCRIPTORS};
+use super::descriptors::Held;
+use super::events::{Events, RowId};
+use crate::cgroup::Version;
+use crate::inventory::cgroups::{self, CgroupDir};
+use crate::inventory::detail::DetailSensors;
+use crate::inventory::history::{History, Metric};
+use crate::inventory::lane::ExitStatus;
+use crate::inventory::tracked::Tracked;
+use crate::inventory::usage::{Detail, Usage};
+use crate::inventory::{Container, Machine, rates};
+use crate::oci::ContainerKey;
+use crate::process::InitProcess;
+
+/// One container.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) key: ContainerKey,
+    pub(super) root: usize,
+    tracked: Tracked,
+    /// Those of its cgroups that exist.
+    cgroups: Vec<CgroupDir>,
+    counters: Option<Counters>,
+    before: Option<(Duration, Counts)>,
+    detail: Option<Box<DetailSensors>>,
+    history: Arc<History>,
+    /// Memory that was inactive page cache when it was last looked at closely.
+    inactive: u64,
+    shown: Arc<Container>,
+    init: Option<(InitProcess, Option<OwnedFd>)>,
+    entry_watch: Option<i32>,
+    cgroup_watch: Option<i32>,
+    /// How its init ended, if that could be seen.
+    pub(super) ended: Option<ExitStatus>,
+    /// It was looked at closely once: its limits are known.
+    pub(super) seen: bool,
+    /// A directory just made, or just being emptied, that has no state file (yet, or any more). Not
+    /// shown: a moment later it is a container, or nothing.
+    pub(super) unborn: bool,
+}
+
+impl Row {
+    /// A row without counters yet.
+    pub(super) fn new(key: ContainerKey, root: usize, tracked: Tracked, machine: &Machine) -> Self {
+        let cgroups = cgroups::existing(tracked.named(), &machine.hierarchies);
+        let facts = tracked.facts(machine, &cgroups);
+        Self {
+            unborn: tracked.is_unborn(),
+            key,
+            root,
+            tracked,
+            cgroups,
+            counters: None,
+            before: None,
+            detail: None,
+            history: Arc::default(),
+            inactive: 0,
+            shown: Arc::new(Container::of(facts)),
+            init: None,
+            entry_watch: None,
+            cgroup_watch: None,
+            ended: None,
+            seen: false,
+        }
+    }
+
+    /// The row as it is shown.
+    pub(super) fn shown(&self) -> &Arc<Container> {
+        &self.shown
+    }
+
+    /// Its files.
+    pub(super) fn tracked(&self) -> &Tracked {
+        &self.tracked
+    }
+
+    /// Whether these are files of the same directory: another one of the same name is another
+    /// container, and nothing of this one is its.
+    pub(super) fn is_of(&self, tracked: &Tracked) -> bool {
+        tracked.state_dir() == self.tracked.state_dir()
+    }
+
+    /// Whether it has counters.
+    pub(super) fn counts(&self) -> bool {
+        self.counters.is_some()
+    }
+
+    /// What stands in its files now.
+    pub(super) fn replace(&mut self, tracked: Tracked, events: &mut Events) {
+        if tracked.named() != self.tracked.named() {
+            self.forget_cgroups(events);
+        }
+        self.tracked = tracked;
+    }
+
+    fn forget_cgroups(&mut self, events: &mut Events) {
+        (self.counters, self.detail, self.before) = (None, None, None);
+        events.unwatch(self.cgroup_watch.take());
+    }
+
+    /// Derives its status again. True if it is not what it was.
+    pub(super) fn refresh(&mut self, machine: &Machine, events: &mut Events) -> bool {
+        let cgroups = cgroups::existing(self.tracked.named(), &machine.hierarchies);
+        if cgroups != self.cgroups {
+            self.forget_cgroups(events);
+            self.cgroups = cgroups;
+        }
+        let facts = self.tracked.facts(machine, &self.cgroups);
+        let unborn = self.tracked.is_unborn();
+        let born = std::mem::replace(&mut self.unborn, unborn) != unborn;
+        let changed = facts != *self.shown.facts;
+        if changed {
+            let mut shown = Container::clone(&self.shown);
+            shown.facts = Arc::new(facts);
+            if !shown.condition.is_alive() {
+                (shown.usage, shown.detail) = (Usage::default(), None);
+            }
+            self.shown = Arc::new(shown);
+        }
+        born || (changed && !unborn)
+    }
+
+    /// Opens what is kept: counters, watches, its init.
+    pub(super) fn attach(
+        &mut self,
+        id: RowId,
+        root: &OwnedFd,
+        machine: &Machine,
+        events: &mut Events,
+        keep: Keep,
+    ) {
+        if self.entry_watch.is_none() {
+            self.entry_watch = events.watch_entry(root, self.key.name(), id);
+        }
+        if self.cgroup_watch.is_none() {
+            let unified = self.cgroups.iter().find(|dir| {
+                let hierarchy = machine.hierarchies.at(dir.hierarchy);
+                hierarchy.is_some_and(|hierarchy| hierarchy.version == Version::V2)
+            });
+            let dir = unified.map(|dir| dir.dir(&machine.hierarchies));
+            self.cgroup_watch = dir.and_then(|dir| events.watch_cgroup(&dir, id));
+        }
+        self.attach_init(id, machine, events, keep != Keep::Nothing);
+        if self.counters.is_none() && !self.cgroups.is_empty() {
+            let keep = keep == Keep::All;
+            self.counters = Some(Counters::open(&self.cgroups, &machine.hierarchies, keep));
+        }
+    }
+
+    /// Holds a pidfd of its init. It is opened first and the process looked at after: what passes
+    /// then is the very one.
+    fn attach_init(&mut self, id: RowId, machine: &Machine, events: &Events, keep: bool) {
+        let now = self.shown.init;
+        let known = self.init.as_ref();
+        if known.map(|(init, _)| *init) == now
+            && (!keep || known.is_none_or(|(_, fd)| fd.is_some()))
+        {
+            return;
+        }
+        self.init = now.map(|init| {
+            let process = Pid::from_raw(init.pid).filter(|_| keep).and_then(|pid| {
+                let process = rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok()?;
+                let stat = machine.stat(init.pid).ok().flatten()?;
+                (stat.start_time == init.start_time).then_some(process)
+            });
+            let watched = process.filter(|process| events.watch_exit(process, id).is_ok());
+            (init, watched)
+        });
+    }
+
+    /// Whether the end of its init will be noticed.
+    pub(super) fn is_held(&self) -> bool {
+        self.init.as_ref().is_some_and(|(_, fd)| fd.is_some())
+    }
+
+    /// Descriptors it keeps.
+    pub(super) fn held(&self) -> Held {
+        Held {
+            inits: usize::from(self.is_held()),
+            counters: if self.is_kept() { DESCRIPTORS } else { 0 },
+        }
+    }
+
+    /// Whether its counters are read through kept descriptors.
+    pub(super) fn is_kept(&self) -> bool {
+        self.counters.as_ref().is_some_and(Counters::is_kept)
+    }
+
+    /// Reads its counters. `now` is the time of histories. True if what is shown has changed.
+    pub(super) fn sample(&mut self, machine: &Machine, now: Duration) -> bool {
+        let Some(counters) = &self.counters else {
+            return false;
+        };
+        let counts = counters.read(&self.cgroups, &machine.hierarchies);
+        if counts.cpu.is_none() && counts.memory.is_none() && counts.pids.is_none() {
+            // A kept file of a removed cgroup: it is looked for again.
+            self.counters = None;
+            self.detail = None;
+            return self.set_usage(Usage::default());
+        }
+        let mut usage = self.shown.usage;
+        usage.memory = counts.memory;
+        usage.working_set = counts
+            .memory
+            .map(|memory| memory.saturating_sub(self.inactive))
+            .filter(|_| usage.working_set.is_some());
+        usage.pids = counts.pids;
+        let before = self.before.map(|(_, counts)| counts);
+        let elapsed = before.map_or(Duration::ZERO, |before| counts.at.duration_since(before.at));
+        if before.is_none() || elapsed >= rates::SHORTEST {
+            usage.cpu =
+                before.and_then(|before| rates::time_percent(before.cpu?, counts.cpu?, elapsed));
+            let from = self.before.map_or(now, |(at, _)| at);
+            self.before = Some((now, counts));
+            self.remember(&usage, from, now);
+        }
+        self.set_usage(usage)
+    }
+
+    fn remember(&mut self, usage: &Usage, from: Duration, now: Duration) {
+        let history = Arc::make_mut(&mut self.history);
+        let memory = usage.working_set.or(usage.memory).map(|bytes| bytes as f64);
+        let pids = usage.pids.map(|pids| pids as f64);
+        for (metric, value) in [
+            (Metric::Cpu, usage.cpu),
+            (Metric::Memory, memory),
+            (Metric::Pids, pids),
+        ] {
+            if let Some(value) = value {
+                history.push(metric, from, now, value);
+            }
+        }
+    }
+
+    fn set_usage(&mut self, usage: Usage) -> bool {
+        if usage == self.shown.usage {
+            return false;
+        }
+        // Nobody else has it: changed in place, without a copy.
+        match Arc::get_mut(&mut self.shown) {
+            Some(shown) => shown.usage = usage,
+            None => {
+                let mut shown = Container::clone(&self.shown);
+                shown.usage = usage;
+                self.shown = Arc::new(shown);
+            }
+        }
+        true
+    }
+
+    /// Reads what only rows on the screen have.
+    pub(super) fn look_closely(&mut self, machine: &Machine, now: Duration, buffer: &mut Vec<u8>) {
+        self.seen = true;
+        if self.cgroups.is_empty() || !self.shown.condition.is_alive() {
+            return;
+        }
+        let init = self.shown.init;
+        let sensors = self
+            .detail
+            .get_or_insert_with(|| Box::new(DetailSensors::open(&self.cgroups, machine, init)));
+        let mut usage = self.shown.usage;
+        let mut detail = sensors.read(machine, &self.cgroups, &mut usage, buffer);
+        if let (Some(memory), Some(working_set)) = (usage.memory, usage.working_set) {
+            self.inactive = memory.saturating_sub(working_set);
+        }
+        self.remember_detail(&usage, &detail, now);
+        detail.history = Arc::clone(&self.history);
+        let mut shown = Container::clone(&self.shown);
+        shown.usage = usage;
+        shown.detail = Some(Arc::new(detail));
+        self.shown = Arc::new(shown);
+    }
+
+    fn remember_detail(&mut self, usage: &Usage, detail: &Detail, now: Duration) {
+        let from = now.saturating_sub(Duration::from_secs(1));
+        let history = Arc::make_mut(&mut self.history);
+        let network = detail.network.as_ref();
+        let net = |pick: fn(&crate::inventory::usage::Interface) -> Option<f64>| {
+            let interfaces = network?.interfaces.iter().filter(|one| one.name != "lo");
+            interfaces.map(pick).sum::<Option<f64>>()
+        };
+        let stall = |stall: Option<crate::inventory::usage::Stall>| Some(stall?.some?.avg10);
+        for (metric, value) in [
+            (Metric::Throttled, usage.throttled),
+            (Metric::Swap, detail.memory.swap.map(|bytes| bytes as f64)),
+            (Metric::IoRead, usage.io_read),
+            (Metric::IoWrite, usage.io_write),
+            (Metric::NetReceived, net(|one| one.received)),
+            (Metric::NetSent, net(|one| one.sent)),
+            (Metric::PressureCpu, stall(detail.pressure.cpu)),
+            (Metric::PressureMemory, stall(detail.pressure.memory)),
+            (Metric::PressureIo, stall(detail.pressure.io)),
+        ] {
+            if let Some(value) = value {
+                history.push(metric, from, now, value);
+            }
+        }
+    }
+
+    /// Reads how often the OOM killer came. How many processes it took since, if that was known;
+    /// `None` if nothing changed.
+    pub(super) fn look_for_oom_kills(&mut self, machine: &Machine) -> Option<u64> {
+        if !self.shown.condition.is_alive() {
+            return None;
+        }
+        let kills = counters::oom_kills(&self.cgroups, &machine.hierarchies);
+        let before = self.shown.usage.oom_kills;
+        if kills == before {
+            return None;
+        }
+        let mut usage = self.shown.usage;
+        usage.oom_kills = kills;
+        self.set_usage(usage);
+        Some(kills?.saturating_sub(before?))
+    }
+
+    /// It left the screen: what only rows on the screen have is closed.
+    pub(super) fn look_away(&mut self) {
+        self.detail = None;
+        if self.shown.detail.is_some() {
+            let mut shown = Container::clone(&self.shown);
+            shown.detail = None;
+            self.shown = Arc::new(shown);
+        }
+    }
+
+    /// What is left of it when it goes.
+    pub(super) fn detach(mut self, events: &mut Events) {
+        events.unwatch(self.entry_watch.take());
+        events.unwatch(self.cgroup_watch.take());
+    }
+}
+
+/// How much of a row may stay open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// Counters and init.
+    All,
+    /// Its init only.
+    Init,
+    /// Nothing: descriptors are short.
+    Nothing,
+}
