@@ -13,7 +13,9 @@ use crate::text::visible_path;
 
 pub(super) fn run(config: &Config, list: &List) -> Outcome {
     let machine = Machine::new(&config.roots);
-    let snapshot = scan(&machine, list.format)?;
+    // In runc's shape there is no usage, and nobody waits for it to be read.
+    let with_usage = list.format == Format::Json && !list.quiet && config.roots.state.len() != 1;
+    let snapshot = scan(&machine, list.format, with_usage)?;
     let failed = report_roots(&snapshot);
     let text = match (list.quiet, list.format) {
         (true, _) => snapshot
@@ -21,7 +23,7 @@ pub(super) fn run(config: &Config, list: &List) -> Outcome {
             .iter()
             .map(|c| c.key.label() + "\n")
             .collect(),
-        (_, Format::Json) => json_list(&snapshot, &machine)?,
+        (_, Format::Json) => json_list(&snapshot, &machine, with_usage)?,
         _ if config.roots.state.len() == 1 => one_root(&snapshot),
         _ => many_roots(&snapshot),
     };
@@ -37,12 +39,13 @@ pub(super) fn run(config: &Config, list: &List) -> Outcome {
 const PARTS: usize = 4;
 
 /// One pass, each processor reading a part of every root.
-fn scan(machine: &Machine, format: Format) -> Result<Snapshot, Failure> {
+fn scan(machine: &Machine, format: Format, with_usage: bool) -> Result<Snapshot, Failure> {
     let parts = std::thread::available_parallelism()
         .map_or(1, usize::from)
         .min(PARTS);
     let part = |index| {
         let scanner = match format {
+            Format::Json if with_usage => Scanner::complete(machine.clone()).with_counters(),
             Format::Json => Scanner::complete(machine.clone()),
             Format::Table => Scanner::status_only(machine.clone()),
         };
@@ -166,15 +169,31 @@ fn many_roots(snapshot: &Snapshot) -> String {
     render::table(&rows, 0, 2)
 }
 
-fn json_list(snapshot: &Snapshot, machine: &Machine) -> Result<String, Failure> {
-    let list: Vec<Value> = snapshot
-        .containers
-        .iter()
-        .map(|container| entry(container, machine))
-        .collect();
+fn json_list(snapshot: &Snapshot, machine: &Machine, with_usage: bool) -> Result<String, Failure> {
+    let one = |container: &Container| {
+        let mut value = entry(container, machine);
+        if let (true, Some(fields)) = (with_usage, value.as_object_mut()) {
+            fields.insert("usage".to_owned(), usage(container));
+        }
+        value
+    };
+    let list: Vec<Value> = snapshot.containers.iter().map(|c| one(c)).collect();
     let mut text = serde_json::to_string(&list).map_err(|error| Failure::of(&error))?;
     text.push('\n');
     Ok(crate::text::json(&text))
+}
+
+/// Gauges, counters and limits; `null` is "not available".
+fn usage(container: &Container) -> Value {
+    let usage = container.usage;
+    json!({
+        "cpu_seconds": container.detail.as_ref().and_then(|detail| detail.cpu.total),
+        "cpu_limit": usage.cpu_limit,
+        "memory": usage.memory,
+        "memory_limit": usage.memory_limit,
+        "pids": usage.pids,
+        "pids_limit": usage.pids_limit,
+    })
 }
 
 /// One container as JSON. Strings are as found: JSON escapes what a terminal must not see.

@@ -12,6 +12,7 @@ use rustix::fs::FileType;
 use super::cgroups;
 use super::container::{CgroupView, Container, Facts};
 use super::entry::{Depth, Entry, Lead};
+use super::host::HostSensors;
 use super::machine::Machine;
 use super::own::OwnMeter;
 use super::problem::Problem;
@@ -33,7 +34,9 @@ pub struct Scanner {
     tracked: HashMap<ContainerKey, Tracked>,
     users: Users,
     own: OwnMeter,
+    meter: Option<HostSensors>,
     with_usage: bool,
+    counters: bool,
     depth: Depth,
     hint: Option<RuntimeKind>,
     pass: u64,
@@ -51,7 +54,9 @@ impl Scanner {
             tracked: HashMap::new(),
             users: Users::read(),
             own: OwnMeter::default(),
+            meter: None,
             with_usage: true,
+            counters: false,
             depth: Depth::State,
             hint: None,
             pass: 0,
@@ -86,6 +91,15 @@ impl Scanner {
         }
     }
 
+    /// Reads counters and limits too, as far as one look gives them.
+    #[must_use]
+    pub fn with_counters(self) -> Self {
+        Self {
+            counters: true,
+            ..self
+        }
+    }
+
     /// The machine it reads.
     pub fn machine(&self) -> &Machine {
         &self.machine
@@ -115,10 +129,19 @@ impl Scanner {
             containers,
             own: self.own.read(&self.machine),
             uptime: self.begun.elapsed(),
-            usage: HostUsage::default(),
+            usage: self.host_usage(),
             history: Arc::default(),
             happenings: Arc::default(),
         }
+    }
+
+    fn host_usage(&mut self) -> HostUsage {
+        if !self.with_usage {
+            return HostUsage::default();
+        }
+        let machine = &self.machine;
+        let meter = self.meter.get_or_insert_with(|| HostSensors::open(machine));
+        meter.read(machine, &mut self.buffer)
     }
 
     fn scan_root(&mut self, root: &StateRoot, out: &mut Vec<Arc<Container>>) -> RootState {
@@ -146,7 +169,11 @@ impl Scanner {
     fn look(&mut self, root: &OwnedFd, key: &ContainerKey) -> Option<Container> {
         if !self.with_usage {
             // For one pass only: nothing is kept.
-            return Some(self.read(root, key)?.into_container(&self.machine));
+            let mut tracked = self.read(root, key)?;
+            if self.counters {
+                tracked.glance(&self.machine);
+            }
+            return Some(tracked.into_container(&self.machine));
         }
         let mut tracked = match self.tracked.remove(key) {
             Some(known) if known.is_unchanged(root, key) => known,

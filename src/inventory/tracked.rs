@@ -1,20 +1,24 @@
 //! What is kept of one container between two passes.
 
 use std::os::fd::AsFd;
+use std::sync::Arc;
 
 use rustix::fs::Stat;
 
 use super::cgroups::{self, CgroupDir};
 use super::container::{Condition, Container, Facts};
+use super::control_file::Cgroups;
+use super::detail::DetailSensors;
 use super::entry::Entry;
 use super::identity::{Identity, Rigour, identify};
+use super::limits::Limits;
 use super::machine::Machine;
 use super::manager::manager_of;
 use super::problem::Problem;
 use super::rdt;
 use super::scan::cgroups_of;
 use super::sensors::Sensors;
-use super::usage::Usage;
+use super::usage::{Detail, Usage};
 use crate::cgroup::freezer::Freezer;
 use crate::kernel::read::stat_beneath;
 use crate::oci::record::{crun, runc};
@@ -93,7 +97,8 @@ pub struct Tracked {
     exec_fifo: bool,
     named: Vec<CgroupDir>,
     cgroups: Vec<CgroupDir>,
-    sensors: Option<Sensors>,
+    sensors: Option<(Sensors, DetailSensors)>,
+    detail: Option<Arc<Detail>>,
 }
 
 impl Tracked {
@@ -124,6 +129,7 @@ impl Tracked {
             named,
             cgroups: Vec::new(),
             sensors: None,
+            detail: None,
         }
     }
 
@@ -141,6 +147,7 @@ impl Tracked {
             named: Vec::new(),
             cgroups: Vec::new(),
             sensors: None,
+            detail: None,
         }
     }
 
@@ -158,10 +165,19 @@ impl Tracked {
             return;
         }
         let hierarchies = &machine.hierarchies;
-        let sensors = self
-            .sensors
-            .get_or_insert_with(|| Sensors::open(&self.cgroups, hierarchies));
-        self.usage = sensors.read(&self.cgroups, hierarchies, buffer);
+        let (sensors, detail) = self.sensors.get_or_insert_with(|| {
+            let init = self
+                .record
+                .as_ref()
+                .and_then(|record| identify(machine, record, &self.named, Rigour::Shown).alive());
+            (
+                Sensors::open(&self.cgroups, hierarchies),
+                DetailSensors::open(&self.cgroups, machine, init),
+            )
+        });
+        self.usage = sensors.read();
+        let detail = detail.read(machine, &self.cgroups, &mut self.usage, buffer);
+        self.detail = Some(Arc::new(detail));
         // A kept file of a removed cgroup reads ENODEV: look for the cgroups again next time.
         let usage = self.usage;
         if usage.memory.is_none() && usage.pids.is_none() && usage.cpu.is_none() {
@@ -169,9 +185,34 @@ impl Tracked {
             if still != self.cgroups {
                 self.sensors = None;
                 self.usage = Usage::default();
+                self.detail = None;
                 self.cgroups = still;
             }
         }
+    }
+
+    /// Reads what one look gives: the three counters and their limits, no rate. CPU time so far is
+    /// in [`Detail::cpu`].
+    pub fn glance(&mut self, machine: &Machine) {
+        self.cgroups = cgroups::existing(&self.named, &machine.hierarchies);
+        if self.cgroups.is_empty() {
+            return;
+        }
+        let hierarchies = &machine.hierarchies;
+        let mut sensors = Sensors::open(&self.cgroups, hierarchies);
+        let limits = Limits::read(Cgroups {
+            dirs: &self.cgroups,
+            hierarchies,
+        });
+        self.usage = Usage {
+            cpu_limit: limits.cpu,
+            memory_limit: limits.memory,
+            pids_limit: limits.pids,
+            ..sensors.read()
+        };
+        let mut detail = Detail::default();
+        detail.cpu.total = sensors.time().map(|(_, total)| total.as_secs_f64());
+        self.detail = Some(Arc::new(detail));
     }
 
     /// The row as of now: status derived afresh.
@@ -189,6 +230,7 @@ impl Tracked {
     fn finish(&self, base: Facts, machine: &Machine) -> Container {
         Container {
             usage: self.usage,
+            detail: self.detail.clone(),
             ..Container::of(self.facts(base, machine))
         }
     }
