@@ -6,11 +6,13 @@
 pub mod cpu;
 pub mod freezer;
 pub mod hierarchy;
+pub mod hugetlb;
 pub mod io;
 pub mod limit;
 pub mod membership;
 pub mod memory;
 pub mod path;
+pub mod pressure;
 
 pub use hierarchy::{Hierarchies, Hierarchy, Mode, Version};
 pub use limit::Limit;
@@ -42,4 +44,22 @@ pub(crate) fn single_value(text: &str) -> Result<u64, ParseFileError> {
         .parse()
         .ok()
         .ok_or_else(|| ParseFileError::new(text))
+}
+
+/// The decimal number that a file starts with, whatever follows it; no allocation, no copy.
+///
+/// ```
+/// use ocitop::cgroup::leading_number;
+/// assert_eq!(leading_number(b"4096\n"), Some(4096));
+/// assert_eq!(leading_number(b"max\n"), None);
+/// assert_eq!(leading_number(b"99999999999999999999\n"), None);
+/// ```
+pub fn leading_number(bytes: &[u8]) -> Option<u64> {
+    let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit());
+    let mut number: Option<u64> = None;
+    for digit in digits {
+        let so_far = number.unwrap_or(0).checked_mul(10)?;
+        number = Some(so_far.checked_add(u64::from(digit - b'0'))?);
+    }
+    number
 }

@@ -5,12 +5,15 @@
 
 pub mod cgroups;
 pub mod container;
+mod control_file;
+mod counters;
 mod detail;
 pub mod entry;
 pub mod history;
 mod host;
 pub mod identity;
 pub mod lane;
+mod limits;
 pub mod machine;
 pub mod manager;
 mod own;

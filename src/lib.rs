@@ -13,7 +13,7 @@
 //!              lifecycle ──────> inventory  the engine; what is on this host
 //!                   │                │
 //!                   v                v
-//!            oci   cgroup   process         words of the field; siblings do not know each other
+//!        oci   cgroup   process   procfs     words of the field; siblings do not know each other
 //!                   │
 //!                   v
 //!                kernel                     readers with caps; every change to the machine
@@ -24,6 +24,7 @@
 //! | [`oci`] | container id, status, and the record of a container as youki, runc or crun wrote it |
 //! | [`cgroup`] | hierarchies, cgroup paths, one parser per control file |
 //! | [`process`] | `/proc/PID/stat`, identity that survives reuse of a pid |
+//! | [`procfs`] | what `/proc` says of the whole host and of namespaces, one parser per file |
 //! | [`kernel`] | openat2 readers for state roots, the trait behind every change, systemd over D-Bus |
 //! | [`inventory`] | the scanner (once) and the sampler (again and again): state roots, cgroups and /proc into a [`inventory::Snapshot`] |
 //! | [`lifecycle`] | delete, kill, pause, resume, start: evidence, guard, plan, steps, verdict |
@@ -59,5 +60,6 @@ pub mod logging;
 pub mod look;
 pub mod oci;
 pub mod process;
+pub mod procfs;
 pub mod text;
 pub mod tui;

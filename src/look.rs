@@ -13,6 +13,8 @@ pub enum Depth {
     Status,
     /// Every file: annotations, and what only a second file tells.
     Complete,
+    /// Every file, and counters with their limits.
+    Counted,
 }
 
 /// A reading thread ended in a panic.
@@ -28,6 +30,7 @@ pub fn once(machine: &Machine, depth: Depth) -> Result<Snapshot, Lost> {
     let part = |index| {
         let scanner = match depth {
             Depth::Complete => Scanner::complete(machine.clone()),
+            Depth::Counted => Scanner::complete(machine.clone()).with_counters(),
             Depth::Status => Scanner::status_only(machine.clone()),
         };
         scanner.part(index, parts).scan()

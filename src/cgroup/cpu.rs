@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Limit, ParseFileError, flat_key, single_value};
+use super::{Limit, ParseFileError, flat_key, leading_number, single_value};
 
 /// CPU time used, and how often the quota throttled it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,6 +30,75 @@ pub fn parse_throttling(cpu_stat: &str) -> Option<Throttling> {
         periods,
         throttled: flat_key(cpu_stat, "nr_throttled")?,
     })
+}
+
+/// CPU time by mode. The kernel estimates the split and scales it to the total, so only
+/// [`CpuUsage::total`] is exact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CpuModes {
+    /// In user mode so far.
+    pub user: Duration,
+    /// In the kernel so far.
+    pub system: Duration,
+}
+
+/// v2 `cpu.stat`: `user_usec` and `system_usec`, there even without the controller.
+///
+/// ```
+/// use ocitop::cgroup::cpu::parse_modes_v2;
+/// let text = "usage_usec 319672\nuser_usec 299439\nsystem_usec 20232\nnice_usec 0\n";
+/// assert_eq!(parse_modes_v2(text).unwrap().system.as_micros(), 20_232);
+/// ```
+pub fn parse_modes_v2(cpu_stat: &str) -> Option<CpuModes> {
+    Some(CpuModes {
+        user: Duration::from_micros(flat_key(cpu_stat, "user_usec")?),
+        system: Duration::from_micros(flat_key(cpu_stat, "system_usec")?),
+    })
+}
+
+/// v1 `cpuacct.stat`, in clock ticks of which a second has `hertz` (`USER_HZ`).
+///
+/// ```
+/// use ocitop::cgroup::cpu::parse_modes_v1;
+/// assert_eq!(parse_modes_v1("user 87\nsystem 1\n", 100).unwrap().user.as_millis(), 870);
+/// assert_eq!(parse_modes_v1("user 87\nsystem 1\n", 0), None);
+/// ```
+pub fn parse_modes_v1(cpuacct_stat: &str, hertz: u64) -> Option<CpuModes> {
+    let time = |key| {
+        let nanos = u128::from(flat_key(cpuacct_stat, key)?) * 1_000_000_000;
+        let nanos = nanos.checked_div(u128::from(hertz))?;
+        Some(Duration::from_nanos(u64::try_from(nanos).ok()?))
+    };
+    Some(CpuModes {
+        user: time("user")?,
+        system: time("system")?,
+    })
+}
+
+/// How long the quota held its tasks back so far, summed over CPUs: v2 `throttled_usec`, v1
+/// `throttled_time` (nanoseconds) of `cpu.stat`. `None` where the file has neither.
+///
+/// ```
+/// use ocitop::cgroup::cpu::parse_stalled;
+/// assert_eq!(parse_stalled("throttled_usec 7\n").unwrap().as_nanos(), 7_000);
+/// assert_eq!(parse_stalled("throttled_time 553518518\n").unwrap().as_millis(), 553);
+/// assert_eq!(parse_stalled("usage_usec 1\n"), None);
+/// ```
+pub fn parse_stalled(cpu_stat: &str) -> Option<Duration> {
+    let usec = flat_key(cpu_stat, "throttled_usec").map(Duration::from_micros);
+    usec.or_else(|| flat_key(cpu_stat, "throttled_time").map(Duration::from_nanos))
+}
+
+/// The CPU time in the first line of v2's `cpu.stat`, for a reader that wants no more of it.
+///
+/// ```
+/// use ocitop::cgroup::cpu::parse_usage_usec;
+/// assert_eq!(parse_usage_usec(b"usage_usec 319672\nuser_us").unwrap().as_micros(), 319_672);
+/// assert_eq!(parse_usage_usec(b"user_usec 1\n"), None);
+/// ```
+pub fn parse_usage_usec(cpu_stat: &[u8]) -> Option<Duration> {
+    let number = leading_number(cpu_stat.strip_prefix(b"usage_usec ")?)?;
+    Some(Duration::from_micros(number))
 }
 
 /// v2 `cpu.stat`. `usage_usec` is there even without the controller, the periods are not.

@@ -46,6 +46,17 @@ impl Limit {
     }
 }
 
+/// A number as cgroup files write it: from 2^62 up it is no limit.
+impl From<u64> for Limit {
+    fn from(value: u64) -> Self {
+        if value < UNLIMITED_FROM {
+            Self::At(value)
+        } else {
+            Self::Max
+        }
+    }
+}
+
 /// Text that is neither `max`, `-1` nor a number.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a limit: {0:?}")]
@@ -58,8 +69,7 @@ impl FromStr for Limit {
         match text.trim() {
             "max" | "-1" => Ok(Self::Max),
             number => match number.parse::<u64>() {
-                Ok(value) if value < UNLIMITED_FROM => Ok(Self::At(value)),
-                Ok(_) => Ok(Self::Max),
+                Ok(value) => Ok(Self::from(value)),
                 Err(_) => Err(ParseLimitError(number.chars().take(40).collect())),
             },
         }

@@ -14,7 +14,9 @@ use crate::text::visible_path;
 
 pub(super) fn run(config: &Config, list: &List) -> Outcome {
     let machine = Machine::new(&config.roots);
-    let snapshot = scan(&machine, list.format)?;
+    // In runc's shape there is no usage, and nobody waits for it to be read.
+    let with_usage = list.format == Format::Json && !list.quiet && config.roots.state.len() != 1;
+    let snapshot = scan(&machine, list.format, with_usage)?;
     let failed = report_roots(&snapshot);
     let text = match (list.quiet, list.format) {
         (true, _) => snapshot
@@ -22,7 +24,7 @@ pub(super) fn run(config: &Config, list: &List) -> Outcome {
             .iter()
             .map(|c| c.key.label() + "\n")
             .collect(),
-        (_, Format::Json) => json_list(&snapshot, &machine)?,
+        (_, Format::Json) => json_list(&snapshot, &machine, with_usage)?,
         _ if config.roots.state.len() == 1 => one_root(&snapshot),
         _ => many_roots(&snapshot),
     };
@@ -34,8 +36,9 @@ pub(super) fn run(config: &Config, list: &List) -> Outcome {
     })
 }
 
-fn scan(machine: &Machine, format: Format) -> Result<Snapshot, Failure> {
+fn scan(machine: &Machine, format: Format, with_usage: bool) -> Result<Snapshot, Failure> {
     let depth = match format {
+        Format::Json if with_usage => Depth::Counted,
         Format::Json => Depth::Complete,
         Format::Table => Depth::Status,
     };
@@ -44,7 +47,7 @@ fn scan(machine: &Machine, format: Format) -> Result<Snapshot, Failure> {
 
 /// Roots and entries that could not be read, on stderr. A root that was named and cannot be read
 /// is a failure; a known one that belongs to somebody else is not.
-fn report_roots(snapshot: &Snapshot) -> bool {
+pub(super) fn report_roots(snapshot: &Snapshot) -> bool {
     let mut failed = false;
     let mut said = Vec::new();
     for root in &snapshot.roots {
@@ -139,15 +142,31 @@ fn many_roots(snapshot: &Snapshot) -> String {
     render::table(&rows, 0, 2)
 }
 
-fn json_list(snapshot: &Snapshot, machine: &Machine) -> Result<String, Failure> {
-    let list: Vec<Value> = snapshot
-        .containers
-        .iter()
-        .map(|container| entry(container, machine))
-        .collect();
+fn json_list(snapshot: &Snapshot, machine: &Machine, with_usage: bool) -> Result<String, Failure> {
+    let one = |container: &Container| {
+        let mut value = entry(container, machine);
+        if let (true, Some(fields)) = (with_usage, value.as_object_mut()) {
+            fields.insert("usage".to_owned(), usage(container));
+        }
+        value
+    };
+    let list: Vec<Value> = snapshot.containers.iter().map(|c| one(c)).collect();
     let mut text = serde_json::to_string(&list).map_err(|error| Failure::of(&error))?;
     text.push('\n');
     Ok(crate::text::json(&text))
+}
+
+/// Gauges, counters and limits; `null` is "not available".
+fn usage(container: &Container) -> Value {
+    let usage = container.usage;
+    json!({
+        "cpu_seconds": container.detail.as_ref().and_then(|detail| detail.cpu.total),
+        "cpu_limit": usage.cpu_limit,
+        "memory": usage.memory,
+        "memory_limit": usage.memory_limit,
+        "pids": usage.pids,
+        "pids_limit": usage.pids_limit,
+    })
 }
 
 /// One container as JSON. Strings are as found: JSON escapes what a terminal must not see.

@@ -51,6 +51,8 @@ pub struct Machine {
     pub resctrl: Option<PathBuf>,
     /// procfs.
     pub proc: PathBuf,
+    /// sysfs: beside procfs.
+    pub sys: PathBuf,
     /// Facts about the host.
     pub host: Arc<Host>,
     /// When it was booted.
@@ -75,6 +77,7 @@ impl Machine {
             hierarchies,
             resctrl,
             proc: roots.proc.clone(),
+            sys: roots.proc.with_file_name("sys"),
             boot: Boot::of(&roots.proc, &host),
             host,
             systemd: roots.proc == Path::new("/proc") && Path::new("/run/systemd/system").is_dir(),

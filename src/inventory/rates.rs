@@ -1,6 +1,6 @@
 //! Counters into rates: pure, never negative, never infinite.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::cgroup::cpu::CpuUsage;
 use crate::cgroup::io::IoBytes;
@@ -8,25 +8,76 @@ use crate::cgroup::io::IoBytes;
 /// Two samples closer than this say nothing.
 pub(super) const SHORTEST: Duration = Duration::from_millis(50);
 
+/// What the last two samples of a counter say together. Passes in quick succession (a held key)
+/// say nothing new: the rates of before stand.
+#[derive(Debug, Default)]
+pub(super) struct Paced<S, R> {
+    before: Option<(Instant, S)>,
+    rates: R,
+}
+
+impl<S, R> Paced<S, R> {
+    /// Adds a sample taken at `at`; `of` makes the rates of the one before, if there is one, and
+    /// this one.
+    pub(super) fn add(
+        &mut self,
+        at: Instant,
+        sample: S,
+        of: impl FnOnce(Option<&S>, &S, Duration) -> R,
+    ) {
+        let before = self.before.as_ref();
+        let elapsed = before.map_or(Duration::ZERO, |(then, _)| {
+            at.saturating_duration_since(*then)
+        });
+        if before.is_some() && elapsed < SHORTEST {
+            return;
+        }
+        self.rates = of(before.map(|(_, before)| before), &sample, elapsed);
+        self.before = Some((at, sample));
+    }
+
+    /// Whether there is no sample yet.
+    pub(super) fn is_new(&self) -> bool {
+        self.before.is_none()
+    }
+
+    /// The last rates.
+    pub(super) fn rates(&self) -> &R {
+        &self.rates
+    }
+}
+
+/// How fast a counter grows, a second; `None` if it went back or too little time passed.
+///
+/// ```
+/// use ocitop::inventory::rates::per_second;
+/// use std::time::Duration;
+/// assert_eq!(per_second(10, 30, Duration::from_secs(2)), Some(10.0));
+/// assert_eq!(per_second(30, 10, Duration::from_secs(2)), None);
+/// ```
+pub fn per_second(before: u64, after: u64, elapsed: Duration) -> Option<f64> {
+    let grown = after.checked_sub(before)?;
+    (elapsed >= SHORTEST).then(|| grown as f64 / elapsed.as_secs_f64())
+}
+
+/// Percent of the time between two samples by which a time grew; of CPU time, percent of one core.
+pub fn time_percent(before: Duration, after: Duration, elapsed: Duration) -> Option<f64> {
+    let used = after.checked_sub(before)?;
+    (elapsed >= SHORTEST).then(|| 100.0 * used.as_secs_f64() / elapsed.as_secs_f64())
+}
+
 /// Percent of one core between two samples; `None` if a counter went back (another cgroup of the
 /// same name) or too little time passed.
 ///
 /// ```
 /// use ocitop::{cgroup::cpu::CpuUsage, inventory::rates::cpu_percent};
-/// use std::time::Duration;
+/// use std::time::{Duration, Instant};
 /// let at = |ms| CpuUsage { total: Duration::from_millis(ms), throttling: None };
 /// assert_eq!(cpu_percent(&at(0), &at(500), Duration::from_secs(1)), Some(50.0));
 /// assert_eq!(cpu_percent(&at(500), &at(0), Duration::from_secs(1)), None);
 /// ```
 pub fn cpu_percent(before: &CpuUsage, after: &CpuUsage, elapsed: Duration) -> Option<f64> {
-    let used = after.total.checked_sub(before.total)?;
-    (elapsed >= SHORTEST).then(|| 100.0 * used.as_secs_f64() / elapsed.as_secs_f64())
-}
-
-/// Percent of one core, of CPU time so far.
-pub(super) fn time_percent(before: Duration, after: Duration, elapsed: Duration) -> Option<f64> {
-    let used = after.checked_sub(before)?;
-    (elapsed >= SHORTEST).then(|| 100.0 * used.as_secs_f64() / elapsed.as_secs_f64())
+    time_percent(before.total, after.total, elapsed)
 }
 
 /// Percent of the quota's periods that were throttled; `None` without a quota or a period between.
@@ -42,8 +93,48 @@ pub fn throttled_percent(before: &CpuUsage, after: &CpuUsage) -> Option<f64> {
 
 /// Bytes a second read and written.
 pub fn io_rates(before: &IoBytes, after: &IoBytes, elapsed: Duration) -> Option<(f64, f64)> {
-    let read = after.read.checked_sub(before.read)?;
-    let written = after.written.checked_sub(before.written)?;
-    let seconds = elapsed.as_secs_f64();
-    (elapsed >= SHORTEST).then(|| (read as f64 / seconds, written as f64 / seconds))
+    let read = per_second(before.read, after.read, elapsed)?;
+    let written = per_second(before.written, after.written, elapsed)?;
+    Some((read, written))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn difference(before: Option<&u64>, after: &u64, elapsed: Duration) -> Option<f64> {
+        per_second(*before?, *after, elapsed)
+    }
+
+    #[test]
+    fn samples_too_close_together_leave_the_last_rate() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut paced = Paced::default();
+        paced.add(at(0), 0, difference);
+        assert_eq!(*paced.rates(), None, "one sample is no rate");
+        paced.add(at(1000), 100, difference);
+        assert_eq!(*paced.rates(), Some(100.0));
+        paced.add(at(1001), 9_000, difference);
+        assert_eq!(*paced.rates(), Some(100.0));
+        paced.add(at(2000), 300, difference);
+        assert_eq!(
+            *paced.rates(),
+            Some(200.0),
+            "counted from the last that stood"
+        );
+    }
+
+    #[test]
+    fn a_counter_that_goes_back_gives_no_rate_once() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut paced = Paced::default();
+        let mut said = Vec::new();
+        for (second, value) in [(0, 50), (1, 60), (2, 5), (3, 9)] {
+            paced.add(at(second), value, difference);
+            said.push(*paced.rates());
+        }
+        assert_eq!(said, [None, Some(10.0), None, Some(4.0)]);
+    }
 }

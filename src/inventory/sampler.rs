@@ -8,7 +8,6 @@
 //!
 //! Synchronous: the caller has the thread, and calls [`Sampler::wait`] between two passes.
 
-mod counters;
 mod descriptors;
 mod events;
 mod roots;

@@ -8,14 +8,17 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::FileType;
 
-use super::cgroups;
+use super::cgroups::{self, CgroupDir};
 use super::container::{CgroupView, Container, Facts};
+use super::control_file::Cgroups;
+use super::counters::Counters;
 use super::entry::{Depth, Entry, Lead};
+use super::limits::Limits;
 use super::machine::Machine;
 use super::problem::Problem;
 use super::snapshot::{RootState, RootView, Snapshot};
 use super::tracked::{Fingerprint, Tracked};
-use super::usage::HostUsage;
+use super::usage::{Detail, HostUsage, Usage};
 use super::users::Users;
 use crate::config::StateRoot;
 use crate::kernel::read::{is_gone, open_root};
@@ -30,6 +33,7 @@ pub struct Scanner {
     machine: Machine,
     users: Users,
     depth: Depth,
+    counters: bool,
     hint: Option<RuntimeKind>,
     /// Which part of each root it reads, of how many.
     part: (usize, usize),
@@ -42,6 +46,7 @@ impl Scanner {
             machine,
             users: Users::read(),
             depth: Depth::State,
+            counters: false,
             hint: None,
             part: (0, 1),
         }
@@ -52,6 +57,15 @@ impl Scanner {
         Self {
             depth: Depth::Full,
             ..Self::status_only(machine)
+        }
+    }
+
+    /// Reads counters and limits too, as far as one look gives them.
+    #[must_use]
+    pub fn with_counters(self) -> Self {
+        Self {
+            counters: true,
+            ..self
         }
     }
 
@@ -130,8 +144,41 @@ impl Scanner {
             Err(Problem::Open(error)) if is_gone(&error) => return None,
             Err(problem) => Tracked::broken(key, fingerprint, &problem),
         };
-        Some(Container::of(tracked.into_facts(&self.machine)))
+        let glance = self
+            .counters
+            .then(|| glance(tracked.named(), &self.machine));
+        let mut container = Container::of(tracked.into_facts(&self.machine));
+        if let Some(Some((usage, detail))) = glance {
+            (container.usage, container.detail) = (usage, Some(Arc::new(detail)));
+        }
+        Some(container)
     }
+}
+
+/// What one look gives: the three counters and their limits, no rate. CPU time so far is in
+/// [`Detail::cpu`].
+fn glance(named: &[CgroupDir], machine: &Machine) -> Option<(Usage, Detail)> {
+    let hierarchies = &machine.hierarchies;
+    let dirs = cgroups::existing(named, hierarchies);
+    if dirs.is_empty() {
+        return None;
+    }
+    let counts = Counters::open(&dirs, hierarchies, false).read(&dirs, hierarchies);
+    let limits = Limits::read(Cgroups {
+        dirs: &dirs,
+        hierarchies,
+    });
+    let usage = Usage {
+        cpu_limit: limits.cpu,
+        memory: counts.memory,
+        memory_limit: limits.memory,
+        pids: counts.pids,
+        pids_limit: limits.pids,
+        ..Usage::default()
+    };
+    let mut detail = Detail::default();
+    detail.cpu.total = counts.cpu.map(|total| total.as_secs_f64());
+    Some((usage, detail))
 }
 
 /// The entries of a root, sorted. Plain files are passed over, as the runtimes do; anything else
@@ -181,7 +228,7 @@ impl Facts {
 }
 
 /// Where in `machine` a container's cgroups are, from its entry.
-pub fn cgroups_of(machine: &Machine, entry: &Entry<'_>) -> Vec<cgroups::CgroupDir> {
+pub fn cgroups_of(machine: &Machine, entry: &Entry<'_>) -> Vec<CgroupDir> {
     let id = entry.key.name().to_str().unwrap_or_default();
     match &entry.record {
         Ok(record) => cgroups::recorded(&record.cgroup, record.runtime, id, &machine.hierarchies),

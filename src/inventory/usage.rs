@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::history::History;
 use crate::cgroup::Limit;
+pub use crate::cgroup::pressure::{Stall, StallLine};
 use crate::oci::ContainerKey;
 
 /// Live usage; `None` is "not available", never zero.
@@ -93,9 +94,9 @@ pub struct MemoryDetail {
     pub cache: Option<u64>,
     /// Kernel memory (v2 `kernel`, v1 `memory.kmem.usage_in_bytes`).
     pub kernel: Option<u64>,
-    /// Swap in use (v2 `memory.swap.current`, v1 memsw minus memory).
+    /// Swap in use (v2 `memory.swap.current`, v1 `total_swap`).
     pub swap: Option<u64>,
-    /// Most swap.
+    /// Most swap (v2 `memory.swap.max`, v1 memsw limit minus memory limit).
     pub swap_limit: Option<Limit>,
     /// Where throttling begins (v2 `memory.high`).
     pub high: Option<Limit>,
@@ -176,28 +177,6 @@ pub struct Pressure {
     pub io: Option<Stall>,
     /// Of interrupts: only `full`.
     pub irq: Option<Stall>,
-}
-
-/// One pressure file.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
-pub struct Stall {
-    /// At least one task waited.
-    pub some: Option<StallLine>,
-    /// All tasks waited.
-    pub full: Option<StallLine>,
-}
-
-/// One line of a pressure file: percent of the time, over three spans.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
-pub struct StallLine {
-    /// Over 10 s.
-    pub avg10: f64,
-    /// Over 60 s.
-    pub avg60: f64,
-    /// Over 300 s.
-    pub avg300: f64,
-    /// So far, microseconds.
-    pub total: u64,
 }
 
 /// Huge pages of one size.

@@ -289,6 +289,12 @@ pub fn kernel_record(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The start of a kernel file through a kept descriptor, as much of it as fits into `buffer`.
+pub fn kept_start(fd: impl AsFd, buffer: &mut [u8]) -> io::Result<&[u8]> {
+    let count = rustix::io::pread(fd, &mut buffer[..], 0)?;
+    Ok(buffer.get(..count).unwrap_or_default())
+}
+
 /// Reads a kernel file as text; `None` if it does not exist or its cgroup is gone, or if this
 /// kernel does not support it (`EOPNOTSUPP`: PSI switched off, `cgroup.procs` of a threaded cgroup).
 pub fn kernel_text(path: &Path) -> io::Result<Option<String>> {
@@ -302,10 +308,24 @@ pub fn kernel_text(path: &Path) -> io::Result<Option<String>> {
     }
 }
 
-/// Reads a kernel file from its start through a kept descriptor, into `buffer`.
+/// As [`kernel_file`], by its path below a kept directory.
+pub fn kernel_file_at(dir: impl AsFd, path: &str) -> io::Result<Vec<u8>> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let fd = rustix::fs::openat(dir, path, flags, Mode::empty())?;
+    Ok(read_to_limit(&fd, 4095, KERNEL_CAP)?)
+}
+
+/// Reads a kernel file from its start through a kept descriptor, into `buffer`, which grows to
+/// what the file needs.
 pub fn kept(fd: impl AsFd, buffer: &mut Vec<u8>) -> io::Result<&str> {
     buffer.resize(buffer.len().max(8192), 0);
-    let count = rustix::io::pread(fd, &mut buffer[..], 0)?;
+    let count = loop {
+        let count = rustix::io::pread(&fd, &mut buffer[..], 0)?;
+        if count < buffer.len() || count >= KERNEL_CAP {
+            break count;
+        }
+        buffer.resize(buffer.len() * 2, 0);
+    };
     std::str::from_utf8(buffer.get(..count).unwrap_or_default())
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }

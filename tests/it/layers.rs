@@ -68,7 +68,7 @@ fn below_the_screen_nothing_names_a_terminal_a_thread_or_a_channel() {
 #[test]
 fn modules_use_only_what_lies_below_them() {
     // Who may use whom; a module that is not named here may use all of them.
-    let allowed: [(&str, &[&str]); 9] = [
+    let allowed: [(&str, &[&str]); 10] = [
         ("text", &[]),
         ("kernel", &["oci", "text"]),
         ("oci", &["text"]),
@@ -76,10 +76,12 @@ fn modules_use_only_what_lies_below_them() {
         ("resctrl", &["kernel", "text"]),
         ("systemd", &["kernel", "text"]),
         ("process", &["kernel", "text"]),
+        ("procfs", &["kernel", "text"]),
         (
             "inventory",
             &[
-                "config", "oci", "cgroup", "resctrl", "systemd", "process", "kernel", "text",
+                "config", "oci", "cgroup", "resctrl", "systemd", "process", "procfs", "kernel",
+                "text",
             ],
         ),
         (

@@ -115,7 +115,10 @@ fn a_broken_entry_is_a_row_and_hides_no_other() {
         fs::create_dir(&dir).unwrap();
         // One just made may be a container in a moment.
         let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
-        fs::File::open(&dir).unwrap().set_modified(long_ago).unwrap();
+        fs::File::open(&dir)
+            .unwrap()
+            .set_modified(long_ago)
+            .unwrap();
     }
     let snapshot = machine.scan();
     assert_eq!(snapshot.containers.len(), 5);

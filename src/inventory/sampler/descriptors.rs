@@ -2,8 +2,8 @@
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-use super::counters::DESCRIPTORS;
 use super::row::Keep;
+use crate::inventory::counters::DESCRIPTORS;
 
 /// Left for everything else: files read in passing, terminals, the engine's work.
 const RESERVE: usize = 512;

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use rustix::process::{Pid, PidfdFlags};
 
-use super::counters::{self, Counters, Counts, DESCRIPTORS};
 use super::descriptors::Held;
 use super::events::{Events, RowId};
 use crate::cgroup::Version;
 use crate::inventory::cgroups::{self, CgroupDir};
+use crate::inventory::counters::{self, Counters, Counts, DESCRIPTORS};
 use crate::inventory::detail::DetailSensors;
 use crate::inventory::history::{History, Metric};
 use crate::inventory::lane::ExitStatus;

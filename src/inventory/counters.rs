@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{Mode, OFlags};
 
 use crate::cgroup::memory::parse_oom_kills;
-use crate::cgroup::{Hierarchies, Version};
+use crate::cgroup::{Hierarchies, Version, leading_number};
 use crate::inventory::cgroups::{CgroupDir, for_controller};
 use crate::kernel::read::kernel_text;
 
@@ -115,7 +115,9 @@ impl File {
                 rustix::io::pread(&fd, &mut buffer, 0)
             }
         };
-        first_number(buffer.get(..count.ok()?)?)
+        let bytes = buffer.get(..count.ok()?)?;
+        // v2's cpu.stat begins with it.
+        leading_number(bytes.strip_prefix(b"usage_usec ").unwrap_or(bytes))
     }
 }
 
@@ -127,33 +129,4 @@ pub(super) fn oom_kills(dirs: &[CgroupDir], hierarchies: &Hierarchies) -> Option
         Version::V2 => "memory.events",
     };
     parse_oom_kills(&kernel_text(&cgroup.dir(hierarchies).join(file)).ok()??)
-}
-
-/// The number that a control file begins with, after the key where it has keys: `12\n`,
-/// `usage_usec 12\n`.
-fn first_number(bytes: &[u8]) -> Option<u64> {
-    let digits = bytes.iter().position(u8::is_ascii_digit)?;
-    let mut value: u64 = 0;
-    for byte in bytes.iter().skip(digits) {
-        if !byte.is_ascii_digit() {
-            break;
-        }
-        value = value.checked_mul(10)?.checked_add(u64::from(byte - b'0'))?;
-    }
-    Some(value)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_number_is_read_with_and_without_a_key() {
-        assert_eq!(first_number(b"4096\n"), Some(4096));
-        let stat = b"usage_usec 319672\nuser_usec 299439\n";
-        assert_eq!(first_number(stat), Some(319_672));
-        assert_eq!(first_number(b"max\n"), None);
-        assert_eq!(first_number(b""), None);
-        assert_eq!(first_number(b"99999999999999999999\n"), None);
-    }
 }

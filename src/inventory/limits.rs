@@ -1,0 +1,119 @@
+//! Limits: of each the strictest over a container's own cgroup and those above it
+//! (cgroup-v2.rst; v1: memory.rst, sched-bwc.rst, pids.rst).
+
+use std::path::Path;
+
+use super::cgroups::for_controller;
+use super::control_file::Cgroups;
+use crate::cgroup::{CgroupPath, Hierarchy, Limit, Version, cpu};
+use crate::kernel::read::kernel_text;
+
+/// What every row shows.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Limits {
+    /// Millionths of a core.
+    pub(super) cpu: Option<Limit>,
+    /// Bytes.
+    pub(super) memory: Option<Limit>,
+    /// Tasks.
+    pub(super) pids: Option<Limit>,
+}
+
+/// What is shown of one container.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct MemoryLimits {
+    /// Bytes of swap.
+    pub(super) swap: Option<Limit>,
+    /// Bytes from which on the kernel throttles (v2).
+    pub(super) high: Option<Limit>,
+}
+
+impl Limits {
+    pub(super) fn read(cgroups: Cgroups<'_>) -> Self {
+        Self {
+            cpu: strictest(cgroups, "cpu", &cpu_limit),
+            memory: memory(cgroups),
+            pids: strictest(cgroups, "pids", &|dir, _| number(dir, "pids.max")),
+        }
+    }
+}
+
+impl MemoryLimits {
+    pub(super) fn read(cgroups: Cgroups<'_>) -> Self {
+        let swap = strictest(cgroups, "memory", &|dir, version| match version {
+            Version::V1 => number(dir, "memory.memsw.limit_in_bytes"),
+            Version::V2 => number(dir, "memory.swap.max"),
+        });
+        let version = for_controller(cgroups.dirs, "memory", cgroups.hierarchies);
+        let swap = match version {
+            Some((_, Version::V1)) => swap.map(|both| without(both, memory(cgroups))),
+            _ => swap,
+        };
+        let high = strictest(cgroups, "memory", &|dir, version| match version {
+            Version::V1 => None,
+            Version::V2 => number(dir, "memory.high"),
+        });
+        Self { swap, high }
+    }
+}
+
+fn memory(cgroups: Cgroups<'_>) -> Option<Limit> {
+    strictest(cgroups, "memory", &|dir, version| match version {
+        Version::V1 => number(dir, "memory.limit_in_bytes"),
+        Version::V2 => number(dir, "memory.max"),
+    })
+}
+
+/// v1 limits memory and swap together.
+fn without(both: Limit, memory: Option<Limit>) -> Limit {
+    match (both, memory.and_then(Limit::value)) {
+        (Limit::At(both), Some(memory)) => Limit::At(both.saturating_sub(memory)),
+        (both, _) => both,
+    }
+}
+
+/// The strictest along the way up; the root has none.
+pub(super) fn strictest(
+    cgroups: Cgroups<'_>,
+    controller: &str,
+    read: &dyn Fn(&Path, Version) -> Option<Limit>,
+) -> Option<Limit> {
+    let (cgroup, version) = for_controller(cgroups.dirs, controller, cgroups.hierarchies)?;
+    let hierarchy = cgroups.hierarchies.at(cgroup.hierarchy)?;
+    upwards(&cgroup.path, hierarchy)
+        .filter_map(|dir| read(&dir, version))
+        .reduce(Limit::min)
+}
+
+fn upwards(path: &CgroupPath, hierarchy: &Hierarchy) -> impl Iterator<Item = std::path::PathBuf> {
+    std::iter::successors(Some(path.clone()), CgroupPath::parent)
+        .take_while(|path| !path.is_root())
+        .map(|path| hierarchy.dir(&path))
+}
+
+/// A file of one limit.
+pub(super) fn number(dir: &Path, name: &str) -> Option<Limit> {
+    kernel_text(&dir.join(name)).ok()??.parse().ok()
+}
+
+fn cpu_limit(dir: &Path, version: Version) -> Option<Limit> {
+    let text = |name: &str| kernel_text(&dir.join(name)).ok()?;
+    match version {
+        Version::V2 => cpu::parse_cpu_max(&text("cpu.max")?).ok(),
+        Version::V1 => cpu::parse_cfs(&text("cpu.cfs_quota_us")?, &text("cpu.cfs_period_us")?).ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn v1_swap_is_what_the_limit_of_both_leaves_beside_memory() {
+        let memory = Some(Limit::At(100));
+        assert_eq!(without(Limit::At(150), memory), Limit::At(50));
+        assert_eq!(without(Limit::At(100), memory), Limit::At(0));
+        assert_eq!(without(Limit::Max, memory), Limit::Max);
+        assert_eq!(without(Limit::At(150), None), Limit::At(150));
+    }
+}
