@@ -16,6 +16,7 @@ pub mod lane;
 mod limits;
 pub mod machine;
 pub mod manager;
+pub mod mounts;
 mod own;
 pub mod problem;
 pub mod rates;

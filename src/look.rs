@@ -1,7 +1,15 @@
 //! One look at every state root, by several threads: the reading of thousands of records is most of
 //! what `list` and the first screen wait for.
+//!
+//! A root whose file system may never answer has a thread of its own, which is left behind when it
+//! does not come back in time.
 
-use crate::inventory::{Machine, Scanner, Snapshot};
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+
+use crate::config::StateRoot;
+use crate::inventory::machine::Parted;
+use crate::inventory::{Machine, RootState, RootView, Scanner, Snapshot};
 
 /// Most threads that read side by side: the kernel's part of it does not scale further.
 const PARTS: usize = 4;
@@ -22,17 +30,60 @@ pub enum Depth {
 #[error("a reading thread was lost")]
 pub struct Lost;
 
-/// Looks once, each processor at a part of every root.
-pub fn once(machine: &Machine, depth: Depth) -> Result<Snapshot, Lost> {
+/// Looks once, each processor at a part of every root. Roots apart have until `patience` has passed.
+pub fn once(machine: &Machine, depth: Depth, patience: Duration) -> Result<Snapshot, Lost> {
+    let roots = machine.state_roots();
+    let Parted { near, apart } = machine.parted(roots.clone());
+    let deadline = Instant::now() + patience;
+    let pending: Vec<_> = apart
+        .into_iter()
+        .map(|root| (root.clone(), begin(machine, depth, root)))
+        .collect();
+    let mut whole = side_by_side(machine, depth, &near)?;
+    for (root, answer) in pending {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match answer.and_then(|answer| answer.recv_timeout(left).ok()) {
+            Some(part) => whole.append(part),
+            None => whole.roots.push(RootView {
+                path: root.path,
+                origin: root.origin,
+                state: RootState::Failed("does not answer".to_owned()),
+            }),
+        }
+    }
+    whole.arrange(&roots);
+    Ok(whole)
+}
+
+fn scanner(machine: &Machine, depth: Depth) -> Scanner {
+    match depth {
+        Depth::Complete => Scanner::complete(machine.clone()),
+        Depth::Counted => Scanner::complete(machine.clone()).with_counters(),
+        Depth::Status => Scanner::status_only(machine.clone()),
+    }
+}
+
+/// Begins to look at a root that may never answer.
+fn begin(
+    machine: &Machine,
+    depth: Depth,
+    root: StateRoot,
+) -> Option<std::sync::mpsc::Receiver<Snapshot>> {
+    let (answer, answers) = channel();
+    let mut scanner = scanner(machine, depth).at(vec![root]);
+    let begun = std::thread::Builder::new()
+        .name("apart".to_owned())
+        // Too late there is nobody left to tell.
+        .spawn(move || answer.send(scanner.scan()).ok());
+    begun.is_ok().then_some(answers)
+}
+
+fn side_by_side(machine: &Machine, depth: Depth, roots: &[StateRoot]) -> Result<Snapshot, Lost> {
     let parts = std::thread::available_parallelism()
         .map_or(1, usize::from)
         .min(PARTS);
     let part = |index| {
-        let scanner = match depth {
-            Depth::Complete => Scanner::complete(machine.clone()),
-            Depth::Counted => Scanner::complete(machine.clone()).with_counters(),
-            Depth::Status => Scanner::status_only(machine.clone()),
-        };
+        let scanner = scanner(machine, depth).at(roots.to_vec());
         scanner.part(index, parts).scan()
     };
     std::thread::scope(|scope| {

@@ -1,6 +1,7 @@
 //! `ocitop list`: with one `--root` in runc's shape, else with runtime, engine and root.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -36,13 +37,16 @@ pub(super) fn run(config: &Config, list: &List) -> Outcome {
     })
 }
 
+/// How long a root on a file system that may never answer is waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 fn scan(machine: &Machine, format: Format, with_usage: bool) -> Result<Snapshot, Failure> {
     let depth = match format {
         Format::Json if with_usage => Depth::Counted,
         Format::Json => Depth::Complete,
         Format::Table => Depth::Status,
     };
-    look::once(machine, depth).map_err(|error| Failure::of(&error))
+    look::once(machine, depth, PATIENCE).map_err(|error| Failure::of(&error))
 }
 
 /// Roots and entries that could not be read, on stderr. A root that was named and cannot be read

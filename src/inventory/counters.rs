@@ -108,12 +108,11 @@ impl File {
 
     fn number(&self, dirs: &[CgroupDir], hierarchies: &Hierarchies) -> Option<u64> {
         let mut buffer = [0; 64];
-        let count = match &self.kept {
-            Some(fd) => rustix::io::pread(fd, &mut buffer, 0),
-            None => {
-                let fd = self.open(dirs, hierarchies)?;
-                rustix::io::pread(&fd, &mut buffer, 0)
-            }
+        let count = if let Some(fd) = &self.kept {
+            rustix::io::pread(fd, &mut buffer, 0)
+        } else {
+            let fd = self.open(dirs, hierarchies)?;
+            rustix::io::pread(&fd, &mut buffer, 0)
         };
         let bytes = buffer.get(..count.ok()?)?;
         // v2's cpu.stat begins with it.

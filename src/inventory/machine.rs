@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::mounts;
 use super::roots::{self, Surroundings};
 use super::snapshot::{Host, RootOrigin};
 use crate::cgroup::{Hierarchies, Membership};
@@ -60,7 +61,18 @@ pub struct Machine {
     /// Whether systemd runs it (sd_booted(3)).
     pub systemd: bool,
     given: Vec<PathBuf>,
+    alone: Option<StateRoot>,
     surroundings: Surroundings,
+}
+
+/// State roots by whether they are sure to answer.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Parted {
+    /// On this machine.
+    pub near: Vec<StateRoot>,
+    /// On, or around, a file system whose other end can go away. Looked at by a thread of their own,
+    /// which may never come back.
+    pub apart: Vec<StateRoot>,
 }
 
 impl Machine {
@@ -82,6 +94,7 @@ impl Machine {
             host,
             systemd: roots.proc == Path::new("/proc") && Path::new("/run/systemd/system").is_dir(),
             given: roots.state.clone(),
+            alone: None,
             surroundings: Surroundings::of_process(),
         }
     }
@@ -89,6 +102,9 @@ impl Machine {
     /// The state roots to look at now: the ones given, or every known one. Engines make and
     /// remove namespaces while ocitop runs, so this is asked anew.
     pub fn state_roots(&self) -> Vec<StateRoot> {
+        if let Some(alone) = &self.alone {
+            return vec![alone.clone()];
+        }
         if self.given.is_empty() {
             return roots::known(&self.surroundings);
         }
@@ -100,6 +116,29 @@ impl Machine {
             }
         };
         self.given.iter().map(given).collect()
+    }
+
+    /// This machine with one state root.
+    #[must_use]
+    pub fn only(&self, root: StateRoot) -> Self {
+        Self {
+            alone: Some(root),
+            ..self.clone()
+        }
+    }
+
+    /// Whether it was narrowed to one root.
+    pub fn is_alone(&self) -> bool {
+        self.alone.is_some()
+    }
+
+    /// Parts roots by what is mounted now.
+    pub fn parted(&self, roots: Vec<StateRoot>) -> Parted {
+        let mountinfo = kernel_file(&self.proc.join("self/mountinfo")).unwrap_or_default();
+        let mounts = mounts::mounts(&mountinfo);
+        let is_apart = |root: &StateRoot| mounts::is_apart(&root.path, &mounts);
+        let (apart, near) = roots.into_iter().partition(is_apart);
+        Parted { near, apart }
     }
 
     /// The roots given and every known one: where other containers of this host may be.

@@ -32,6 +32,7 @@ use super::own::OwnMeter;
 use super::snapshot::Snapshot;
 use super::usage::{HostUsage, Watch};
 use super::users::Users;
+use crate::config::StateRoot;
 use crate::oci::{ContainerKey, Status};
 use descriptors::{Budget, Held};
 use roots::Roots;
@@ -82,6 +83,8 @@ pub struct Sampler {
     begun: Instant,
     sampled: Duration,
     passes: usize,
+    /// The first pass is over: what comes now is new.
+    settled: bool,
     buffer: Vec<u8>,
 }
 
@@ -108,6 +111,7 @@ impl Sampler {
             begun: Instant::now(),
             sampled: Duration::ZERO,
             passes: 0,
+            settled: false,
             buffer: Vec::new(),
             machine,
         })
@@ -116,6 +120,12 @@ impl Sampler {
     /// What ends a [`Self::wait`].
     pub fn alarm(&self) -> Alarm {
         self.events.alarm()
+    }
+
+    /// Roots that it does not look at, because their file systems may never answer; unless one of
+    /// them is all it has.
+    pub fn apart(&self) -> &[StateRoot] {
+        self.roots.apart()
     }
 
     /// The machine it looks at.
@@ -173,6 +183,7 @@ impl Sampler {
         self.look_at_slice();
         self.catch_up();
         self.settle_watch();
+        self.settled = true;
         self.count();
         self.look_at_host();
         self.snapshot(start)
@@ -340,10 +351,10 @@ impl Sampler {
         let before = (!row.unborn).then(|| row.shown().condition);
         let held = row.held();
         let mut changed = row.refresh(&self.machine, &mut self.events);
-        let kills = row.look_for_oom_kills(&self.machine);
-        changed |= kills.is_some();
+        let (counted, processes) = row.look_for_oom_kills(&self.machine);
+        changed |= counted;
         self.budget.spend(held, row.held());
-        if let Some(processes) = kills.filter(|more| *more > 0) {
+        if processes > 0 {
             let key = row.key.clone();
             self.tell(key, Happened::OomKilled { processes });
         }
@@ -362,7 +373,7 @@ impl Sampler {
         let status = row.ended.take_if(|_| !now.is_alive());
         let key = row.key.clone();
         // What was there at the first look did not just come.
-        if row.unborn || before == Some(now) || (before.is_none() && self.passes <= 1) {
+        if row.unborn || before == Some(now) || (before.is_none() && !self.settled) {
             return;
         }
         let was_alive = before.is_some_and(Condition::is_alive);

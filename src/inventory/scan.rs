@@ -34,6 +34,7 @@ pub struct Scanner {
     users: Users,
     depth: Depth,
     counters: bool,
+    roots: Option<Vec<StateRoot>>,
     hint: Option<RuntimeKind>,
     /// Which part of each root it reads, of how many.
     part: (usize, usize),
@@ -47,6 +48,7 @@ impl Scanner {
             users: Users::read(),
             depth: Depth::State,
             counters: false,
+            roots: None,
             hint: None,
             part: (0, 1),
         }
@@ -69,6 +71,15 @@ impl Scanner {
         }
     }
 
+    /// Looks at these roots only.
+    #[must_use]
+    pub fn at(self, roots: Vec<StateRoot>) -> Self {
+        Self {
+            roots: Some(roots),
+            ..self
+        }
+    }
+
     /// Reads only part `index` of `count` of every root, so that several can read side by side.
     #[must_use]
     pub fn part(self, index: usize, count: usize) -> Self {
@@ -83,7 +94,8 @@ impl Scanner {
         let start = Instant::now();
         let mut roots = Vec::new();
         let mut containers = Vec::new();
-        for root in self.machine.state_roots() {
+        let all = || self.machine.state_roots();
+        for root in self.roots.clone().unwrap_or_else(all) {
             let state = self.scan_root(&root, &mut containers);
             roots.push(RootView {
                 path: root.path,

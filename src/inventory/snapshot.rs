@@ -12,7 +12,7 @@ use super::history::History;
 use super::lane::Happening;
 use super::usage::HostUsage;
 use crate::cgroup::Mode;
-use crate::oci::ContainerKey;
+use crate::config::StateRoot;
 
 /// Everything seen in one pass.
 #[derive(Debug, Clone)]
@@ -40,8 +40,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Adds what another part of the same pass saw. The order stays: by root as looked at, then by
-    /// name.
+    /// Adds what another part of the same roots showed.
     pub fn merge(&mut self, other: Self) {
         self.took = self.took.max(other.took);
         for (mine, theirs) in self.roots.iter_mut().zip(&other.roots) {
@@ -52,16 +51,27 @@ impl Snapshot {
             }
         }
         self.containers.extend(other.containers);
-        let order: HashMap<&Path, usize> = self
-            .roots
+    }
+
+    /// Adds what a look at other roots showed.
+    pub fn append(&mut self, other: Self) {
+        self.took = self.took.max(other.took);
+        self.roots.extend(other.roots);
+        self.containers.extend(other.containers);
+    }
+
+    /// Puts roots into the order of `roots`, and containers by root, then by name.
+    pub fn arrange(&mut self, roots: &[StateRoot]) {
+        let order: HashMap<&Path, usize> = roots
             .iter()
             .enumerate()
             .map(|(index, root)| (&*root.path, index))
             .collect();
+        let place = |path: &Path| order.get(path).copied();
+        self.roots.sort_by_key(|root| place(&root.path));
         self.containers.sort_by(|a, b| {
-            let place = |key: &ContainerKey| order.get(key.root()).copied();
-            place(&a.key)
-                .cmp(&place(&b.key))
+            place(a.key.root())
+                .cmp(&place(b.key.root()))
                 .then_with(|| a.key.name().cmp(b.key.name()))
         });
     }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::config::Config;
+use crate::config::{Config, StateRoot};
 use crate::inventory::{Machine, Sampler, Snapshot};
 use crate::kernel::LiveKernel;
 use crate::lifecycle::{self, Job, Options, Preview, StepEvent, Verdict};
@@ -25,11 +25,17 @@ impl Host {
 
     /// Every container without its usage: what the first screen shows.
     pub(super) fn first_look(&self) -> Option<Snapshot> {
-        look::once(&self.machine, Depth::Status).ok()
+        let patience = std::time::Duration::ZERO;
+        look::once(&self.machine, Depth::Status, patience).ok()
     }
 
     pub(super) fn sampler(&self) -> io::Result<Sampler> {
         Sampler::new(self.machine.clone())
+    }
+
+    /// One that looks at this root only.
+    pub(super) fn sampler_of(&self, root: StateRoot) -> io::Result<Sampler> {
+        Sampler::new(self.machine.only(root))
     }
 
     pub(super) fn preview(&self, job: &Job) -> Preview {

@@ -1,6 +1,7 @@
 //! Every thread besides the one that draws. All have names; all tell the screen when they end in a
 //! panic; none shares anything with another but a channel.
 
+mod apart;
 mod engine;
 mod files;
 mod scanner;

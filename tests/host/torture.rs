@@ -5,7 +5,7 @@
 //! cgroups of every hierarchy, the processes, the mounts, and that a process and a cgroup next to
 //! it are untouched. The results go, a line each, to the file `OCITOP_TORTURE` names.
 
-mod fuse;
+pub(crate) mod fuse;
 mod rows;
 
 use std::fs::{self, File};

@@ -19,6 +19,7 @@ mod parsers;
 mod properties;
 mod props;
 mod records;
+mod sampler;
 mod scan;
 mod screens;
 mod stage;

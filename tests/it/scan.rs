@@ -114,7 +114,7 @@ fn a_broken_entry_is_a_row_and_hides_no_other() {
         let dir = machine.root().join(name);
         fs::create_dir(&dir).unwrap();
         // One just made may be a container in a moment.
-        let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
+        let long_ago = std::time::SystemTime::now() - std::time::Duration::from_mins(1);
         fs::File::open(&dir)
             .unwrap()
             .set_modified(long_ago)

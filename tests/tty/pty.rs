@@ -34,6 +34,8 @@ pub(crate) struct Setup {
     env: Vec<(String, String)>,
     /// A state root of the real machine, seen instead.
     real: Option<std::path::PathBuf>,
+    /// Other state roots.
+    more: Vec<std::path::PathBuf>,
 }
 
 impl Default for Setup {
@@ -51,6 +53,7 @@ impl Default for Setup {
             dir,
             env,
             real: None,
+            more: Vec::new(),
         }
     }
 }
@@ -68,6 +71,12 @@ impl Setup {
             real: Some(root),
             ..Self::default()
         }
+    }
+
+    /// One more state root.
+    pub(crate) fn and_root(mut self, root: &std::path::Path) -> Self {
+        self.more.push(root.to_owned());
+        self
     }
 
     /// A container whose state file is empty.
@@ -88,6 +97,10 @@ impl Setup {
             command.arg(path("root"));
             command.arg("--cgroup-root");
             command.arg(path("cgroup"));
+        }
+        for root in &self.more {
+            command.arg("--root");
+            command.arg(root);
         }
         command.cwd(self.dir.path());
         command.env_remove("NO_COLOR");

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::events::{Events, Notice, RowId};
 use super::rows::Rows;
 use crate::config::StateRoot;
+use crate::inventory::machine::Parted;
 use crate::inventory::scan::entry_names;
 use crate::inventory::{Inode, Machine, RootState, RootView};
 use crate::kernel::read::{is_gone, open_dir, open_root};
@@ -36,6 +37,7 @@ pub(super) struct Roots {
     current: Vec<usize>,
     /// Watches on directories in which roots may come to be.
     above: Vec<(PathBuf, i32)>,
+    apart: Vec<StateRoot>,
     find: bool,
     listed: Option<Duration>,
     changed: bool,
@@ -47,6 +49,7 @@ impl Default for Roots {
             all: Vec::new(),
             current: Vec::new(),
             above: Vec::new(),
+            apart: Vec::new(),
             find: true,
             listed: None,
             changed: false,
@@ -67,6 +70,11 @@ impl Roots {
     /// The open directory of a root.
     pub(super) fn dir(&self, root: usize) -> Option<&OwnedFd> {
         self.all.get(root)?.open.as_ref().map(|(dir, _, _)| dir)
+    }
+
+    /// Those that are looked at by others.
+    pub(super) fn apart(&self) -> &[StateRoot] {
+        &self.apart
     }
 
     /// Entries of a root came or went.
@@ -147,7 +155,17 @@ impl Roots {
 
     fn find_roots(&mut self, machine: &Machine) {
         let mut current = Vec::new();
-        for root in machine.state_roots() {
+        let roots = machine.state_roots();
+        let (near, apart) = match roots.as_slice() {
+            [_] if machine.is_alone() => (roots, Vec::new()),
+            _ => {
+                let Parted { near, apart } = machine.parted(roots);
+                (near, apart)
+            }
+        };
+        self.changed |= apart != self.apart;
+        self.apart = apart;
+        for root in near {
             let known = self
                 .all
                 .iter()

@@ -245,13 +245,12 @@ impl Row {
             return false;
         }
         // Nobody else has it: changed in place, without a copy.
-        match Arc::get_mut(&mut self.shown) {
-            Some(shown) => shown.usage = usage,
-            None => {
-                let mut shown = Container::clone(&self.shown);
-                shown.usage = usage;
-                self.shown = Arc::new(shown);
-            }
+        if let Some(shown) = Arc::get_mut(&mut self.shown) {
+            shown.usage = usage;
+        } else {
+            let mut shown = Container::clone(&self.shown);
+            shown.usage = usage;
+            self.shown = Arc::new(shown);
         }
         true
     }
@@ -305,21 +304,20 @@ impl Row {
         }
     }
 
-    /// Reads how often the OOM killer came. How many processes it took since, if that was known;
-    /// `None` if nothing changed.
-    pub(super) fn look_for_oom_kills(&mut self, machine: &Machine) -> Option<u64> {
+    /// Reads how many processes the OOM killer took. True if that is not what was known; with it
+    /// how many more.
+    pub(super) fn look_for_oom_kills(&mut self, machine: &Machine) -> (bool, u64) {
         if !self.shown.condition.is_alive() {
-            return None;
+            return (false, 0);
         }
         let kills = counters::oom_kills(&self.cgroups, &machine.hierarchies);
         let before = self.shown.usage.oom_kills;
-        if kills == before {
-            return None;
-        }
         let mut usage = self.shown.usage;
         usage.oom_kills = kills;
-        self.set_usage(usage);
-        Some(kills?.saturating_sub(before?))
+        let more = kills
+            .zip(before)
+            .map(|(now, before)| now.saturating_sub(before));
+        (self.set_usage(usage), more.unwrap_or(0))
     }
 
     /// It left the screen: what only rows on the screen have is closed.

@@ -18,7 +18,7 @@ use crate::oci::{ContainerKey, RuntimeKind};
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     /// By number; a free number has none.
-    rows: Vec<Option<Row>>,
+    all: Vec<Option<Row>>,
     free: Vec<RowId>,
     ids: HashMap<ContainerKey, RowId>,
     /// By root as looked at, then by name.
@@ -41,19 +41,19 @@ impl Rows {
     }
 
     pub(super) fn get(&self, id: RowId) -> Option<&Row> {
-        self.rows.get(usize::try_from(id).ok()?)?.as_ref()
+        self.all.get(usize::try_from(id).ok()?)?.as_ref()
     }
 
     pub(super) fn get_mut(&mut self, id: RowId) -> Option<&mut Row> {
-        self.rows.get_mut(usize::try_from(id).ok()?)?.as_mut()
+        self.all.get_mut(usize::try_from(id).ok()?)?.as_mut()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Row> {
-        self.rows.iter().flatten()
+        self.all.iter().flatten()
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Row> {
-        self.rows.iter_mut().flatten()
+        self.all.iter_mut().flatten()
     }
 
     /// The numbers, in order as of the last [`Self::shown`].
@@ -102,13 +102,10 @@ impl Rows {
     ) -> RowId {
         let row = Row::new(key.clone(), root, tracked, machine);
         let id = self.free.pop().unwrap_or_else(|| {
-            self.rows.push(None);
-            RowId::try_from(self.rows.len() - 1).unwrap_or(RowId::MAX)
+            self.all.push(None);
+            RowId::try_from(self.all.len() - 1).unwrap_or(RowId::MAX)
         });
-        if let Some(place) = usize::try_from(id)
-            .ok()
-            .and_then(|id| self.rows.get_mut(id))
-        {
+        if let Some(place) = usize::try_from(id).ok().and_then(|id| self.all.get_mut(id)) {
             *place = Some(row);
         }
         self.ids.insert(key, id);
@@ -118,7 +115,7 @@ impl Rows {
     }
 
     pub(super) fn remove(&mut self, id: RowId) -> Option<Row> {
-        let row = self.rows.get_mut(usize::try_from(id).ok()?)?.take()?;
+        let row = self.all.get_mut(usize::try_from(id).ok()?)?.take()?;
         self.ids.remove(&row.key);
         self.order.retain(|other| *other != id);
         self.free.push(id);

@@ -11,6 +11,7 @@ use crate::inventory::{Sampler, Snapshot, Watch};
 use crate::tui::event::EventKind;
 use crate::tui::host::Host;
 
+use super::apart::AllApart;
 use super::{Mailbox, panic_if_asked, spawn};
 
 /// Changes that come thick and fast are shown together: at least this long after the last, and
@@ -69,6 +70,7 @@ pub(super) fn start(mailbox: &Mailbox, host: Host, interval: Duration) -> io::Re
         }
         let mut scanner = Scanner {
             mailbox,
+            apart: AllApart::new(mailbox, host),
             sampler,
             orders: &orders,
             interval,
@@ -81,6 +83,8 @@ pub(super) fn start(mailbox: &Mailbox, host: Host, interval: Duration) -> io::Re
 
 struct Scanner<'a> {
     mailbox: &'a Mailbox,
+    /// Roots that may never answer.
+    apart: AllApart,
     sampler: Sampler,
     orders: &'a Receiver<Order>,
     interval: Duration,
@@ -115,7 +119,9 @@ impl Scanner<'_> {
         }
     }
 
-    fn show(&mut self, snapshot: Snapshot) -> bool {
+    fn show(&mut self, mut snapshot: Snapshot) -> bool {
+        self.apart.settle(self.sampler.apart(), self.interval);
+        self.apart.add_to(&mut snapshot, self.interval);
         let rows = u32::try_from(snapshot.containers.len()).unwrap_or(u32::MAX);
         self.together = TOGETHER + TOGETHER_EACH.saturating_mul(rows);
         self.mailbox.send(EventKind::Snapshot(Arc::new(snapshot)))
@@ -174,6 +180,7 @@ impl Scanner<'_> {
             }
         }
         if let Some(watch) = watch {
+            self.apart.watch(&watch);
             self.sampler.watch(watch);
             let again = self.sampler.again();
             if !self.show(again) {

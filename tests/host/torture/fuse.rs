@@ -1,5 +1,6 @@
 //! A FUSE filesystem that never answers what matters: who reads `hang`, or closes `late`, stays in
-//! the kernel until the server is gone.
+//! the kernel until the server is gone. Muted, it answers nothing any more. In it lies a directory,
+//! `box`.
 
 use std::ffi::CString;
 use std::fs::{self, File};
@@ -19,6 +20,8 @@ const ROOT: u64 = 1;
 const HANG: u64 = 2;
 /// Its last close is never answered.
 const LATE: u64 = 3;
+/// An empty directory.
+const BOX: u64 = 4;
 
 const LOOKUP: u32 = 1;
 const FORGET: u32 = 2;
@@ -35,15 +38,16 @@ const INTERRUPT: u32 = 36;
 const BATCH_FORGET: u32 = 42;
 
 /// The mounted filesystem and its server.
-pub(super) struct Fuse {
+pub(crate) struct Fuse {
     dir: PathBuf,
     stop: Arc<AtomicBool>,
+    mute: Arc<AtomicBool>,
     server: Option<JoinHandle<()>>,
 }
 
 impl Fuse {
     /// Mounts it on `dir`, which is made. `None` where FUSE cannot be had.
-    pub(super) fn mount(dir: PathBuf) -> Option<Self> {
+    pub(crate) fn mount(dir: PathBuf) -> Option<Self> {
         let mut options = File::options();
         options.read(true).write(true);
         // A request can be withdrawn between poll and read.
@@ -57,21 +61,28 @@ impl Fuse {
         let flags = MountFlags::NOSUID | MountFlags::NODEV;
         mount("ocitop-test", &dir, "fuse", flags, options.as_c_str()).ok()?;
         let stop = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&stop);
-        let server = std::thread::spawn(move || serve(device, &told));
+        let mute = Arc::new(AtomicBool::new(false));
+        let (told, hushed) = (Arc::clone(&stop), Arc::clone(&mute));
+        let server = std::thread::spawn(move || serve(device, &told, &hushed));
         Some(Self {
             dir,
             stop,
+            mute,
             server: Some(server),
         })
     }
 
-    pub(super) fn dir(&self) -> &Path {
+    pub(crate) fn dir(&self) -> &Path {
         &self.dir
     }
 
+    /// From now on nobody gets an answer.
+    pub(crate) fn mute(&self) {
+        self.mute.store(true, Ordering::Relaxed);
+    }
+
     /// Ends the server: the kernel answers everybody with an error.
-    pub(super) fn abort(&mut self) {
+    pub(crate) fn abort(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(server) = self.server.take() {
             server.join().unwrap();
@@ -87,7 +98,7 @@ impl Drop for Fuse {
 }
 
 /// Answers until told to stop, then closes the device: that aborts the connection.
-fn serve(mut device: File, stop: &AtomicBool) {
+fn serve(mut device: File, stop: &AtomicBool, mute: &AtomicBool) {
     let mut buffer = vec![0; 1 << 17];
     while !stop.load(Ordering::Relaxed) {
         let mut wanted = [PollFd::new(&device, PollFlags::IN)];
@@ -106,7 +117,8 @@ fn serve(mut device: File, stop: &AtomicBool) {
             Err(_) => continue,
         };
         let (head, body) = buffer[..length].split_at(40);
-        if let Some(reply) = answer(head, body) {
+        let reply = answer(head, body).filter(|_| !mute.load(Ordering::Relaxed));
+        if let Some(reply) = reply {
             // Who asked may have given up.
             drop(device.write_all(&reply));
         }
@@ -131,9 +143,22 @@ fn longs(words: &[u64]) -> Vec<u8> {
 
 /// `struct fuse_attr`.
 fn attributes(node: u64) -> Vec<u8> {
-    let mode = if node == ROOT { 0o40755 } else { 0o100_644 };
+    let mode = match node {
+        ROOT | BOX => 0o40755,
+        _ => 0o100_644,
+    };
     let mut out = longs(&[node, 8, 0, 0, 0, 0]);
     out.extend(packed(&[0, 0, 0, mode, 1, 0, 0, 0, 4096, 0]));
+    out
+}
+
+/// `struct fuse_dirent` of a directory, the only one.
+fn entry(node: u64, name: &str) -> Vec<u8> {
+    const DIRECTORY: u32 = 4;
+    let mut out = longs(&[node, 1]);
+    out.extend(packed(&[u32::try_from(name.len()).unwrap(), DIRECTORY]));
+    out.extend(name.as_bytes());
+    out.resize(out.len().next_multiple_of(8), 0);
     out
 }
 
@@ -149,6 +174,7 @@ fn answer(head: &[u8], body: &[u8]) -> Option<Vec<u8>> {
             let found = match body {
                 b"hang\0" => Some(HANG),
                 b"late\0" => Some(LATE),
+                b"box\0" if node == ROOT => Some(BOX),
                 _ => None,
             };
             found.ok_or(2).map(|node| {
@@ -168,6 +194,7 @@ fn answer(head: &[u8], body: &[u8]) -> Option<Vec<u8>> {
             out.extend(packed(&[u32::from(operation == OPEN), 0]));
             Ok(out)
         }
+        READDIR if node == ROOT && u64_at(body, 8) == 0 => Ok(entry(BOX, "box")),
         READ if node == HANG => return None,
         FLUSH if node == LATE => return None,
         READ | READDIR | RELEASE | RELEASEDIR | FLUSH => Ok(Vec::new()),

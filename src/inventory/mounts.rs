@@ -1,0 +1,129 @@
+//! Which directories may never answer: those on file systems whose other end can go away.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+
+/// File systems behind which there is a network or a process (proc_pid_mountinfo(5), field 9). What
+/// follows `fuse` after a dot names the program.
+const REMOTE: [&str; 12] = [
+    "fuse",
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "9p",
+    "ceph",
+    "afs",
+    "glusterfs",
+    "lustre",
+    "gfs2",
+    "ocfs2",
+];
+
+/// A mount point, and whether its file system may never answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mount {
+    /// Where.
+    pub point: PathBuf,
+    /// Whether there is a network or a process behind it.
+    pub remote: bool,
+}
+
+/// Every mount, in the order mounted.
+///
+/// ```
+/// use ocitop::inventory::mounts::mounts;
+/// let text = b"31 23 0:28 / /run rw - tmpfs tmpfs rw\n\
+///     40 31 0:93 / /run/my\\040runc rw,relatime shared:3 - fuse.sshfs host: rw\n";
+/// let found = mounts(text);
+/// assert_eq!((found.len(), found[0].remote, found[1].remote), (2, false, true));
+/// assert_eq!(found[1].point, std::path::Path::new("/run/my runc"));
+/// ```
+pub fn mounts(mountinfo: &[u8]) -> Vec<Mount> {
+    let lines = mountinfo.split(|byte| *byte == b'\n');
+    lines.filter_map(mount).collect()
+}
+
+fn mount(line: &[u8]) -> Option<Mount> {
+    let mut fields = line.split(|byte| *byte == b' ');
+    let point = fields.nth(4)?;
+    // Optional fields vary in number; a lone dash ends them.
+    let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
+    let kind = String::from_utf8_lossy(kind);
+    let family = kind.split('.').next().unwrap_or(&kind);
+    Some(Mount {
+        point: PathBuf::from(OsString::from_vec(unescaped(point))),
+        remote: REMOTE.contains(&family),
+    })
+}
+
+/// `\040` and the like as the bytes they stand for.
+fn unescaped(field: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(field.len());
+    let mut rest = field;
+    while let Some((first, after)) = rest.split_first() {
+        let octal = after.get(..3).filter(|_| *first == b'\\');
+        let value = octal
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .and_then(|digits| u8::from_str_radix(digits, 8).ok());
+        out.push(value.unwrap_or(*first));
+        let taken = if value.is_some() { 3 } else { 0 };
+        rest = after.get(taken..).unwrap_or_default();
+    }
+    out
+}
+
+/// Whether looking into `dir` may touch a remote file system: it lies on one, or one is mounted in
+/// it.
+pub fn is_apart(dir: &Path, mounts: &[Mount]) -> bool {
+    let above = mounts.iter().filter(|mount| dir.starts_with(&mount.point));
+    // Of several on one point the last hides the others.
+    let own = above.max_by_key(|mount| mount.point.components().count());
+    let inside = mounts.iter().filter(|mount| mount.point.starts_with(dir));
+    own.into_iter().chain(inside).any(|mount| mount.remote)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mounted(points: &[(&str, bool)]) -> Vec<Mount> {
+        let mount = |(point, remote): &(&str, bool)| Mount {
+            point: point.into(),
+            remote: *remote,
+        };
+        points.iter().map(mount).collect()
+    }
+
+    #[test]
+    fn a_root_on_or_around_a_remote_mount_is_apart_and_its_neighbours_are_not() {
+        let mounts = mounted(&[
+            ("/", true),
+            ("/run", false),
+            ("/run/user/1000/crun/x", true),
+            ("/mnt/nas", true),
+            ("/mnt/nas/local", false),
+            ("/over", true),
+            ("/over", false),
+        ]);
+        for (dir, apart) in [
+            ("/run/user/1000/crun", true),
+            ("/mnt/nas/runc", true),
+            ("/mnt/nas", true),
+            ("/mnt/nas/local/runc", false),
+            ("/run/runc", false),
+            ("/var/lib/runc", true),
+            ("/over/runc", false),
+        ] {
+            assert_eq!(is_apart(Path::new(dir), &mounts), apart, "{dir}");
+        }
+    }
+
+    #[test]
+    fn what_looks_like_a_separator_or_an_escape_is_none() {
+        let line = b"40 31 0:93 / /a rw - ext4 - rw,x=fuse";
+        assert_eq!(mount(line).map(|mount| mount.remote), Some(false));
+        assert_eq!(unescaped(b"a\\134b\\"), b"a\\b\\");
+    }
+}

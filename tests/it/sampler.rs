@@ -1,0 +1,218 @@
+//! The sampler on fixture machines: what wakes it, what it looks at closely, what it tells.
+
+use std::fs;
+use std::time::Duration;
+
+use ocitop::inventory::lane::Happened;
+use ocitop::inventory::sampler::Woken;
+use ocitop::inventory::{Condition, Sampler, Snapshot, Watch};
+use ocitop::oci::{RuntimeKind, Status};
+
+use crate::machine::Machine;
+
+/// Long enough for anything to be told, and never waited for in full where it is.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn sampler(machine: &Machine) -> Sampler {
+    let mut sampler = Sampler::new(machine.machine()).unwrap();
+    sampler.pass();
+    sampler
+}
+
+/// Waits for something to happen, as often as it takes until `wanted` holds of what is shown then.
+fn until(sampler: &mut Sampler, wanted: impl Fn(&Snapshot) -> bool) -> Snapshot {
+    let start = std::time::Instant::now();
+    loop {
+        let woken = sampler.wait(PATIENCE);
+        assert_eq!(woken, Woken::Change, "nothing was noticed");
+        if let Some(snapshot) = sampler.update()
+            && wanted(&snapshot)
+        {
+            return snapshot;
+        }
+        assert!(start.elapsed() < PATIENCE, "it never held");
+    }
+}
+
+fn names(snapshot: &Snapshot) -> Vec<String> {
+    let names = snapshot.containers.iter();
+    names.map(|container| container.key.label()).collect()
+}
+
+fn told(snapshot: &Snapshot) -> Vec<(String, Happened)> {
+    let all = snapshot.happenings.iter();
+    all.map(|one| (one.key.label(), one.what.clone())).collect()
+}
+
+#[test]
+fn a_container_that_comes_or_goes_is_noticed_without_a_pass() {
+    let machine = Machine::v2().running("web", RuntimeKind::Runc);
+    let mut sampler = sampler(&machine);
+    let machine = machine.running("db", RuntimeKind::Crun);
+    let snapshot = until(&mut sampler, |snapshot| snapshot.containers.len() == 2);
+    assert_eq!(names(&snapshot), ["db", "web"]);
+    let db = &snapshot.containers[0];
+    assert_eq!(db.condition, Condition::Known(Status::Running));
+    assert_eq!(told(&snapshot), [("db".to_owned(), Happened::Started)]);
+    fs::remove_dir_all(machine.state_dir("db")).unwrap();
+    let snapshot = until(&mut sampler, |snapshot| snapshot.containers.len() == 1);
+    assert_eq!(
+        told(&snapshot)[1..],
+        [
+            ("db".to_owned(), Happened::Exited { status: None }),
+            ("db".to_owned(), Happened::Deleted)
+        ]
+    );
+}
+
+#[test]
+fn a_changed_state_file_is_noticed_without_a_pass() {
+    for runtime in [RuntimeKind::Youki, RuntimeKind::Runc, RuntimeKind::Crun] {
+        let machine = Machine::v1().running("web", runtime);
+        let mut sampler = sampler(&machine);
+        let file = match runtime {
+            RuntimeKind::Crun => "status",
+            RuntimeKind::Youki | RuntimeKind::Runc => "state.json",
+        };
+        fs::write(machine.state_dir("web").join(file), "{").unwrap();
+        until(&mut sampler, |snapshot| {
+            snapshot.containers[0].condition == Condition::Broken
+        });
+    }
+}
+
+#[test]
+fn a_v2_cgroup_that_is_frozen_is_noticed_without_a_pass() {
+    let machine = Machine::v2().running("web", RuntimeKind::Runc);
+    let mut sampler = sampler(&machine);
+    let dir = machine.cgroup_dirs("web").remove(0);
+    fs::write(dir.join("cgroup.freeze"), "1\n").unwrap();
+    fs::write(dir.join("cgroup.events"), "populated 1\nfrozen 1\n").unwrap();
+    let paused = Condition::Known(Status::Paused);
+    let snapshot = until(&mut sampler, |snapshot| {
+        snapshot.containers[0].condition == paused
+    });
+    assert_eq!(told(&snapshot), [("web".to_owned(), Happened::Paused)]);
+}
+
+#[test]
+fn processes_taken_by_the_oom_killer_are_counted_and_told() {
+    let machine = Machine::v2().running("web", RuntimeKind::Youki);
+    let events = machine.cgroup_dirs("web").remove(0).join("memory.events");
+    fs::write(&events, "low 0\nhigh 0\nmax 0\noom 0\noom_kill 0\n").unwrap();
+    let mut sampler = sampler(&machine);
+    fs::write(events, "low 0\nhigh 0\nmax 9\noom 3\noom_kill 2\n").unwrap();
+    let snapshot = until(&mut sampler, |snapshot| {
+        snapshot.containers[0].usage.oom_kills == Some(2)
+    });
+    let killed = Happened::OomKilled { processes: 2 };
+    assert_eq!(told(&snapshot), [("web".to_owned(), killed)]);
+}
+
+#[test]
+fn a_root_that_comes_to_be_is_noticed_without_a_pass() {
+    let machine = Machine::v2().running("web", RuntimeKind::Runc);
+    let (root, aside) = (machine.root(), machine.root().with_extension("aside"));
+    fs::rename(&root, &aside).unwrap();
+    let mut sampler = sampler(&machine);
+    fs::rename(&aside, &root).unwrap();
+    let snapshot = until(&mut sampler, |snapshot| snapshot.containers.len() == 1);
+    assert_eq!(names(&snapshot), ["web"]);
+}
+
+#[test]
+fn a_directory_just_made_is_no_broken_container() {
+    let machine = Machine::v2().running("web", RuntimeKind::Runc);
+    let mut sampler = sampler(&machine);
+    let dir = machine.state_dir("new");
+    fs::create_dir(&dir).unwrap();
+    assert_eq!(sampler.wait(PATIENCE), Woken::Change);
+    sampler.update();
+    assert_eq!(names(&sampler.again()), ["web"]);
+    // What stays without a state file is one.
+    let long_ago = std::time::SystemTime::now() - Duration::from_mins(1);
+    fs::File::open(&dir)
+        .unwrap()
+        .set_modified(long_ago)
+        .unwrap();
+    // The first pass sees that it has changed.
+    let snapshot = sampler.pass();
+    assert_eq!(names(&snapshot), ["new", "web"]);
+    assert_eq!(snapshot.containers[0].condition, Condition::Broken);
+}
+
+#[test]
+fn another_container_of_the_same_name_does_not_have_the_history_of_the_first() {
+    let machine = Machine::v2().running("web", RuntimeKind::Runc);
+    let mut sampler = sampler(&machine);
+    let key = sampler.pass().containers[0].key.clone();
+    sampler.watch(Watch {
+        visible: vec![key],
+        selected: None,
+    });
+    sampler.pass();
+    let (dir, aside) = (machine.state_dir("web"), machine.root().join(".aside"));
+    fs::create_dir(&aside).unwrap();
+    fs::rename(dir.join("state.json"), aside.join("state.json")).unwrap();
+    fs::remove_dir(&dir).unwrap();
+    fs::rename(&aside, &dir).unwrap();
+    let snapshot = until(&mut sampler, |snapshot| {
+        told(snapshot)
+            .iter()
+            .any(|(_, what)| *what == Happened::Started)
+    });
+    let words: Vec<Happened> = told(&snapshot).into_iter().map(|(_, what)| what).collect();
+    assert!(words.contains(&Happened::Deleted), "{words:?}");
+    assert_eq!(snapshot.containers[0].usage.cpu, None);
+}
+
+#[test]
+fn only_what_is_on_the_screen_is_looked_at_closely() {
+    let machine = Machine::v2()
+        .running("a", RuntimeKind::Runc)
+        .running("b", RuntimeKind::Crun);
+    let mut sampler = sampler(&machine);
+    let snapshot = sampler.pass();
+    assert!(snapshot.containers.iter().all(|row| row.detail.is_none()));
+    let keys: Vec<_> = snapshot
+        .containers
+        .iter()
+        .map(|row| row.key.clone())
+        .collect();
+    let close = |sampler: &mut Sampler, index: usize| {
+        sampler.watch(Watch {
+            visible: vec![keys[index].clone()],
+            selected: None,
+        });
+        let rows = sampler.again().containers;
+        rows.iter()
+            .map(|row| row.detail.is_some())
+            .collect::<Vec<_>>()
+    };
+    // At once, without a pass.
+    assert_eq!(close(&mut sampler, 0), [true, false]);
+    assert_eq!(close(&mut sampler, 1), [false, true]);
+    // Its limits are known all the same.
+    let rows = sampler.pass().containers;
+    assert!(rows.iter().all(|row| row.usage.memory_limit.is_some()));
+}
+
+#[test]
+fn who_rings_is_heard() {
+    let machine = Machine::v2();
+    let mut sampler = sampler(&machine);
+    sampler.alarm().ring();
+    assert_eq!(sampler.wait(PATIENCE), Woken::Alarm);
+    assert_eq!(sampler.wait(Duration::ZERO), Woken::Time);
+}
+
+#[test]
+fn what_did_not_change_is_the_same_row_in_the_next_snapshot() {
+    let machine = Machine::v2().stopped("old", RuntimeKind::Runc);
+    let mut sampler = sampler(&machine);
+    let (before, after) = (sampler.pass(), sampler.pass());
+    assert!(std::sync::Arc::ptr_eq(
+        &before.containers[0],
+        &after.containers[0]
+    ));
+}
