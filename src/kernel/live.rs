@@ -126,7 +126,7 @@ impl Kernel for LiveKernel {
 
     fn stop_unit(&self, unit: &Unit, limit: Duration) -> io::Result<()> {
         let unit = unit.clone();
-        self.bounded.call(limit, move || unit::stop(&unit))
+        self.bounded.call(limit, move || unit::stop(&unit, limit))
     }
 
     fn write_state(&self, dir: StateDir<'_>, file: &str, bytes: &[u8]) -> io::Result<()> {

@@ -1,10 +1,14 @@
-//! Ending a systemd scope over D-Bus, as its runtime would: stop, wait for the job, forget a
-//! failure. The caller bounds the time.
+//! Ending a systemd scope, as its runtime would: stop, wait for the job, forget a failure. Over the
+//! bus; where there is none (dbus is down, or was never there) root asks systemctl(1), which speaks
+//! to systemd's private socket. zbus cannot: the answers there name a sender that is no unique name.
+//! The caller bounds the time.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::time::{Duration, Instant};
 
+use super::{HookCall, HookStatus, hook};
 use zbus::export::futures_core::Stream as _;
 use zbus::{Connection, MatchRule, Message, MessageStream, OwnedObjectPath, OwnedVariant};
 
@@ -12,8 +16,8 @@ const SYSTEMD: &str = "org.freedesktop.systemd1";
 const MANAGER: &str = "org.freedesktop.systemd1.Manager";
 const UNIT: &str = "org.freedesktop.systemd1.Unit";
 const SCOPE: &str = "org.freedesktop.systemd1.Scope";
-/// systemd's own socket, for hosts without a message bus.
-const PRIVATE: &str = "unix:path=/run/systemd/private";
+/// Where systemctl is; a path from the environment could be anybody's.
+const SYSTEMCTL: [&str; 2] = ["/usr/bin/systemctl", "/bin/systemctl"];
 
 /// A scope and the cgroup it must have.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -26,8 +30,13 @@ pub struct Unit {
 
 /// Ends the unit. `ENOENT` if systemd does not know it; `EPERM` if the unit of that name has
 /// another cgroup.
-pub(super) fn stop(unit: &Unit) -> io::Result<()> {
-    zbus::block_on(end(unit)).map_err(|error| match error {
+pub(super) fn stop(unit: &Unit, limit: Duration) -> io::Result<()> {
+    let connection = match zbus::block_on(connect()) {
+        Ok(connection) => connection,
+        Err(_) if rustix::process::geteuid().is_root() => return end_by_command(unit, limit),
+        Err(error) => return Err(io::Error::other(error)),
+    };
+    zbus::block_on(end(connection, unit)).map_err(|error| match error {
         zbus::Error::MethodError(name, ..) if name.as_str().ends_with(".NoSuchUnit") => {
             rustix::io::Errno::NOENT.into()
         }
@@ -36,19 +45,12 @@ pub(super) fn stop(unit: &Unit) -> io::Result<()> {
     })
 }
 
-/// Root's systemd by the system bus or by its own socket, a user's by the session bus.
+/// Root's systemd by the system bus, a user's by the session bus.
 async fn connect() -> zbus::Result<Connection> {
-    if !rustix::process::geteuid().is_root() {
-        return Connection::session().await;
-    }
-    match Connection::system().await {
-        Ok(connection) => Ok(connection),
-        Err(_) => {
-            zbus::connection::Builder::address(PRIVATE)
-                .p2p()
-                .build()
-                .await
-        }
+    if rustix::process::geteuid().is_root() {
+        Connection::system().await
+    } else {
+        Connection::session().await
     }
 }
 
@@ -81,8 +83,8 @@ impl Manager {
     }
 }
 
-async fn end(unit: &Unit) -> zbus::Result<()> {
-    let manager = Manager(connect().await?);
+async fn end(connection: Connection, unit: &Unit) -> zbus::Result<()> {
+    let manager = Manager(connection);
     let name = unit.name.as_str();
     let found = manager.call("GetUnit", &name).await?;
     let path: OwnedObjectPath = found.body().deserialize()?;
@@ -122,4 +124,53 @@ async fn stop_and_wait(manager: &Manager, name: &str) -> zbus::Result<()> {
         }
     }
     Err(io::Error::from(io::ErrorKind::UnexpectedEof).into())
+}
+
+fn end_by_command(unit: &Unit, limit: Duration) -> io::Result<()> {
+    let deadline = Instant::now() + limit;
+    let name = unit.name.as_str();
+    let ask = |verb, rest: &[&str]| systemctl(&[&[verb], rest, &["--", name]].concat(), deadline);
+    let property = |name: &str| ask("show", &["--value", &format!("--property={name}")]);
+    if property("LoadState")? == "not-found" {
+        return Err(rustix::io::Errno::NOENT.into());
+    }
+    let cgroup = property("ControlGroup")?;
+    if !cgroup.is_empty() {
+        if unit.cgroup.as_os_str() != cgroup.as_str() {
+            return Err(rustix::io::Errno::PERM.into());
+        }
+        ask("stop", &[])?;
+    }
+    if property("ActiveState")? == "failed" {
+        ask("reset-failed", &[])?;
+    }
+    Ok(())
+}
+
+/// Runs systemctl until `deadline`; what it printed.
+fn systemctl(arguments: &[&str], deadline: Instant) -> io::Result<String> {
+    let program = SYSTEMCTL.iter().find(|path| Path::new(path).exists());
+    let program = program.ok_or(rustix::io::Errno::NOENT)?;
+    let common = ["systemctl", "--no-ask-password", "--no-pager"];
+    let call = HookCall {
+        path: PathBuf::from(program),
+        args: common
+            .iter()
+            .chain(arguments)
+            .map(|&word| word.to_owned())
+            .collect(),
+        env: Some(Vec::new()),
+        cwd: None,
+        stdin: Vec::new(),
+        timeout: Some(deadline.saturating_duration_since(Instant::now())),
+    };
+    let end = hook::run(&call)?;
+    match end.status {
+        HookStatus::Exited(0) => Ok(end.output),
+        HookStatus::TimedOut => Err(rustix::io::Errno::TIMEDOUT.into()),
+        HookStatus::Exited(_) | HookStatus::Signaled(_) => Err(io::Error::other(format!(
+            "systemctl: {}",
+            end.output.trim()
+        ))),
+    }
 }

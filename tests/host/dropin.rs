@@ -3,7 +3,7 @@
 use ocitop::oci::RuntimeKind;
 use serde_json::Value;
 
-use crate::rig::{Rig, until, with};
+use crate::rig::{Rig, slowness, until, with};
 
 /// Every field of `own` is in `ours`; where `same` says so, with the same value.
 fn assert_holds(own: &Value, ours: &Value, path: &str, same: &dyn Fn(&str) -> bool) {
@@ -65,7 +65,8 @@ fn events_come_at_their_interval_until_the_container_ends() {
                 let pid = rig.pid("web");
                 until("a few intervals passed", || {
                     // The container's own time is the clock: ocitop has to be running by then.
-                    std::fs::read_dir(format!("/proc/{pid}")).is_ok() && elapsed(pid) > 1.0
+                    std::fs::read_dir(format!("/proc/{pid}")).is_ok()
+                        && elapsed(pid) > f64::from(slowness())
                 });
                 rig.kill_init("web");
                 let text = events.join().unwrap().ok().stdout;

@@ -367,7 +367,7 @@ impl Rig {
 
     /// Runs a command to its end. Its output goes through files: a container inherits what its
     /// runtime had, and would keep a pipe open.
-    fn finish(&self, mut command: Command) -> Ended {
+    pub(crate) fn finish(&self, mut command: Command) -> Ended {
         let out = tempfile::NamedTempFile::new_in(self.dir.path()).unwrap();
         let err = tempfile::NamedTempFile::new_in(self.dir.path()).unwrap();
         let start = Instant::now();

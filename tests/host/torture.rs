@@ -43,6 +43,8 @@ enum Needs {
     Nothing,
     /// The freezer or the separate hierarchies of cgroup v1.
     V1,
+    /// Cgroup v2 alone.
+    V2,
     /// A FUSE mount.
     Fuse,
 }
@@ -80,8 +82,10 @@ struct Stage<'a> {
     mounted: Vec<PathBuf>,
     /// The pid that the report has to name.
     culprit: i32,
-    /// Whether it can be made here.
+    /// Whether what it needs is here.
     applies: bool,
+    /// Why the kernel does not let it be made on this version of cgroups.
+    impossible: Option<&'static str>,
 }
 
 impl Drop for Stage<'_> {
@@ -133,11 +137,27 @@ impl<'a> Stage<'a> {
             mounted: Vec::new(),
             culprit: 0,
             applies: true,
+            impossible: None,
         }
     }
 
     fn run(&self, spec: &Spec) {
         self.rig.run_with(&self.id, spec);
+    }
+
+    /// Runs a container in the cgroup `path`, inside another's, where the kernel allows that: v2
+    /// has no processes above a domain (cgroups(7), "no internal processes").
+    fn run_inside(&mut self, id: &str, path: &str) {
+        let bundle = self.rig.bundle_in(id, path, &Spec::default());
+        let run = ["run", "-d", "-b", bundle.to_str().unwrap(), id];
+        let ended = self.rig.runtime(&run);
+        // crun tries to make it threaded instead, and fails at that.
+        let refused = ["Operation not supported", "cgroup.type"];
+        if !has_v1() && refused.iter().any(|words| ended.stderr.contains(words)) {
+            self.impossible = Some("v2 refuses a domain inside another's");
+        } else {
+            ended.ok();
+        }
     }
 
     fn is(&self, kind: RuntimeKind) -> bool {
@@ -262,6 +282,8 @@ enum Played {
     Ours(Duration),
     /// What the runtime's own delete did.
     Own(String),
+    /// The kernel does not let it be made here, and why.
+    Impossible(&'static str),
 }
 
 /// Lets the runtime delete by itself, and says what is left: with `OCITOP_TORTURE_OWN` set, which
@@ -292,7 +314,7 @@ fn own_delete(stage: &Stage<'_>, starts: &[(i32, Option<u64>)]) -> String {
     format!("rc {} after {seconds:.1} s, left: {left}", ended.code)
 }
 
-/// Plays a row to its end.
+/// Plays a row to its end; `None` where something it needs is missing.
 fn play(row: &Row, stage: &mut Stage<'_>) -> Option<Played> {
     if row.needs == Needs::Fuse {
         stage.fuse = Fuse::mount(stage.rig.scratch("fuse"));
@@ -303,6 +325,9 @@ fn play(row: &Row, stage: &mut Stage<'_>) -> Option<Played> {
     }
     if !stage.applies {
         return None;
+    }
+    if let Some(why) = stage.impossible {
+        return Some(Played::Impossible(why));
     }
     let mut beside = Bystander::beside(stage.rig, &stage.id);
     let mut bystanders: Vec<i32> = stage.strangers.iter().map(Stranger::pid).collect();
@@ -406,7 +431,11 @@ fn play_all(kind: RuntimeKind) {
             RuntimeKind::Crun => 2,
         }];
         let unwanted = only.as_ref().is_some_and(|only| !row.name.contains(only));
-        if own == "-" || unwanted || (row.needs == Needs::V1 && !has_v1()) {
+        if own == "-"
+            || unwanted
+            || (row.needs == Needs::V1 && !has_v1())
+            || (row.needs == Needs::V2 && has_v1())
+        {
             continue;
         }
         let played = catch_unwind(AssertUnwindSafe(|| {
@@ -415,6 +444,7 @@ fn play_all(kind: RuntimeKind) {
             play(row, &mut stage)
         }));
         match played {
+            Ok(Some(Played::Impossible(why))) => tell(index, row, kind, why, "-", "-"),
             Ok(Some(Played::Own(said))) => tell(index, row, kind, &said, "-", "-"),
             Ok(Some(Played::Ours(took))) => {
                 let result = match row.ends {

@@ -80,7 +80,7 @@ pub(super) fn of(machine: &Machine, dirs: &[CgroupDir]) -> Value {
         "memory": place("memory").map_or(json!({}), |place| memory(&place)),
         "pids": pids.unwrap_or(json!({})),
         "blkio": place("blkio").map_or(json!({}), |place| blkio(&place)),
-        "hugetlb": {},
+        "hugetlb": place("hugetlb").map_or(json!({}), |place| hugetlb(&place)),
         "intel_rdt": {},
         "network_interfaces": null,
     })
@@ -144,7 +144,7 @@ fn per_cpu(text: &str) -> (Vec<u64>, Vec<u64>) {
     text.lines().skip(1).filter_map(line).unzip()
 }
 
-/// v1's settings of a cpuset that runc prints beside its lists.
+/// v1's settings of a cpuset that runc prints beside its lists, on v2 as 0.
 const FLAGS: [&str; 9] = [
     "cpu_exclusive",
     "mem_hardwall",
@@ -167,8 +167,9 @@ fn cpuset(place: &Place) -> Value {
         ("cpus", list("cpuset.cpus", "cpuset.cpus.effective")),
         ("mems", list("cpuset.mems", "cpuset.mems.effective")),
     ]);
-    if let (Version::V1, Some(fields)) = (place.version, set.as_object_mut()) {
+    if let Some(fields) = set.as_object_mut() {
         for name in FLAGS {
+            // There are no such files on v2.
             let value = place.text(&format!("cpuset.{name}"));
             let value = value
                 .and_then(|text| text.trim().parse::<i64>().ok())
@@ -193,19 +194,12 @@ fn members(text: &str) -> Vec<u32> {
 
 fn memory(place: &Place) -> Value {
     let entry = |limit: &str, usage: &str, max: &str, failures: &str| {
-        let mut entry = object([
-            ("limit", json!(place.number(limit))),
+        let entry = object([
             ("usage", json!(place.number(usage))),
             ("max", json!(place.number(max))),
         ]);
-        // The one field that runc writes even as 0.
-        if let Some(fields) = entry.as_object_mut() {
-            fields.insert(
-                "failcnt".to_owned(),
-                place.number(failures).unwrap_or(0).into(),
-            );
-        }
-        entry
+        let limit = ("limit", place.number(limit));
+        even_zero(entry, [limit, ("failcnt", place.number(failures))])
     };
     let v1 = |kind: &str| {
         let name = |what: &str| format!("memory.{kind}{what}");
@@ -231,7 +225,8 @@ fn memory(place: &Place) -> Value {
         Version::V1 => (v1(""), v1("memsw."), v1("kmem."), v1("kmem.tcp.")),
         Version::V2 => {
             let usage = entry("memory.max", "memory.current", "memory.peak", "");
-            (usage, swap_v2(place), json!({}), json!({}))
+            let none = || even_zero(json!({}), [("limit", None), ("failcnt", None)]);
+            (usage, swap_v2(place), none(), none())
         }
     };
     object([
@@ -250,13 +245,49 @@ fn swap_v2(place: &Place) -> Value {
         let (memory, swap) = (place.number(memory)?, place.number(swap)?);
         Some(memory.saturating_add(swap))
     };
-    object([
-        (
-            "usage",
-            json!(both("memory.current", "memory.swap.current")),
-        ),
-        ("limit", json!(both("memory.max", "memory.swap.max"))),
-    ])
+    let usage = json!(both("memory.current", "memory.swap.current"));
+    let limit = ("limit", both("memory.max", "memory.swap.max"));
+    even_zero(object([("usage", usage)]), [limit, ("failcnt", None)])
+}
+
+/// Adds fields that runc writes even as 0.
+fn even_zero<const N: usize>(mut entry: Value, fields: [(&str, Option<u64>); N]) -> Value {
+    if let Some(into) = entry.as_object_mut() {
+        into.extend(fields.map(|(name, value)| (name.to_owned(), value.unwrap_or(0).into())));
+    }
+    entry
+}
+
+/// Huge pages by page size, as the names of the control files have it: `hugetlb.2MB.current`.
+fn hugetlb(place: &Place) -> Value {
+    let last = match place.version {
+        Version::V1 => "usage_in_bytes",
+        Version::V2 => "current",
+    };
+    let names = std::fs::read_dir(&place.dir)
+        .into_iter()
+        .flatten()
+        .flatten();
+    let sizes = names.filter_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        let size = name.strip_prefix("hugetlb.")?.strip_suffix(last)?;
+        let size = size.strip_suffix('.')?;
+        (!size.contains('.')).then(|| size.to_owned())
+    });
+    let entry = |size: &String| {
+        let file = |what: &str| format!("hugetlb.{size}.{what}");
+        let (max, failures) = match place.version {
+            Version::V1 => (
+                place.number(&file("max_usage_in_bytes")),
+                place.number(&file("failcnt")),
+            ),
+            Version::V2 => (None, place.key(&file("events"), "max")),
+        };
+        let usage = place.number(&file(last));
+        let entry = object([("usage", json!(usage)), ("max", json!(max))]);
+        even_zero(entry, [("failcnt", failures)])
+    };
+    Value::Object(sizes.map(|size| (size.clone(), entry(&size))).collect())
 }
 
 fn blkio(place: &Place) -> Value {
@@ -279,7 +310,12 @@ fn blkio(place: &Place) -> Value {
 fn block_entry(device: &str, operation: &str, value: u64) -> Option<Value> {
     let (major, minor) = device.split_once(':')?;
     let (major, minor): (u64, u64) = (major.parse().ok()?, minor.parse().ok()?);
-    Some(json!({ "major": major, "minor": minor, "op": operation, "value": value }))
+    Some(object([
+        ("major", json!(major)),
+        ("minor", json!(minor)),
+        ("op", json!(operation)),
+        ("value", json!(value)),
+    ]))
 }
 
 fn v1_entries(place: &Place, file: &str) -> Value {

@@ -203,6 +203,32 @@ pub(super) const ROWS: &[Row] = &[
         },
     ),
     row(
+        "threaded sub-cgroup",
+        "a process, and a thread of another, in a threaded cgroup below its own",
+        ["rc 1 for ever, record and cgroups left", "clean", "clean"],
+        |stage| {
+            if !stage.with_odd() {
+                return;
+            }
+            stage.run(&shared("/bin/odd leader & sleep 3001 & wait"));
+            let children = stage.others(3);
+            let sub = stage.rig.cgroup(&stage.id, "").join("in");
+            fs::create_dir(&sub).unwrap();
+            fs::write(sub.join("cgroup.type"), "threaded").unwrap();
+            for child in children {
+                // Of the one whose first thread dies, the one that lives.
+                let threads = || fs::read_dir(format!("/proc/{child}/task")).unwrap();
+                let newest =
+                    threads().filter_map(|entry| entry.unwrap().file_name().into_string().ok());
+                let newest = newest
+                    .max_by_key(|tid| tid.parse::<i32>().unwrap())
+                    .unwrap();
+                fs::write(sub.join("cgroup.threads"), newest).unwrap();
+            }
+        },
+    )
+    .needs(Needs::V2),
+    row(
         "frozen sub-cgroup",
         "a process in a cgroup below its own that is frozen by itself",
         [
@@ -482,9 +508,11 @@ pub(super) const ROWS: &[Row] = &[
             let outer = "outer".to_owned();
             stage.rig.run(&outer);
             let path = format!("{outer}/inner");
-            let bundle = stage.rig.bundle_in(&stage.id, &path, &Spec::default());
-            let run = ["run", "-d", "-b", bundle.to_str().unwrap(), &stage.id];
-            stage.rig.runtime(&run).ok();
+            let id = stage.id.clone();
+            stage.run_inside(&id, &path);
+            if stage.impossible.is_some() {
+                return;
+            }
             stage.stays.extend(stage.rig.cgroups(&outer));
             stage.gone.extend(stage.rig.cgroups(&path));
             assert!(!stage.gone.is_empty());
@@ -501,9 +529,7 @@ pub(super) const ROWS: &[Row] = &[
         |stage| {
             stage.run(&Spec::default());
             let path = format!("{}/inner", stage.id);
-            let bundle = stage.rig.bundle_in("inner", &path, &Spec::default());
-            let run = ["run", "-d", "-b", bundle.to_str().unwrap(), "inner"];
-            stage.rig.runtime(&run).ok();
+            stage.run_inside("inner", &path);
         },
     )
     .kept(
