@@ -11,11 +11,13 @@ use serde_json::json;
 use crate::rig::{Rig, Spec, has_v1, number, until};
 
 fn sampler(rig: &Rig) -> Sampler {
-    Sampler::new(Machine::new(&Roots {
+    let mut sampler = Sampler::new(Machine::new(&Roots {
         state: vec![rig.root()],
         ..Roots::default()
     }))
-    .unwrap()
+    .unwrap();
+    sampler.watch_all();
+    sampler
 }
 
 fn find(snapshot: &Snapshot, id: &str) -> Arc<Container> {
