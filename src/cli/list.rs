@@ -74,7 +74,7 @@ fn scan(machine: &Machine, format: Format, with_usage: bool) -> Result<Snapshot,
 
 /// Roots and entries that could not be read, on stderr. A root that was named and cannot be read
 /// is a failure; a known one that belongs to somebody else is not.
-fn report_roots(snapshot: &Snapshot) -> bool {
+pub(super) fn report_roots(snapshot: &Snapshot) -> bool {
     let mut failed = false;
     let mut said = Vec::new();
     for root in &snapshot.roots {

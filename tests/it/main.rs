@@ -23,3 +23,5 @@ mod scan;
 mod screens;
 mod stage;
 mod teardown;
+mod top;
+mod usage;
