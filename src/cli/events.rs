@@ -1,5 +1,7 @@
 //! `ocitop events ID`: runc's events (its `types/events.go`), for all three runtimes: a line of
-//! statistics each interval, and one for each time the OOM killer took a process.
+//! statistics each interval, and one whenever the OOM killer is found to have taken processes.
+//! Its count is polled on v1 and v2: `cgroup.event_control` is a file to write to, and v1's count
+//! since 4.13 says as much.
 
 mod stats;
 

@@ -7,6 +7,7 @@
 )]
 
 mod cli;
+mod control_files;
 mod demo;
 mod fake_kernel;
 mod fixtures;

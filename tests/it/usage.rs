@@ -361,3 +361,38 @@ fn the_host_says_what_it_uses_as_a_whole() {
     while_time_passes();
     assert!(scanner.scan().usage.cpu.unwrap() > 0.0);
 }
+
+#[test]
+fn a_limit_is_the_strictest_of_the_cgroup_and_those_above() {
+    let machine = Machine::v2().running("web", RuntimeKind::Crun);
+    let pods = machine.cgroup_root().join("pods");
+    fs::create_dir(&pods).unwrap();
+    fs::rename(dir(&machine, ""), pods.join("web")).unwrap();
+    let status = machine.state_dir("web").join("status");
+    let text = fs::read_to_string(&status).unwrap();
+    fs::write(&status, text.replace("\"/web\"", "\"/pods/web\"")).unwrap();
+    write(
+        &pods,
+        &[
+            ("cpu.max", "10000 100000\n"),
+            ("memory.max", "4096\n"),
+            ("memory.high", "max\n"),
+            ("memory.swap.max", "0\n"),
+            ("pids.max", "9\n"),
+        ],
+    );
+    write(
+        &pods.join("web"),
+        &[
+            ("memory.high", "2048\n"),
+            ("memory.swap.max", "8192\n"),
+            ("pids.max", "5\n"),
+        ],
+    );
+    let (usage, detail) = look(&mut Scanner::new(machine.machine()));
+    assert_eq!(usage.cpu_limit, Some(Limit::At(100_000)));
+    assert_eq!(usage.memory_limit, Some(Limit::At(4096)));
+    assert_eq!(usage.pids_limit, Some(Limit::At(5)));
+    assert_eq!(detail.memory.high, Some(Limit::At(2048)));
+    assert_eq!(detail.memory.swap_limit, Some(Limit::At(0)));
+}
