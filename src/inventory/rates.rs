@@ -36,11 +36,6 @@ impl<S, R> Paced<S, R> {
         self.before = Some((at, sample));
     }
 
-    /// Whether there is no sample yet.
-    pub(super) fn is_new(&self) -> bool {
-        self.before.is_none()
-    }
-
     /// The last rates.
     pub(super) fn rates(&self) -> &R {
         &self.rates

@@ -396,3 +396,20 @@ fn a_limit_is_the_strictest_of_the_cgroup_and_those_above() {
     assert_eq!(detail.memory.high, Some(Limit::At(2048)));
     assert_eq!(detail.memory.swap_limit, Some(Limit::At(0)));
 }
+
+#[test]
+fn what_was_available_and_is_no_more_is_not_shown_on() {
+    let machine = Machine::v2().running("web", RuntimeKind::Crun);
+    let dir = dir(&machine, "");
+    write(&dir, V2);
+    let mut scanner = Scanner::new(machine.machine());
+    look(&mut scanner);
+    while_time_passes();
+    let (usage, _) = look(&mut scanner);
+    assert_eq!((usage.io_read, usage.oom_kills), (Some(0.0), Some(1)));
+    write(&dir, &[("memory.events", "low 0\n")]);
+    fs::write(dir.join("io.stat"), [0xff, 0xfe]).unwrap();
+    let (usage, detail) = look(&mut scanner);
+    assert_eq!((usage.io_read, usage.oom_kills), (None, None));
+    assert!(detail.io.is_empty());
+}
