@@ -14,6 +14,7 @@ mod ps;
 mod render;
 mod select;
 mod state;
+mod top;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -94,6 +95,7 @@ fn dispatch(command: Option<Command>, config: &Config) -> Outcome {
         Some(Command::State { id }) => state::run(config, &id),
         Some(Command::Ps(ps)) => ps::run(config, &ps),
         Some(Command::Events(events)) => events::run(config, &events),
+        Some(Command::Top(top)) => top::run(config, &top),
         Some(Command::Delete(delete)) => delete::run(config, &delete),
         Some(Command::Kill(kill)) => lifecycle::kill(config, &kill),
         Some(Command::Pause { id }) => lifecycle::pause(config, &id),

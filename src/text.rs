@@ -5,6 +5,8 @@
 //! overrides, zero-width characters, tags), blanks other than the space included, become visible
 //! escapes, so two names that differ only in what cannot be seen look different.
 
+pub mod csv;
+
 use std::fmt::Write as _;
 
 /// Longest text kept from one field of the machine, in characters.

@@ -12,7 +12,7 @@ mod host;
 mod inspect;
 mod keymap;
 mod log_pane;
-mod measure;
+pub(crate) mod measure;
 mod modal;
 mod model;
 mod selection;

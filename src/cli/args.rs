@@ -109,6 +109,8 @@ pub enum Command {
     Ps(Ps),
     /// Print what a container uses, each interval, and when the OOM killer came
     Events(Events),
+    /// Print what every container uses, pass after pass, for scripts and bug reports
+    Top(Top),
     /// Send a signal to a container
     Kill(Kill),
     /// Freeze a container
@@ -157,6 +159,17 @@ pub enum Format {
     Json,
 }
 
+/// Format of a pass of `top`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TopFormat {
+    /// For people.
+    Table,
+    /// A JSON object a pass, one per line.
+    Json,
+    /// A line a container, for spreadsheets.
+    Csv,
+}
+
 /// Format of the report of a delete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ReportFormat {
@@ -201,6 +214,23 @@ pub struct Events {
     pub interval: Option<Duration>,
     /// Container id, or runtime:id
     pub id: String,
+}
+
+/// `top`.
+#[derive(Debug, Args)]
+pub struct Top {
+    /// Print, instead of the screen; needed
+    #[arg(short, long)]
+    pub batch: bool,
+    /// Passes to print [default: without end]
+    #[arg(short = 'n', long, value_name = "PASSES", value_parser = clap::value_parser!(u64).range(1..))]
+    pub passes: Option<u64>,
+    /// Time between two passes, and before the first (5s, 500ms) [default: 1s]
+    #[arg(long = "interval", value_name = "DURATION", value_parser = seconds)]
+    pub interval: Option<Duration>,
+    /// Format
+    #[arg(short, long, default_value = "table")]
+    pub format: TopFormat,
 }
 
 /// `kill`.
@@ -299,6 +329,7 @@ impl Arguments {
                         | Command::State { .. }
                         | Command::Ps(_)
                         | Command::Events(_)
+                        | Command::Top(_)
                         | Command::Doctor
                         | Command::Completions { .. }
                         | Command::Lab { .. }

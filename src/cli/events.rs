@@ -1,8 +1,11 @@
 //! `ocitop events ID`: runc's events (its `types/events.go`), for all three runtimes: a line of
-//! statistics each interval, and one for each time the OOM killer took a process.
+//! statistics each interval, and one whenever the OOM killer is found to have taken processes.
+//! Its count is polled on v1 and v2: `cgroup.event_control` is a file to write to, and v1's count
+//! since 4.13 says as much.
 
 mod stats;
 
+use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -50,17 +53,20 @@ pub(super) fn run(config: &Config, events: &Events) -> Outcome {
         let wait = next.saturating_sub(kernel.now()).min(LOOK_EVERY);
         kernel.wait_any(&process, wait).ok();
         let now = oom_kills(&machine, &dirs);
-        if now > kills {
-            render::write(&(json!({ "type": "oom", "id": id }).to_string() + "\n"))?;
+        let mut text = String::new();
+        if kills.zip(now).is_some_and(|(before, now)| now > before) {
+            text.push_str(&(json!({ "type": "oom", "id": id }).to_string() + "\n"));
         }
         kills = now;
         let stat = machine.stat(init.pid).ok().flatten();
-        if !stat.is_some_and(|stat| stat.start_time == init.start_time && !stat.is_dead()) {
-            return Ok(ExitCode::SUCCESS);
-        }
-        if kernel.now() >= next {
-            render::write(&line(&machine, &id, &dirs))?;
+        let alive = stat.is_some_and(|stat| stat.start_time == init.start_time && !stat.is_dead());
+        if alive && kernel.now() >= next {
+            text.push_str(&line(&machine, &id, &dirs));
             next = kernel.now() + interval;
+        }
+        let read = text.is_empty() || render::pass(&text)? == ControlFlow::Continue(());
+        if !alive || !read {
+            return Ok(ExitCode::SUCCESS);
         }
     }
 }

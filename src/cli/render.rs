@@ -1,6 +1,7 @@
 //! Printing: one write, and a reader that went away is no error.
 
 use std::io::{self, Write as _};
+use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 use unicode_width::UnicodeWidthStr as _;
@@ -15,12 +16,16 @@ pub(super) fn print(text: &str) -> Outcome {
 
 /// Prints `text`. A closed pipe (`ocitop list | head`) ends the output, not in an error.
 pub(super) fn write(text: &str) -> Result<(), Failure> {
+    pass(text).map(drop)
+}
+
+/// Prints `text`, one of many; `Break` once nobody reads it any more.
+pub(super) fn pass(text: &str) -> Result<ControlFlow<()>, Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::failed(format!("write to stdout: {error}")))
-        }
-        _ => Ok(()),
+        Ok(()) => Ok(ControlFlow::Continue(())),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
+        Err(error) => Err(Failure::failed(format!("write to stdout: {error}"))),
     }
 }
 

@@ -2,6 +2,7 @@
 //! close, and 4 KiB of kernel memory as long as it is kept.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 
@@ -25,10 +26,14 @@ impl Cgroups<'_> {
         if name.is_empty() {
             return None;
         }
-        let path = cgroup.dir(self.hierarchies).join(name);
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        let fd = rustix::fs::open(path, flags, Mode::empty()).ok()?;
-        Some(ControlFile { fd, version })
+        ControlFile::open(&cgroup.dir(self.hierarchies).join(name), version)
+    }
+
+    /// Opens a file of the v2 hierarchy, whichever the controllers are in.
+    pub(super) fn open_unified(self, name: &str) -> Option<ControlFile> {
+        let index = self.hierarchies.index_of("")?;
+        let cgroup = self.dirs.iter().find(|dir| dir.hierarchy == index)?;
+        ControlFile::open(&cgroup.dir(self.hierarchies).join(name), Version::V2)
     }
 }
 
@@ -41,6 +46,12 @@ pub(super) struct ControlFile {
 }
 
 impl ControlFile {
+    fn open(path: &Path, version: Version) -> Option<Self> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let fd = rustix::fs::open(path, flags, Mode::empty()).ok()?;
+        Some(Self { fd, version })
+    }
+
     pub(super) fn text<'buffer>(&self, buffer: &'buffer mut Vec<u8>) -> Option<&'buffer str> {
         kept(&self.fd, buffer).ok()
     }

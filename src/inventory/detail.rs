@@ -53,7 +53,7 @@ impl DetailSensors {
             hierarchies: &machine.hierarchies,
         };
         // Only v2 counts stalls, of v1's controllers too.
-        let stall = |name: &str| cgroups.open("", "", name);
+        let stall = |name: &str| cgroups.open_unified(name);
         Self {
             cpu: CpuSensor::open(cgroups),
             memory: MemorySensor::open(cgroups),

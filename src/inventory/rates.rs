@@ -36,11 +36,6 @@ impl<S, R> Paced<S, R> {
         self.before = Some((at, sample));
     }
 
-    /// Whether there is no sample yet.
-    pub(super) fn is_new(&self) -> bool {
-        self.before.is_none()
-    }
-
     /// The last rates.
     pub(super) fn rates(&self) -> &R {
         &self.rates
@@ -102,8 +97,11 @@ pub fn io_rates(before: &IoBytes, after: &IoBytes, elapsed: Duration) -> Option<
 mod tests {
     use super::*;
 
-    fn difference(before: Option<&u64>, after: &u64, elapsed: Duration) -> Option<f64> {
-        per_second(*before?, *after, elapsed)
+    fn add(paced: &mut Paced<u64, Option<f64>>, at: Instant, value: u64) -> Option<f64> {
+        paced.add(at, value, |before, after, elapsed| {
+            per_second(*before?, *after, elapsed)
+        });
+        *paced.rates()
     }
 
     #[test]
@@ -111,15 +109,12 @@ mod tests {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
         let mut paced = Paced::default();
-        paced.add(at(0), 0, difference);
-        assert_eq!(*paced.rates(), None, "one sample is no rate");
-        paced.add(at(1000), 100, difference);
-        assert_eq!(*paced.rates(), Some(100.0));
-        paced.add(at(1001), 9_000, difference);
-        assert_eq!(*paced.rates(), Some(100.0));
-        paced.add(at(2000), 300, difference);
+        let mut say = |ms, value| add(&mut paced, at(ms), value);
+        assert_eq!(say(0, 0), None, "one sample is no rate");
+        assert_eq!(say(1000, 100), Some(100.0));
+        assert_eq!(say(1001, 9_000), Some(100.0));
         assert_eq!(
-            *paced.rates(),
+            say(2000, 300),
             Some(200.0),
             "counted from the last that stood"
         );
@@ -132,8 +127,7 @@ mod tests {
         let mut paced = Paced::default();
         let mut said = Vec::new();
         for (second, value) in [(0, 50), (1, 60), (2, 5), (3, 9)] {
-            paced.add(at(second), value, difference);
-            said.push(*paced.rates());
+            said.push(add(&mut paced, at(second), value));
         }
         assert_eq!(said, [None, Some(10.0), None, Some(4.0)]);
     }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::inventory::{Container, Manager, Usage};
 use crate::oci::RuntimeKind;
+use crate::text::csv;
 
 use super::effect::Effect;
 use super::modal::Format;
@@ -52,7 +53,7 @@ pub(super) fn table(model: &Model, format: Format) -> Effect {
         .collect();
     let (extension, text) = match format {
         Format::Json => ("json", format!("{:#}\n", serde_json::Value::Array(rows))),
-        Format::Csv => ("csv", csv(&rows)),
+        Format::Csv => ("csv", table_csv(&rows)),
     };
     Effect::Save {
         stem: "table",
@@ -64,7 +65,7 @@ pub(super) fn table(model: &Model, format: Format) -> Effect {
 /// What tells a container from others comes first, as in the table.
 const FIRST: [&str; 4] = ["id", "root", "runtime", "status"];
 
-fn csv(rows: &[serde_json::Value]) -> String {
+fn table_csv(rows: &[serde_json::Value]) -> String {
     let rows: Vec<_> = rows
         .iter()
         .filter_map(serde_json::Value::as_object)
@@ -75,30 +76,10 @@ fn csv(rows: &[serde_json::Value]) -> String {
         .flat_map(|row| row.keys().map(String::as_str));
     let rest = all.filter(|name| !FIRST.contains(name));
     let names: Vec<&str> = FIRST.into_iter().chain(rest).collect();
-    let mut out = format!("{}\r\n", names.join(","));
+    let mut out = csv::line(names.iter().map(|name| (*name).to_owned()));
     for row in rows {
-        let value = |name: &&str| row.get(*name).map(cell).unwrap_or_default();
-        out.push_str(&names.iter().map(value).collect::<Vec<_>>().join(","));
-        out.push_str("\r\n");
+        let value = |name: &&str| row.get(*name).map(csv::cell).unwrap_or_default();
+        out.push_str(&csv::line(names.iter().map(value)));
     }
     out
-}
-
-/// One value (RFC 4180). What a spreadsheet would take for a formula is kept text by a quote.
-fn cell(value: &serde_json::Value) -> String {
-    let text = match value {
-        serde_json::Value::Null => return String::new(),
-        serde_json::Value::String(text) => text.as_str(),
-        other => return other.to_string(),
-    };
-    let formula = text.starts_with(['=', '+', '-', '@']);
-    let text = if formula {
-        format!("'{text}")
-    } else {
-        text.to_owned()
-    };
-    if text.contains([',', '"', '\n', '\r']) {
-        return format!("\"{}\"", text.replace('"', "\"\""));
-    }
-    text
 }

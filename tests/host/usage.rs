@@ -110,6 +110,22 @@ with_each_runtime! {
         assert_eq!(usage.pids, Some(2));
     }
 
+    fn what_is_shown_in_detail_is_what_the_kernel_says(rig: &Rig) {
+        rig.run("web");
+        until("both processes run", || rig.processes().len() == 2);
+        let container = find(&scanner(rig).scan(), "web");
+        let detail = container.detail.as_deref().unwrap();
+        assert!(detail.cpu.total.unwrap() <= cpu_time(rig, "web").as_secs_f64());
+        assert!(detail.memory.peak.is_none_or(|peak| peak > 0));
+        assert!(detail.memory.rss.is_some() && detail.memory.cache.is_some());
+        let network = detail.network.as_ref().unwrap();
+        // The rig's containers have no network namespace of their own.
+        let own = std::fs::read_link("/proc/self/ns/net").unwrap();
+        assert_eq!(own.to_str(), Some(&*format!("net:[{}]", network.namespace)));
+        assert!(network.host);
+        assert_eq!(network.interfaces.last().unwrap().name, "lo");
+    }
+
     fn a_scan_follows_pause_and_death_from_outside(rig: &Rig) {
         rig.run("web");
         let mut sampler = sampler(rig);

@@ -7,6 +7,7 @@
 )]
 
 mod cli;
+mod control_files;
 mod demo;
 mod fake_kernel;
 mod fixtures;
@@ -24,3 +25,5 @@ mod scan;
 mod screens;
 mod stage;
 mod teardown;
+mod top;
+mod usage;

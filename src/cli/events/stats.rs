@@ -2,10 +2,13 @@
 //! leaves out what is empty.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
 use crate::cgroup::Version;
+use crate::cgroup::cpu::{self, CpuModes};
+use crate::cgroup::hugetlb::page_size;
 use crate::inventory::Machine;
 use crate::inventory::cgroups::{CgroupDir, for_controller};
 use crate::kernel::read::kernel_text;
@@ -75,9 +78,9 @@ pub(super) fn of(machine: &Machine, dirs: &[CgroupDir]) -> Value {
         ])
     });
     json!({
-        "cpu": cpu(place("cpuacct").as_ref(), place("cpu").as_ref()),
-        "cpuset": place("cpuset").map_or(json!({}), |place| cpuset(&place)),
-        "memory": place("memory").map_or(json!({}), |place| memory(&place)),
+        "cpu": cpu_times(place("cpuacct").as_ref(), place("cpu").as_ref(), machine.host.ticks),
+        "cpuset": cpuset(place("cpuset").as_ref()),
+        "memory": memory(place("memory").as_ref()),
         "pids": pids.unwrap_or(json!({})),
         "blkio": place("blkio").map_or(json!({}), |place| blkio(&place)),
         "hugetlb": place("hugetlb").map_or(json!({}), |place| hugetlb(&place)),
@@ -87,52 +90,57 @@ pub(super) fn of(machine: &Machine, dirs: &[CgroupDir]) -> Value {
 }
 
 /// Nanoseconds throughout, whatever unit the kernel's file has.
-fn cpu(usage: Option<&Place>, quota: Option<&Place>) -> Value {
-    let usage = usage.map_or(json!({}), |place| match place.version {
-        Version::V1 => {
+fn cpu_times(usage: Option<&Place>, quota: Option<&Place>, hertz: u64) -> Value {
+    let usage = match usage {
+        Some(place) if place.version == Version::V1 => {
             let percpu = place.text("cpuacct.usage_percpu").unwrap_or_default();
             let percpu: Vec<u64> = percpu
                 .split_ascii_whitespace()
                 .filter_map(|word| word.parse().ok())
                 .collect();
-            // USER_HZ: 100 on every architecture there is.
-            let ticks = |key| {
-                place
-                    .key("cpuacct.stat", key)
-                    .map(|ticks| ticks * 10_000_000)
-            };
+            let stat = place.text("cpuacct.stat").unwrap_or_default();
             let (users, kernels) = per_cpu(&place.text("cpuacct.usage_all").unwrap_or_default());
-            json!({
-                "total": place.number("cpuacct.usage").unwrap_or(0),
-                "percpu": percpu,
-                "percpu_kernel": kernels,
-                "percpu_user": users,
-                "kernel": ticks("system").unwrap_or(0),
-                "user": ticks("user").unwrap_or(0),
-            })
+            let spent = object([
+                ("total", json!(place.number("cpuacct.usage"))),
+                ("percpu", json!(percpu)),
+                ("percpu_kernel", json!(kernels)),
+                ("percpu_user", json!(users)),
+            ]);
+            with(spent, modes(cpu::parse_modes_v1(&stat, hertz)))
         }
-        Version::V2 => {
-            let nanos = |key| place.key("cpu.stat", key).map_or(0, |micros| micros * 1000);
-            json!({
-                "total": nanos("usage_usec"),
-                "kernel": nanos("system_usec"),
-                "user": nanos("user_usec"),
-            })
+        Some(place) => {
+            let stat = place.text("cpu.stat").unwrap_or_default();
+            let total = cpu::parse_cpu_stat_v2(&stat).ok();
+            let spent = object([("total", json!(total.map(|cpu| nanos(cpu.total))))]);
+            with(spent, modes(cpu::parse_modes_v2(&stat)))
         }
-    });
+        None => with(json!({}), modes(None)),
+    };
     let throttling = quota.map_or(json!({}), |place| {
         let key = |name| place.key("cpu.stat", name);
-        let time = match place.version {
-            Version::V1 => key("throttled_time"),
-            Version::V2 => key("throttled_usec").map(|micros| micros * 1000),
-        };
+        let time = place
+            .text("cpu.stat")
+            .as_deref()
+            .and_then(cpu::parse_stalled);
         object([
             ("periods", json!(key("nr_periods"))),
             ("throttledPeriods", json!(key("nr_throttled"))),
-            ("throttledTime", json!(time)),
+            ("throttledTime", json!(time.map(nanos))),
         ])
     });
     json!({ "usage": usage, "throttling": throttling })
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn modes(modes: Option<CpuModes>) -> [(&'static str, Value); 2] {
+    let modes = modes.unwrap_or_default();
+    [
+        ("kernel", json!(nanos(modes.system))),
+        ("user", json!(nanos(modes.user))),
+    ]
 }
 
 /// `cpuacct.usage_all`: user and system time of each CPU, under a header line.
@@ -144,7 +152,20 @@ fn per_cpu(text: &str) -> (Vec<u64>, Vec<u64>) {
     text.lines().skip(1).filter_map(line).unzip()
 }
 
-/// v1's settings of a cpuset that runc prints beside its lists, on v2 as 0.
+/// `object` with fields that are written whatever their value, as Go writes those without
+/// `omitempty`.
+fn with(object: Value, fields: impl IntoIterator<Item = (&'static str, Value)>) -> Value {
+    let mut fields: Map<String, Value> = fields
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value))
+        .collect();
+    if let Value::Object(mut object) = object {
+        fields.append(&mut object);
+    }
+    Value::Object(fields)
+}
+
+/// v1's settings of a cpuset that runc prints beside its lists.
 const FLAGS: [&str; 9] = [
     "cpu_exclusive",
     "mem_hardwall",
@@ -157,27 +178,24 @@ const FLAGS: [&str; 9] = [
     "sched_relax_domain_level",
 ];
 
-fn cpuset(place: &Place) -> Value {
+fn cpuset(place: Option<&Place>) -> Value {
+    let text = |file: &str| place?.text(file);
     let list = |v1: &str, v2: &str| {
-        let file = if place.version == Version::V1 { v1 } else { v2 };
-        let text = place.text(file).unwrap_or_default();
+        let v1_is_on = place.is_some_and(|place| place.version == Version::V1);
+        let text = text(if v1_is_on { v1 } else { v2 }).unwrap_or_default();
         Value::Array(members(text.trim()).into_iter().map(Value::from).collect())
     };
-    let mut set = object([
+    let lists = object([
         ("cpus", list("cpuset.cpus", "cpuset.cpus.effective")),
         ("mems", list("cpuset.mems", "cpuset.mems.effective")),
     ]);
-    if let Some(fields) = set.as_object_mut() {
-        for name in FLAGS {
-            // There are no such files on v2.
-            let value = place.text(&format!("cpuset.{name}"));
-            let value = value
-                .and_then(|text| text.trim().parse::<i64>().ok())
-                .unwrap_or(0);
-            fields.insert(name.to_owned(), value.into());
-        }
-    }
-    set
+    // v2 has no files of these names: runc writes 0.
+    let flags = FLAGS.map(|name| {
+        let text = text(&format!("cpuset.{name}"));
+        let value = text.and_then(|text| text.trim().parse::<i64>().ok());
+        (name, json!(value.unwrap_or(0)))
+    });
+    with(lists, flags)
 }
 
 /// The numbers of a list like `0-3,7` (cpuset(7), "List format").
@@ -192,14 +210,23 @@ fn members(text: &str) -> Vec<u32> {
     text.split(',').filter_map(range).flatten().collect()
 }
 
-fn memory(place: &Place) -> Value {
+/// One counter of memory, with the two fields that runc writes even as 0.
+fn memory_entry(fields: [(&'static str, Option<u64>); 4]) -> Value {
+    let [limit, usage, max, failures] = fields;
+    let optional = object([usage, max].map(|(key, value)| (key, json!(value))));
+    let always = [limit, failures].map(|(key, value)| (key, json!(value.unwrap_or(0))));
+    with(optional, always)
+}
+
+fn memory(place: Option<&Place>) -> Value {
+    let number = |file: &str| place?.number(file);
     let entry = |limit: &str, usage: &str, max: &str, failures: &str| {
-        let entry = object([
-            ("usage", json!(place.number(usage))),
-            ("max", json!(place.number(max))),
-        ]);
-        let limit = ("limit", place.number(limit));
-        even_zero(entry, [limit, ("failcnt", place.number(failures))])
+        memory_entry([
+            ("limit", number(limit)),
+            ("usage", number(usage)),
+            ("max", number(max)),
+            ("failcnt", number(failures)),
+        ])
     };
     let v1 = |kind: &str| {
         let name = |what: &str| format!("memory.{kind}{what}");
@@ -210,27 +237,23 @@ fn memory(place: &Place) -> Value {
             &name("failcnt"),
         )
     };
-    let raw: Map<String, Value> = place
-        .keys("memory.stat")
+    let stat = place.map(|place| place.keys("memory.stat"));
+    let raw: Map<String, Value> = stat
+        .unwrap_or_default()
         .into_iter()
         .map(|(key, value)| (key, value.into()))
         .collect();
-    let cache = if place.version == Version::V1 {
-        "cache"
+    let legacy = place.is_some_and(|place| place.version == Version::V1);
+    let cache = raw.get(if legacy { "cache" } else { "file" }).cloned();
+    let none = || memory_entry(["limit", "usage", "max", "failcnt"].map(|key| (key, None)));
+    let (usage, swap, kernel, tcp) = if legacy {
+        (v1(""), v1("memsw."), v1("kmem."), v1("kmem.tcp."))
     } else {
-        "file"
-    };
-    let cache = raw.get(cache).cloned().unwrap_or(Value::Null);
-    let (usage, swap, kernel, tcp) = match place.version {
-        Version::V1 => (v1(""), v1("memsw."), v1("kmem."), v1("kmem.tcp.")),
-        Version::V2 => {
-            let usage = entry("memory.max", "memory.current", "memory.peak", "");
-            let none = || even_zero(json!({}), [("limit", None), ("failcnt", None)]);
-            (usage, swap_v2(place), none(), none())
-        }
+        let usage = entry("memory.max", "memory.current", "memory.peak", "");
+        (usage, place.map_or_else(none, swap_v2), none(), none())
     };
     object([
-        ("cache", cache),
+        ("cache", cache.unwrap_or(Value::Null)),
         ("usage", usage),
         ("swap", swap),
         ("kernel", kernel),
@@ -245,49 +268,33 @@ fn swap_v2(place: &Place) -> Value {
         let (memory, swap) = (place.number(memory)?, place.number(swap)?);
         Some(memory.saturating_add(swap))
     };
-    let usage = json!(both("memory.current", "memory.swap.current"));
-    let limit = ("limit", both("memory.max", "memory.swap.max"));
-    even_zero(object([("usage", usage)]), [limit, ("failcnt", None)])
+    memory_entry([
+        ("limit", both("memory.max", "memory.swap.max")),
+        ("usage", both("memory.current", "memory.swap.current")),
+        ("max", None),
+        ("failcnt", None),
+    ])
 }
 
-/// Adds fields that runc writes even as 0.
-fn even_zero<const N: usize>(mut entry: Value, fields: [(&str, Option<u64>); N]) -> Value {
-    if let Some(into) = entry.as_object_mut() {
-        into.extend(fields.map(|(name, value)| (name.to_owned(), value.unwrap_or(0).into())));
-    }
-    entry
-}
-
-/// Huge pages by page size, as the names of the control files have it: `hugetlb.2MB.current`.
+/// Huge pages by page size.
 fn hugetlb(place: &Place) -> Value {
-    let last = match place.version {
-        Version::V1 => "usage_in_bytes",
-        Version::V2 => "current",
-    };
     let names = std::fs::read_dir(&place.dir)
         .into_iter()
         .flatten()
         .flatten();
-    let sizes = names.filter_map(|entry| {
-        let name = entry.file_name().into_string().ok()?;
-        let size = name.strip_prefix("hugetlb.")?.strip_suffix(last)?;
-        let size = size.strip_suffix('.')?;
-        (!size.contains('.')).then(|| size.to_owned())
-    });
-    let entry = |size: &String| {
-        let file = |what: &str| format!("hugetlb.{size}.{what}");
+    let page = |file: &str| {
+        let size = page_size(file)?;
+        let number = |what: &str| place.number(&format!("hugetlb.{size}.{what}"));
         let (max, failures) = match place.version {
-            Version::V1 => (
-                place.number(&file("max_usage_in_bytes")),
-                place.number(&file("failcnt")),
-            ),
-            Version::V2 => (None, place.key(&file("events"), "max")),
+            Version::V1 => (number("max_usage_in_bytes"), number("failcnt")),
+            Version::V2 => (None, place.key(&format!("hugetlb.{size}.events"), "max")),
         };
-        let usage = place.number(&file(last));
-        let entry = object([("usage", json!(usage)), ("max", json!(max))]);
-        even_zero(entry, [("failcnt", failures)])
+        let optional = object([("usage", json!(place.number(file))), ("max", json!(max))]);
+        let value = with(optional, [("failcnt", json!(failures.unwrap_or(0)))]);
+        Some((size.to_owned(), value))
     };
-    Value::Object(sizes.map(|size| (size.clone(), entry(&size))).collect())
+    let pages = names.filter_map(|name| page(name.file_name().to_str()?));
+    Value::Object(pages.collect())
 }
 
 fn blkio(place: &Place) -> Value {

@@ -18,7 +18,15 @@ pub(super) struct BlockSensor {
     /// v1.
     operations: Option<ControlFile>,
     devices: HashMap<BlockDevice, Kind>,
-    moved: Paced<Vec<DeviceCounters>, Vec<DeviceIo>>,
+    moved: Paced<Vec<DeviceCounters>, Moved>,
+}
+
+/// What two samples say.
+#[derive(Debug, Default)]
+struct Moved {
+    devices: Vec<DeviceIo>,
+    /// Bytes a second, read and written.
+    sums: [Option<f64>; 2],
 }
 
 /// What sysfs says of a device.
@@ -87,6 +95,7 @@ impl BlockSensor {
         let at = Instant::now();
         let Some(now) = self.counters(buffer) else {
             self.moved = Paced::default();
+            [usage.io_read, usage.io_write] = [None; 2];
             return Vec::new();
         };
         for counters in &now {
@@ -94,16 +103,17 @@ impl BlockSensor {
             let kind = self.devices.entry(device);
             kind.or_insert_with(|| Kind::read(sys, device));
         }
-        let (devices, first) = (&self.devices, self.moved.is_new());
+        let known = &self.devices;
         self.moved.add(at, now, |before, now, elapsed| {
-            let device = |now| device(before.map(Vec::as_slice), now, devices, elapsed);
-            now.iter().map(device).collect()
+            let device = |now| device(before.map(Vec::as_slice), now, known, elapsed);
+            let devices: Vec<_> = now.iter().map(device).collect();
+            // No device at all says that nothing moved, but only from one look to the next.
+            let sums = before.map_or([None; 2], |_| sums(&devices));
+            Moved { devices, sums }
         });
-        let found = self.moved.rates();
-        if !first {
-            [usage.io_read, usage.io_write] = sums(found);
-        }
-        found.clone()
+        let moved = self.moved.rates();
+        [usage.io_read, usage.io_write] = moved.sums;
+        moved.devices.clone()
     }
 
     fn counters(&self, buffer: &mut Vec<u8>) -> Option<Vec<DeviceCounters>> {

@@ -50,6 +50,7 @@ impl CpuSensor {
         buffer: &mut Vec<u8>,
     ) -> CpuDetail {
         let mut detail = CpuDetail::default();
+        usage.throttled = None;
         if let Some(file) = &self.total {
             let nanos = file.number(buffer);
             detail.total = nanos.map(|nanos| Duration::from_nanos(nanos).as_secs_f64());

@@ -78,6 +78,7 @@ impl MemorySensor {
     }
 
     fn read_events(&self, usage: &mut Usage, detail: &mut MemoryDetail, buffer: &mut Vec<u8>) {
+        usage.oom_kills = None;
         let Some(file) = &self.events else { return };
         let Some(text) = file.text(buffer) else {
             return;

@@ -52,7 +52,9 @@ impl NetworkSensor {
         let at = Instant::now();
         let bytes = kernel_file_at(&self.process, "net/dev").ok()?;
         let now = parse_net_dev(&String::from_utf8_lossy(&bytes));
-        self.moved.add(at, now, interfaces);
+        self.moved.add(at, now, |before, now, elapsed| {
+            interfaces(before.map(Vec::as_slice), now, elapsed)
+        });
         Some(Network {
             namespace,
             host: namespace == self.host,
@@ -69,8 +71,8 @@ fn inode(process: impl AsFd) -> Option<u64> {
 
 /// Loopback last; the others in the kernel's order.
 fn interfaces(
-    before: Option<&Vec<NetDevice>>,
-    now: &Vec<NetDevice>,
+    before: Option<&[NetDevice]>,
+    now: &[NetDevice],
     elapsed: Duration,
 ) -> Vec<Interface> {
     let interface = |device: &NetDevice| {
@@ -105,7 +107,7 @@ mod tests {
 
     #[test]
     fn loopback_comes_last_and_names_are_safe_to_print() {
-        let now = vec![device("lo", 0, 0), device("e\u{1b}[2J", 1, 2)];
+        let now = [device("lo", 0, 0), device("e\u{1b}[2J", 1, 2)];
         let list = interfaces(None, &now, Duration::ZERO);
         let names: Vec<_> = list.iter().map(|interface| &*interface.name).collect();
         assert_eq!(names, ["e\\x1b[2J", "lo"]);
@@ -114,8 +116,8 @@ mod tests {
 
     #[test]
     fn an_interface_that_is_new_or_was_made_anew_has_no_rate() {
-        let before = vec![device("eth0", 1_000, 0)];
-        let now = vec![device("eth0", 3_000, 10), device("eth1", 5, 5)];
+        let before = [device("eth0", 1_000, 0)];
+        let now = [device("eth0", 3_000, 10), device("eth1", 5, 5)];
         let second = Duration::from_secs(1);
         let list = interfaces(Some(&before), &now, second);
         assert_eq!(
@@ -123,7 +125,7 @@ mod tests {
             (Some(2_000.0), Some(10.0))
         );
         assert_eq!(list[1].received, None);
-        let anew = interfaces(Some(&now), &vec![device("eth0", 1, 20)], second);
+        let anew = interfaces(Some(&now), &[device("eth0", 1, 20)], second);
         assert_eq!((anew[0].received, anew[0].sent), (None, Some(10.0)));
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct Row {
     cgroups: Vec<CgroupDir>,
     counters: Option<Counters>,
     before: Option<(Duration, Counts)>,
+    /// When it was last looked at closely, and is still.
+    closely: Option<Duration>,
     detail: Option<Box<DetailSensors>>,
     history: Arc<History>,
     /// Memory that was inactive page cache when it was last looked at closely.
@@ -60,6 +62,7 @@ impl Row {
             cgroups,
             counters: None,
             before: None,
+            closely: None,
             detail: None,
             history: Arc::default(),
             inactive: 0,
@@ -118,6 +121,10 @@ impl Row {
         let born = std::mem::replace(&mut self.unborn, unborn) != unborn;
         let changed = facts != *self.shown.facts;
         if changed {
+            if facts.init != self.shown.init {
+                // Part of it is init's.
+                self.detail = None;
+            }
             let mut shown = Container::clone(&self.shown);
             shown.facts = Arc::new(facts);
             if !shown.condition.is_alive() {
@@ -279,7 +286,7 @@ impl Row {
     }
 
     fn remember_detail(&mut self, usage: &Usage, detail: &Detail, now: Duration) {
-        let from = now.saturating_sub(Duration::from_secs(1));
+        let from = self.closely.replace(now).unwrap_or(now);
         let history = Arc::make_mut(&mut self.history);
         let network = detail.network.as_ref();
         let net = |pick: fn(&crate::inventory::usage::Interface) -> Option<f64>| {
@@ -322,7 +329,7 @@ impl Row {
 
     /// It left the screen: what only rows on the screen have is closed.
     pub(super) fn look_away(&mut self) {
-        self.detail = None;
+        (self.detail, self.closely) = (None, None);
         if self.shown.detail.is_some() {
             let mut shown = Container::clone(&self.shown);
             shown.detail = None;
