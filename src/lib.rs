@@ -13,7 +13,7 @@
 //!              lifecycle ──────> inventory  the engine; what is on this host
 //!                   │                │
 //!                   v                v
-//!            oci   cgroup   process         words of the field; siblings do not know each other
+//!        oci   cgroup   resctrl   process   words of the field; siblings do not know each other
 //!                   │
 //!                   v
 //!                kernel                     readers with caps; every change to the machine
@@ -23,6 +23,7 @@
 //! |---|---|
 //! | [`oci`] | container id, status, and the record of a container as youki, runc or crun wrote it |
 //! | [`cgroup`] | hierarchies, cgroup paths, one parser per control file |
+//! | [`resctrl`] | Intel RDT and its like: schemata, groups, what is monitored, one reader of a mount |
 //! | [`process`] | `/proc/PID/stat`, identity that survives reuse of a pid |
 //! | [`kernel`] | openat2 readers for state roots, the trait behind every change, systemd over D-Bus |
 //! | [`inventory`] | the scanner: state roots, cgroups and /proc into a [`inventory::Snapshot`] |
@@ -57,5 +58,6 @@ pub mod lifecycle;
 pub mod logging;
 pub mod oci;
 pub mod process;
+pub mod resctrl;
 pub mod text;
 pub mod tui;
