@@ -18,6 +18,7 @@ pub use lack::Lack;
 
 use crate::cgroup::{Hierarchies, Mode, Version};
 use crate::config::Config;
+use crate::inventory::machine::knows_resctrl;
 use crate::inventory::{Machine, RootOrigin, RootState, Scanner};
 use crate::kernel::read::kernel_text;
 use crate::oci::RuntimeKind;
@@ -292,12 +293,6 @@ fn cgroups(hierarchies: &Hierarchies) -> Cgroups {
         mode: hierarchies.mode(),
         mounts: hierarchies.iter().map(mount).collect(),
     }
-}
-
-fn knows_resctrl(filesystems: &str) -> bool {
-    filesystems
-        .lines()
-        .any(|line| line.trim_start_matches("nodev").trim() == "resctrl")
 }
 
 fn runtimes(dirs: &[PathBuf]) -> Vec<Installed> {

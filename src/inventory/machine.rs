@@ -118,6 +118,12 @@ impl Machine {
         !self.given.is_empty()
     }
 
+    /// The resctrl mount, also one that was made since ocitop began to look.
+    pub fn find_resctrl(&self) -> Option<PathBuf> {
+        let now = || kernel_file(&self.proc.join("self/mountinfo")).unwrap_or_default();
+        self.resctrl.clone().or_else(|| resctrl_mount(&now()))
+    }
+
     /// `/proc/PID/stat`; `None` if there is no such process.
     pub fn stat(&self, pid: i32) -> io::Result<Option<ProcStat>> {
         match kernel_record(&self.pid_file(pid, "stat")) {
@@ -150,6 +156,13 @@ impl Machine {
         path.push(name);
         path
     }
+}
+
+/// Whether `/proc/filesystems` lists resctrl: the kernel does only where the CPU has it.
+pub fn knows_resctrl(filesystems: &str) -> bool {
+    filesystems
+        .lines()
+        .any(|line| line.trim_start_matches("nodev").trim() == "resctrl")
 }
 
 /// The resctrl mount point in mountinfo.
