@@ -2,6 +2,7 @@
 //! means. Nothing is run and nothing is changed; binaries are only looked for.
 
 mod lack;
+mod resctrl;
 mod words;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use rustix::process::{PidfdFlags, Resource, getpid, getrlimit, pidfd_open};
 use serde::Serialize;
 
 pub use lack::Lack;
+pub use resctrl::ResctrlOffers;
 
 use crate::cgroup::{Hierarchies, Mode, Version};
 use crate::config::Config;
@@ -94,6 +96,8 @@ pub struct Resctrl {
     pub mount: Option<PathBuf>,
     /// Whether the kernel knows it (it does only where the CPU does).
     pub supported: bool,
+    /// What the mount offers; `None` without one that can be read.
+    pub offers: Option<ResctrlOffers>,
 }
 
 /// Where a runtime's program is.
@@ -215,6 +219,7 @@ pub fn examine(config: &Config) -> Report {
         pressure: matches!(kernel_text(&proc.join("pressure/cpu")), Ok(Some(_))),
         resctrl: Resctrl {
             supported: machine.resctrl.is_some() || knows_resctrl(&text(&proc.join("filesystems"))),
+            offers: machine.resctrl.as_deref().and_then(resctrl::offered),
             mount: machine.resctrl.clone(),
         },
         runtimes: runtimes(&PROGRAM_DIRS.map(PathBuf::from)),

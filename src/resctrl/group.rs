@@ -48,9 +48,10 @@ impl GroupName {
     /// Its directory.
     pub fn dir(&self, mount: &Path) -> PathBuf {
         // Joining an empty name would leave a `/` at the end.
-        let control = match self.control.is_empty() {
-            true => mount.to_owned(),
-            false => mount.join(&self.control),
+        let control = if self.control.is_empty() {
+            mount.to_owned()
+        } else {
+            mount.join(&self.control)
         };
         match &self.monitoring {
             Some(name) => control.join(MON_GROUPS).join(name),

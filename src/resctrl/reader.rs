@@ -7,9 +7,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use super::Info;
 use super::group::{self, Group, GroupName, MON_GROUPS};
 use super::mon_data::{self, Counter, MonDomain, MonValue};
-use super::{Cbm, Info};
 use crate::kernel::Inode;
 use crate::kernel::read::{is_gone, kernel_text};
 
@@ -149,7 +149,7 @@ impl Reader {
         if let Some(level) = survey.info.level() {
             let cache = survey.info.cache(level);
             let shareable = cache.and_then(|cache| cache.shareable_bits);
-            group::find_overlaps(&mut groups, level, shareable.unwrap_or(Cbm::default()));
+            group::find_overlaps(&mut groups, level, shareable.unwrap_or_default());
         }
         Ok(Overview { survey, groups })
     }
@@ -240,6 +240,7 @@ fn value(path: &Path) -> Option<MonValue> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resctrl::Cbm;
     use std::cell::Cell;
     use std::time::Duration;
 

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use crate::config::Config;
-use crate::inventory::{Machine, Scanner, Snapshot};
+use crate::inventory::rdt::{self, RdtView};
+use crate::inventory::{Container, Machine, Scanner, Snapshot};
 use crate::kernel::LiveKernel;
 use crate::lifecycle::{self, Job, Options, Preview, StepEvent, Verdict};
+use crate::resctrl::Reader;
 
 /// The machine, and how jobs are done on it. Each thread has its own.
 #[derive(Clone)]
@@ -24,6 +26,10 @@ impl Host {
 
     pub(super) fn scanner(&self) -> Scanner {
         Scanner::new(self.machine.clone())
+    }
+
+    pub(super) fn rdt(&self, reader: &mut Reader, containers: &[Arc<Container>]) -> RdtView {
+        rdt::look(&self.machine, reader, containers.iter().map(Arc::as_ref))
     }
 
     pub(super) fn preview(&self, job: &Job) -> Preview {

@@ -3,6 +3,7 @@
 
 mod engine;
 mod files;
+mod rdt;
 mod scanner;
 mod signals;
 
@@ -123,6 +124,7 @@ pub(super) struct Threads {
     host: Host,
     interval: Duration,
     scanner: Sender<scanner::Order>,
+    rdt: Sender<rdt::Order>,
     previews: Sender<PreviewOrder>,
     details: Sender<DetailOrder>,
     workers: Vec<Worker>,
@@ -143,6 +145,7 @@ impl Threads {
         signals::start(&mailbox)?;
         start_input(&mailbox)?;
         let scanner = scanner::start(&mailbox, host.clone(), config.interval)?;
+        let rdt = rdt::start(&mailbox, host.clone())?;
         let previews = start_previews(&mailbox, host.clone())?;
         let details = start_details(&mailbox)?;
         let mut workers = Vec::new();
@@ -158,6 +161,7 @@ impl Threads {
             host,
             interval: config.interval,
             scanner,
+            rdt,
             previews,
             details,
             workers,
@@ -195,6 +199,7 @@ impl Threads {
                 HOLD.store(true, Ordering::SeqCst);
                 true
             }
+            Effect::ReadRdt(containers) => self.rdt.send(containers).is_ok(),
             Effect::Rescan => self.scanner.send(scanner::Order::Now).is_ok(),
             Effect::Interval(interval) => {
                 self.interval = interval;
@@ -289,6 +294,7 @@ impl Threads {
             "input" => start_input(mailbox)?,
             "signals" => signals::start(mailbox)?,
             "scanner" => self.scanner = scanner::start(mailbox, host, self.interval)?,
+            "rdt" => self.rdt = rdt::start(mailbox, host)?,
             "preview" => self.previews = start_previews(mailbox, host)?,
             "detail" => self.details = start_details(mailbox)?,
             _ => {

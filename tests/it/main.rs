@@ -10,6 +10,7 @@ mod cli;
 mod demo;
 mod fake_kernel;
 mod fixtures;
+mod groups;
 mod hooks;
 mod hostile;
 mod keys;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::RdtMembership;
+use crate::inventory::machine::knows_resctrl;
 use crate::inventory::usage::{RdtUsage, RdtValue};
 use crate::inventory::{Container, Machine};
 use crate::kernel::read::kernel_text;
@@ -99,9 +100,10 @@ pub fn look<'a>(
     let Some(mount) = machine.find_resctrl() else {
         let filesystems = kernel_text(&machine.proc.join("filesystems"));
         let filesystems = filesystems.ok().flatten().unwrap_or_default();
-        return match crate::inventory::machine::knows_resctrl(&filesystems) {
-            true => RdtView::NotMounted,
-            false => RdtView::Unsupported,
+        return if knows_resctrl(&filesystems) {
+            RdtView::NotMounted
+        } else {
+            RdtView::Unsupported
         };
     };
     match reader.read(&mount) {
@@ -167,9 +169,10 @@ fn usage_of(
     let schemata = control.schemata.as_ref();
     let schemata = schemata.map(ToString::to_string).unwrap_or_default();
     Some(RdtUsage {
-        control: match control.name.is_default() {
-            true => String::new(),
-            false => control.name.label(),
+        control: if control.name.is_default() {
+            String::new()
+        } else {
+            control.name.label()
         },
         shared: others().any(|(_, other)| other.control == membership.control),
         monitoring: monitoring.map(|group| group.name.label()),
@@ -300,9 +303,9 @@ mod tests {
 
     #[test]
     fn a_group_named_after_its_container_was_made_for_it_and_another_is_a_class() {
+        use GroupKind::{Class, Container, Default, Monitoring};
         let groups = groups();
         let kinds: Vec<_> = groups.owners.iter().map(|owners| owners.kind).collect();
-        use GroupKind::{Class, Container, Default, Monitoring};
         assert_eq!(kinds, [Default, Container, Class, Monitoring]);
         assert_eq!(groups.owners[2].containers.len(), 2);
         assert_eq!(groups.owners[3].containers.len(), 1);
