@@ -257,6 +257,49 @@ fn what_is_missing_is_said_in_place_of_groups() {
     assert_snapshot!("rdt_unsupported", stage.screen());
 }
 
+/// An AMD host has more ways and more domains, and its names are as long as engines make them.
+fn wide() -> Tree {
+    let tree = Tree::intel();
+    tree.write("info/L3/cbm_mask", "fffff\n");
+    let id = "a1".repeat(32);
+    let domains = |value: &str| -> String {
+        let each: Vec<String> = (0..16).map(|id| format!("{}={value}", id * 2)).collect();
+        each.join(";")
+    };
+    let schemata = format!("MB:{}\nL3:{}\n", domains("2048"), domains("ff000"));
+    tree.group(&id, &schemata, "", ["Unavailable\n"; 3]);
+    tree
+}
+
+#[test]
+fn many_ways_and_domains_leave_the_names_their_room() {
+    let view = wide().view();
+    for (width, height) in SIZES {
+        let mut stage = showing(width, height, &view);
+        stage.keys("j");
+        assert_snapshot!(format!("rdt_wide_{width}x{height}"), stage.screen());
+    }
+    let mut stage = showing(80, 24, &view);
+    stage.keys("jz<Right><Right><Right><Right><Right><Right><Right>");
+    assert_snapshot!("rdt_wide_zoomed", stage.screen());
+}
+
+#[test]
+fn the_view_can_be_drawn_at_any_size() {
+    let views = [wide().view(), Arc::new(RdtView::Failed("x".repeat(99)))];
+    for view in views {
+        for width in (1..150).step_by(7) {
+            for height in (1..50).step_by(5) {
+                let mut stage = showing(90, 30, &view);
+                stage.keys("jj");
+                stage.resize(width, height);
+                stage.keys("<PageDown>k<Right>");
+                stage.screen();
+            }
+        }
+    }
+}
+
 #[test]
 fn the_cursor_stays_on_its_group_when_others_come_and_go() {
     let tree = Tree::intel();

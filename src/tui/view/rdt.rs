@@ -31,7 +31,7 @@ struct Parts {
 }
 
 /// Divides the view: the table gets what it needs, but leaves the details two fifths if they need
-/// that much.
+/// that much, and all but its least over the whole screen.
 fn parts(model: &Model, inside: Rect) -> Parts {
     let rows = usize::from(inside.height);
     let Some(groups) = model.rdt.groups() else {
@@ -46,7 +46,12 @@ fn parts(model: &Model, inside: Rect) -> Parts {
     let wanted = selected::lines(model, groups, inside).len();
     let count = groups.overview.groups.len();
     let left = below.saturating_sub(count);
-    let share = (rows * 2 / 5).min(below.saturating_sub(TABLE_LEAST.min(count)));
+    let most = below.saturating_sub(TABLE_LEAST.min(count));
+    let share = if model.zoomed {
+        most
+    } else {
+        most.min(rows * 2 / 5)
+    };
     let details = wanted.min(left.max(share));
     Parts {
         header,
@@ -86,7 +91,8 @@ pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, panes: &Pan
     let hidden = details.len().saturating_sub(parts.details);
     let mut shown: Vec<Line<'static>> = details.into_iter().take(parts.details).collect();
     if let (true, true, Some(last)) = (hidden > 0, parts.details > 1, shown.last_mut()) {
-        let text = format!("  {} more lines: z shows them", hidden + 1);
+        let how = if model.zoomed { "" } else { ": z makes room" };
+        let text = format!("  {} more lines{how}", hidden + 1);
         *last = Line::styled(text, model.look.dim());
     }
     // The details stay where they are while groups come and go above them.

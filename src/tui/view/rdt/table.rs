@@ -63,7 +63,7 @@ fn all(groups: &RdtGroups) -> Vec<(Column, usize)> {
     let info = &groups.overview.survey.info;
     let ways = whole(groups).map_or(0, |mask| match mask.len() {
         bits @ ..=BAR => usize::try_from(bits).unwrap_or(0) + 1,
-        bits => usize::try_from(bits.div_ceil(4)).unwrap_or(0) + 1,
+        _ => number(mask),
     });
     let mut all = vec![(Column::Kind, 14), (Column::Tasks, 6)];
     if info.level().is_some() {
@@ -80,6 +80,11 @@ fn all(groups: &RdtGroups) -> Vec<(Column, usize)> {
     all
 }
 
+/// Columns of a mask as a number, with the marks behind it.
+fn number(whole: Cbm) -> usize {
+    (whole.to_string().len() + 2).max("L3 ways".len())
+}
+
 impl Table {
     /// For this much room; the name takes what the others leave.
     pub(super) fn new(groups: &RdtGroups, inside: Rect) -> Self {
@@ -90,6 +95,15 @@ impl Table {
         for column in DROPPED {
             if taken(&columns) + NAME_LEAST > room {
                 columns.retain(|(kept, _)| *kept != column);
+            }
+        }
+        // Where even so no name can be read, the masks are numbers.
+        if taken(&columns) + NAME_LEAST > room
+            && let Some(whole) = whole(groups)
+        {
+            let mut ways = columns.iter_mut();
+            if let Some((_, width)) = ways.find(|(column, _)| *column == Column::Ways) {
+                *width = number(whole).min(*width);
             }
         }
         let name = room.saturating_sub(taken(&columns)).clamp(1, 48);
@@ -166,7 +180,7 @@ fn cell(
         Column::Ways | Column::Throttle | Column::Mode if group.name.monitoring.is_some() => {
             String::new()
         }
-        Column::Ways => ways(model.look, groups, group),
+        Column::Ways => ways(model.look, groups, group, columns),
         Column::Llc => llc(groups, group),
         Column::Total => words::sum(&bandwidth(&group.domains, |domain| {
             domain.mbm_total.as_ref()
@@ -214,8 +228,8 @@ fn kind(owners: &Owners) -> String {
     }
 }
 
-/// The mask of the first domain as a bar, and whether others differ.
-fn ways(look: Look, groups: &RdtGroups, group: &Group) -> String {
+/// The mask of the first domain, as a bar if there is room for it, and whether others differ.
+fn ways(look: Look, groups: &RdtGroups, group: &Group, columns: usize) -> String {
     let info = &groups.overview.survey.info;
     let (Some(level), Some(schemata)) = (info.level(), &group.schemata) else {
         return "-".to_owned();
@@ -230,9 +244,16 @@ fn ways(look: Look, groups: &RdtGroups, group: &Group) -> String {
         };
     };
     let overlap = group.overlaps.iter().find(|overlap| overlap.domain == *id);
-    let bar = bar(look, whole(groups), *first, overlap);
+    let mut text = bar(look, whole(groups), *first, overlap);
+    if width(&text) > columns || whole(groups).is_some_and(|whole| whole.len() > BAR) {
+        let [_, shared, ..] = look.ways();
+        let others = overlap.is_some_and(|overlap| !overlap.others.is_empty());
+        text = first.to_string();
+        text.extend(others.then_some(shared));
+    }
     let differ = masks.iter().any(|(_, mask)| mask != first);
-    format!("{bar}{}", if differ { "~" } else { "" })
+    text.extend(differ.then_some('~'));
+    text
 }
 
 /// A mask, the highest way first as in the number: a mark for each way of the cache. A mask too
