@@ -120,8 +120,13 @@ impl Machine {
 
     /// The resctrl mount, also one that was made since ocitop began to look.
     pub fn find_resctrl(&self) -> Option<PathBuf> {
-        let now = || kernel_file(&self.proc.join("self/mountinfo")).unwrap_or_default();
-        self.resctrl.clone().or_else(|| resctrl_mount(&now()))
+        self.resctrl.clone().or_else(|| self.mounted_resctrl())
+    }
+
+    /// Where the kernel has resctrl mounted now.
+    pub fn mounted_resctrl(&self) -> Option<PathBuf> {
+        let mountinfo = kernel_file(&self.proc.join("self/mountinfo"));
+        resctrl_mount(&mountinfo.unwrap_or_default())
     }
 
     /// `/proc/PID/stat`; `None` if there is no such process.

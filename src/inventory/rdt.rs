@@ -71,22 +71,27 @@ pub fn groups(rdt: &RecordedRdt, mount: Option<&Path>) -> Vec<PathBuf> {
 }
 
 /// The groups that a container is in: what its record names; else where the kernel says that its
-/// verified init is; else the group that lists init among its tasks.
+/// verified init is (`kernels`, see [`kernels`]); else the group that lists init among its tasks.
 pub fn membership(
-    machine: &Machine,
     mount: &Path,
     overview: &Overview,
     container: &Container,
+    kernels: impl FnOnce(i32) -> Option<Membership>,
 ) -> Option<Membership> {
     recorded(&container.rdt, mount).or_else(|| {
         let pid = container.init?.pid;
-        let file = kernel_file(&machine.pid_file(pid, "cpu_resctrl_groups"));
-        // The kernel knows one mount. Asked about another place (`--resctrl-root`), it names groups
-        // that are not there.
-        let kernels = file.ok().and_then(|text| Membership::parse(&text));
-        let there = |found: &Membership| overview.group(&found.control).is_some();
-        kernels.filter(there).or_else(|| listed(pid, overview))
+        kernels(pid).or_else(|| listed(pid, overview))
     })
+}
+
+/// What the kernel says of a process. It speaks of its own mount, so of another place
+/// (`--resctrl-root`) it says nothing.
+pub fn kernels(machine: &Machine, mount: &Path) -> impl Fn(i32) -> Option<Membership> {
+    let own = machine.mounted_resctrl().is_some_and(|own| own == mount);
+    move |pid| {
+        let file = machine.pid_file(pid, "cpu_resctrl_groups");
+        Membership::parse(&kernel_file(&file).ok().filter(|_| own)?)
+    }
 }
 
 /// From the directories of a record: a MON group tells its CTRL_MON group as well.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
 use ocitop::config::Config;
-use ocitop::inventory::rdt::{RdtGroups, RdtMembership, RdtView};
+use ocitop::inventory::rdt::{self, RdtGroups, RdtMembership, RdtView};
 use ocitop::oci::ContainerKey;
 use ocitop::resctrl::{GroupName, Reader};
 use ocitop::tui::{Effect, EventKind, Look};
@@ -174,6 +174,36 @@ fn asked(stage: &Stage) -> usize {
     reads
         .filter(|effect| matches!(effect, Effect::ReadRdt(_)))
         .count()
+}
+
+#[test]
+fn the_record_tells_the_group_then_the_kernel_then_the_tasks() {
+    let tree = Tree::intel();
+    let mount = tree.0.path();
+    tree.write("batch-91/tasks", "3312\n");
+    let overview = Reader::default().read(mount).unwrap();
+    let of = |row: &ocitop::inventory::Container, kernels: Option<&str>| {
+        let said = kernels.and_then(|text| RdtMembership::parse(text.as_bytes()));
+        rdt::membership(mount, &overview, row, |_| said)
+    };
+    let kernels = Some("res:zinc\nmon:\n");
+    let plain = container("web-1");
+    let recorded = with_facts(container("web-1"), |facts| {
+        facts.rdt = vec![mount.join("gold/mon_groups/web-1")];
+    });
+    let gold = of(&recorded, kernels).unwrap();
+    assert_eq!(gold.control, GroupName::control("gold"));
+    assert_eq!(gold.monitoring.unwrap().to_string(), "gold/web-1");
+    assert_eq!(
+        of(&plain, kernels).unwrap().control,
+        GroupName::control("zinc")
+    );
+    assert_eq!(
+        of(&plain, None).unwrap().control,
+        GroupName::control("batch-91")
+    );
+    let dead = with_facts(plain, |facts| facts.init = None);
+    assert_eq!(of(&dead, kernels), None);
 }
 
 #[test]

@@ -125,8 +125,9 @@ fn members<'a>(
     overview: &Overview,
     containers: impl IntoIterator<Item = &'a Container>,
 ) -> Vec<(ContainerKey, RdtMembership)> {
+    let kernels = super::kernels(machine, mount);
     let member = |container: &Container| {
-        let found = super::membership(machine, mount, overview, container)?;
+        let found = super::membership(mount, overview, container, &kernels)?;
         Some((container.key.clone(), found))
     };
     containers.into_iter().filter_map(member).collect()
