@@ -2,6 +2,7 @@
 //! means. Nothing is run and nothing is changed; binaries are only looked for.
 
 mod lack;
+mod resctrl;
 mod words;
 
 use std::collections::BTreeMap;
@@ -15,9 +16,11 @@ use rustix::process::{PidfdFlags, Resource, getpid, getrlimit, pidfd_open};
 use serde::Serialize;
 
 pub use lack::Lack;
+pub use resctrl::ResctrlOffers;
 
 use crate::cgroup::{Hierarchies, Mode, Version};
 use crate::config::Config;
+use crate::inventory::machine::knows_resctrl;
 use crate::inventory::{Machine, RootOrigin, RootState, Scanner};
 use crate::kernel::read::kernel_text;
 use crate::oci::RuntimeKind;
@@ -93,6 +96,8 @@ pub struct Resctrl {
     pub mount: Option<PathBuf>,
     /// Whether the kernel knows it (it does only where the CPU does).
     pub supported: bool,
+    /// What the mount offers; `None` without one that can be read.
+    pub offers: Option<ResctrlOffers>,
 }
 
 /// Where a runtime's program is.
@@ -214,6 +219,7 @@ pub fn examine(config: &Config) -> Report {
         pressure: matches!(kernel_text(&proc.join("pressure/cpu")), Ok(Some(_))),
         resctrl: Resctrl {
             supported: machine.resctrl.is_some() || knows_resctrl(&text(&proc.join("filesystems"))),
+            offers: machine.resctrl.as_deref().and_then(resctrl::offered),
             mount: machine.resctrl.clone(),
         },
         runtimes: runtimes(&PROGRAM_DIRS.map(PathBuf::from)),
@@ -292,12 +298,6 @@ fn cgroups(hierarchies: &Hierarchies) -> Cgroups {
         mode: hierarchies.mode(),
         mounts: hierarchies.iter().map(mount).collect(),
     }
-}
-
-fn knows_resctrl(filesystems: &str) -> bool {
-    filesystems
-        .lines()
-        .any(|line| line.trim_start_matches("nodev").trim() == "resctrl")
 }
 
 fn runtimes(dirs: &[PathBuf]) -> Vec<Installed> {

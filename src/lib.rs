@@ -13,7 +13,7 @@
 //!              lifecycle ──────> inventory  the engine; what is on this host
 //!                   │                │
 //!                   v                v
-//!        oci   cgroup   process   procfs     words of the field; siblings do not know each other
+//!     oci   cgroup   resctrl   process   procfs   words of the field; siblings do not know each other
 //!                   │
 //!                   v
 //!                kernel                     readers with caps; every change to the machine
@@ -23,6 +23,7 @@
 //! |---|---|
 //! | [`oci`] | container id, status, and the record of a container as youki, runc or crun wrote it |
 //! | [`cgroup`] | hierarchies, cgroup paths, one parser per control file |
+//! | [`resctrl`] | Intel RDT and its like: schemata, groups, what is monitored, one reader of a mount |
 //! | [`process`] | `/proc/PID/stat`, identity that survives reuse of a pid |
 //! | [`procfs`] | what `/proc` says of the whole host and of namespaces, one parser per file |
 //! | [`kernel`] | openat2 readers for state roots, the trait behind every change, systemd over D-Bus |
@@ -61,5 +62,6 @@ pub mod look;
 pub mod oci;
 pub mod process;
 pub mod procfs;
+pub mod resctrl;
 pub mod text;
 pub mod tui;

@@ -15,6 +15,7 @@ mod log_pane;
 pub(crate) mod measure;
 mod modal;
 mod model;
+mod rdt;
 mod selection;
 mod table;
 mod terminal;

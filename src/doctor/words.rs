@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Report, Root, RootFact};
+use super::{Report, ResctrlOffers, Root, RootFact};
 use crate::cgroup::Version;
 use crate::text::{visible, visible_path};
 
@@ -30,6 +30,7 @@ impl Report {
         lines.extend(self.cgroup_lines().map(|line| ("", line)));
         lines.push(("pressure", yes(self.pressure).to_owned()));
         lines.push(("resctrl", self.resctrl_line()));
+        lines.extend(self.resctrl.offers.iter().flat_map(ResctrlOffers::lines));
         let mut label = "runtimes";
         for runtime in &self.runtimes {
             let path = runtime.path.as_deref();
@@ -84,6 +85,9 @@ impl Report {
 
     fn resctrl_line(&self) -> String {
         match (&self.resctrl.mount, self.resctrl.supported) {
+            (Some(mount), _) if self.resctrl.offers.is_none() => {
+                format!("{}: not a resctrl that can be read", visible_path(mount))
+            }
             (Some(mount), _) => visible_path(mount),
             (None, true) => "supported, not mounted".to_owned(),
             (None, false) => "not supported by this kernel or CPU".to_owned(),

@@ -160,6 +160,17 @@ impl Machine {
         !self.given.is_empty()
     }
 
+    /// The resctrl mount, also one that was made since ocitop began to look.
+    pub fn find_resctrl(&self) -> Option<PathBuf> {
+        self.resctrl.clone().or_else(|| self.mounted_resctrl())
+    }
+
+    /// Where the kernel has resctrl mounted now.
+    pub fn mounted_resctrl(&self) -> Option<PathBuf> {
+        let mountinfo = kernel_file(&self.proc.join("self/mountinfo"));
+        resctrl_mount(&mountinfo.unwrap_or_default())
+    }
+
     /// `/proc/PID/stat`; `None` if there is no such process.
     pub fn stat(&self, pid: i32) -> io::Result<Option<ProcStat>> {
         match kernel_record(&self.pid_file(pid, "stat")) {
@@ -198,6 +209,13 @@ impl Machine {
         path.push(name);
         path
     }
+}
+
+/// Whether `/proc/filesystems` lists resctrl: the kernel does only where the CPU has it.
+pub fn knows_resctrl(filesystems: &str) -> bool {
+    filesystems
+        .lines()
+        .any(|line| line.trim_start_matches("nodev").trim() == "resctrl")
 }
 
 /// The resctrl mount point in mountinfo.

@@ -1,8 +1,17 @@
-//! The resctrl groups a record names, as directories that exist below the mount.
+//! The resctrl groups of containers: those a record names, as directories that exist below the
+//! mount; those a container is in; and the mount as a whole with the containers in its groups.
+
+mod view;
 
 use std::path::{Component, Path, PathBuf};
 
+use super::{Container, Machine};
+use crate::kernel::read::kernel_file;
 use crate::oci::record::{RdtGroup, RecordedRdt};
+use crate::resctrl::{GroupName, Membership, Overview};
+
+pub use crate::resctrl::Membership as RdtMembership;
+pub use view::{GroupKind, Owners, RdtGroups, RdtView, bandwidth, look, occupancy};
 
 /// The control group that its runtime made for the container `id` alone, if it exists. The three
 /// runtimes give it the id as its name; any other is a class (closID) that others may share, or
@@ -59,4 +68,114 @@ pub fn groups(rdt: &RecordedRdt, mount: Option<&Path>) -> Vec<PathBuf> {
         .flatten()
         .filter_map(|group| dir_of(group, mount));
     dirs.filter(|dir| is_group(dir)).collect()
+}
+
+/// The groups that a container is in: what its record names; else where the kernel says that its
+/// verified init is (`kernels`, see [`kernels`]); else the group that lists init among its tasks.
+pub fn membership(
+    mount: &Path,
+    overview: &Overview,
+    container: &Container,
+    kernels: impl FnOnce(i32) -> Option<Membership>,
+) -> Option<Membership> {
+    recorded(&container.rdt, mount).or_else(|| {
+        let pid = container.init?.pid;
+        kernels(pid).or_else(|| listed(pid, overview))
+    })
+}
+
+/// What the kernel says of a process. It speaks of its own mount, so of another place
+/// (`--resctrl-root`) it says nothing.
+pub fn kernels(machine: &Machine, mount: &Path) -> impl Fn(i32) -> Option<Membership> {
+    let own = machine.mounted_resctrl().is_some_and(|own| own == mount);
+    move |pid| {
+        let file = machine.pid_file(pid, "cpu_resctrl_groups");
+        Membership::parse(&kernel_file(&file).ok().filter(|_| own)?)
+    }
+}
+
+/// From the directories of a record: a MON group tells its CTRL_MON group as well.
+fn recorded(dirs: &[PathBuf], mount: &Path) -> Option<Membership> {
+    let names: Vec<GroupName> = dirs
+        .iter()
+        .filter_map(|dir| GroupName::of_dir(dir, mount))
+        .collect();
+    let monitoring = names.iter().find(|name| name.monitoring.is_some());
+    let control = names.iter().find(|name| name.monitoring.is_none());
+    Some(Membership {
+        control: control.cloned().or_else(|| Some(monitoring?.above()))?,
+        monitoring: monitoring.cloned(),
+    })
+}
+
+/// A CTRL_MON group lists the tasks of its MON groups as well.
+fn listed(pid: i32, overview: &Overview) -> Option<Membership> {
+    let has = |tasks: &Option<Vec<i32>>| tasks.as_ref().is_some_and(|tasks| tasks.contains(&pid));
+    let mut groups = overview.groups.iter().filter(|group| has(&group.tasks));
+    let first = groups.next()?;
+    let monitoring = std::iter::once(first)
+        .chain(groups)
+        .find(|group| group.name.monitoring.is_some());
+    Some(Membership {
+        control: first.name.above(),
+        monitoring: monitoring.map(|group| group.name.clone()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::Inode;
+    use crate::resctrl::{Group, Survey};
+
+    fn group(name: GroupName, tasks: &[i32]) -> Group {
+        Group {
+            name,
+            inode: Inode {
+                device: 1,
+                number: 1,
+            },
+            mode: None,
+            schemata: None,
+            sizes: None,
+            cpus: None,
+            tasks: Some(tasks.to_vec()),
+            domains: Vec::new(),
+            overlaps: Vec::new(),
+        }
+    }
+
+    fn in_gold(name: &str) -> GroupName {
+        GroupName {
+            monitoring: Some(name.into()),
+            ..GroupName::control("gold")
+        }
+    }
+
+    #[test]
+    fn a_recorded_monitoring_group_tells_the_control_group_as_well() {
+        let mount = Path::new("/r");
+        let found = recorded(&[mount.join("gold/mon_groups/web")], mount).unwrap();
+        assert_eq!(found.control, GroupName::control("gold"));
+        assert_eq!(found.monitoring, Some(in_gold("web")));
+        assert_eq!(recorded(&[], mount), None);
+        assert_eq!(recorded(&[PathBuf::from("/elsewhere")], mount), None);
+    }
+
+    #[test]
+    fn the_group_that_lists_a_task_is_its_group() {
+        let overview = Overview {
+            survey: Survey::default(),
+            groups: vec![
+                group(GroupName::default(), &[1]),
+                group(GroupName::control("gold"), &[7, 9]),
+                group(in_gold("web"), &[9]),
+            ],
+        };
+        let of = |pid| listed(pid, &overview);
+        assert_eq!(of(7).unwrap().monitoring, None);
+        assert_eq!(of(9).unwrap().monitoring, Some(in_gold("web")));
+        assert_eq!(of(1).unwrap().control, GroupName::default());
+        assert_eq!(of(2), None);
+    }
 }

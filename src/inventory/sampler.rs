@@ -81,7 +81,8 @@ pub struct Sampler {
     stirred: BTreeSet<RowId>,
     budget: Budget,
     begun: Instant,
-    sampled: Duration,
+    /// When the host was last looked at.
+    hosted: Option<Duration>,
     passes: usize,
     /// The first pass is over: what comes now is new.
     settled: bool,
@@ -109,12 +110,24 @@ impl Sampler {
             stirred: BTreeSet::new(),
             budget: Budget::of_process(),
             begun: Instant::now(),
-            sampled: Duration::ZERO,
+            hosted: None,
             passes: 0,
             settled: false,
             buffer: Vec::new(),
             machine,
         })
+    }
+
+    /// The moment from which it counts the time of histories and happenings.
+    pub fn begun(&self) -> Instant {
+        self.begun
+    }
+
+    /// Counts that time from another moment: as another sampler does, whose snapshots its own are
+    /// added to.
+    #[must_use]
+    pub fn since(self, begun: Instant) -> Self {
+        Self { begun, ..self }
     }
 
     /// What ends a [`Self::wait`].
@@ -429,7 +442,6 @@ impl Sampler {
     /// Reads the counters: of every row whose files are kept open, and of some of the others.
     fn count(&mut self) {
         let now = self.begun.elapsed();
-        self.sampled = now;
         let reopened = self.rows.reopened(REOPENED);
         for row in self.rows.iter_mut().filter(|row| row.is_kept()) {
             row.sample(&self.machine, now);
@@ -455,6 +467,7 @@ impl Sampler {
     fn look_at_host(&mut self) {
         let now = self.begun.elapsed();
         self.host_usage = self.host.read(&self.machine, &mut self.buffer);
+        let from = self.hosted.replace(now).unwrap_or(now);
         let usage = &self.host_usage;
         let history = Arc::make_mut(&mut self.host_history);
         let stall = |stall: Option<super::usage::Stall>| Some(stall?.some?.avg10);
@@ -469,12 +482,7 @@ impl Sampler {
         ];
         for (metric, value) in values {
             if let Some(value) = value {
-                history.push(
-                    metric,
-                    now.saturating_sub(Duration::from_secs(1)),
-                    now,
-                    value,
-                );
+                history.push(metric, from, now, value);
             }
         }
     }

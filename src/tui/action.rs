@@ -80,6 +80,32 @@ impl Motion {
 }
 
 impl Action {
+    /// Whether it is about the marked containers or the one under the cursor, or about the order
+    /// and choice of them.
+    pub(crate) fn is_about_the_list(self) -> bool {
+        self.acts()
+            || matches!(
+                self,
+                Self::Filter
+                    | Self::NextMatch
+                    | Self::PreviousMatch
+                    | Self::SortMenu
+                    | Self::SortLeft
+                    | Self::SortRight
+                    | Self::Reverse
+                    | Self::Columns
+                    | Self::ToggleStopped
+                    | Self::Mark
+                    | Self::Range
+                    | Self::MarkAll
+                    | Self::ClearMarks
+                    | Self::Menu
+                    | Self::Inspect
+                    | Self::Copy
+                    | Self::Export
+            )
+    }
+
     /// Whether it changes the host: dead in read-only mode.
     pub(crate) fn acts(self) -> bool {
         matches!(

@@ -29,6 +29,8 @@ pub enum Effect {
         /// Which.
         container: Arc<Container>,
     },
+    /// Read resctrl, and find these containers in its groups.
+    ReadRdt(Vec<Arc<Container>>),
     /// Scan now.
     Rescan,
     /// Scan this often.

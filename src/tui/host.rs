@@ -1,12 +1,16 @@
 //! What the threads of the screen ask of the rest of ocitop, in one place.
 
 use std::io;
+use std::sync::Arc;
+use std::time::Instant;
 
 use crate::config::{Config, StateRoot};
-use crate::inventory::{Machine, Sampler, Snapshot};
+use crate::inventory::rdt::{self, RdtView};
+use crate::inventory::{Container, Machine, Sampler, Snapshot};
 use crate::kernel::LiveKernel;
 use crate::lifecycle::{self, Job, Options, Preview, StepEvent, Verdict};
 use crate::look::{self, Depth};
+use crate::resctrl::Reader;
 
 /// The machine, and how jobs are done on it. Each thread has its own.
 #[derive(Clone)]
@@ -34,8 +38,12 @@ impl Host {
     }
 
     /// One that looks at this root only.
-    pub(super) fn sampler_of(&self, root: StateRoot) -> io::Result<Sampler> {
-        Sampler::new(self.machine.only(root))
+    pub(super) fn sampler_of(&self, root: StateRoot, begun: Instant) -> io::Result<Sampler> {
+        Ok(Sampler::new(self.machine.only(root))?.since(begun))
+    }
+
+    pub(super) fn rdt(&self, reader: &mut Reader, containers: &[Arc<Container>]) -> RdtView {
+        rdt::look(&self.machine, reader, containers.iter().map(Arc::as_ref))
     }
 
     pub(super) fn preview(&self, job: &Job) -> Preview {

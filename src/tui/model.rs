@@ -16,6 +16,7 @@ use super::filter::Filter;
 use super::history::History;
 use super::log_pane::{LogPane, Mark};
 use super::modal::{Modal, Open};
+use super::rdt::Rdt;
 use super::selection::Selection;
 use super::table::{self, Column, SortKey};
 use super::theme::Look;
@@ -149,6 +150,7 @@ pub struct Model {
     pub(crate) rows: Vec<Arc<Container>>,
     pub(crate) list: List,
     pub(crate) history: History,
+    pub(crate) rdt: Rdt,
     pub(crate) log: LogPane,
     /// Rows asked for with Ctrl-Up and Ctrl-Down beyond the log's normal height.
     pub(crate) log_extra: i16,
@@ -194,6 +196,7 @@ impl Model {
                 sideways: 0,
             },
             history: History::default(),
+            rdt: Rdt::default(),
             log: LogPane::default(),
             log_extra: 0,
             log_hidden: false,

@@ -120,6 +120,16 @@ impl Look {
         format!("{}{}", full.repeat(filled), empty.repeat(columns - filled))
     }
 
+    /// A way of a cache in a mask: its own alone, shared with another group, with other hardware,
+    /// with both, and one that is not in the mask.
+    pub(crate) fn ways(self) -> [char; 5] {
+        if self.unicode {
+            ['█', '▒', 'H', 'X', '·']
+        } else {
+            ['#', '+', 'H', 'X', '.']
+        }
+    }
+
     /// The lower part of a column of a chart, in eighths; ASCII has halves.
     pub(crate) fn eighths(self, eighths: usize) -> &'static str {
         const BLOCKS: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];

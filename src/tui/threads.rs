@@ -4,6 +4,7 @@
 mod apart;
 mod engine;
 mod files;
+mod rdt;
 mod scanner;
 mod signals;
 
@@ -124,6 +125,7 @@ pub(super) struct Threads {
     host: Host,
     interval: Duration,
     scanner: scanner::Orders,
+    rdt: Sender<rdt::Order>,
     previews: Sender<PreviewOrder>,
     details: Sender<DetailOrder>,
     workers: Vec<Worker>,
@@ -144,6 +146,7 @@ impl Threads {
         signals::start(&mailbox)?;
         start_input(&mailbox)?;
         let scanner = scanner::start(&mailbox, host.clone(), config.interval)?;
+        let rdt = rdt::start(&mailbox, host.clone())?;
         let previews = start_previews(&mailbox, host.clone())?;
         let details = start_details(&mailbox)?;
         let mut workers = Vec::new();
@@ -159,6 +162,7 @@ impl Threads {
             host,
             interval: config.interval,
             scanner,
+            rdt,
             previews,
             details,
             workers,
@@ -192,6 +196,7 @@ impl Threads {
                 true
             }
             Effect::Rescan => self.scanner.now(),
+            Effect::ReadRdt(containers) => self.rdt.send(containers).is_ok(),
             Effect::Interval(interval) => {
                 self.interval = interval;
                 self.scanner.interval(interval)
@@ -286,6 +291,7 @@ impl Threads {
                 self.scanner = scanner::start(mailbox, host, self.interval)?;
                 self.scanner.watch(self.watched.clone());
             }
+            "rdt" => self.rdt = rdt::start(mailbox, host)?,
             "preview" => self.previews = start_previews(mailbox, host)?,
             "detail" => self.details = start_details(mailbox)?,
             _ => {

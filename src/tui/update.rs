@@ -19,6 +19,7 @@ use super::event::{Event, EventKind};
 use super::log_pane::Mark;
 use super::modal::{Confirm, Modal, Order};
 use super::model::{Model, Pane, Running, View};
+use super::rdt;
 use super::view::layout;
 
 /// Takes an event in; gives back what is to be done outside.
@@ -27,9 +28,19 @@ pub fn update(model: &mut Model, event: Event) -> Vec<Effect> {
     if event.at.uptime >= model.now.uptime {
         model.now = event.at;
     }
+    let mut effects = take(model, event);
+    effects.extend(rdt::ask(model));
+    effects
+}
+
+fn take(model: &mut Model, event: Event) -> Vec<Effect> {
     match event.kind {
         EventKind::Input(input) => take_input(model, input, event.at.uptime),
         EventKind::Snapshot(snapshot) => take_snapshot(model, snapshot),
+        EventKind::Rdt(view) => {
+            rdt::take(model, view);
+            Vec::new()
+        }
         EventKind::Step(step) => take_step(model, &step),
         EventKind::JobDone { key, verdict } => finish(model, &key, &verdict),
         EventKind::Preview {
@@ -55,6 +66,9 @@ pub fn update(model: &mut Model, event: Event) -> Vec<Effect> {
             Vec::new()
         }
         EventKind::ThreadLost(name) => {
+            if name == "rdt" {
+                model.rdt.lost();
+            }
             let text = format!("thread {name} ended unexpectedly; the log file says why");
             model.log.say(model.now.wall, Mark::Bad, text);
             Vec::new()

@@ -57,6 +57,11 @@ impl Resctrl {
         self.dir.path().join(below)
     }
 
+    /// From now on a file says this.
+    pub(crate) fn plant(&self, file: &str, text: &str) {
+        self.tree.lock().unwrap().plant(Path::new(file), text);
+    }
+
     /// From now on no group can be removed, and these are the words for it.
     pub(crate) fn refuse_removal(&self, words: &str) {
         self.tree.lock().unwrap().refused = Some(format!("{words}\n"));

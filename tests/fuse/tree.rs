@@ -36,6 +36,8 @@ pub(super) struct Tree {
     /// Which group a task was put into; a task that is in none is not known.
     tasks: BTreeMap<i32, u64>,
     status: String,
+    /// What the tests want a file to say.
+    planted: BTreeMap<u64, String>,
     /// Why groups cannot be removed.
     pub refused: Option<String>,
 }
@@ -47,6 +49,7 @@ impl Tree {
             next: ROOT,
             tasks: BTreeMap::new(),
             status: String::new(),
+            planted: BTreeMap::new(),
             refused: None,
         };
         tree.add(ROOT, "", Kind::Control);
@@ -56,8 +59,12 @@ impl Tree {
         let cache = tree.add(info, "L3", Kind::Dir);
         tree.add(cache, "num_closids", Kind::Fixed("4\n"));
         tree.add(cache, "cbm_mask", Kind::Fixed("fff\n"));
+        tree.add(cache, "min_cbm_bits", Kind::Fixed("1\n"));
+        tree.add(cache, "shareable_bits", Kind::Fixed("c00\n"));
         let monitor = tree.add(info, "L3_MON", Kind::Dir);
         tree.add(monitor, "num_rmids", Kind::Fixed("8\n"));
+        let events = "llc_occupancy\nmbm_total_bytes\nmbm_local_bytes\n";
+        tree.add(monitor, "mon_features", Kind::Fixed(events));
         tree
     }
 
@@ -102,6 +109,14 @@ impl Tree {
         parent.children.get(name.to_str()?).copied()
     }
 
+    /// Has a file say this from now on.
+    pub(super) fn plant(&mut self, path: &Path, text: &str) {
+        let file = path
+            .iter()
+            .try_fold(ROOT, |dir, name| self.child(dir, name));
+        self.planted.insert(file.unwrap(), text.to_owned());
+    }
+
     /// Whether it is a directory, and its mode.
     pub(super) fn stat(&self, ino: u64) -> Option<(bool, u16)> {
         Some(match self.nodes.get(&ino)?.kind {
@@ -128,6 +143,9 @@ impl Tree {
 
     pub(super) fn text(&self, ino: u64) -> Option<String> {
         let node = self.nodes.get(&ino)?;
+        if let Some(text) = self.planted.get(&ino) {
+            return Some(text.clone());
+        }
         Some(match node.kind {
             Kind::Fixed(text) => text.to_owned(),
             Kind::Settable => "0\n".to_owned(),
@@ -247,6 +265,7 @@ impl Tree {
     }
 
     fn forget(&mut self, ino: u64) {
+        self.planted.remove(&ino);
         if let Some(node) = self.nodes.remove(&ino) {
             for child in node.children.into_values() {
                 self.forget(child);

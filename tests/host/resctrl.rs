@@ -3,7 +3,12 @@
 use std::fs;
 use std::path::Path;
 
+use ocitop::config::Roots;
+use ocitop::inventory::rdt::{self, RdtGroups, RdtView};
+use ocitop::inventory::usage::{RdtUsage, RdtValue};
+use ocitop::inventory::{Machine, Scanner};
 use ocitop::oci::RuntimeKind;
+use ocitop::resctrl::{InUse, Reader, Setting};
 use serde_json::{Value, json};
 
 use crate::fuse::Resctrl;
@@ -65,7 +70,92 @@ fn tasks(group: &Path) -> String {
     fs::read_to_string(group.join("tasks")).unwrap()
 }
 
+/// What ocitop sees of the mount and of the rig's containers in it.
+fn look(rig: &Rig, mount: &Resctrl, reader: &mut Reader) -> RdtGroups {
+    let machine = Machine::new(&Roots {
+        state: vec![rig.root()],
+        resctrl: Some(mount.path("")),
+        ..Roots::default()
+    });
+    let snapshot = Scanner::new(machine.clone()).scan();
+    let containers = snapshot.containers.iter().map(AsRef::as_ref);
+    match rdt::look(&machine, reader, containers) {
+        RdtView::Mounted(groups) => *groups,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn usage<'a>(groups: &'a RdtGroups, id: &str) -> &'a RdtUsage {
+    let mut all = groups.usage.iter();
+    let found = all.find(|(key, _)| key.label() == id);
+    found.unwrap_or_else(|| panic!("{id} in {groups:?}")).1
+}
+
+fn word(text: &str) -> RdtValue {
+    RdtValue::Word(text.to_owned())
+}
+
 with_each_runtime! {
+    fn what_is_planted_is_what_is_shown(rig: &Rig) {
+        let Some(mount) = mounted("planted values") else { return };
+        let web = &rig.id();
+        rig.run(web);
+        let own = format!("gold/mon_groups/{web}");
+        fs::create_dir(mount.path(&own)).unwrap();
+        fs::write(mount.path("gold/tasks"), rig.pid(web).to_string()).unwrap();
+        fs::write(mount.path(&own).join("tasks"), rig.pid(web).to_string()).unwrap();
+        record(rig, &mount, web, Some("gold"));
+        mount.plant("gold/schemata", "    L3:0=ff0;1=  f\n");
+        for (file, text) in [
+            ("mon_L3_00/llc_occupancy", "3250586\n"),
+            ("mon_L3_01/llc_occupancy", "1\n"),
+            ("mon_L3_00/mbm_local_bytes", "Unassigned\n"),
+            ("mon_L3_00/mbm_total_bytes", "1000\n"),
+            ("mon_L3_01/mbm_total_bytes", "1000\n"),
+        ] {
+            mount.plant(&format!("{own}/mon_data/{file}"), text);
+        }
+        let mut reader = Reader::default();
+        let seen = look(rig, &mount, &mut reader);
+        let of = |used, of| InUse { used, of: Some(of) };
+        let survey = &seen.overview.survey;
+        assert_eq!((survey.closids, survey.rmids), (of(2, 4), of(4, 8)));
+        let its = usage(&seen, web);
+        assert_eq!((its.control.as_str(), its.shared), ("gold", false));
+        assert_eq!(its.monitoring.as_ref(), Some(web));
+        assert_eq!(its.llc, RdtValue::Value(3_250_587.0));
+        assert_eq!((&its.mbm_total, &its.mbm_local), (&RdtValue::None, &word("Unassigned")));
+        assert_eq!(its.schemata, ["L3:0=ff0;1=f"]);
+        // By the second reading there is a rate; one domain's word is the word of the sum.
+        mount.plant(&format!("{own}/mon_data/mon_L3_00/mbm_total_bytes"), "9000\n");
+        let seen = look(rig, &mount, &mut reader);
+        assert!(matches!(usage(&seen, web).mbm_total, RdtValue::Value(rate) if rate > 0.0));
+        mount.plant(&format!("{own}/mon_data/mon_L3_01/mbm_total_bytes"), "Error\n");
+        let seen = look(rig, &mount, &mut reader);
+        assert_eq!(usage(&seen, web).mbm_total, word("Error"));
+    }
+
+    fn a_container_without_a_record_is_found_by_its_task(rig: &Rig) {
+        let Some(mount) = mounted("a container without a record") else { return };
+        let web = &rig.id();
+        let other = &format!("{web}-other");
+        rig.run(web);
+        rig.run(other);
+        let mut reader = Reader::default();
+        for id in [web, other] {
+            fs::write(mount.path("gold/tasks"), rig.pid(id).to_string()).unwrap();
+        }
+        let seen = look(rig, &mount, &mut reader);
+        assert!(usage(&seen, web).shared && usage(&seen, other).shared);
+        fs::write(mount.path("gold/mon_groups/other/tasks"), rig.pid(web).to_string()).unwrap();
+        let seen = look(rig, &mount, &mut reader);
+        assert_eq!(usage(&seen, web).monitoring.as_deref(), Some("other"));
+        assert_eq!(usage(&seen, other).monitoring, None);
+        fs::remove_dir(mount.path("gold")).unwrap();
+        let seen = look(rig, &mount, &mut reader);
+        assert_eq!(usage(&seen, web).control, "");
+    }
+
     fn its_groups_go_and_a_shared_class_stays(rig: &Rig) {
         let Some(mount) = mounted("its own groups") else { return };
         let web = &rig.id();
@@ -206,6 +296,69 @@ fn the_group_that_an_old_crun_recorded_goes() {
         edit_config(rig, web, |config| config["linux"]["intelRdt"] = json!({}));
         delete(rig, &mount, web).ok();
         assert!(!mount.path(web).exists());
+    });
+}
+
+#[test]
+fn groups_that_come_and_go_while_they_are_read_are_left_out() {
+    let Some(mount) = mounted("groups that come and go") else {
+        return;
+    };
+    let path = mount.path("");
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let order = std::sync::atomic::Ordering::SeqCst;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(order) {
+                fs::create_dir(path.join("brief")).unwrap();
+                fs::create_dir(path.join("brief/mon_groups/web")).unwrap();
+                fs::remove_dir(path.join("brief")).unwrap();
+            }
+        });
+        let mut reader = Reader::default();
+        let read = |reader: &mut Reader| {
+            let names = |seen: ocitop::resctrl::Overview| {
+                let names = seen.groups.into_iter().map(|group| group.name.to_string());
+                names.collect::<Vec<_>>()
+            };
+            reader.read(&path).map(names)
+        };
+        let seen: Vec<_> = (0..200).map(|_| read(&mut reader)).collect();
+        stop.store(true, order);
+        for names in seen {
+            let names = names.unwrap();
+            assert!(names.starts_with(&["(default)".to_owned()]), "{names:?}");
+            assert!(
+                names.ends_with(&["gold".to_owned(), "gold/other".to_owned()]),
+                "{names:?}"
+            );
+        }
+    });
+}
+
+#[test]
+fn doctor_says_how_much_of_resctrl_is_taken() {
+    one(RuntimeKind::Runc, "doctor and resctrl", |rig| {
+        let Some(mount) = mounted("doctor and resctrl") else {
+            return;
+        };
+        let root = mount.path("");
+        let root = root.to_str().unwrap();
+        let said = rig.ocitop(&["--resctrl-root", root, "doctor"]).stdout;
+        assert!(
+            said.contains("CLOSIDs in use 2 of 4, RMIDs in use 3 of 8"),
+            "{said}"
+        );
+        let counts = "gives out L3, counts llc_occupancy mbm_total_bytes mbm_local_bytes";
+        assert!(said.contains(counts), "{said}");
+        mount.plant("schemata", "L3:uninitialized\n");
+        let seen = Reader::default().read(&mount.path("")).unwrap();
+        let gold = seen.groups[1].schemata.as_ref().unwrap();
+        assert!(matches!(gold.setting("L3", 1), Some(Setting::Mask(mask)) if mask.ways() == 12));
+        assert_eq!(
+            seen.groups[0].schemata.as_ref().unwrap().to_string(),
+            "L3:uninitialized\n"
+        );
     });
 }
 

@@ -11,6 +11,7 @@ mod control_files;
 mod demo;
 mod fake_kernel;
 mod fixtures;
+mod groups;
 mod hooks;
 mod hostile;
 mod keys;

@@ -56,6 +56,19 @@ fn a_panic_of_the_scanner_is_said_and_it_goes_on() {
 }
 
 #[test]
+fn a_panic_of_the_reader_of_resctrl_is_said_and_all_else_goes_on() {
+    let mut pty = Pty::start(Setup::with("OCITOP_TEST_PANIC", "rdt").container("ghost"));
+    pty.sees("BROKEN");
+    pty.press("5");
+    pty.sees("thread rdt was started again");
+    pty.press("1");
+    pty.sees("BROKEN");
+    pty.press("q");
+    assert_eq!(pty.ends(), 0);
+    pty.is_restored();
+}
+
+#[test]
 fn a_panic_of_a_worker_frees_its_row() {
     let mut pty = Pty::start(Setup::with("OCITOP_TEST_PANIC", "worker").container("ghost"));
     pty.sees("BROKEN");

@@ -29,15 +29,18 @@ struct Apart {
 pub(super) struct AllApart {
     mailbox: Mailbox,
     host: Host,
+    /// From when the time of histories is counted.
+    begun: Instant,
     roots: HashMap<Arc<Path>, Apart>,
     watch: Watch,
 }
 
 impl AllApart {
-    pub(super) fn new(mailbox: &Mailbox, host: Host) -> Self {
+    pub(super) fn new(mailbox: &Mailbox, host: Host, begun: Instant) -> Self {
         Self {
             mailbox: mailbox.clone(),
             host,
+            begun,
             roots: HashMap::new(),
             watch: Watch::default(),
         }
@@ -59,7 +62,7 @@ impl AllApart {
     fn begin(&self, root: &StateRoot, interval: Duration) -> Option<Apart> {
         let (answer, answers) = mpsc::channel();
         let (watches, orders) = mpsc::channel();
-        let mut sampler = self.host.sampler_of(root.clone()).ok()?;
+        let mut sampler = self.host.sampler_of(root.clone(), self.begun).ok()?;
         sampler.watch(self.watch.clone());
         let body = move |_: &Mailbox| look(&mut sampler, &answer, &orders, interval);
         spawn("apart", &self.mailbox, body).ok()?;

@@ -70,7 +70,7 @@ pub(super) fn start(mailbox: &Mailbox, host: Host, interval: Duration) -> io::Re
         }
         let mut scanner = Scanner {
             mailbox,
-            apart: AllApart::new(mailbox, host),
+            apart: AllApart::new(mailbox, host, sampler.begun()),
             sampler,
             orders: &orders,
             interval,

@@ -10,6 +10,7 @@ use crate::tui::keymap::{self, Press};
 use crate::tui::log_pane::Mark;
 use crate::tui::modal::{Modal, Order, Prompt};
 use crate::tui::model::{Model, Pane, View};
+use crate::tui::rdt;
 use crate::tui::table::{self, SortKey};
 use crate::tui::view::layout::{self, Class, Spot};
 
@@ -38,6 +39,10 @@ pub(super) fn press(model: &mut Model, key: KeyEvent, at: Duration) -> Vec<Effec
 
 /// Does what an action says.
 pub(super) fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
+    let blind = action.acts() || model.focus == Pane::View && action.is_about_the_list();
+    if model.view == View::Rdt && blind {
+        return say_not_here(model);
+    }
     if action.acts() {
         return act(model, action);
     }
@@ -137,6 +142,14 @@ fn resize_log(model: &mut Model, by: i16) {
     model.log_extra = (model.log_extra + by).clamp(-bound, bound);
 }
 
+/// In a view without the list, nobody sees which containers are marked or under its cursor.
+fn say_not_here(model: &mut Model) -> Vec<Effect> {
+    let key = View::Containers.key();
+    let text = format!("that key is for the list of containers: {key} shows it");
+    model.log.say(model.now.wall, Mark::Warning, text);
+    Vec::new()
+}
+
 fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     if model.read_only {
         let text = "read-only: nothing on the host is changed".to_owned();
@@ -177,7 +190,8 @@ fn go(model: &mut Model, motion: Motion) {
 fn go_in_view(model: &mut Model, motion: Motion) {
     match model.view {
         View::Containers | View::Usage => go_in_list(model, motion),
-        View::Processes | View::Rdt | View::History => {}
+        View::Rdt => rdt::go(model, motion),
+        View::Processes | View::History => {}
     }
 }
 
@@ -338,6 +352,9 @@ pub(super) fn mouse(model: &mut Model, event: MouseEvent) -> Vec<Effect> {
                 model.log.go(motion, layout::pane_rows(model, Pane::Log));
             }
         }
+        (_, Spot::Pane(Pane::View)) => wheel
+            .into_iter()
+            .for_each(|motion| go_in_view(model, motion)),
         (_, _) => wheel
             .into_iter()
             .for_each(|motion| go_in_list(model, motion)),

@@ -114,6 +114,7 @@ fn facts(model: &Model, container: &Container) -> Vec<(&'static str, String)> {
     if container.cgroups.is_empty() {
         facts.push(("Cgroup", "-".to_owned()));
     }
+    facts.extend(rdt(model, container).map(|text| ("RDT", text)));
     facts.extend(container.rdt.iter().map(|dir| ("RDT", visible_path(dir))));
     if let Some(created) = &container.created {
         facts.push(("Created", visible(&created.0)));
@@ -127,6 +128,15 @@ fn facts(model: &Model, container: &Container) -> Vec<(&'static str, String)> {
         )
     }));
     facts
+}
+
+/// What it has of resctrl, once that is known.
+fn rdt(model: &Model, container: &Container) -> impl Iterator<Item = String> {
+    let groups = model.rdt.fresh(model.now.uptime);
+    let known = groups.is_some_and(|groups| groups.usage.contains_key(&container.key));
+    let lines = known.then(|| super::rdt::usage_lines(model, container, usize::MAX));
+    let lines = lines.into_iter().flatten();
+    lines.map(|line| line.to_string())
 }
 
 fn status(model: &Model, container: &Container) -> String {

@@ -243,16 +243,21 @@ fn prompt(pane: Pane, text: &str) -> String {
 
 /// As many hints as fit; what acts on the host has its own place at the right.
 fn plain(model: &Model, columns: usize) -> String {
+    // Where containers are not shown, what is about them does nothing.
+    let blind = model.view == View::Rdt;
     let hinted = |acts: bool| {
         let chosen = BINDINGS
             .iter()
-            .filter(move |b| !b.hint.is_empty() && b.action.acts() == acts);
+            .filter(move |b| !b.hint.is_empty() && b.action.acts() == acts)
+            .filter(move |b| !(blind && b.action.is_about_the_list()));
         chosen.map(|b| {
             let key = b.label.split(' ').next().unwrap_or(b.label);
             format!("{key} {}", b.hint)
         })
     };
-    let acts = if model.read_only {
+    let acts = if blind {
+        String::new()
+    } else if model.read_only {
         "READ-ONLY: capitals are dead".to_owned()
     } else {
         let keys: Vec<String> = hinted(true).collect();
@@ -263,7 +268,7 @@ fn plain(model: &Model, columns: usize) -> String {
         };
         keys.into_iter().take(room).collect::<Vec<_>>().join("  ")
     };
-    let lead = if columns >= 120 && !model.read_only {
+    let lead = if columns >= 120 && !model.read_only && !blind {
         "SHIFT ACTS:  "
     } else {
         ""

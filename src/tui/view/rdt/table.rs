@@ -1,0 +1,293 @@
+//! The table of groups.
+
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+
+use crate::inventory::rdt::{GroupKind, Owners, RdtGroups, bandwidth, occupancy};
+use crate::inventory::usage::RdtValue;
+use crate::resctrl::{Cbm, Group, Overlap};
+use crate::tui::measure::{self, left, right, scrolled, width};
+use crate::tui::model::Model;
+use crate::tui::theme::Look;
+
+use super::words;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Column {
+    Name,
+    Kind,
+    Tasks,
+    Ways,
+    Llc,
+    Total,
+    Local,
+    Throttle,
+    Mode,
+}
+
+/// What goes first when columns run short.
+const DROPPED: [Column; 6] = [
+    Column::Mode,
+    Column::Local,
+    Column::Kind,
+    Column::Tasks,
+    Column::Throttle,
+    Column::Total,
+];
+
+/// Columns a name is kept at.
+const NAME_LEAST: usize = 12;
+
+/// The longest word in place of a number.
+const WORD: usize = "Unavailable".len();
+
+/// Ways that are drawn as a bar; longer masks are written.
+const BAR: u32 = 32;
+
+/// All ways of the cache that the bars are of.
+fn whole(groups: &RdtGroups) -> Option<Cbm> {
+    let info = &groups.overview.survey.info;
+    info.cache(info.level()?)?.cbm_mask
+}
+
+/// The columns shown.
+pub(super) struct Table {
+    /// With their widths.
+    columns: Vec<(Column, usize)>,
+    /// Columns of the cursor before the first one.
+    lead: usize,
+}
+
+/// All columns with their widths, but for the name.
+fn all(groups: &RdtGroups) -> Vec<(Column, usize)> {
+    let info = &groups.overview.survey.info;
+    let ways = whole(groups).map_or(0, |mask| match mask.len() {
+        bits @ ..=BAR => usize::try_from(bits).unwrap_or(0) + 1,
+        _ => number(mask),
+    });
+    let mut all = vec![(Column::Kind, 14), (Column::Tasks, 6)];
+    if info.level().is_some() {
+        all.push((Column::Ways, ways.max("L3 ways".len())));
+    }
+    if info.monitoring.is_some() {
+        all.extend([Column::Llc, Column::Total, Column::Local].map(|column| (column, WORD)));
+    }
+    if !info.bandwidths.is_empty() {
+        let each = info.bandwidths.len() * 8;
+        all.push((Column::Throttle, each.max(8)));
+    }
+    all.push((Column::Mode, 9));
+    all
+}
+
+/// Columns of a mask as a number, with the marks behind it.
+fn number(whole: Cbm) -> usize {
+    (whole.to_string().len() + 2).max("L3 ways".len())
+}
+
+impl Table {
+    /// For this much room; the name takes what the others leave.
+    pub(super) fn new(groups: &RdtGroups, inside: Rect) -> Self {
+        let lead = if inside.width < 78 { 1 } else { 2 };
+        let room = usize::from(inside.width).saturating_sub(lead);
+        let mut columns = all(groups);
+        let taken = |all: &[(Column, usize)]| all.iter().map(|(_, width)| width + 1).sum::<usize>();
+        for column in DROPPED {
+            if taken(&columns) + NAME_LEAST > room {
+                columns.retain(|(kept, _)| *kept != column);
+            }
+        }
+        // Where even so no name can be read, the masks are numbers.
+        if taken(&columns) + NAME_LEAST > room
+            && let Some(whole) = whole(groups)
+        {
+            let mut ways = columns.iter_mut();
+            if let Some((_, width)) = ways.find(|(column, _)| *column == Column::Ways) {
+                *width = number(whole).min(*width);
+            }
+        }
+        let name = room.saturating_sub(taken(&columns)).clamp(1, 48);
+        columns.insert(0, (Column::Name, name));
+        Self { columns, lead }
+    }
+
+    pub(super) fn head(&self, model: &Model, groups: &RdtGroups) -> Line<'static> {
+        let info = &groups.overview.survey.info;
+        let rates = info.bandwidths.iter().map(|rate| rate.resource.as_str());
+        let rates: Vec<&str> = rates.collect();
+        let mut text = " ".repeat(self.lead);
+        for (column, width) in &self.columns {
+            let title = match column {
+                Column::Name => "GROUP".to_owned(),
+                Column::Kind => "KIND".to_owned(),
+                Column::Tasks => "TASKS".to_owned(),
+                Column::Ways => format!("{} ways", info.level().unwrap_or_default()),
+                Column::Llc => "LLC / MAX".to_owned(),
+                Column::Total => "MBM TOTAL/s".to_owned(),
+                Column::Local => "MBM LOCAL/s".to_owned(),
+                Column::Throttle => rates.join("/"),
+                Column::Mode => "MODE".to_owned(),
+            };
+            text.push_str(&aligned(*column, &title, *width));
+            text.push(' ');
+        }
+        Line::styled(text, model.look.strong())
+    }
+
+    pub(super) fn row(
+        &self,
+        model: &Model,
+        groups: &RdtGroups,
+        row: (&Group, &Owners),
+        cursor: bool,
+    ) -> Line<'static> {
+        let mut text = left(if cursor { ">" } else { " " }, self.lead);
+        for (column, width) in &self.columns {
+            let cell = cell(model, groups, row, *column, *width);
+            text.push_str(&aligned(*column, &cell, *width));
+            text.push(' ');
+        }
+        if cursor {
+            Line::styled(text, model.look.selected())
+        } else {
+            Line::raw(text)
+        }
+    }
+}
+
+fn aligned(column: Column, text: &str, width: usize) -> String {
+    match column {
+        Column::Name | Column::Kind | Column::Ways | Column::Mode => left(text, width),
+        _ => right(text, width),
+    }
+}
+
+fn cell(
+    model: &Model,
+    groups: &RdtGroups,
+    (group, owners): (&Group, &Owners),
+    column: Column,
+    columns: usize,
+) -> String {
+    match column {
+        Column::Name => name(model, group, columns),
+        Column::Kind => kind(owners),
+        Column::Tasks => {
+            let count = group.tasks.as_ref().map(|tasks| tasks.len().to_string());
+            count.unwrap_or_else(|| "-".to_owned())
+        }
+        // A MON group has the masks and throttles of its CTRL_MON group.
+        Column::Ways | Column::Throttle | Column::Mode if group.name.monitoring.is_some() => {
+            String::new()
+        }
+        Column::Ways => ways(model.look, groups, group, columns),
+        Column::Llc => llc(groups, group),
+        Column::Total => words::sum(&bandwidth(&group.domains, |domain| {
+            domain.mbm_total.as_ref()
+        })),
+        Column::Local => words::sum(&bandwidth(&group.domains, |domain| {
+            domain.mbm_local.as_ref()
+        })),
+        Column::Throttle => {
+            let rates = groups.overview.survey.info.bandwidths.iter();
+            let each = rates.map(|rate| words::throttle(group, &rate.resource));
+            let each: Vec<String> = each
+                .map(|text| text.unwrap_or_else(|| "-".to_owned()))
+                .collect();
+            each.join("/")
+        }
+        Column::Mode => group.mode.clone().unwrap_or_else(|| "-".to_owned()),
+    }
+}
+
+/// The name, scrolled sideways when it is too long; MON groups stand below their CTRL_MON group.
+fn name(model: &Model, group: &Group, columns: usize) -> String {
+    let indent = if group.name.monitoring.is_some() {
+        2
+    } else {
+        0
+    };
+    let name = group.name.label();
+    let over = (width(&name) + indent).saturating_sub(columns);
+    let by = match over {
+        0 => 0,
+        over => model.list.sideways.min(over + 1),
+    };
+    format!("{}{}", " ".repeat(indent), scrolled(&name, by))
+}
+
+fn kind(owners: &Owners) -> String {
+    let count = owners.containers.len();
+    match (owners.kind, count) {
+        (GroupKind::Default, _) => "default".to_owned(),
+        (GroupKind::Container, 1) => "container".to_owned(),
+        (GroupKind::Container, _) => format!("container +{}", count - 1),
+        (GroupKind::Class, 0) => "class".to_owned(),
+        (GroupKind::Class, _) => format!("class of {count}"),
+        (GroupKind::Monitoring, _) => "monitoring".to_owned(),
+    }
+}
+
+/// The mask of the first domain, as a bar if there is room for it, and whether others differ.
+fn ways(look: Look, groups: &RdtGroups, group: &Group, columns: usize) -> String {
+    let info = &groups.overview.survey.info;
+    let (Some(level), Some(schemata)) = (info.level(), &group.schemata) else {
+        return "-".to_owned();
+    };
+    let masks = schemata.masks(level);
+    let Some((id, first)) = masks.first() else {
+        let mut lines = schemata.lines.iter();
+        let word = lines.find(|(name, _)| name.starts_with(level));
+        return match word {
+            Some((_, crate::resctrl::Settings::Word(word))) => word.clone(),
+            _ => "-".to_owned(),
+        };
+    };
+    let overlap = group.overlaps.iter().find(|overlap| overlap.domain == *id);
+    let mut text = bar(look, whole(groups), *first, overlap);
+    if width(&text) > columns || whole(groups).is_some_and(|whole| whole.len() > BAR) {
+        let [_, shared, ..] = look.ways();
+        let others = overlap.is_some_and(|overlap| !overlap.others.is_empty());
+        text = first.to_string();
+        text.extend(others.then_some(shared));
+    }
+    let differ = masks.iter().any(|(_, mask)| mask != first);
+    text.extend(differ.then_some('~'));
+    text
+}
+
+/// A mask, the highest way first as in the number: a mark for each way of the cache. A mask too
+/// long for that stays a number.
+pub(super) fn bar(look: Look, whole: Option<Cbm>, mask: Cbm, overlap: Option<&Overlap>) -> String {
+    let length = whole.map_or(0, Cbm::len);
+    if length == 0 || length > BAR {
+        return mask.to_string();
+    }
+    let [own, shared, hardware, both, none] = look.ways();
+    let (others, with) = overlap.map_or((Cbm::default(), Cbm::default()), |overlap| {
+        (overlap.others, overlap.hardware)
+    });
+    let glyph = |way| match () {
+        () if !mask.has(way) => none,
+        () if with.has(way) && others.has(way) => both,
+        () if with.has(way) => hardware,
+        () if others.has(way) => shared,
+        () => own,
+    };
+    (0..length).rev().map(glyph).collect()
+}
+
+fn llc(groups: &RdtGroups, group: &Group) -> String {
+    let used = occupancy(&group.domains);
+    let text = words::sum(&used);
+    let allowed = match used {
+        RdtValue::Value(_) if groups.overview.survey.info.level() == Some("L3") => {
+            group.allowed("L3", None)
+        }
+        _ => None,
+    };
+    match allowed {
+        Some(most) => format!("{text}/{}", measure::bytes(most)),
+        None => text,
+    }
+}
