@@ -36,6 +36,10 @@ pub(crate) enum Action {
     ShrinkLog,
     Zoom,
     Freeze,
+    Shorter,
+    Longer,
+    Axis,
+    GoTo,
     Faster,
     Slower,
     Copy,
@@ -80,6 +84,21 @@ impl Motion {
 }
 
 impl Action {
+    /// Whether it is about the container under the cursor of the list, or its marks.
+    pub(crate) fn is_about_selected(self) -> bool {
+        let looks = matches!(
+            self,
+            Self::Mark
+                | Self::Range
+                | Self::MarkAll
+                | Self::ClearMarks
+                | Self::Menu
+                | Self::Inspect
+                | Self::Copy
+        );
+        looks || self.acts()
+    }
+
     /// Whether it changes the host: dead in read-only mode.
     pub(crate) fn acts(self) -> bool {
         matches!(

@@ -1,8 +1,10 @@
 //! The table as CSV or JSON: the rows shown, in the order shown, with raw numbers.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Serialize;
 
-use crate::inventory::{Container, Manager, Usage};
+use crate::inventory::{Container, Detail, Manager, Usage};
 use crate::oci::RuntimeKind;
 
 use super::effect::Effect;
@@ -21,8 +23,12 @@ struct Row<'a> {
     owner: &'a str,
     manager: Option<&'a str>,
     problem: Option<&'a str>,
+    /// Seconds for which its state root has not answered.
+    silent: Option<u64>,
     #[serde(flatten)]
     usage: Usage,
+    /// What is read only of the rows on the screen.
+    detail: Option<&'a Detail>,
 }
 
 impl<'a> From<&'a Container> for Row<'a> {
@@ -38,7 +44,9 @@ impl<'a> From<&'a Container> for Row<'a> {
             owner: &container.owner,
             manager: container.manager.map(Manager::as_str),
             problem: container.problem.as_deref(),
+            silent: container.silent.map(|time| time.as_secs()),
             usage: container.usage,
+            detail: container.detail.as_deref(),
         }
     }
 }
@@ -64,38 +72,69 @@ pub(super) fn table(model: &Model, format: Format) -> Effect {
 /// What tells a container from others comes first, as in the table.
 const FIRST: [&str; 4] = ["id", "root", "runtime", "status"];
 
+/// What is nested gets a column for each of its numbers, named `detail.cpu.user`; what a row lacks
+/// stays empty.
 fn csv(rows: &[serde_json::Value]) -> String {
-    let rows: Vec<_> = rows
+    let rows: Vec<Vec<(String, &serde_json::Value)>> = rows
         .iter()
-        .filter_map(serde_json::Value::as_object)
+        .map(|row| {
+            let mut flat = Vec::new();
+            flatten("", row, &mut flat);
+            flat
+        })
         .collect();
-    let all = rows
-        .first()
-        .into_iter()
-        .flat_map(|row| row.keys().map(String::as_str));
-    let rest = all.filter(|name| !FIRST.contains(name));
-    let names: Vec<&str> = FIRST.into_iter().chain(rest).collect();
+    let mut names: Vec<&str> = FIRST.to_vec();
+    let mut known: BTreeSet<&str> = FIRST.into();
+    for (name, value) in rows.iter().flatten() {
+        // Where one row has no detail at all, its place is not a column of its own.
+        let empty = value.is_null() && name == "detail";
+        if !empty && known.insert(name) {
+            names.push(name);
+        }
+    }
     let mut out = format!("{}\r\n", names.join(","));
-    for row in rows {
-        let value = |name: &&str| row.get(*name).map(cell).unwrap_or_default();
+    for row in &rows {
+        let row: BTreeMap<&str, &serde_json::Value> = row
+            .iter()
+            .map(|(name, value)| (name.as_str(), *value))
+            .collect();
+        let value = |name: &&str| row.get(name).map(|value| cell(value)).unwrap_or_default();
         out.push_str(&names.iter().map(value).collect::<Vec<_>>().join(","));
         out.push_str("\r\n");
     }
     out
 }
 
+fn flatten<'a>(
+    name: &str,
+    value: &'a serde_json::Value,
+    out: &mut Vec<(String, &'a serde_json::Value)>,
+) {
+    let serde_json::Value::Object(fields) = value else {
+        out.push((name.to_owned(), value));
+        return;
+    };
+    for (field, value) in fields {
+        let below = if name.is_empty() {
+            field.clone()
+        } else {
+            format!("{name}.{field}")
+        };
+        flatten(&below, value, out);
+    }
+}
+
 /// One value (RFC 4180). What a spreadsheet would take for a formula is kept text by a quote.
 fn cell(value: &serde_json::Value) -> String {
     let text = match value {
         serde_json::Value::Null => return String::new(),
-        serde_json::Value::String(text) => text.as_str(),
-        other => return other.to_string(),
-    };
-    let formula = text.starts_with(['=', '+', '-', '@']);
-    let text = if formula {
-        format!("'{text}")
-    } else {
-        text.to_owned()
+        serde_json::Value::String(text) if text.starts_with(['=', '+', '-', '@']) => {
+            format!("'{text}")
+        }
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Number(number) => return number.to_string(),
+        // A list (devices, interfaces) has no columns of its own: it stays JSON, in one cell.
+        other => other.to_string(),
     };
     if text.contains([',', '"', '\n', '\r']) {
         return format!("\"{}\"", text.replace('"', "\"\""));

@@ -150,6 +150,30 @@ pub(crate) fn took(time: Duration) -> String {
     }
 }
 
+/// A duration in words: `12 s`, `3 min`, `6h12m`.
+pub(crate) fn lasting(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..100 => format!("{seconds} s"),
+        seconds @ 100..3600 => format!("{} min", seconds / 60),
+        _ => age(time),
+    }
+}
+
+/// As many of `parts` as fit into `columns`, two spaces between them.
+pub(crate) fn flow(parts: &[String], columns: usize) -> String {
+    let mut out = String::new();
+    for part in parts.iter().filter(|part| !part.is_empty()) {
+        let gap = if out.is_empty() { 0 } else { 2 };
+        if width(&out) + gap + width(part) > columns {
+            // The first one is what matters most: better cut than left out.
+            return if gap == 0 { cut(part, columns) } else { out };
+        }
+        out.extend(std::iter::repeat_n(' ', gap));
+        out.push_str(part);
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

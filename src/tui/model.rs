@@ -7,13 +7,15 @@ use std::time::Duration;
 use ratatui::layout::Size;
 
 use crate::config::Config;
+use crate::inventory::lane::Happening;
 use crate::inventory::{Condition, Container, Snapshot, Watch};
 use crate::lifecycle::Job;
 use crate::oci::{ContainerKey, Status};
 
+use super::axes::{Ceiling, Span};
 use super::event::Moment;
 use super::filter::Filter;
-use super::history::History;
+use super::lane::Lane;
 use super::log_pane::{LogPane, Mark};
 use super::modal::{Modal, Open};
 use super::selection::Selection;
@@ -49,6 +51,11 @@ impl View {
             Self::Rdt => '5',
             Self::History => '6',
         }
+    }
+
+    /// Whether the container under the cursor is on the screen: only such a one is acted upon.
+    pub(crate) fn shows_selected(self) -> bool {
+        !matches!(self, Self::Rdt | Self::History)
     }
 
     /// Its name, in full or short.
@@ -148,7 +155,12 @@ pub struct Model {
     pub(crate) frozen: Option<Arc<Snapshot>>,
     pub(crate) rows: Vec<Arc<Container>>,
     pub(crate) list: List,
-    pub(crate) history: History,
+    /// The lines of the history view.
+    pub(crate) lane: Lane,
+    /// How far back charts reach.
+    pub(crate) span: Span,
+    /// Where the axes of charts end.
+    pub(crate) ceiling: Ceiling,
     pub(crate) log: LogPane,
     /// Rows asked for with Ctrl-Up and Ctrl-Down beyond the log's normal height.
     pub(crate) log_extra: i16,
@@ -193,7 +205,9 @@ impl Model {
                 top: 0,
                 sideways: 0,
             },
-            history: History::default(),
+            lane: Lane::default(),
+            span: Span::default(),
+            ceiling: Ceiling::Limit,
             log: LogPane::default(),
             log_extra: 0,
             log_hidden: false,
@@ -292,6 +306,16 @@ impl Model {
         self.rows = rows;
         self.list.selection.settle(&self.rows);
         self.follow();
+        let page = super::view::happenings::page(self);
+        let shown = super::lane::shown(&snapshot.happenings, &self.list.filter);
+        self.lane.settle(&shown, page);
+    }
+
+    /// What of the past is shown, newest first.
+    pub(crate) fn happenings(&self) -> Vec<&Happening> {
+        self.snapshot().map_or_else(Vec::new, |snapshot| {
+            super::lane::shown(&snapshot.happenings, &self.list.filter)
+        })
     }
 
     /// Keeps the cursor on the screen.

@@ -101,8 +101,22 @@ impl Stage {
     }
 
     pub(crate) fn shows(&mut self, containers: Vec<Container>) {
+        self.shows_with(containers, |_| {});
+    }
+
+    /// The same, with something else about the snapshot.
+    pub(crate) fn shows_with(
+        &mut self,
+        containers: Vec<Container>,
+        change: impl FnOnce(&mut Snapshot),
+    ) {
         let taken = self.moment().wall;
-        self.event(EventKind::Snapshot(Arc::new(snapshot(taken, containers))));
+        let mut snapshot = Snapshot {
+            uptime: self.uptime,
+            ..snapshot(taken, containers)
+        };
+        change(&mut snapshot);
+        self.event(EventKind::Snapshot(Arc::new(snapshot)));
     }
 
     /// Answers every preview asked for so far.
@@ -366,7 +380,7 @@ pub(crate) fn with_usage(container: Container, usage: Usage) -> Container {
 
 pub(crate) fn with_status(container: Container, status: Status) -> Container {
     with_facts(container, |facts| {
-        facts.condition = Condition::Known(status)
+        facts.condition = Condition::Known(status);
     })
 }
 

@@ -13,7 +13,7 @@ use crate::tui::model::{Model, Pane, View};
 use crate::tui::table::{self, SortKey};
 use crate::tui::view::layout::{self, Class, Spot};
 
-use super::{dialogs, jobs, main_pane, menus, settle_focus};
+use super::{dialogs, jobs, main_pane, menus, past, settle_focus};
 
 /// The intervals that `+` and `-` go through, in milliseconds.
 const INTERVALS: [u64; 7] = [250, 500, 1000, 2000, 5000, 10_000, 30_000];
@@ -24,7 +24,7 @@ pub(super) fn press(model: &mut Model, key: KeyEvent, at: Duration) -> Vec<Effec
     if model.open.is_some() {
         return dialogs::press(model, press, at);
     }
-    let Some(action) = keymap::action(press) else {
+    let Some(action) = keymap::action(press, model.view) else {
         return Vec::new();
     };
     // On a screen too small to show what would be acted on, nothing but leaving works.
@@ -38,6 +38,9 @@ pub(super) fn press(model: &mut Model, key: KeyEvent, at: Duration) -> Vec<Effec
 
 /// Does what an action says.
 pub(super) fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
+    if action.is_about_selected() && !model.view.shows_selected() {
+        return not_here(model);
+    }
     if action.acts() {
         return act(model, action);
     }
@@ -105,7 +108,12 @@ fn arrange(model: &mut Model, action: Action) {
         Action::ClearMarks => drop(model.list.selection.clear()),
         Action::View(view) => turn_to(model, view),
         Action::Details => zoom_on(model, Pane::Details),
-        Action::Usage => zoom_on(model, Pane::Usage),
+        Action::Usage if model.view == View::Usage => turn_to(model, View::Containers),
+        Action::Usage => turn_to(model, View::Usage),
+        Action::Shorter => model.span = model.span.shorter(),
+        Action::Longer => model.span = model.span.longer(),
+        Action::Axis => model.ceiling = model.ceiling.other(),
+        Action::GoTo => past::to_container(model),
         Action::FocusLog => {
             let to = if model.focus == Pane::Log {
                 main_pane(model)
@@ -130,6 +138,15 @@ fn arrange(model: &mut Model, action: Action) {
     }
     settle_focus(model);
     model.follow();
+}
+
+/// What is not on the screen is neither acted upon nor marked.
+fn not_here(model: &mut Model) -> Vec<Effect> {
+    let text = "not in this view: the list of containers (1) shows what it would be done to";
+    model
+        .log
+        .say(model.now.wall, Mark::Warning, text.to_owned());
+    Vec::new()
 }
 
 fn resize_log(model: &mut Model, by: i16) {
@@ -177,7 +194,8 @@ fn go(model: &mut Model, motion: Motion) {
 fn go_in_view(model: &mut Model, motion: Motion) {
     match model.view {
         View::Containers | View::Usage => go_in_list(model, motion),
-        View::Processes | View::Rdt | View::History => {}
+        View::History => past::go(model, motion),
+        View::Processes | View::Rdt => {}
     }
 }
 
@@ -236,7 +254,10 @@ fn step_pane(model: &mut Model, by: isize) {
 }
 
 /// Shows another view.
-fn turn_to(model: &mut Model, view: View) {
+pub(super) fn turn_to(model: &mut Model, view: View) {
+    if view == View::History && model.view != view {
+        model.lane.reset();
+    }
     model.view = view;
     model.zoomed = false;
     model.focus = match view {
@@ -270,6 +291,10 @@ fn find(model: &mut Model, motion: Motion) {
             );
             model.log.say(model.now.wall, Mark::None, text);
         }
+        return;
+    }
+    if model.view == View::History {
+        go_in_view(model, motion);
         return;
     }
     // Only matches are shown, so the next match is the next row, round the corner.
@@ -332,12 +357,20 @@ pub(super) fn mouse(model: &mut Model, event: MouseEvent) -> Vec<Effect> {
             }
         }
         (MouseEventKind::Down(MouseButton::Left), Spot::Heading(x)) => head_click(model, x),
-        (MouseEventKind::Down(MouseButton::Left), Spot::Pane(pane)) => model.focus = pane,
+        (MouseEventKind::Down(MouseButton::Left), Spot::Pane(pane)) => {
+            model.focus = pane;
+            if pane == Pane::View && model.view == View::History {
+                past::click(model, event.row);
+            }
+        }
         (_, Spot::Pane(Pane::Log)) => {
             if let Some(motion) = wheel {
                 model.log.go(motion, layout::pane_rows(model, Pane::Log));
             }
         }
+        (_, Spot::Pane(Pane::View)) => wheel
+            .into_iter()
+            .for_each(|motion| go_in_view(model, motion)),
         (_, _) => wheel
             .into_iter()
             .for_each(|motion| go_in_list(model, motion)),
