@@ -55,6 +55,16 @@ pub(crate) fn scrolled(text: &str, columns: usize) -> String {
     format!("~{rest}")
 }
 
+/// `text` in at most `columns`: scrolled by `by` columns, and no further than to its end, if it is
+/// longer.
+pub(crate) fn scrolled_into(text: &str, by: usize, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let most = (width(text) + 1).saturating_sub(columns);
+    cut(&scrolled(text, by.min(most)), columns)
+}
+
 /// `text` on lines of at most `columns`, broken at spaces where there are any.
 pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(1);

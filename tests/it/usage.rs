@@ -188,6 +188,20 @@ fn o_shows_the_usage_and_goes_back() {
 }
 
 #[test]
+fn a_long_id_can_be_read_to_its_end_in_the_usage_view() {
+    for (width, height) in SIZES {
+        let row = idle(
+            "0123456789abcdef0123456789abcdef0123456789abcdef0123456789",
+            1.0,
+        );
+        let mut stage = looked(width, height, vec![row]);
+        stage.keys("2");
+        stage.keys("<Right><Right><Right><Right><Right>");
+        stage.sees("cdef0123456789 ");
+    }
+}
+
+#[test]
 fn frozen_the_charts_stay_as_they_were() {
     let mut stage = looked(80, 24, vec![busy()]);
     stage.keys("2f");

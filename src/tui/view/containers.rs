@@ -294,13 +294,7 @@ fn cell(
 /// The id, scrolled sideways when it is too long, and what is wrong with it when there is room.
 fn name(model: &Model, container: &Container, columns: usize) -> String {
     let id = container.key.label();
-    let by = if width(&id) > columns {
-        model.list.sideways
-    } else {
-        0
-    };
-    let by = by.min((width(&id) + 1).saturating_sub(columns));
-    let id = measure::scrolled(&id, by);
+    let id = measure::scrolled_into(&id, model.list.sideways, columns);
     let oom = container.usage.oom_kills.filter(|kills| *kills > 0);
     let remark = match (&container.problem, oom) {
         (Some(problem), _) => crate::text::visible(problem),

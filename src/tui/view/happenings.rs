@@ -9,7 +9,7 @@ use ratatui::text::{Line, Span};
 
 use crate::inventory::lane::{ExitStatus, Happened, Happening};
 use crate::tui::lane;
-use crate::tui::measure::{cut, left, scrolled, width};
+use crate::tui::measure::{cut, left, scrolled_into, width};
 use crate::tui::model::{Model, Pane, first_row};
 
 use super::layout::{self, Class, Panes};
@@ -127,14 +127,8 @@ fn line(model: &Model, happening: &Happening, class: Class, columns: usize) -> L
     }
     let used: usize = spans.iter().map(|span| width(&span.content)).sum();
     let room = columns.saturating_sub(used);
-    let id = happening.key.label();
-    let most = (width(&id) + 1).saturating_sub(room);
-    let by = if width(&id) > room {
-        model.list.sideways.min(most)
-    } else {
-        0
-    };
-    spans.push(Span::raw(left(&scrolled(&id, by), room)));
+    let id = scrolled_into(&happening.key.label(), model.list.sideways, room);
+    spans.push(Span::raw(left(&id, room)));
     let line = Line::from(spans);
     if model.lane.cursor() == Some(happening) {
         line.style(model.look.selected())

@@ -14,7 +14,7 @@ use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
 
 use crate::tui::lane;
-use crate::tui::measure::{self, cut};
+use crate::tui::measure::{self, cut, scrolled_into};
 use crate::tui::model::{Model, Pane};
 
 use self::panes::Scene;
@@ -160,7 +160,11 @@ fn title(
 ) -> String {
     let subject = scene.subject;
     match part {
-        Part::Cpu => format!("CPU %  {}", subject.name),
+        Part::Cpu => {
+            let room = usize::from(place.width).saturating_sub(16);
+            let by = scene.model.list.sideways;
+            format!("CPU %  {}", scrolled_into(&subject.name, by, room))
+        }
         Part::Memory => "Memory".to_owned(),
         Part::Io => "IO".to_owned(),
         Part::Pressure => pressure::title(place.height > 5),

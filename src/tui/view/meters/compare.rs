@@ -6,7 +6,7 @@ use ratatui::text::Line;
 
 use crate::inventory::Container;
 use crate::tui::axes::Ceiling;
-use crate::tui::measure::{self, left, right};
+use crate::tui::measure::{self, left, right, scrolled_into};
 use crate::tui::model::Model;
 
 use super::subject::{Plot, Subject, What};
@@ -102,7 +102,14 @@ fn line(
     // Without a frame around it, a line begins with a space, as in the list.
     let (indent, name) = if columns >= 60 { (0, 18) } else { (1, 14) };
     let each = columns.saturating_sub(indent + name) / count;
-    let mut text = format!("{}{}", " ".repeat(indent), left(&subject.name, name));
+    let mut text = format!(
+        "{}{}",
+        " ".repeat(indent),
+        left(
+            &scrolled_into(&subject.name, model.list.sideways, name),
+            name
+        )
+    );
     for ((what, title), plot) in metrics {
         let value = right(&plot.show(now(subject, *what)), NUMBER);
         let head = format!(" {title:<3} {value} ");

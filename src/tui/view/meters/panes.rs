@@ -2,6 +2,7 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
 
@@ -65,11 +66,11 @@ pub(super) fn written(frame: &mut Frame<'_>, inside: Rect, lines: Vec<Line<'_>>)
 
 impl Scene<'_> {
     /// Words, then the chart in what is left.
-    fn charted(&self, frame: &mut Frame<'_>, inside: Rect, words: Vec<String>, plot: &Plot) {
+    fn charted(&self, frame: &mut Frame<'_>, inside: Rect, words: Vec<Line<'_>>, plot: &Plot) {
         let rows = u16::try_from(words.len())
             .unwrap_or(u16::MAX)
             .min(inside.height);
-        written(frame, inside, words.into_iter().map(Line::raw).collect());
+        written(frame, inside, words);
         let below = Rect {
             y: inside.y + rows,
             height: inside.height - rows,
@@ -94,7 +95,7 @@ impl Scene<'_> {
             words.push(known("throttled", throttled.filter(|part| part != "0%")));
             words.extend(load);
             words.extend(plot.summary(true));
-            return self.charted(frame, inside, vec![flow(&words, columns)], &plot);
+            return self.charted(frame, inside, vec![Line::raw(flow(&words, columns))], &plot);
         }
         words.extend(plot.summary(false));
         let mut more: Vec<String> = load.into_iter().collect();
@@ -116,8 +117,17 @@ impl Scene<'_> {
             held.push(known("stalled", stalled));
             held.push(known("so far", cpu.stalled_total.map(seconds)));
         }
-        let words = [words, more, held];
-        let words = words.iter().map(|parts| flow(parts, columns)).collect();
+        let held_back = usage.throttled.is_some_and(|part| part > 0.0);
+        let style = if held_back {
+            self.model.look.warning()
+        } else {
+            Style::new()
+        };
+        let words = vec![
+            Line::raw(flow(&words, columns)),
+            Line::raw(flow(&more, columns)),
+            Line::styled(flow(&held, columns), style),
+        ];
         self.charted(frame, inside, words, &plot);
     }
 
@@ -130,12 +140,20 @@ impl Scene<'_> {
         if inside.height < ROOMY {
             words.push(known("oom kills", kills.map(|kills| kills.to_string())));
             words.extend(plot.summary(true));
-            return self.charted(frame, inside, vec![flow(&words, columns)], &plot);
+            return self.charted(frame, inside, vec![Line::raw(flow(&words, columns))], &plot);
         }
         words.extend(plot.summary(false));
-        let words = [words, self.memory_parts(), self.memory_trouble()];
-        let lines: Vec<String> = words.iter().map(|parts| flow(parts, columns)).collect();
-        self.charted(frame, inside, lines, &plot);
+        let style = if kills.is_some() {
+            self.model.look.bad()
+        } else {
+            Style::new()
+        };
+        let words = vec![
+            Line::raw(flow(&words, columns)),
+            Line::raw(flow(&self.memory_parts(), columns)),
+            Line::styled(flow(&self.memory_trouble(), columns), style),
+        ];
+        self.charted(frame, inside, words, &plot);
     }
 
     fn oom_kills(&self) -> Option<u64> {
@@ -221,6 +239,7 @@ impl Scene<'_> {
             let rows = usize::from(inside.height).saturating_sub(4).clamp(2, 8);
             lines.extend(listed(&detail.io, rows, device, columns));
         }
+        let lines = lines.into_iter().map(Line::raw).collect();
         self.charted(frame, inside, lines, &plot);
     }
 

@@ -2,8 +2,10 @@
 
 use ratatui::text::Line;
 
-use crate::tui::measure::{self, flow, left};
+use crate::tui::measure::{self, flow, left, scrolled_into};
 use crate::tui::model::Model;
+use crate::tui::theme::scale;
+use crate::tui::view::chart::Mark;
 
 use super::subject::{Plot, Subject, What, clock};
 use super::{compare, pressure, rdt};
@@ -17,10 +19,13 @@ pub(super) fn lines(
     columns: usize,
     rows: usize,
 ) -> Vec<Line<'static>> {
-    let head = match subject.silence() {
-        Some(silence) => format!(" {}  {silence}", subject.name),
-        None => format!(" {}  last {}", subject.name, model.span.label()),
+    let beside = match subject.silence() {
+        Some(silence) => silence,
+        None => format!("last {}", model.span.label()),
     };
+    let room = columns.saturating_sub(measure::width(&beside) + 3);
+    let name = scrolled_into(&subject.name, model.list.sideways, room);
+    let head = format!(" {name}  {beside}");
     let targets = compare::marked(model);
     let head = if targets.is_empty() {
         head
@@ -42,6 +47,7 @@ pub(super) fn lines(
         ("IO", What::Io, io(subject)),
         ("TASK", What::Pids, pids(subject)),
     ];
+    let marks = subject.marks();
     for (name, what, words) in charted {
         let plot = subject.plot(what);
         let room = columns.saturating_sub(SPARK + 2);
@@ -51,12 +57,24 @@ pub(super) fn lines(
         );
         let spark = match subject.unknown() {
             Some(_) => String::new(),
-            None => plot.spark(model.look, SPARK),
+            None => marked(&plot.spark(model.look, SPARK), &marks),
         };
         lines.push(Line::raw(format!("{text} {spark}")));
     }
     lines.extend(rest(model, subject, columns).into_iter().map(Line::raw));
     lines
+}
+
+/// A chart of one row with what was grave in it: there is no line below it to tell that.
+fn marked(spark: &str, marks: &[Mark]) -> String {
+    let mut cells: Vec<char> = spark.chars().collect();
+    let last = cells.len().saturating_sub(1);
+    for mark in marks.iter().filter(|mark| mark.grave) {
+        if let Some(cell) = cells.get_mut(scale(mark.at, last)) {
+            *cell = mark.glyph;
+        }
+    }
+    cells.into_iter().collect()
 }
 
 type Words = Box<dyn Fn(&Plot) -> Vec<String>>;

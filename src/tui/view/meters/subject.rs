@@ -128,6 +128,14 @@ impl<'a> Subject<'a> {
         }
     }
 
+    /// Why there is no sample of a metric, as far as it can be told.
+    fn nothing(&self) -> &'static str {
+        match self.container {
+            Some(container) if container.cgroups.is_empty() => "- no cgroup",
+            _ => "- nothing measured",
+        }
+    }
+
     /// How long its state root has not answered.
     pub(crate) fn silence(&self) -> Option<String> {
         let silent = self.container?.silent?;
@@ -244,7 +252,7 @@ impl Plot {
         area: Rect,
         (subject, marks, look): (&Subject<'_>, &[Mark], Look),
     ) {
-        let none = self.summary.is_none().then_some("- nothing measured");
+        let none = self.summary.is_none().then(|| subject.nothing());
         if let Some(why) = subject.unknown().or(none) {
             let line = Line::styled(why, look.dim());
             let middle = area.y + area.height / 2;
