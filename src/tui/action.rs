@@ -84,19 +84,30 @@ impl Motion {
 }
 
 impl Action {
-    /// Whether it is about the container under the cursor of the list, or its marks.
-    pub(crate) fn is_about_selected(self) -> bool {
-        let looks = matches!(
-            self,
-            Self::Mark
-                | Self::Range
-                | Self::MarkAll
-                | Self::ClearMarks
-                | Self::Menu
-                | Self::Inspect
-                | Self::Copy
-        );
-        looks || self.acts()
+    /// Whether it is about the marked containers or the one under the cursor, or about the order
+    /// and choice of them.
+    pub(crate) fn is_about_the_list(self) -> bool {
+        self.acts()
+            || matches!(
+                self,
+                Self::Filter
+                    | Self::NextMatch
+                    | Self::PreviousMatch
+                    | Self::SortMenu
+                    | Self::SortLeft
+                    | Self::SortRight
+                    | Self::Reverse
+                    | Self::Columns
+                    | Self::ToggleStopped
+                    | Self::Mark
+                    | Self::Range
+                    | Self::MarkAll
+                    | Self::ClearMarks
+                    | Self::Menu
+                    | Self::Inspect
+                    | Self::Copy
+                    | Self::Export
+            )
     }
 
     /// Whether it changes the host: dead in read-only mode.

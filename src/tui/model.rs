@@ -12,6 +12,7 @@ use crate::inventory::{Condition, Container, Snapshot, Watch};
 use crate::lifecycle::Job;
 use crate::oci::{ContainerKey, Status};
 
+use super::action::Action;
 use super::axes::{Ceiling, Span};
 use super::event::Moment;
 use super::filter::Filter;
@@ -53,9 +54,18 @@ impl View {
         }
     }
 
-    /// Whether the container under the cursor is on the screen: only such a one is acted upon.
-    pub(crate) fn shows_selected(self) -> bool {
-        !matches!(self, Self::Rdt | Self::History)
+    /// Whether an action is about containers that are not on the screen in this view: such are
+    /// neither acted upon nor marked.
+    pub(crate) fn is_blind_to(self, action: Action) -> bool {
+        match self {
+            Self::Containers | Self::Usage | Self::Processes => false,
+            Self::Rdt => action.is_about_the_list(),
+            Self::History => {
+                // The history has the list's filter.
+                let own = [Action::Filter, Action::NextMatch, Action::PreviousMatch];
+                action.is_about_the_list() && !own.contains(&action)
+            }
+        }
     }
 
     /// Its name, in full or short.

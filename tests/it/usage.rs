@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use insta::assert_snapshot;
 use ocitop::config::Config;
+use ocitop::inventory::lane::Happened;
 use ocitop::inventory::{Container, Snapshot};
 use ocitop::tui::{Effect, EventKind, Look};
 use ratatui::crossterm::event::{
     Event as Input, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };
 
-use crate::measured::{LOOKED, busy, host_usage, idle, opaque, past, unlimited};
+use crate::measured::{self, LOOKED, busy, host_usage, idle, opaque, past, unlimited};
 use crate::stage::{Stage, container, stopped, zoo};
 
 const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 10)];
@@ -239,11 +240,7 @@ fn the_cursor_of_the_history_stays_on_its_line() {
     let mut stage = looked(80, 24, zoo());
     stage.keys("6jj");
     let mut more = past();
-    more.push(crate::measured::happening(
-        601,
-        "new",
-        ocitop::inventory::lane::Happened::Created,
-    ));
+    more.push(measured::happening(601, "new", Happened::Created));
     stage.shows_with(zoo(), |snapshot| snapshot.happenings = Arc::new(more));
     stage.sees("new");
     stage.keys("<Enter>");
@@ -251,13 +248,34 @@ fn the_cursor_of_the_history_stays_on_its_line() {
 }
 
 #[test]
+fn without_a_cursor_the_newest_stays_in_sight() {
+    let many = |count: u64| -> Vec<_> {
+        let one = |second| measured::happening(second, &format!("c{second}"), Happened::Started);
+        (1..=count).map(one).collect()
+    };
+    let mut stage = looked(80, 24, zoo());
+    stage.keys("6");
+    for count in [50, 90] {
+        stage.shows_with(zoo(), |snapshot| snapshot.happenings = many(count).into());
+        stage.sees(&format!("c{count}"));
+    }
+    stage.keys("G");
+    stage.sees("c1 ");
+    stage.shows_with(zoo(), |snapshot| snapshot.happenings = many(120).into());
+    stage.sees("c1 ");
+    stage.keys("<Esc>6");
+    stage.sees("c120");
+}
+
+#[test]
 fn in_the_history_no_capital_acts() {
     let mut stage = looked(80, 24, vec![container("web-1")]);
-    stage.keys("6DKTPS ");
+    stage.keys("6DKTPS ai");
     assert_eq!((stage.submitted(), stage.model.dialogs()), (vec![], 0));
-    stage.sees("not in this view");
+    stage.sees("that key is for the list of containers: 1 shows it");
     stage.keys("1");
     stage.sees_no("marked");
+    stage.sees_no("stopped hidden");
 }
 
 #[test]

@@ -38,8 +38,9 @@ pub(super) fn press(model: &mut Model, key: KeyEvent, at: Duration) -> Vec<Effec
 
 /// Does what an action says.
 pub(super) fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
-    if action.is_about_selected() && !model.view.shows_selected() {
-        return not_here(model);
+    let aimed = action.acts() || model.focus == Pane::View;
+    if aimed && model.view.is_blind_to(action) {
+        return say_not_here(model);
     }
     if action.acts() {
         return act(model, action);
@@ -140,12 +141,11 @@ fn arrange(model: &mut Model, action: Action) {
     model.follow();
 }
 
-/// What is not on the screen is neither acted upon nor marked.
-fn not_here(model: &mut Model) -> Vec<Effect> {
-    let text = "not in this view: the list of containers (1) shows what it would be done to";
-    model
-        .log
-        .say(model.now.wall, Mark::Warning, text.to_owned());
+/// In a view without the list, nobody sees which containers are marked or under its cursor.
+fn say_not_here(model: &mut Model) -> Vec<Effect> {
+    let key = View::Containers.key();
+    let text = format!("that key is for the list of containers: {key} shows it");
+    model.log.say(model.now.wall, Mark::Warning, text);
     Vec::new()
 }
 

@@ -161,9 +161,15 @@ fn title(
     let subject = scene.subject;
     match part {
         Part::Cpu => {
-            let room = usize::from(place.width).saturating_sub(16);
-            let by = scene.model.list.sideways;
-            format!("CPU %  {}", scrolled_into(&subject.name, by, room))
+            // What a capital would act on is said even where there is no room to compare.
+            let marked = match targets.len() {
+                0 => String::new(),
+                count => format!("  {count} marked"),
+            };
+            let used = 16 + measure::width(&marked);
+            let room = usize::from(place.width).saturating_sub(used);
+            let name = scrolled_into(&subject.name, scene.model.list.sideways, room);
+            format!("CPU %  {name}{marked}")
         }
         Part::Memory => "Memory".to_owned(),
         Part::Io => "IO".to_owned(),

@@ -282,11 +282,9 @@ fn hinted(view: View, acts: bool) -> impl Iterator<Item = String> {
         let replaced = BINDINGS
             .iter()
             .any(|own| own.within == Some(view) && own.label == b.label);
-        let hidden = !view.shows_selected() && b.action.is_about_selected();
-        let of_a_table = matches!(view, View::Usage | View::History)
-            && b.topic == Topic::List
-            && b.action != Action::Filter;
-        b.within.is_none() && !replaced && !hidden && !of_a_table
+        let of_a_table = view == View::Usage && b.topic == Topic::List;
+        let hidden = view.is_blind_to(b.action) || of_a_table && b.action != Action::Filter;
+        b.within.is_none() && !replaced && !hidden
     });
     let back = (view != View::Containers && !acts).then(|| "Esc back".to_owned());
     let hints = own
@@ -301,7 +299,7 @@ fn hinted(view: View, acts: bool) -> impl Iterator<Item = String> {
 
 /// As many hints as fit; what acts on the host has its own place at the right.
 fn plain(model: &Model, columns: usize) -> String {
-    let acts = if !model.view.shows_selected() {
+    let acts = if model.view.is_blind_to(Action::Delete) {
         String::new()
     } else if model.read_only {
         "READ-ONLY: capitals are dead".to_owned()
