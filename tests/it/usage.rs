@@ -11,6 +11,7 @@ use ocitop::tui::{Effect, EventKind, Look};
 use ratatui::crossterm::event::{
     Event as Input, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };
+use ratatui::style::Color;
 
 use crate::measured::{self, LOOKED, busy, host_usage, idle, opaque, past, unlimited};
 use crate::stage::{Stage, container, stopped, zoo};
@@ -186,6 +187,38 @@ fn o_shows_the_usage_and_goes_back() {
     stage.keys("o");
     stage.sees("Containers 2 of 2");
     assert_eq!(stage.selected(), "web-1");
+}
+
+#[test]
+fn what_is_not_due_yet_is_no_gap() {
+    let mut stage = looked(120, 40, vec![idle("web-1", 0.2)]);
+    stage.keys("2<lt><lt>");
+    stage.sees("⣀││");
+    let mut looks_again_after = |seconds: u64| {
+        stage.shows_with(vec![idle("web-1", 0.2)], |snapshot| {
+            snapshot.uptime = Duration::from_secs(LOOKED + seconds);
+        });
+        stage.screen().contains("⣀││")
+    };
+    assert!(looks_again_after(1));
+    assert!(!looks_again_after(5));
+}
+
+#[test]
+fn without_colour_charts_have_none() {
+    let look = Look {
+        color: false,
+        unicode: true,
+    };
+    for script in ["2", "6j"] {
+        let mut stage = Stage::looking(120, 40, &Config::default(), look);
+        stage.wait(Duration::from_secs(LOOKED));
+        stage.shows_with(vec![busy()], with_past);
+        stage.keys(script);
+        for cell in stage.buffer().content() {
+            assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset));
+        }
+    }
 }
 
 #[test]

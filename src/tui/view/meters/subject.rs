@@ -32,6 +32,7 @@ pub(crate) struct Subject<'a> {
     snapshot: &'a Snapshot,
     span: Span,
     ceiling: Ceiling,
+    interval: Duration,
 }
 
 /// What is charted.
@@ -62,6 +63,7 @@ impl<'a> Subject<'a> {
             snapshot: model.snapshot()?,
             span: model.span,
             ceiling: model.ceiling,
+            interval: model.interval,
         })
     }
 
@@ -98,6 +100,7 @@ impl<'a> Subject<'a> {
             snapshot,
             span: model.span,
             ceiling: model.ceiling,
+            interval: model.interval,
         })
     }
 
@@ -172,7 +175,8 @@ impl<'a> Subject<'a> {
     fn window(&self, metric: Metric) -> Window {
         let empty = History::default();
         let history = self.detail.as_ref().map_or(&empty, |d| &*d.history);
-        history.window(metric, self.span.duration(), self.snapshot.uptime)
+        let window = history.window(metric, self.span.duration(), self.snapshot.uptime);
+        held(window, self.interval)
     }
 
     pub(crate) fn series(&self, metric: Metric) -> Vec<Option<f64>> {
@@ -233,6 +237,23 @@ impl<'a> Subject<'a> {
         }
         plot
     }
+}
+
+/// A value holds until the next one is due: that nobody has looked again yet is no gap.
+fn held(mut window: Window, interval: Duration) -> Window {
+    let due = interval
+        .as_millis()
+        .div_ceil(window.bucket.as_millis().max(1));
+    let samples = &mut window.samples;
+    let Some(last) = samples.iter().rposition(Option::is_some) else {
+        return window;
+    };
+    let (value, missing) = (samples.get(last).copied(), samples.len() - last - 1);
+    if missing as u128 <= due {
+        let rest = samples.iter_mut().skip(last);
+        rest.for_each(|sample| *sample = value.flatten());
+    }
+    window
 }
 
 /// A metric, ready to be drawn.
