@@ -3,14 +3,15 @@
 //! machine is other threads' work, and what they send is shown when it comes.
 
 mod action;
+mod axes;
 mod effect;
 mod event;
 mod export;
 mod filter;
-mod history;
 mod host;
 mod inspect;
 mod keymap;
+mod lane;
 mod log_pane;
 pub(crate) mod measure;
 mod modal;

@@ -11,19 +11,16 @@ use serde_json::Value;
 /// assert_eq!(cell(&json!("=1+1")), "'=1+1");
 /// assert_eq!(cell(&json!("a,b")), "\"a,b\"");
 /// assert_eq!(cell(&json!(-1.5)), "-1.5");
+/// assert_eq!(cell(&json!([1, 2])), "\"[1,2]\"");
 /// assert_eq!(cell(&json!(null)), "");
 /// ```
 pub fn cell(value: &Value) -> String {
     let text = match value {
         Value::Null => return String::new(),
-        Value::String(text) => text.as_str(),
-        other => return other.to_string(),
-    };
-    let formula = text.starts_with(['=', '+', '-', '@']);
-    let text = if formula {
-        format!("'{text}")
-    } else {
-        text.to_owned()
+        Value::String(text) if text.starts_with(['=', '+', '-', '@']) => format!("'{text}"),
+        Value::String(text) => text.clone(),
+        // A list stays JSON, in one cell.
+        other => other.to_string(),
     };
     if text.contains([',', '"', '\n', '\r']) {
         return format!("\"{}\"", text.replace('"', "\"\""));

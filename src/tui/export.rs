@@ -1,8 +1,10 @@
 //! The table as CSV or JSON: the rows shown, in the order shown, with raw numbers.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Serialize;
 
-use crate::inventory::{Container, Manager, Usage};
+use crate::inventory::{Container, Detail, Manager, Usage};
 use crate::oci::RuntimeKind;
 use crate::text::csv;
 
@@ -22,8 +24,12 @@ struct Row<'a> {
     owner: &'a str,
     manager: Option<&'a str>,
     problem: Option<&'a str>,
+    /// Seconds for which its state root has not answered.
+    silent: Option<u64>,
     #[serde(flatten)]
     usage: Usage,
+    /// What is read only of the rows on the screen.
+    detail: Option<&'a Detail>,
 }
 
 impl<'a> From<&'a Container> for Row<'a> {
@@ -39,7 +45,9 @@ impl<'a> From<&'a Container> for Row<'a> {
             owner: &container.owner,
             manager: container.manager.map(Manager::as_str),
             problem: container.problem.as_deref(),
+            silent: container.silent.map(|time| time.as_secs()),
             usage: container.usage,
+            detail: container.detail.as_deref(),
         }
     }
 }
@@ -65,21 +73,57 @@ pub(super) fn table(model: &Model, format: Format) -> Effect {
 /// What tells a container from others comes first, as in the table.
 const FIRST: [&str; 4] = ["id", "root", "runtime", "status"];
 
+/// What is nested gets a column for each of its numbers, named `detail.cpu.user`; what a row lacks
+/// stays empty.
 fn table_csv(rows: &[serde_json::Value]) -> String {
-    let rows: Vec<_> = rows
+    let rows: Vec<Vec<(String, &serde_json::Value)>> = rows
         .iter()
-        .filter_map(serde_json::Value::as_object)
+        .map(|row| {
+            let mut flat = Vec::new();
+            flatten("", row, &mut flat);
+            flat
+        })
         .collect();
-    let all = rows
-        .first()
-        .into_iter()
-        .flat_map(|row| row.keys().map(String::as_str));
-    let rest = all.filter(|name| !FIRST.contains(name));
-    let names: Vec<&str> = FIRST.into_iter().chain(rest).collect();
+    let mut names: Vec<&str> = FIRST.to_vec();
+    let mut known: BTreeSet<&str> = FIRST.into();
+    for (name, value) in rows.iter().flatten() {
+        // Where one row has no detail at all, its place is not a column of its own.
+        let empty = value.is_null() && name == "detail";
+        if !empty && known.insert(name) {
+            names.push(name);
+        }
+    }
     let mut out = csv::line(names.iter().map(|name| (*name).to_owned()));
-    for row in rows {
-        let value = |name: &&str| row.get(*name).map(csv::cell).unwrap_or_default();
+    for row in &rows {
+        let row: BTreeMap<&str, &serde_json::Value> = row
+            .iter()
+            .map(|(name, value)| (name.as_str(), *value))
+            .collect();
+        let value = |name: &&str| {
+            row.get(name)
+                .map(|value| csv::cell(value))
+                .unwrap_or_default()
+        };
         out.push_str(&csv::line(names.iter().map(value)));
     }
     out
+}
+
+fn flatten<'a>(
+    name: &str,
+    value: &'a serde_json::Value,
+    out: &mut Vec<(String, &'a serde_json::Value)>,
+) {
+    let serde_json::Value::Object(fields) = value else {
+        out.push((name.to_owned(), value));
+        return;
+    };
+    for (field, value) in fields {
+        let below = if name.is_empty() {
+            field.clone()
+        } else {
+            format!("{name}.{field}")
+        };
+        flatten(&below, value, out);
+    }
 }

@@ -3,6 +3,7 @@
 //! All terms must hold. Parsing is total: what is no field term is a word to look for, so nothing
 //! that can be typed is an error.
 
+use crate::inventory::lane::Happening;
 use crate::inventory::{Container, Manager};
 
 use super::measure;
@@ -41,6 +42,8 @@ enum Metric {
     Memory,
     Pids,
     Io,
+    Throttled,
+    OomKills,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +76,14 @@ impl Filter {
         self.terms
             .iter()
             .all(|term| term.test.holds(container) != term.negated)
+    }
+
+    /// Whether it lets something through that happened. The container may be gone, so only words
+    /// and fields that its name and root answer can hold.
+    pub(crate) fn matches_happening(&self, happening: &Happening) -> bool {
+        self.terms
+            .iter()
+            .all(|term| term.test.holds_for(happening) != term.negated)
     }
 }
 
@@ -112,6 +123,8 @@ fn comparison(word: &str) -> Option<Test> {
         "mem" | "memory" => Metric::Memory,
         "pids" => Metric::Pids,
         "io" => Metric::Io,
+        "thr" | "throttled" => Metric::Throttled,
+        "oom" => Metric::OomKills,
         _ => return None,
     };
     let (order, number) = [
@@ -163,11 +176,30 @@ impl Test {
                 .is_some_and(|(value, bound)| order.holds(value, bound)),
         }
     }
+
+    fn holds_for(&self, happening: &Happening) -> bool {
+        let id = || happening.key.label().to_lowercase();
+        match self {
+            Self::Word(word) => {
+                let what = super::lane::words(&happening.what, false);
+                id().contains(word) || what.to_lowercase().contains(word)
+            }
+            Self::Field(Field::Id, value) => id().contains(value),
+            Self::Field(Field::Root, value) => {
+                let root = crate::text::visible_path(happening.key.root());
+                root.to_lowercase().contains(value)
+            }
+            Self::Field(..) | Self::Compare(..) => false,
+        }
+    }
 }
 
 impl Field {
     fn text(self, container: &Container) -> String {
         match self {
+            Self::State if container.silent.is_some() => {
+                format!("silent, not answering, was {}", container.condition)
+            }
             Self::State => container.condition.as_str().to_owned(),
             Self::Runtime => container
                 .runtime
@@ -192,16 +224,18 @@ impl Metric {
             Self::Memory => measure::memory(usage)? as f64,
             Self::Pids => usage.pids? as f64,
             Self::Io => usage.io_read? + usage.io_write?,
+            Self::Throttled => usage.throttled?,
+            Self::OomKills => usage.oom_kills? as f64,
         };
         let percent = match amount {
             Amount::Plain(bound) => return Some((value, bound)),
             Amount::Percent(percent) => percent,
         };
         match self {
-            Self::Cpu => Some((value, percent)),
+            Self::Cpu | Self::Throttled => Some((value, percent)),
             Self::Memory => Some((value, part(usage.memory_limit?.value()?, percent))),
             Self::Pids => Some((value, part(usage.pids_limit?.value()?, percent))),
-            Self::Io => None,
+            Self::Io | Self::OomKills => None,
         }
     }
 }

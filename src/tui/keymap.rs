@@ -81,6 +81,8 @@ pub(crate) struct Binding {
     pub(crate) label: &'static str,
     pub(crate) action: Action,
     pub(crate) topic: Topic,
+    /// The one view in which it holds, before what the key means elsewhere.
+    pub(crate) within: Option<View>,
     /// A word or two for the hint line; empty keeps it off that line.
     pub(crate) hint: &'static str,
     pub(crate) help: &'static str,
@@ -99,8 +101,27 @@ const fn bind(
         label,
         action,
         topic,
+        within: None,
         hint,
         help,
+    }
+}
+
+impl Binding {
+    /// The same, in one view only.
+    const fn within(self, view: View) -> Self {
+        Self {
+            within: Some(view),
+            ..self
+        }
+    }
+
+    /// What it does, and where if that is not everywhere.
+    pub(crate) fn help_with_place(&self) -> String {
+        match self.within {
+            None => self.help.to_owned(),
+            Some(view) => format!("{} ({}): {}", view.title(true), view.key(), self.help),
+        }
     }
 }
 
@@ -123,8 +144,8 @@ pub(crate) const BINDINGS: &[Binding] = &[
     bind(&[ch('i')], "i", A::Inspect, Look, "inspect", "its state and configuration as written on disk"),
     bind(&[ch('l')], "l", A::FocusLog, Log, "log", "go to the log and back"),
     bind(&[ch('c')], "c", A::Columns, List, "columns", "columns"),
-    bind(&[ch('j'), code(K::Down)], "j Down", A::Move(Motion::Down), General, "", "down"),
-    bind(&[ch('k'), code(K::Up)], "k Up", A::Move(Motion::Up), General, "", "up"),
+    bind(&[ch('j'), code(K::Down)], "j Down", A::Move(Motion::Down), General, "", "down; in the usage view, the next container"),
+    bind(&[ch('k'), code(K::Up)], "k Up", A::Move(Motion::Up), General, "", "up; in the usage view, the one before"),
     bind(&[ch('g'), code(K::Home)], "g Home", A::Move(Motion::Home), General, "", "first"),
     bind(&[ch('G'), code(K::End)], "G End", A::Move(Motion::End), General, "", "last"),
     bind(&[code(K::PageUp)], "PgUp", A::Move(Motion::PageUp), General, "", "page up"),
@@ -145,9 +166,13 @@ pub(crate) const BINDINGS: &[Binding] = &[
     bind(&[ch('v')], "v", A::Range, List, "", "mark a range: here, move, and again"),
     bind(&[ctrl('a')], "Ctrl-A", A::MarkAll, List, "", "mark all shown"),
     bind(&[ch('u')], "u", A::ClearMarks, List, "", "clear the marks"),
-    bind(&[ch('o')], "o", A::Usage, Look, "", "the usage of this one over the whole screen, and back"),
+    bind(&[ch('o')], "o", A::Usage, Look, "", "the usage of this container, and back"),
     bind(&[ch('z')], "z", A::Zoom, Look, "", "the pane in focus over the whole screen, and back"),
-    bind(&[ch('f')], "f", A::Freeze, Look, "", "freeze what is shown; sampling goes on"),
+    bind(&[ch('f')], "f", A::Freeze, Look, "freeze", "freeze what is shown; sampling goes on"),
+    bind(&[ch('<')], "<", A::Shorter, Look, "> span", "a shorter span of time, down to 30 seconds").within(View::Usage),
+    bind(&[ch('>')], ">", A::Longer, Look, "", "a longer span of time, up to 2 hours").within(View::Usage),
+    bind(&[ch('a')], "a", A::Axis, Look, "axis", "axes end at the limit, or above the peak").within(View::Usage),
+    bind(&[code(K::Enter)], "Enter", A::GoTo, Look, "go to", "to that container in the list, if it still exists").within(View::History),
     bind(&[ch('+'), ch('=')], "+ =", A::Faster, Look, "", "look more often"),
     bind(&[ch('-')], "-", A::Slower, Look, "", "look less often"),
     bind(&[ch('y')], "y", A::Copy, Look, "", "copy id, path or command (OSC 52)"),
@@ -167,9 +192,13 @@ pub(crate) const BINDINGS: &[Binding] = &[
     bind(&[ch('S')], "S", A::Start, Acts, "start", "start a created container; asks if several are marked"),
 ];
 
-/// The action bound to a key, if any.
-pub(crate) fn action(press: Press) -> Option<Action> {
-    let found = BINDINGS.iter().find(|b| b.presses.contains(&press));
+/// The action bound to a key in a view, if any. What the view has of its own comes first.
+pub(crate) fn action(press: Press, view: View) -> Option<Action> {
+    let bound = |within: Option<View>| {
+        let mut there = BINDINGS.iter().filter(move |b| b.within == within);
+        there.find(|b| b.presses.contains(&press))
+    };
+    let found = bound(Some(view)).or_else(|| bound(None));
     found.map(|binding| binding.action)
 }
 
@@ -188,7 +217,10 @@ pub fn markdown_table() -> String {
         } else {
             ("", "")
         };
-        out.push_str(&format_row(&format!("{open}{keys}{close}"), binding.help));
+        out.push_str(&format_row(
+            &format!("{open}{keys}{close}"),
+            &binding.help_with_place(),
+        ));
     }
     out
 }
@@ -202,9 +234,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_key_has_two_meanings() {
+    fn no_key_has_two_meanings_in_one_place() {
         for (at, binding) in BINDINGS.iter().enumerate() {
-            for other in &BINDINGS[at + 1..] {
+            let same_place = |other: &&Binding| other.within == binding.within;
+            for other in BINDINGS[at + 1..].iter().filter(same_place) {
                 assert!(
                     binding.presses.iter().all(|p| !other.presses.contains(p)),
                     "{} and {} share a key",
@@ -213,6 +246,14 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn what_a_view_has_of_its_own_comes_before_what_holds_elsewhere() {
+        assert_eq!(action(ch('<'), View::Containers), Some(A::SortLeft));
+        assert_eq!(action(ch('<'), View::Usage), Some(A::Shorter));
+        assert_eq!(action(code(K::Enter), View::History), Some(A::GoTo));
+        assert_eq!(action(ch('q'), View::Usage), Some(A::Quit));
     }
 
     #[test]

@@ -55,6 +55,16 @@ pub(crate) fn scrolled(text: &str, columns: usize) -> String {
     format!("~{rest}")
 }
 
+/// `text` in at most `columns`: scrolled by `by` columns, and no further than to its end, if it is
+/// longer.
+pub(crate) fn scrolled_into(text: &str, by: usize, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let most = (width(text) + 1).saturating_sub(columns);
+    cut(&scrolled(text, by.min(most)), columns)
+}
+
 /// `text` on lines of at most `columns`, broken at spaces where there are any.
 pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(1);
@@ -148,6 +158,30 @@ pub(crate) fn took(time: Duration) -> String {
         1000..10_000 => format!("{:.1} s", time.as_secs_f64()),
         _ => format!("{} s", time.as_secs()),
     }
+}
+
+/// A duration in words: `12 s`, `3 min`, `6h12m`.
+pub(crate) fn lasting(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..100 => format!("{seconds} s"),
+        seconds @ 100..3600 => format!("{} min", seconds / 60),
+        _ => age(time),
+    }
+}
+
+/// As many of `parts` as fit into `columns`, two spaces between them.
+pub(crate) fn flow(parts: &[String], columns: usize) -> String {
+    let mut out = String::new();
+    for part in parts.iter().filter(|part| !part.is_empty()) {
+        let gap = if out.is_empty() { 0 } else { 2 };
+        if width(&out) + gap + width(part) > columns {
+            // The first one is what matters most: better cut than left out.
+            return if gap == 0 { cut(part, columns) } else { out };
+        }
+        out.extend(std::iter::repeat_n(' ', gap));
+        out.push_str(part);
+    }
+    out
 }
 
 #[cfg(test)]

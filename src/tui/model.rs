@@ -7,13 +7,16 @@ use std::time::Duration;
 use ratatui::layout::Size;
 
 use crate::config::Config;
+use crate::inventory::lane::Happening;
 use crate::inventory::{Condition, Container, Snapshot, Watch};
 use crate::lifecycle::Job;
 use crate::oci::{ContainerKey, Status};
 
+use super::action::Action;
+use super::axes::{Ceiling, Span};
 use super::event::Moment;
 use super::filter::Filter;
-use super::history::History;
+use super::lane::Lane;
 use super::log_pane::{LogPane, Mark};
 use super::modal::{Modal, Open};
 use super::rdt::Rdt;
@@ -49,6 +52,20 @@ impl View {
             Self::Processes => '3',
             Self::Rdt => '5',
             Self::History => '6',
+        }
+    }
+
+    /// Whether an action is about containers that are not on the screen in this view: such are
+    /// neither acted upon nor marked.
+    pub(crate) fn is_blind_to(self, action: Action) -> bool {
+        match self {
+            Self::Containers | Self::Usage | Self::Processes => false,
+            Self::Rdt => action.is_about_the_list(),
+            Self::History => {
+                // The history has the list's filter.
+                let own = [Action::Filter, Action::NextMatch, Action::PreviousMatch];
+                action.is_about_the_list() && !own.contains(&action)
+            }
         }
     }
 
@@ -149,8 +166,13 @@ pub struct Model {
     pub(crate) frozen: Option<Arc<Snapshot>>,
     pub(crate) rows: Vec<Arc<Container>>,
     pub(crate) list: List,
-    pub(crate) history: History,
     pub(crate) rdt: Rdt,
+    /// The lines of the history view.
+    pub(crate) lane: Lane,
+    /// How far back charts reach.
+    pub(crate) span: Span,
+    /// Where the axes of charts end.
+    pub(crate) ceiling: Ceiling,
     pub(crate) log: LogPane,
     /// Rows asked for with Ctrl-Up and Ctrl-Down beyond the log's normal height.
     pub(crate) log_extra: i16,
@@ -195,8 +217,10 @@ impl Model {
                 top: 0,
                 sideways: 0,
             },
-            history: History::default(),
             rdt: Rdt::default(),
+            lane: Lane::default(),
+            span: Span::default(),
+            ceiling: Ceiling::Limit,
             log: LogPane::default(),
             log_extra: 0,
             log_hidden: false,
@@ -295,6 +319,16 @@ impl Model {
         self.rows = rows;
         self.list.selection.settle(&self.rows);
         self.follow();
+        let page = super::view::happenings::page(self);
+        let shown = super::lane::shown(&snapshot.happenings, &self.list.filter);
+        self.lane.settle(&shown, page);
+    }
+
+    /// What of the past is shown, newest first.
+    pub(crate) fn happenings(&self) -> Vec<&Happening> {
+        self.snapshot().map_or_else(Vec::new, |snapshot| {
+            super::lane::shown(&snapshot.happenings, &self.list.filter)
+        })
     }
 
     /// Keeps the cursor on the screen.

@@ -17,6 +17,7 @@ pub(crate) enum Column {
     Owner,
     Pids,
     Cpu,
+    Spark,
     Throttled,
     Memory,
     Bar,
@@ -26,13 +27,14 @@ pub(crate) enum Column {
 
 impl Column {
     /// From left to right.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::State,
         Self::Id,
         Self::Runtime,
         Self::Owner,
         Self::Pids,
         Self::Cpu,
+        Self::Spark,
         Self::Throttled,
         Self::Memory,
         Self::Bar,
@@ -41,7 +43,7 @@ impl Column {
     ];
 
     /// The last one is dropped first when there is not room for all. State and id never are.
-    const WORTH: [Self; 9] = [
+    const WORTH: [Self; 10] = [
         Self::Cpu,
         Self::Memory,
         Self::Runtime,
@@ -51,6 +53,7 @@ impl Column {
         Self::Pids,
         Self::Io,
         Self::Age,
+        Self::Spark,
     ];
 
     pub(crate) fn title(self) -> &'static str {
@@ -61,6 +64,7 @@ impl Column {
             Self::Owner => "OWNER",
             Self::Pids => "PIDS/MAX",
             Self::Cpu => "CPU%",
+            Self::Spark => "CPU LATELY",
             Self::Throttled => "THR%",
             Self::Memory => "MEM / MAX",
             Self::Bar => "",
@@ -78,6 +82,7 @@ impl Column {
             Self::Owner => "owner",
             Self::Pids => "pids",
             Self::Cpu => "cpu",
+            Self::Spark => "cpu chart",
             Self::Throttled => "throttled",
             Self::Memory => "memory",
             Self::Bar => "memory bar",
@@ -93,7 +98,7 @@ impl Column {
             Self::Id => 22,
             Self::Memory if narrow => 5,
             Self::Memory | Self::Io => 11,
-            Self::Owner | Self::Bar => 10,
+            Self::Owner | Self::Bar | Self::Spark => 10,
             Self::State | Self::Pids => 9,
             Self::Cpu | Self::Age => 6,
             Self::Runtime => 5,
@@ -111,6 +116,7 @@ impl Column {
     fn sort(self) -> SortKey {
         match self {
             Self::Bar => SortKey::Column(Self::Memory),
+            Self::Spark => SortKey::Column(Self::Cpu),
             column => SortKey::Column(column),
         }
     }
@@ -161,7 +167,7 @@ impl SortKey {
     pub(crate) fn all() -> impl Iterator<Item = Self> {
         let columns = Column::ALL
             .into_iter()
-            .filter(|column| *column != Column::Bar);
+            .filter(|column| !matches!(column, Column::Bar | Column::Spark));
         std::iter::once(Self::Attention).chain(columns.map(Self::Column))
     }
 
@@ -195,7 +201,7 @@ fn attention(container: &Container) -> u8 {
     match container.condition {
         Condition::Broken => 0,
         Condition::Freezing => 1,
-        _ if container.problem.is_some() => 2,
+        _ if container.problem.is_some() || container.silent.is_some() => 2,
         _ if oom => 3,
         Condition::Known(Status::Running) => 4,
         Condition::Known(Status::Paused) => 5,
@@ -247,7 +253,7 @@ fn number(column: Column, row: &Container) -> Option<f64> {
     let usage = &row.usage;
     match column {
         Column::Pids => usage.pids.map(|pids| pids as f64),
-        Column::Cpu => usage.cpu,
+        Column::Cpu | Column::Spark => usage.cpu,
         Column::Throttled => usage.throttled,
         Column::Memory | Column::Bar => measure::memory(usage).map(|bytes| bytes as f64),
         Column::Io => Some(usage.io_read? + usage.io_write?),
@@ -279,7 +285,10 @@ mod tests {
     #[test]
     fn state_and_id_are_never_dropped() {
         assert_eq!(shown(1, true), [Column::State, Column::Id]);
-        assert_eq!(shown(115, false), Column::ALL);
+        assert_eq!(shown(126, false), Column::ALL);
+        let without_chart = shown(115, false);
+        assert!(!without_chart.contains(&Column::Spark));
+        assert_eq!(without_chart.len() + 1, Column::ALL.len());
     }
 
     #[test]

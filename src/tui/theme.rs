@@ -138,6 +138,16 @@ impl Look {
         set.get(eighths.min(8)).copied().unwrap_or(" ")
     }
 
+    /// A line across a chart, at a limit.
+    pub(crate) fn rule(self) -> &'static str {
+        if self.unicode { "┄" } else { "-" }
+    }
+
+    /// The axis of time.
+    pub(crate) fn line(self) -> &'static str {
+        if self.unicode { "─" } else { "-" }
+    }
+
     /// The axis of a chart: at a label, elsewhere, at zero.
     pub(crate) fn axis(self) -> [&'static str; 3] {
         if self.unicode {

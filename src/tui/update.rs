@@ -4,6 +4,7 @@ mod dialogs;
 mod jobs;
 mod keys;
 mod menus;
+mod past;
 
 use std::sync::Arc;
 
@@ -128,7 +129,6 @@ fn main_pane(model: &Model) -> Pane {
 }
 
 fn take_snapshot(model: &mut Model, snapshot: Arc<Snapshot>) -> Vec<Effect> {
-    model.history.push(&snapshot);
     model.list.selection.forget_gone(&snapshot.containers);
     if let Some(Modal::Confirm(confirm)) = model.open.as_mut().map(|open| &mut open.modal) {
         check_pinned(confirm, &snapshot);

@@ -404,6 +404,8 @@ fn the_filter_knows_fields_and_numbers() {
         ("web !1", vec!["web-2"]),
         ("pids<4 cpu<1", vec!["api-worker-7f3c"]),
         ("empty", vec!["ghost-42"]),
+        ("thr>40", vec!["batch-91"]),
+        ("oom>0", vec!["batch-91"]),
     ];
     for (filter, wanted) in cases {
         let mut stage = Stage::new(80, 24);

@@ -2,11 +2,16 @@
 
 use std::time::Duration;
 
+use ocitop::cgroup::Limit;
 use ocitop::config::Config;
+use ocitop::inventory::history::{History, Metric};
+use ocitop::inventory::lane::{ExitStatus, Happened};
+use ocitop::inventory::{Container, Usage};
 use ocitop::tui::{EventKind, Look};
 use proptest::prelude::*;
 use ratatui::crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers};
 
+use crate::measured::{busy, host_usage, idle, opaque, unlimited};
 use crate::stage::{Stage, container, key, preview, stopped, zoo};
 
 #[derive(Debug, Clone)]
@@ -76,6 +81,65 @@ fn happen(stage: &mut Stage, happening: Happening) {
     }
 }
 
+/// A container with any values over any time: also such as no kernel would count.
+fn measured() -> impl Strategy<Value = Container> {
+    let value = prop_oneof![
+        3 => 0.0..300.0_f64,
+        1 => Just(0.0),
+        1 => Just(1e-12),
+        1 => 1e6..1e12_f64,
+        1 => Just(f64::MAX),
+    ];
+    let sample = (0_u64..500, 0..Metric::ALL.len(), value);
+    let limit = prop_oneof![
+        Just(None),
+        Just(Some(Limit::Max)),
+        any::<u64>().prop_map(|value| Some(Limit::At(value))),
+        Just(Some(Limit::At(0))),
+    ];
+    let samples = proptest::collection::vec(sample, 0..60);
+    let silent = proptest::option::of((0_u64..100_000).prop_map(Duration::from_secs));
+    (samples, limit, silent, any::<bool>()).prop_map(|(samples, limit, silent, known)| {
+        let mut history = History::default();
+        let mut now = Duration::ZERO;
+        let mut usage = Usage::default();
+        for (step, metric, value) in samples {
+            let before = now;
+            now += Duration::from_secs(step);
+            history.push(Metric::ALL[metric], before, now, value);
+            (usage.cpu, usage.io_read, usage.throttled) = (Some(value), Some(value), Some(value));
+            usage.memory = Some(value.to_bits());
+            usage.oom_kills = usage.memory;
+        }
+        (usage.cpu_limit, usage.memory_limit, usage.pids_limit) = (limit, limit, limit);
+        let mut detail = (*busy().detail.unwrap()).clone();
+        detail.history = history.into();
+        detail.memory.high = limit;
+        Container {
+            usage,
+            silent,
+            detail: known.then(|| detail.into()),
+            ..container("c0")
+        }
+    })
+}
+
+fn happened(what: u8, status: i32) -> Happened {
+    match what {
+        0 => Happened::Created,
+        1 => Happened::Started,
+        2 => Happened::Paused,
+        3 => Happened::Resumed,
+        4 => Happened::Deleted,
+        5 => Happened::Exited {
+            status: Some(ExitStatus::from_raw(status)),
+        },
+        _ => Happened::OomKilled {
+            processes: status.unsigned_abs().into(),
+        },
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
@@ -96,8 +160,38 @@ proptest! {
     }
 
     #[test]
+    fn any_usage_and_any_past_can_be_drawn_at_any_size(
+        row in measured(),
+        past in proptest::collection::vec((0_u64..9000, 0_u8..8, 0_u8..7, any::<i32>()), 0..30),
+        uptime in 0_u64..9000,
+        script in "[26o<>afzjk 1]{1,8}",
+        width in 1_u16..160,
+        height in 1_u16..60,
+        unicode: bool,
+    ) {
+        let look = Look { color: true, unicode };
+        let mut stage = Stage::looking(100, 40, &Config::default(), look);
+        stage.wait(Duration::from_secs(uptime));
+        let past = past.into_iter().map(|(second, number, what, status)| {
+            crate::measured::happening(second, &name(number), happened(what, status))
+        });
+        let past: Vec<_> = past.collect();
+        let rows = vec![row, busy(), idle("c1", 3.0), unlimited(), opaque(), stopped("c6")];
+        stage.shows_with(rows, |snapshot| {
+            snapshot.happenings = past.into();
+            (snapshot.usage, snapshot.history) = host_usage();
+        });
+        stage.keys(&script.replace('<', "<lt>"));
+        stage.screen();
+        stage.resize(width, height);
+        stage.screen();
+        stage.keys("/none");
+        stage.screen();
+    }
+
+    #[test]
     fn any_screen_can_be_drawn_at_any_size(
-        script in "[DKTPSsci?xy:lzoh/ ]{0,6}",
+        script in "[DKTPSsci?xy:lzoh/ 12356]{0,6}",
         width in 1_u16..140,
         height in 1_u16..50,
         unicode: bool,

@@ -1,14 +1,17 @@
 //! What the operator sees, as text. Each test is named after it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use insta::assert_snapshot;
 use ocitop::config::Config;
-use ocitop::inventory::{Manager, RootState, Snapshot};
+use ocitop::inventory::history::Metric;
+use ocitop::inventory::{Detail, Manager, RootState, Snapshot};
 use ocitop::lifecycle::{Preview, Seen, Step, StepKind, Survivor, Verdict};
 use ocitop::tui::{EventKind, Look};
 use ratatui::style::{Color, Modifier};
 
+use crate::measured::{LOOKED, history};
 use crate::stage::{
     Stage, container, done, host, key, plan, preview, root, snapshot, step, stopped, usage, zoo,
 };
@@ -30,19 +33,24 @@ fn containers_of_every_kind_with_what_needs_attention_first() {
 
 #[test]
 fn the_charts_grow_from_zero_to_the_limit() {
+    let grown = |most: f64| move |second: u64| Some(most * second as f64 / LOOKED as f64);
+    let detail = Detail {
+        history: history(&[
+            (Metric::Cpu, &grown(180.0)),
+            (Metric::Memory, &grown(960.0 * 1_048_576.0)),
+            (Metric::Pids, &grown(480.0)),
+        ]),
+        ..Detail::default()
+    };
+    let mut web = container("web");
+    web.usage = usage(180.0, 960 << 20, 480);
+    web.detail = Some(Arc::new(detail));
     let mut stage = Stage::new(120, 40);
-    for second in 0..60_u32 {
-        stage.wait(Duration::from_secs(1));
-        let mut web = container("web");
-        web.usage = usage(
-            f64::from(second) * 3.0,
-            u64::from(second) << 24,
-            u64::from(second) * 8,
-        );
-        stage.shows(vec![web]);
-    }
+    stage.wait(Duration::from_secs(LOOKED));
+    stage.shows(vec![web]);
+    stage.keys("2>>1");
     assert_snapshot!(stage.screen());
-    stage.keys("o");
+    stage.keys("<Tab><Tab>z");
     assert_snapshot!("usage_over_the_whole_screen", stage.screen());
 }
 

@@ -101,8 +101,22 @@ impl Stage {
     }
 
     pub(crate) fn shows(&mut self, containers: Vec<Container>) {
+        self.shows_with(containers, |_| {});
+    }
+
+    /// The same, with something else about the snapshot.
+    pub(crate) fn shows_with(
+        &mut self,
+        containers: Vec<Container>,
+        change: impl FnOnce(&mut Snapshot),
+    ) {
         let taken = self.moment().wall;
-        self.event(EventKind::Snapshot(Arc::new(snapshot(taken, containers))));
+        let mut snapshot = Snapshot {
+            uptime: self.uptime,
+            ..snapshot(taken, containers)
+        };
+        change(&mut snapshot);
+        self.event(EventKind::Snapshot(Arc::new(snapshot)));
     }
 
     /// Answers every preview asked for so far.

@@ -61,7 +61,9 @@ fn a_pass_is_a_line_of_json() {
 #[test]
 fn csv_has_its_headings_once_and_no_formula() {
     let machine = Machine::v2().running("web", RuntimeKind::Crun);
-    fs::create_dir(machine.root().join("=HYPERLINK")).unwrap();
+    let evil = machine.root().join("=HYPERLINK");
+    fs::create_dir(&evil).unwrap();
+    fs::write(evil.join("state.json"), "{").unwrap();
     let said = text(&top(&machine, &["-f", "csv"]));
     let lines: Vec<_> = said.lines().collect();
     assert_eq!(lines.len(), 1 + 2 * 2, "{said}");

@@ -14,7 +14,7 @@ use crate::tui::rdt;
 use crate::tui::table::{self, SortKey};
 use crate::tui::view::layout::{self, Class, Spot};
 
-use super::{dialogs, jobs, main_pane, menus, settle_focus};
+use super::{dialogs, jobs, main_pane, menus, past, settle_focus};
 
 /// The intervals that `+` and `-` go through, in milliseconds.
 const INTERVALS: [u64; 7] = [250, 500, 1000, 2000, 5000, 10_000, 30_000];
@@ -25,7 +25,7 @@ pub(super) fn press(model: &mut Model, key: KeyEvent, at: Duration) -> Vec<Effec
     if model.open.is_some() {
         return dialogs::press(model, press, at);
     }
-    let Some(action) = keymap::action(press) else {
+    let Some(action) = keymap::action(press, model.view) else {
         return Vec::new();
     };
     // On a screen too small to show what would be acted on, nothing but leaving works.
@@ -39,8 +39,8 @@ pub(super) fn press(model: &mut Model, key: KeyEvent, at: Duration) -> Vec<Effec
 
 /// Does what an action says.
 pub(super) fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
-    let blind = action.acts() || model.focus == Pane::View && action.is_about_the_list();
-    if model.view == View::Rdt && blind {
+    let aimed = action.acts() || model.focus == Pane::View;
+    if aimed && model.view.is_blind_to(action) {
         return say_not_here(model);
     }
     if action.acts() {
@@ -110,7 +110,12 @@ fn arrange(model: &mut Model, action: Action) {
         Action::ClearMarks => drop(model.list.selection.clear()),
         Action::View(view) => turn_to(model, view),
         Action::Details => zoom_on(model, Pane::Details),
-        Action::Usage => zoom_on(model, Pane::Usage),
+        Action::Usage if model.view == View::Usage => turn_to(model, View::Containers),
+        Action::Usage => turn_to(model, View::Usage),
+        Action::Shorter => model.span = model.span.shorter(),
+        Action::Longer => model.span = model.span.longer(),
+        Action::Axis => model.ceiling = model.ceiling.other(),
+        Action::GoTo => past::to_container(model),
         Action::FocusLog => {
             let to = if model.focus == Pane::Log {
                 main_pane(model)
@@ -191,7 +196,8 @@ fn go_in_view(model: &mut Model, motion: Motion) {
     match model.view {
         View::Containers | View::Usage => go_in_list(model, motion),
         View::Rdt => rdt::go(model, motion),
-        View::Processes | View::History => {}
+        View::History => past::go(model, motion),
+        View::Processes => {}
     }
 }
 
@@ -250,7 +256,10 @@ fn step_pane(model: &mut Model, by: isize) {
 }
 
 /// Shows another view.
-fn turn_to(model: &mut Model, view: View) {
+pub(super) fn turn_to(model: &mut Model, view: View) {
+    if view == View::History && model.view != view {
+        model.lane.reset();
+    }
     model.view = view;
     model.zoomed = false;
     model.focus = match view {
@@ -284,6 +293,10 @@ fn find(model: &mut Model, motion: Motion) {
             );
             model.log.say(model.now.wall, Mark::None, text);
         }
+        return;
+    }
+    if model.view == View::History {
+        go_in_view(model, motion);
         return;
     }
     // Only matches are shown, so the next match is the next row, round the corner.
@@ -346,7 +359,12 @@ pub(super) fn mouse(model: &mut Model, event: MouseEvent) -> Vec<Effect> {
             }
         }
         (MouseEventKind::Down(MouseButton::Left), Spot::Heading(x)) => head_click(model, x),
-        (MouseEventKind::Down(MouseButton::Left), Spot::Pane(pane)) => model.focus = pane,
+        (MouseEventKind::Down(MouseButton::Left), Spot::Pane(pane)) => {
+            model.focus = pane;
+            if pane == Pane::View && model.view == View::History {
+                past::click(model, event.row);
+            }
+        }
         (_, Spot::Pane(Pane::Log)) => {
             if let Some(motion) = wheel {
                 model.log.go(motion, layout::pane_rows(model, Pane::Log));

@@ -62,7 +62,7 @@ pub(super) fn open_for(model: &mut Model, action: Action) -> Vec<Effect> {
                 .filter(|b| !(model.read_only && b.action.acts()) && b.action != Action::Palette);
             let line = |b: &Binding| {
                 entry(
-                    &format!("{:<10} {}", b.label, b.help),
+                    &format!("{:<10} {}", b.label, b.help_with_place()),
                     Choice::Act(b.action),
                 )
             };

@@ -181,7 +181,16 @@ fn row(
         _ => format!("{cursor}{mark} "),
     };
     let mut spans = vec![Span::raw(lead)];
-    for (column, width) in columns {
+    for (at, (column, width)) in columns.iter().enumerate() {
+        // What its numbers were is not what they are.
+        if at == 2
+            && let Some(silent) = container.silent
+        {
+            let room: usize = columns.iter().skip(at).map(|(_, width)| width + 1).sum();
+            let text = left(&silence(silent, room.saturating_sub(1)), room);
+            spans.push(Span::styled(text, model.look.bad()));
+            break;
+        }
         let text = aligned(
             *column,
             &cell(model, container, *column, class, *width),
@@ -198,10 +207,24 @@ fn row(
     }
 }
 
+/// Since when its state root has not answered, in the room there is.
+fn silence(silent: std::time::Duration, room: usize) -> String {
+    let time = measure::lasting(silent);
+    let text = format!("not answering for {time}");
+    if width(&text) <= room {
+        text
+    } else {
+        format!("for {time}")
+    }
+}
+
 /// The word in the state column: what is being done comes before what is.
 pub(crate) fn state_word(model: &Model, container: &Container) -> String {
     if let Some(running) = model.jobs.get(&container.key) {
         return running.state_word().to_owned();
+    }
+    if container.silent.is_some() {
+        return "SILENT".to_owned();
     }
     match container.condition {
         Condition::Broken => "BROKEN".to_owned(),
@@ -218,6 +241,7 @@ fn style(model: &Model, container: &Container, column: Column) -> Style {
         return model.look.warning().add_modifier(Modifier::BOLD);
     }
     match container.condition {
+        _ if container.silent.is_some() => model.look.bad(),
         Condition::Broken | Condition::Freezing => model.look.bad(),
         Condition::Known(Status::Running) => model.look.good(),
         Condition::Known(Status::Paused | Status::Creating) => model.look.warning(),
@@ -247,6 +271,7 @@ fn cell(
             .map_or_else(dash, |manager| manager.to_string()),
         Column::Pids => pids(usage),
         Column::Cpu => usage.cpu.map_or_else(dash, measure::percent),
+        Column::Spark => super::meters::subject::cpu_spark(model, container, width),
         Column::Throttled => usage
             .throttled
             .map_or_else(dash, |part| format!("{part:.0}")),
@@ -269,13 +294,7 @@ fn cell(
 /// The id, scrolled sideways when it is too long, and what is wrong with it when there is room.
 fn name(model: &Model, container: &Container, columns: usize) -> String {
     let id = container.key.label();
-    let by = if width(&id) > columns {
-        model.list.sideways
-    } else {
-        0
-    };
-    let by = by.min((width(&id) + 1).saturating_sub(columns));
-    let id = measure::scrolled(&id, by);
+    let id = measure::scrolled_into(&id, model.list.sideways, columns);
     let oom = container.usage.oom_kills.filter(|kills| *kills > 0);
     let remark = match (&container.problem, oom) {
         (Some(problem), _) => crate::text::visible(problem),

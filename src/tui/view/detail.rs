@@ -50,7 +50,7 @@ fn lines(model: &Model, container: &Container, columns: u16) -> Vec<Line<'static
     let room = usize::from(columns).saturating_sub(NAME).max(8);
     let mut out = Vec::new();
     for (name, value) in facts(model, container) {
-        let style = if name == "Problem" {
+        let style = if matches!(name, "Problem" | "Silent") {
             model.look.bad()
         } else {
             ratatui::style::Style::new()
@@ -66,15 +66,27 @@ fn lines(model: &Model, container: &Container, columns: u16) -> Vec<Line<'static
     out
 }
 
-/// What matters most comes first: small panes show only the start.
-fn facts(model: &Model, container: &Container) -> Vec<(&'static str, String)> {
+/// What is wrong with it, in words.
+fn troubles(container: &Container) -> Vec<(&'static str, String)> {
     let mut facts = Vec::new();
+    facts.extend(container.silent.map(|silent| {
+        let time = measure::lasting(silent);
+        let text =
+            format!("its state root is not answering for {time}; all else is as it was then");
+        ("Silent", text)
+    }));
     facts.extend(
         container
             .problem
             .as_ref()
             .map(|problem| ("Problem", visible(problem))),
     );
+    facts
+}
+
+/// What matters most comes first: small panes show only the start.
+fn facts(model: &Model, container: &Container) -> Vec<(&'static str, String)> {
+    let mut facts = troubles(container);
     facts.push(("Status", status(model, container)));
     if let Some(manager) = container.manager {
         let clean = manager.remove_command(&container.key.label());
@@ -147,7 +159,13 @@ fn status(model: &Model, container: &Container) -> String {
     let version = version
         .map(|version| format!(", spec {version}"))
         .unwrap_or_default();
-    let mut text = format!("{}   {runtime}{version}", state_word(model, container));
+    let state = match container.silent {
+        Some(_) if !model.jobs.contains_key(&container.key) => {
+            format!("was {}", container.condition)
+        }
+        _ => state_word(model, container),
+    };
+    let mut text = format!("{state}   {runtime}{version}");
     if let Some(running) = model.jobs.get(&container.key) {
         write!(text, "   {}", job_words(model, running)).ok();
     }

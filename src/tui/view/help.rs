@@ -2,7 +2,7 @@
 
 use crate::tui::keymap::{BINDINGS, Topic};
 use crate::tui::measure::left;
-use crate::tui::model::{Model, Pane};
+use crate::tui::model::{Model, Pane, View};
 
 /// The lines of the help: what concerns the pane in focus comes first.
 pub(crate) fn lines(model: &Model) -> Vec<String> {
@@ -30,6 +30,7 @@ pub(crate) fn lines(model: &Model) -> Vec<String> {
         ],
     };
     let mut lines = vec!["lower case looks, UPPER CASE acts on the host".to_owned()];
+    lines.extend(own_keys(model.view));
     for topic in order {
         let dead = topic == Topic::Acts && model.read_only;
         let note = if dead {
@@ -39,8 +40,13 @@ pub(crate) fn lines(model: &Model) -> Vec<String> {
         };
         lines.push(String::new());
         lines.push(format!("{}{note}", topic.title()));
-        let of_topic = BINDINGS.iter().filter(|binding| binding.topic == topic);
+        let of_topic = BINDINGS
+            .iter()
+            .filter(|binding| binding.topic == topic && binding.within.is_none());
         lines.extend(of_topic.map(|b| format!("  {} {}", left(b.label, 10), b.help)));
+    }
+    for view in View::ALL.into_iter().filter(|view| *view != model.view) {
+        lines.extend(own_keys(view));
     }
     lines.push(String::new());
     lines.push("Filter".to_owned());
@@ -48,10 +54,23 @@ pub(crate) fn lines(model: &Model) -> Vec<String> {
     lines
 }
 
+/// The keys that mean something of their own in a view.
+fn own_keys(view: View) -> Vec<String> {
+    let own = BINDINGS.iter().filter(|b| b.within == Some(view));
+    let mut lines: Vec<String> = own
+        .map(|b| format!("  {} {}", left(b.label, 10), b.help))
+        .collect();
+    if !lines.is_empty() {
+        let title = format!("Only in view {}, {}", view.key(), view.title(true));
+        lines.splice(0..0, [String::new(), title]);
+    }
+    lines
+}
+
 const FILTER: [&str; 5] = [
     "web 1          both words, in id, state, runtime or owner",
     "!docker        not this word",
     "state:paused   also rt: owner: root: id:",
-    "cpu>50         also mem pids io, with < <= > >=",
+    "cpu>50         also mem pids io thr oom, with < <= > >=",
     "mem>80%        of the limit; mem>512M in bytes",
 ];

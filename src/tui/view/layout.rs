@@ -115,6 +115,8 @@ fn share(model: &Model, body: Rect, panes: &mut Panes) {
     let spare = body.height.saturating_sub(least);
     let log = match (model.log_hidden, panes.class) {
         (true, _) => 0,
+        // Six panes need the rows more than the log does.
+        (_, Class::Wide) if model.view == View::Usage => extended(5, model.log_extra, 3, spare),
         (_, Class::Wide) => extended(10, model.log_extra, 3, spare),
         (_, Class::Normal) => extended(5, model.log_extra, 3, spare),
         // One line until there is so much room that the list does not need it.
@@ -212,6 +214,14 @@ pub(crate) fn visible(model: &Model) -> Vec<Pane> {
     all.into_iter()
         .filter(|pane| panes.of(*pane).is_some())
         .collect()
+}
+
+/// The line of a view's table that is on a row of the screen, counted from below its heading.
+pub(crate) fn view_line(model: &Model, row: u16) -> Option<usize> {
+    let panes = current(model);
+    let inside = inside(&panes, panes.view?);
+    let line = row.checked_sub(inside.y + 1)?;
+    (row < inside.bottom()).then_some(usize::from(line))
 }
 
 /// What the mouse points at.

@@ -9,7 +9,8 @@ use ratatui::text::{Line, Span};
 
 use crate::inventory::{RootState, Snapshot};
 use crate::text::visible;
-use crate::tui::keymap::BINDINGS;
+use crate::tui::action::Action;
+use crate::tui::keymap::{BINDINGS, Topic};
 use crate::tui::measure::{self, cut, width};
 use crate::tui::modal::{Modal, Prompt};
 use crate::tui::model::{Model, Pane, View};
@@ -21,9 +22,11 @@ const LATE: u32 = 3;
 
 pub(crate) fn header(frame: &mut Frame<'_>, area: Rect, model: &Model, class: Class) {
     let columns = usize::from(area.width);
+    let tabs = tabs(model, class);
+    let room = columns.saturating_sub(width(&tabs) + 2);
     let rows = [
         (machine(model, class), state(model, class)),
-        (tabs(model, class), roots(model, class)),
+        (tabs, corner(model, class, room)),
     ];
     for (row, (left, right)) in (0..area.height).zip(rows) {
         if let Some(place) = super::line(area, row) {
@@ -166,9 +169,35 @@ fn tabs(model: &Model, class: Class) -> String {
     format!(" {}{busy}", text.trim_end())
 }
 
-fn roots(model: &Model, class: Class) -> Vec<(String, Style)> {
+/// What is said beside the tabs, in the room that they leave.
+fn corner(model: &Model, class: Class, room: usize) -> Vec<(String, Style)> {
+    let (texts, style) = match model.view {
+        View::Usage => (span(model, class), Style::new()),
+        _ => roots(model, class, room),
+    };
+    let fitting = texts.into_iter().find(|text| width(text) <= room);
+    fitting.map(|text| (text, style)).into_iter().collect()
+}
+
+/// The span of the charts, with the host beside it where there is room.
+fn span(model: &Model, class: Class) -> Vec<String> {
+    let (span, top) = (model.span.label(), model.ceiling.word());
+    let short = format!("{span} < > ");
+    let long = format!("last {span} < >  axis: {top} ");
+    let host = model.snapshot().and_then(|snapshot| {
+        let (cpu, memory) = (snapshot.usage.cpu?, snapshot.usage.memory?);
+        let (memory, all) = (measure::bytes(memory), measure::bytes(snapshot.host.memory));
+        let cpu = measure::percent(cpu);
+        Some(format!("host cpu {cpu} mem {memory}/{all}   {long}"))
+    });
+    let host = host.filter(|_| class == Class::Wide);
+    host.into_iter().chain([long, short]).collect()
+}
+
+/// What came of the state roots: the longest text first.
+fn roots(model: &Model, class: Class, room: usize) -> (Vec<String>, Style) {
     let Some(snapshot) = model.snapshot() else {
-        return Vec::new();
+        return (Vec::new(), Style::new());
     };
     let count = |wanted: fn(&RootState) -> bool| {
         snapshot
@@ -190,27 +219,32 @@ fn roots(model: &Model, class: Class) -> Vec<(String, Style)> {
         String::new()
     };
     let text = match class {
-        Class::Wide => format!("{}roots: {read} read{unreadable} ", failure(snapshot)),
+        Class::Wide => format!("roots: {read} read{unreadable} "),
         _ if read == 1 => format!("1 root read{unreadable} "),
         _ => format!("{read} roots read{unreadable} "),
     };
-    vec![(text, bad)]
+    let mut texts = Vec::new();
+    if class == Class::Wide {
+        let left = room.saturating_sub(width(&text));
+        texts.extend(failure(snapshot, left).map(|why| format!("{why}{text}")));
+    }
+    texts.push(text);
+    if failed > 0 {
+        texts.push(format!("{failed} unreadable "));
+    }
+    (texts, bad)
 }
 
-/// The first root that could not be read, by name.
-fn failure(snapshot: &Snapshot) -> String {
+/// The first root that could not be read, by name, if there are columns to say so.
+fn failure(snapshot: &Snapshot, columns: usize) -> Option<String> {
     let failed = snapshot.roots.iter().find_map(|root| match &root.state {
         RootState::Failed(why) => Some((root, why)),
         _ => None,
     });
-    failed.map_or_else(String::new, |(root, why)| {
-        let text = format!(
-            "{}: {}",
-            crate::text::visible_path(&root.path),
-            visible(why)
-        );
-        format!("{}   ", cut(&text, 50))
-    })
+    let (root, why) = failed.filter(|_| columns >= 20)?;
+    let path = crate::text::visible_path(&root.path);
+    let text = format!("{path}: {}", visible(why));
+    Some(format!("{}   ", cut(&text, columns.min(53) - 3)))
 }
 
 pub(crate) fn hints(frame: &mut Frame<'_>, area: Rect, model: &Model) {
@@ -241,26 +275,36 @@ fn prompt(pane: Pane, text: &str) -> String {
     format!(" {what}: {}_   Enter keep  Esc clear", visible(text))
 }
 
-/// As many hints as fit; what acts on the host has its own place at the right.
-fn plain(model: &Model, columns: usize) -> String {
-    // Where containers are not shown, what is about them does nothing.
-    let blind = model.view == View::Rdt;
-    let hinted = |acts: bool| {
-        let chosen = BINDINGS
+/// The bindings whose hints concern a view: its own first.
+fn hinted(view: View, acts: bool) -> impl Iterator<Item = String> {
+    let own = BINDINGS.iter().filter(move |b| b.within == Some(view));
+    let general = BINDINGS.iter().filter(move |b| {
+        let replaced = BINDINGS
             .iter()
-            .filter(move |b| !b.hint.is_empty() && b.action.acts() == acts)
-            .filter(move |b| !(blind && b.action.is_about_the_list()));
-        chosen.map(|b| {
+            .any(|own| own.within == Some(view) && own.label == b.label);
+        let of_a_table = view == View::Usage && b.topic == Topic::List;
+        let hidden = view.is_blind_to(b.action) || of_a_table && b.action != Action::Filter;
+        b.within.is_none() && !replaced && !hidden
+    });
+    let back = (view != View::Containers && !acts).then(|| "Esc back".to_owned());
+    let hints = own
+        .chain(general)
+        .filter(move |b| !b.hint.is_empty() && b.action.acts() == acts)
+        .map(|b| {
             let key = b.label.split(' ').next().unwrap_or(b.label);
             format!("{key} {}", b.hint)
-        })
-    };
-    let acts = if blind {
+        });
+    back.into_iter().chain(hints)
+}
+
+/// As many hints as fit; what acts on the host has its own place at the right.
+fn plain(model: &Model, columns: usize) -> String {
+    let acts = if model.view.is_blind_to(Action::Delete) {
         String::new()
     } else if model.read_only {
         "READ-ONLY: capitals are dead".to_owned()
     } else {
-        let keys: Vec<String> = hinted(true).collect();
+        let keys: Vec<String> = hinted(model.view, true).collect();
         let room = match columns {
             120.. => keys.len(),
             80.. => 2,
@@ -268,14 +312,14 @@ fn plain(model: &Model, columns: usize) -> String {
         };
         keys.into_iter().take(room).collect::<Vec<_>>().join("  ")
     };
-    let lead = if columns >= 120 && !model.read_only && !blind {
+    let lead = if columns >= 120 && !model.read_only && !acts.is_empty() {
         "SHIFT ACTS:  "
     } else {
         ""
     };
     let right = format!("{lead}{acts} ");
     let mut left = String::new();
-    for hint in hinted(false) {
+    for hint in hinted(model.view, false) {
         if width(&left) + width(&hint) + 3 + width(&right) > columns {
             break;
         }

@@ -1,0 +1,58 @@
+//! Keys and clicks in the history view.
+
+use crate::tui::action::Motion;
+use crate::tui::lane;
+use crate::tui::log_pane::Mark;
+use crate::tui::model::{Model, View};
+use crate::tui::view::{happenings, layout};
+
+use super::keys;
+
+/// Moves the cursor.
+pub(super) fn go(model: &mut Model, motion: Motion) {
+    let page = happenings::page(model);
+    let Some(snapshot) = model.snapshot().cloned() else {
+        return;
+    };
+    let rows = lane::shown(&snapshot.happenings, &model.list.filter);
+    model.lane.go(&rows, motion, page);
+}
+
+/// From what happened to the container that it happened to.
+pub(super) fn to_container(model: &mut Model) {
+    let Some(key) = model.lane.cursor().map(|happening| happening.key.clone()) else {
+        // Nothing is under a cursor yet: the first press only shows where it is.
+        go(model, Motion::Down);
+        return;
+    };
+    let row = model.rows.iter().position(|row| row.key == key);
+    if let Some(index) = row {
+        model.list.selection.put(&model.rows, index);
+        model.detail_scroll = 0;
+        keys::turn_to(model, View::Containers);
+        return;
+    }
+    let exists = model
+        .snapshot()
+        .is_some_and(|snapshot| snapshot.containers.iter().any(|row| row.key == key));
+    let text = if exists {
+        "not in the list: a filter hides it, or a for stopped ones"
+    } else {
+        "it no longer exists"
+    };
+    model
+        .log
+        .say_about(model.now.wall, Some(key), Mark::Warning, text.to_owned());
+}
+
+/// A click on a line of the history view.
+pub(super) fn click(model: &mut Model, row: u16) {
+    let index = layout::view_line(model, row).map(|line| model.lane.top + line);
+    let Some((snapshot, index)) = model.snapshot().cloned().zip(index) else {
+        return;
+    };
+    let rows = lane::shown(&snapshot.happenings, &model.list.filter);
+    if index < rows.len() {
+        model.lane.put(&rows, index);
+    }
+}
