@@ -15,6 +15,7 @@ mod log_pane;
 mod measure;
 mod modal;
 mod model;
+mod processes;
 mod selection;
 mod table;
 mod terminal;
@@ -91,6 +92,7 @@ fn show(
             },
         );
         threads.watch(model.watch());
+        threads.look_at(model.process_subject());
         threads::panic_if_asked("ui", model.selected_key().is_some());
         for event in batch(inbox, start)? {
             threads.notice(&event.kind);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::config::Config;
+use crate::inventory::processes::Reader;
 use crate::inventory::{Machine, Scanner, Snapshot};
 use crate::kernel::LiveKernel;
 use crate::lifecycle::{self, Job, Options, Preview, StepEvent, Verdict};
@@ -24,6 +25,10 @@ impl Host {
 
     pub(super) fn scanner(&self) -> Scanner {
         Scanner::new(self.machine.clone())
+    }
+
+    pub(super) fn reader(&self) -> Reader {
+        Reader::new(self.machine.clone())
     }
 
     pub(super) fn preview(&self, job: &Job) -> Preview {

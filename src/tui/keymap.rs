@@ -141,6 +141,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
     bind(&[ch('<')], "<", A::SortLeft, List, "", "sort by the column to the left"),
     bind(&[ch('>')], ">", A::SortRight, List, "", "sort by the column to the right"),
     bind(&[ch('r')], "r", A::Reverse, List, "", "reverse the order"),
+    bind(&[ch('t')], "t", A::Tree, List, "", "processes: as a tree by cgroup, or a flat list"),
     bind(&[ch('a')], "a", A::ToggleStopped, List, "", "stopped containers too, or not"),
     bind(&[ch('v')], "v", A::Range, List, "", "mark a range: here, move, and again"),
     bind(&[ctrl('a')], "Ctrl-A", A::MarkAll, List, "", "mark all shown"),
@@ -166,6 +167,18 @@ pub(crate) const BINDINGS: &[Binding] = &[
     bind(&[ch('P')], "P", A::Pause, Acts, "pause", "pause or resume; asks if several are marked"),
     bind(&[ch('S')], "S", A::Start, Acts, "start", "start a created container; asks if several are marked"),
 ];
+
+/// The word for the hint line while `view` is shown; empty keeps the binding off that line.
+pub(crate) fn hint(binding: &Binding, view: View) -> &'static str {
+    match (view, binding.action) {
+        (View::Processes, A::Menu) => "details",
+        (View::Processes, A::Tree) => "tree",
+        (View::Processes, A::Copy) => "copy pid",
+        (View::Processes, A::Signal) => "signal this process",
+        (View::Processes, A::Mark | A::Columns | A::Inspect) => "",
+        _ => binding.hint,
+    }
+}
 
 /// The action bound to a key, if any.
 pub(crate) fn action(press: Press) -> Option<Action> {

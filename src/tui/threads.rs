@@ -3,6 +3,7 @@
 
 mod engine;
 mod files;
+mod processes;
 mod scanner;
 mod signals;
 
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant};
 use ratatui::crossterm::event::{self as terminal_event, Event as Input, MouseEventKind};
 
 use crate::config::Config;
+use crate::inventory::processes::Subject;
 use crate::inventory::{Container, Watch};
 use crate::lifecycle::Job;
 use crate::oci::ContainerKey;
@@ -125,6 +127,8 @@ pub(super) struct Threads {
     scanner: Sender<scanner::Order>,
     previews: Sender<PreviewOrder>,
     details: Sender<DetailOrder>,
+    processes: Sender<processes::Order>,
+    looked_at: processes::Order,
     workers: Vec<Worker>,
     waiting: VecDeque<Job>,
     restarts: HashMap<String, u32>,
@@ -145,6 +149,7 @@ impl Threads {
         let scanner = scanner::start(&mailbox, host.clone(), config.interval)?;
         let previews = start_previews(&mailbox, host.clone())?;
         let details = start_details(&mailbox)?;
+        let processes = processes::start(&mailbox, host.clone())?;
         let mut workers = Vec::new();
         for number in 1..=WORKERS {
             let jobs = engine::start_worker(&mailbox, host.clone(), number)?;
@@ -160,6 +165,8 @@ impl Threads {
             scanner,
             previews,
             details,
+            processes,
+            looked_at: processes::Order::default(),
             workers,
             waiting: VecDeque::new(),
             restarts: HashMap::new(),
@@ -179,6 +186,17 @@ impl Threads {
         }
     }
 
+    /// Tells the thread for it whose processes are on the screen, if that has changed.
+    pub(super) fn look_at(&mut self, subject: Option<Subject>) {
+        let order = processes::Order {
+            subject,
+            interval: self.interval,
+        };
+        if order != self.looked_at && self.processes.send(order.clone()).is_ok() {
+            self.looked_at = order;
+        }
+    }
+
     pub(super) fn say(&self, failed: bool, text: &str) {
         self.mailbox.say(failed, text);
     }
@@ -195,7 +213,10 @@ impl Threads {
                 HOLD.store(true, Ordering::SeqCst);
                 true
             }
-            Effect::Rescan => self.scanner.send(scanner::Order::Now).is_ok(),
+            Effect::Rescan => {
+                let again = self.processes.send(self.looked_at.clone());
+                self.scanner.send(scanner::Order::Now).is_ok() && again.is_ok()
+            }
             Effect::Interval(interval) => {
                 self.interval = interval;
                 self.scanner
@@ -291,6 +312,11 @@ impl Threads {
             "scanner" => self.scanner = scanner::start(mailbox, host, self.interval)?,
             "preview" => self.previews = start_previews(mailbox, host)?,
             "detail" => self.details = start_details(mailbox)?,
+            "processes" => {
+                self.processes = processes::start(mailbox, host)?;
+                // It knows of nothing: the order is given again.
+                self.looked_at = processes::Order::default();
+            }
             _ => {
                 for (number, worker) in (1..).zip(&mut self.workers) {
                     if worker_name(number) == name {

@@ -4,6 +4,7 @@ mod dialogs;
 mod jobs;
 mod keys;
 mod menus;
+mod processes;
 
 use std::sync::Arc;
 
@@ -30,6 +31,10 @@ pub fn update(model: &mut Model, event: Event) -> Vec<Effect> {
     match event.kind {
         EventKind::Input(input) => take_input(model, input, event.at.uptime),
         EventKind::Snapshot(snapshot) => take_snapshot(model, snapshot),
+        EventKind::Processes(listing) => {
+            processes::take(model, listing);
+            Vec::new()
+        }
         EventKind::Step(step) => take_step(model, &step),
         EventKind::JobDone { key, verdict } => finish(model, &key, &verdict),
         EventKind::Preview {
@@ -96,6 +101,7 @@ fn resize(model: &mut Model, size: Size) {
     model.size = size;
     settle_focus(model);
     model.follow();
+    processes::settle(model);
 }
 
 /// Focus goes back to the main pane when its pane no longer has room.

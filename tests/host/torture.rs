@@ -5,7 +5,7 @@
 //! cgroups of every hierarchy, the processes, the mounts, and that a process and a cgroup next to
 //! it are untouched. The results go, a line each, to the file `OCITOP_TORTURE` names.
 
-mod fuse;
+pub(crate) mod fuse;
 mod rows;
 
 use std::fs::{self, File};
@@ -100,7 +100,7 @@ impl Drop for Helper {
 }
 
 /// Compiles the program that does what no shell can, once.
-fn odd() -> Option<&'static Path> {
+pub(crate) fn odd() -> Option<&'static Path> {
     static ODD: OnceLock<Option<(PathBuf, Option<TempDir>)>> = OnceLock::new();
     let built = ODD.get_or_init(|| {
         if let Some(ready) = std::env::var_os("OCITOP_TEST_ODD") {

@@ -13,7 +13,7 @@ use crate::tui::model::{Model, Pane, View};
 use crate::tui::table::{self, SortKey};
 use crate::tui::view::layout::{self, Class, Spot};
 
-use super::{dialogs, jobs, main_pane, menus, settle_focus};
+use super::{dialogs, jobs, main_pane, menus, processes, settle_focus};
 
 /// The intervals that `+` and `-` go through, in milliseconds.
 const INTERVALS: [u64; 7] = [250, 500, 1000, 2000, 5000, 10_000, 30_000];
@@ -55,13 +55,14 @@ pub(super) fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         | Action::Palette
         | Action::Inspect => return menus::open_for(model, action),
         Action::Filter => {
-            let pane = if model.focus == Pane::Log {
-                Pane::Log
-            } else {
-                Pane::List
+            let pane = match model.focus {
+                Pane::Log => Pane::Log,
+                Pane::View if model.view == View::Processes => Pane::View,
+                _ => Pane::List,
             };
             let text = match pane {
                 Pane::Log => model.log.search.clone(),
+                Pane::View => model.processes.filter.clone(),
                 _ => model.list.filter_text.clone(),
             };
             dialogs::open(model, Modal::Prompt(Prompt { pane, text }));
@@ -79,8 +80,34 @@ pub(super) fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
     Vec::new()
 }
 
+/// In the processes view the keys for the list of containers, which cannot be seen there, are the
+/// list of processes' or do nothing. Whether the action is dealt with.
+fn arrange_processes(model: &mut Model, action: Action) -> bool {
+    match action {
+        Action::Tree => processes::toggle_tree(model),
+        Action::Reverse => processes::reverse(model),
+        Action::NextMatch => processes::go(model, Motion::Down),
+        Action::PreviousMatch => processes::go(model, Motion::Up),
+        Action::SortLeft
+        | Action::SortRight
+        | Action::ToggleStopped
+        | Action::Mark
+        | Action::Range
+        | Action::MarkAll
+        | Action::ClearMarks => {}
+        _ => return false,
+    }
+    true
+}
+
 /// Actions on the order, the marks and the panes: no effect outside.
 fn arrange(model: &mut Model, action: Action) {
+    if model.view == View::Processes
+        && model.focus == Pane::View
+        && arrange_processes(model, action)
+    {
+        return;
+    }
     match action {
         Action::NextPane => step_pane(model, 1),
         Action::PreviousPane => step_pane(model, -1),
@@ -177,7 +204,8 @@ fn go(model: &mut Model, motion: Motion) {
 fn go_in_view(model: &mut Model, motion: Motion) {
     match model.view {
         View::Containers | View::Usage => go_in_list(model, motion),
-        View::Processes | View::Rdt | View::History => {}
+        View::Processes => processes::go(model, motion),
+        View::Rdt | View::History => {}
     }
 }
 
@@ -191,6 +219,7 @@ fn go_in_list(model: &mut Model, motion: Motion) {
 fn sideways(model: &mut Model, by: i16) {
     let place = match model.focus {
         Pane::Log => &mut model.log.sideways,
+        Pane::View if model.view == View::Processes => &mut model.processes.sideways,
         _ => &mut model.list.sideways,
     };
     let most = 1024;
@@ -202,6 +231,11 @@ fn back(model: &mut Model) {
     if model.zoomed {
         model.zoomed = false;
         settle_focus(model);
+    } else if main_pane(model) == model.focus
+        && model.view == View::Processes
+        && !model.processes.filter.is_empty()
+    {
+        processes::set_filter(model, String::new());
     } else if model.view != View::Containers && model.focus == Pane::View {
         turn_to(model, View::Containers);
     } else if model.focus == Pane::Log && !model.log.search.is_empty() {
@@ -237,6 +271,10 @@ fn step_pane(model: &mut Model, by: isize) {
 
 /// Shows another view.
 fn turn_to(model: &mut Model, view: View) {
+    if view == View::Processes && (model.view != view || model.process_container().is_none()) {
+        let key = model.selected().map(|row| row.key.clone());
+        model.processes.pin(key);
+    }
     model.view = view;
     model.zoomed = false;
     model.focus = match view {
@@ -332,7 +370,17 @@ pub(super) fn mouse(model: &mut Model, event: MouseEvent) -> Vec<Effect> {
             }
         }
         (MouseEventKind::Down(MouseButton::Left), Spot::Heading(x)) => head_click(model, x),
-        (MouseEventKind::Down(MouseButton::Left), Spot::Pane(pane)) => model.focus = pane,
+        (MouseEventKind::Down(MouseButton::Left), Spot::Pane(pane)) => {
+            model.focus = pane;
+            if pane == Pane::View && model.view == View::Processes {
+                processes::click(model, event.column, event.row);
+            }
+        }
+        (_, Spot::Pane(Pane::View)) => {
+            if let Some(motion) = wheel {
+                go_in_view(model, motion);
+            }
+        }
         (_, Spot::Pane(Pane::Log)) => {
             if let Some(motion) = wheel {
                 model.log.go(motion, layout::pane_rows(model, Pane::Log));

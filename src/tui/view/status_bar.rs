@@ -9,7 +9,8 @@ use ratatui::text::{Line, Span};
 
 use crate::inventory::{RootState, Snapshot};
 use crate::text::visible;
-use crate::tui::keymap::BINDINGS;
+use crate::tui::action::Action;
+use crate::tui::keymap::{self, BINDINGS};
 use crate::tui::measure::{self, cut, width};
 use crate::tui::modal::{Modal, Prompt};
 use crate::tui::model::{Model, Pane, View};
@@ -246,10 +247,21 @@ fn plain(model: &Model, columns: usize) -> String {
     let hinted = |acts: bool| {
         let chosen = BINDINGS
             .iter()
-            .filter(move |b| !b.hint.is_empty() && b.action.acts() == acts);
-        chosen.map(|b| {
+            .map(|b| (b, keymap::hint(b, model.view)))
+            .filter(move |(b, hint)| !hint.is_empty() && b.action.acts() == acts);
+        let mut chosen: Vec<_> = chosen.collect();
+        if model.view == View::Processes {
+            // What concerns the process comes before what concerns its container.
+            chosen.sort_by_key(|(b, _)| {
+                !matches!(
+                    b.action,
+                    Action::Signal | Action::Menu | Action::Tree | Action::Copy
+                )
+            });
+        }
+        chosen.into_iter().map(|(b, hint)| {
             let key = b.label.split(' ').next().unwrap_or(b.label);
-            format!("{key} {}", b.hint)
+            format!("{key} {hint}")
         })
     };
     let acts = if model.read_only {

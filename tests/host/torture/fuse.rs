@@ -35,7 +35,7 @@ const INTERRUPT: u32 = 36;
 const BATCH_FORGET: u32 = 42;
 
 /// The mounted filesystem and its server.
-pub(super) struct Fuse {
+pub(crate) struct Fuse {
     dir: PathBuf,
     stop: Arc<AtomicBool>,
     server: Option<JoinHandle<()>>,
@@ -43,7 +43,7 @@ pub(super) struct Fuse {
 
 impl Fuse {
     /// Mounts it on `dir`, which is made. `None` where FUSE cannot be had.
-    pub(super) fn mount(dir: PathBuf) -> Option<Self> {
+    pub(crate) fn mount(dir: PathBuf) -> Option<Self> {
         let mut options = File::options();
         options.read(true).write(true);
         // A request can be withdrawn between poll and read.
@@ -66,12 +66,12 @@ impl Fuse {
         })
     }
 
-    pub(super) fn dir(&self) -> &Path {
+    pub(crate) fn dir(&self) -> &Path {
         &self.dir
     }
 
     /// Ends the server: the kernel answers everybody with an error.
-    pub(super) fn abort(&mut self) {
+    pub(crate) fn abort(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(server) = self.server.take() {
             server.join().unwrap();
