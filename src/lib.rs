@@ -23,7 +23,7 @@
 //! |---|---|
 //! | [`oci`] | container id, status, and the record of a container as youki, runc or crun wrote it |
 //! | [`cgroup`] | hierarchies, cgroup paths, one parser per control file |
-//! | [`process`] | `/proc/PID/stat`, identity that survives reuse of a pid |
+//! | [`process`] | files of `/proc/PID`, identity that survives reuse of a pid |
 //! | [`kernel`] | openat2 readers for state roots, the trait behind every change, systemd over D-Bus |
 //! | [`inventory`] | the scanner: state roots, cgroups and /proc into a [`inventory::Snapshot`] |
 //! | [`lifecycle`] | delete, kill, pause, resume, start: evidence, guard, plan, steps, verdict |

@@ -14,8 +14,8 @@ pub enum Syscall {
     In {
         /// Its number on this architecture.
         number: u64,
-        /// Its first argument: of many the file descriptor.
-        first: u64,
+        /// Its first two arguments: of many one is a file descriptor.
+        arguments: [u64; 2],
     },
 }
 
@@ -32,7 +32,7 @@ impl FromStr for Syscall {
     /// assert_eq!("running\n".parse(), Ok(Syscall::Running));
     /// assert_eq!("-1 0x7ffd 0x55aa\n".parse(), Ok(Syscall::Outside));
     /// let line = "74 0x3 0x0 0x0 0x0 0x0 0x0 0x7ffd 0x7f1c\n";
-    /// assert_eq!(line.parse(), Ok(Syscall::In { number: 74, first: 3 }));
+    /// assert_eq!(line.parse(), Ok(Syscall::In { number: 74, arguments: [3, 0] }));
     /// assert!("".parse::<Syscall>().is_err());
     /// ```
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -42,64 +42,68 @@ impl FromStr for Syscall {
             "-1" => return Ok(Self::Outside),
             word => word.parse().map_err(|_not_a_number| ParseSyscallError)?,
         };
-        let first = words.next().and_then(|word| word.strip_prefix("0x"));
-        let first = first
-            .and_then(|digits| u64::from_str_radix(digits, 16).ok())
-            .ok_or(ParseSyscallError)?;
-        Ok(Self::In { number, first })
+        let mut argument = || {
+            let digits = words.next().and_then(|word| word.strip_prefix("0x"));
+            let value = digits.and_then(|digits| u64::from_str_radix(digits, 16).ok());
+            value.ok_or(ParseSyscallError)
+        };
+        let arguments = [argument()?, argument()?];
+        Ok(Self::In { number, arguments })
     }
 }
 
-/// Those in which a process is met when it waits, on x86_64; `true` where the first argument is the
-/// file descriptor it waits for.
-const X86_64: [(u64, &str, bool); 43] = [
-    (0, "read", true),
-    (1, "write", true),
-    (2, "open", false),
-    (3, "close", true),
-    (4, "stat", false),
-    (5, "fstat", true),
-    (7, "poll", false),
-    (9, "mmap", false),
-    (11, "munmap", false),
-    (16, "ioctl", true),
-    (17, "pread64", true),
-    (18, "pwrite64", true),
-    (19, "readv", true),
-    (20, "writev", true),
-    (23, "select", false),
-    (34, "pause", false),
-    (35, "nanosleep", false),
-    (43, "accept", true),
-    (45, "recvfrom", true),
-    (47, "recvmsg", true),
-    (56, "clone", false),
-    (58, "vfork", false),
-    (59, "execve", false),
-    (60, "exit", false),
-    (61, "wait4", false),
-    (72, "fcntl", true),
-    (73, "flock", true),
-    (74, "fsync", true),
-    (75, "fdatasync", true),
-    (130, "rt_sigsuspend", false),
-    (162, "sync", false),
-    (202, "futex", false),
-    (217, "getdents64", true),
-    (230, "clock_nanosleep", false),
-    (231, "exit_group", false),
-    (232, "epoll_wait", true),
-    (247, "waitid", false),
-    (257, "openat", false),
-    (271, "ppoll", false),
-    (277, "sync_file_range", true),
-    (281, "epoll_pwait", true),
-    (306, "syncfs", true),
-    (426, "io_uring_enter", true),
+/// Those in which a process is met when it waits, on x86_64; with the argument that is the descriptor
+/// of the file it is about, if it is about one.
+const X86_64: [(u64, &str, Option<usize>); 45] = [
+    (0, "read", Some(0)),
+    (1, "write", Some(0)),
+    (2, "open", None),
+    (3, "close", Some(0)),
+    (4, "stat", None),
+    (5, "fstat", Some(0)),
+    (7, "poll", None),
+    (9, "mmap", None),
+    (11, "munmap", None),
+    (16, "ioctl", Some(0)),
+    (17, "pread64", Some(0)),
+    (18, "pwrite64", Some(0)),
+    (19, "readv", Some(0)),
+    (20, "writev", Some(0)),
+    (23, "select", None),
+    (34, "pause", None),
+    (35, "nanosleep", None),
+    (40, "sendfile", Some(1)),
+    (43, "accept", None),
+    (45, "recvfrom", Some(0)),
+    (47, "recvmsg", Some(0)),
+    (56, "clone", None),
+    (58, "vfork", None),
+    (59, "execve", None),
+    (60, "exit", None),
+    (61, "wait4", None),
+    (72, "fcntl", Some(0)),
+    (73, "flock", Some(0)),
+    (74, "fsync", Some(0)),
+    (75, "fdatasync", Some(0)),
+    (130, "rt_sigsuspend", None),
+    (162, "sync", None),
+    (202, "futex", None),
+    (217, "getdents64", Some(0)),
+    (230, "clock_nanosleep", None),
+    (231, "exit_group", None),
+    (232, "epoll_wait", None),
+    (247, "waitid", None),
+    (257, "openat", None),
+    (271, "ppoll", None),
+    (275, "splice", Some(0)),
+    (277, "sync_file_range", Some(0)),
+    (281, "epoll_pwait", None),
+    (306, "syncfs", Some(0)),
+    (426, "io_uring_enter", None),
 ];
 
 impl Syscall {
-    fn known(self) -> Option<(&'static str, bool)> {
+    fn known(self) -> Option<(&'static str, Option<usize>)> {
         let Self::In { number, .. } = self else {
             return None;
         };
@@ -107,7 +111,7 @@ impl Syscall {
         let found = X86_64.iter().find(|known| known.0 == number);
         found
             .filter(|_| std::env::consts::ARCH == "x86_64")
-            .map(|(_, name, on_file)| (*name, *on_file))
+            .map(|(_, name, file)| (*name, *file))
     }
 
     /// Its name, if it is one of those known here.
@@ -115,15 +119,13 @@ impl Syscall {
         self.known().map(|(name, _)| name)
     }
 
-    /// The file descriptor it waits for, if it is a call on one.
+    /// The descriptor of the file it is about, if it is about one.
     pub fn descriptor(self) -> Option<i32> {
-        match (self, self.known()) {
-            (Self::In { first, .. }, Some((_, true))) => {
-                // An int in a register: what stands above its 32 bits is not part of it.
-                i32::try_from(first & 0xffff_ffff).ok()
-            }
-            _ => None,
-        }
+        let (Self::In { arguments, .. }, (_, Some(at))) = (self, self.known()?) else {
+            return None;
+        };
+        // An int in a register: what stands above its 32 bits is not part of it.
+        i32::try_from(arguments.get(at)? & 0xffff_ffff).ok()
     }
 }
 
@@ -145,8 +147,16 @@ mod tests {
     #[test]
     #[cfg(target_arch = "x86_64")]
     fn only_calls_on_a_file_have_a_descriptor() {
-        let at = |number, first| Syscall::In { number, first };
+        let at = |number, first| Syscall::In {
+            number,
+            arguments: [first, 4],
+        };
         assert_eq!(at(74, 3).descriptor(), Some(3));
+        assert_eq!(
+            at(40, 3).descriptor(),
+            Some(4),
+            "sendfile waits for what it reads"
+        );
         assert_eq!(at(202, 3).descriptor(), None);
         assert_eq!(at(0, 0xffff_ffff).descriptor(), None);
         assert_eq!(at(74, 3).to_string(), "74 (fsync)");

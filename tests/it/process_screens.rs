@@ -115,7 +115,7 @@ fn closeup() -> Closeup {
         .to_vec(),
         syscall: Some(Syscall::In {
             number: 74,
-            first: 3,
+            arguments: [3, 0],
         }),
         file: Some("/mnt/nas/backup.tar".to_owned()),
         silent: None,

@@ -80,32 +80,9 @@ pub(super) fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
     Vec::new()
 }
 
-/// In the processes view the keys for the list of containers, which cannot be seen there, are the
-/// list of processes' or do nothing. Whether the action is dealt with.
-fn arrange_processes(model: &mut Model, action: Action) -> bool {
-    match action {
-        Action::Tree => processes::toggle_tree(model),
-        Action::Reverse => processes::reverse(model),
-        Action::NextMatch => processes::go(model, Motion::Down),
-        Action::PreviousMatch => processes::go(model, Motion::Up),
-        Action::SortLeft
-        | Action::SortRight
-        | Action::ToggleStopped
-        | Action::Mark
-        | Action::Range
-        | Action::MarkAll
-        | Action::ClearMarks => {}
-        _ => return false,
-    }
-    true
-}
-
 /// Actions on the order, the marks and the panes: no effect outside.
 fn arrange(model: &mut Model, action: Action) {
-    if model.view == View::Processes
-        && model.focus == Pane::View
-        && arrange_processes(model, action)
-    {
+    if model.view == View::Processes && processes::arrange(model, action) {
         return;
     }
     match action {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use crate::inventory::processes::{Listing, Process};
 use crate::kernel::Signal;
-use crate::tui::action::Motion;
+use crate::tui::action::{Action, Motion};
 use crate::tui::effect::Effect;
 use crate::tui::modal::{Choice, Confirm, Entry, Menu, Modal, Order, Page};
-use crate::tui::model::{Model, first_row};
+use crate::tui::model::{Model, Pane, first_row};
 use crate::tui::processes::SortBy;
 use crate::tui::view::{closeup, processes as view};
 
@@ -74,12 +74,34 @@ pub(super) fn click(model: &mut Model, column: u16, row: u16) {
     }
 }
 
-pub(super) fn toggle_tree(model: &mut Model) {
+/// The keys for the list of containers, which cannot be seen in this view, are the list of
+/// processes' or do nothing. Whether the action is dealt with.
+pub(super) fn arrange(model: &mut Model, action: Action) -> bool {
+    match action {
+        // There they search.
+        Action::NextMatch | Action::PreviousMatch if model.focus == Pane::Log => return false,
+        Action::NextMatch => go(model, Motion::Down),
+        Action::PreviousMatch => go(model, Motion::Up),
+        Action::Tree => toggle_tree(model),
+        Action::Reverse => reverse(model),
+        Action::SortLeft
+        | Action::SortRight
+        | Action::ToggleStopped
+        | Action::Mark
+        | Action::Range
+        | Action::MarkAll
+        | Action::ClearMarks => {}
+        _ => return false,
+    }
+    true
+}
+
+fn toggle_tree(model: &mut Model) {
     model.processes.flat = !model.processes.flat;
     settle(model);
 }
 
-pub(super) fn reverse(model: &mut Model) {
+fn reverse(model: &mut Model) {
     model.processes.reversed = !model.processes.reversed;
     settle(model);
 }

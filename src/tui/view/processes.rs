@@ -1,21 +1,21 @@
 //! View 3: the processes of a container, grouped by cgroup, and the selected one below them.
 
-use std::fmt::Write as _;
+mod title;
 
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
-use ratatui::style::{Modifier, Style};
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::inventory::processes::{Group, Place, Process};
+use crate::inventory::processes::{Group, Place, Process, Source};
 use crate::process::InitProcess;
 use crate::tui::measure::{self, cut, left, right, width};
-use crate::tui::modal::{Modal, Prompt};
 use crate::tui::model::{Model, Pane, first_row};
 use crate::tui::processes::Row;
 
 use super::closeup;
 use super::layout::{self, Class, Panes};
+use title::{nothing, right_title};
 
 /// Columns before the first one of the table: the cursor.
 const INDENT: usize = 2;
@@ -137,7 +137,7 @@ pub(crate) fn process_at(model: &Model, column: u16, row: u16) -> Option<InitPro
 
 pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, panes: &Panes) {
     let (list, below) = share(model, area, panes.class);
-    let title = title(model, panes.class);
+    let title = title::title(model, panes.class);
     let inside = super::framed(frame, list, model, panes, Pane::View, &title);
     if panes.framed() {
         right_title(frame, list, model, width(&title));
@@ -182,93 +182,6 @@ pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, panes: &Pan
     }
     if let Some(below) = below {
         closeup::draw(frame, below, model);
-    }
-}
-
-fn name(model: &Model) -> String {
-    let key = model.processes.of.as_ref();
-    key.map_or_else(
-        || "no container".to_owned(),
-        crate::oci::ContainerKey::label,
-    )
-}
-
-fn title(model: &Model, class: Class) -> String {
-    let name = name(model);
-    let Some(listing) = &model.processes.listing else {
-        return format!("Processes of {name}");
-    };
-    let all = listing.processes().count();
-    let tight = class == Class::Small;
-    let mut odd = Vec::new();
-    for state in ['D', 'Z', 'T', 't'] {
-        let count = listing.in_state(state);
-        let gap = if tight { "" } else { " " };
-        odd.extend((count > 0).then(|| format!("{count}{gap}{state}")));
-    }
-    let odd = match (odd.is_empty(), tight) {
-        (true, _) => String::new(),
-        (_, true) => format!(" ({})", odd.join(" ")),
-        (_, false) => format!(" ({})", odd.join(", ")),
-    };
-    let mut title = match class {
-        Class::Small => format!("PROC {name}  {all}{odd}"),
-        _ => format!("Processes of {name}   {all}{odd}"),
-    };
-    if listing.more > 0 {
-        write!(title, " and {} more", listing.more).ok();
-    }
-    title
-}
-
-/// Order and filter, at the right of the upper edge.
-fn right_title(frame: &mut Frame<'_>, area: Rect, model: &Model, title: usize) {
-    let pane = &model.processes;
-    let filter = match model.modal() {
-        Some(Modal::Prompt(Prompt {
-            pane: Pane::View,
-            text,
-        })) => format!("/{}_", crate::text::visible(text)),
-        _ if pane.filter.is_empty() => "/ filter".to_owned(),
-        _ => format!("/{}", crate::text::visible(&pane.filter)),
-    };
-    let order = if pane.flat {
-        let arrow = if pane.reversed { "^" } else { "v" };
-        format!("t flat, sort: {} {arrow}", pane.sort.name())
-    } else {
-        "t tree".to_owned()
-    };
-    let room = usize::from(area.width).saturating_sub(title + 8);
-    let text = cut(&format!(" {order}  {filter} "), room);
-    let columns = u16::try_from(width(&text)).unwrap_or(0);
-    if columns == 0 || area.height == 0 {
-        return;
-    }
-    let place = Rect {
-        x: area.right().saturating_sub(columns + 2).max(area.x),
-        width: columns.min(area.width),
-        height: 1,
-        ..area
-    };
-    let style = if pane.filter.is_empty() {
-        Style::new()
-    } else {
-        model.look.warning().add_modifier(Modifier::BOLD)
-    };
-    frame.render_widget(Line::styled(text, style), place);
-}
-
-/// Why there is no row.
-fn nothing(model: &Model) -> String {
-    let Some(container) = model.process_container() else {
-        return " It is gone. Esc goes back to the containers.".to_owned();
-    };
-    match &model.processes.listing {
-        None => " Looking for its processes ...".to_owned(),
-        Some(listing) if listing.groups.is_empty() => {
-            format!(" It is {} and has no process.", container.condition)
-        }
-        Some(_) => " No process matches the filter; Esc clears it.".to_owned(),
     }
 }
 
@@ -405,7 +318,11 @@ fn command(
     }
     let remarks = remarks.join(", ");
     let gap = if remarks.is_empty() { "" } else { "  " };
-    let text = format!("{init}{}{gap}{remarks}", process.command);
+    let text = match process.source {
+        // Where there is not room for both, this is what matters.
+        Source::Silent(_) => format!("{init}{remarks}{gap}{}", process.command),
+        _ => format!("{init}{}{gap}{remarks}", process.command),
+    };
     let room = room.saturating_sub(width(&branch));
     let by = model.processes.sideways;
     let by = by.min((width(&text) + 1).saturating_sub(room));
