@@ -157,15 +157,13 @@ impl History {
         reason = "what is drawn needs no more than single precision"
     )]
     pub fn push(&mut self, metric: Metric, from: Duration, to: Duration, value: f64) {
-        let rings = match self.series.iter_mut().find(|(of, _)| *of == metric) {
-            Some((_, rings)) => rings,
-            None => {
-                self.series.push((metric, Default::default()));
-                let Some((_, rings)) = self.series.last_mut() else {
-                    return;
-                };
-                rings
-            }
+        let known = self.series.iter().position(|(of, _)| *of == metric);
+        let index = known.unwrap_or_else(|| {
+            self.series.push((metric, Default::default()));
+            self.series.len() - 1
+        });
+        let Some((_, rings)) = self.series.get_mut(index) else {
+            return;
         };
         for (ring, seconds) in rings.iter_mut().zip(SECONDS) {
             // The bucket that `from` is in belongs to the sample before.

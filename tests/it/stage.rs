@@ -366,7 +366,7 @@ pub(crate) fn with_usage(container: Container, usage: Usage) -> Container {
 
 pub(crate) fn with_status(container: Container, status: Status) -> Container {
     with_facts(container, |facts| {
-        facts.condition = Condition::Known(status)
+        facts.condition = Condition::Known(status);
     })
 }
 

@@ -52,7 +52,8 @@ fn scan_loop(mailbox: &Mailbox, host: &Host, orders: &Receiver<Order>, mut inter
                     match order {
                         Order::Now => {}
                         Order::Interval(wanted) => interval = wanted,
-                        Order::Watch(_) => {}
+                        // A scan looks at every container closely.
+                        Order::Watch(watch) => drop(watch),
                     }
                 }
             }
