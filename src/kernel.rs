@@ -4,7 +4,7 @@
 //! Changes sit behind a trait because `rmdir` of a directory that has files works on cgroupfs and
 //! resctrl and nowhere else: a test needs its own machine. [`LiveKernel`] has no decisions in it.
 
-mod bounded;
+pub mod bounded;
 mod clear;
 mod hook;
 pub mod live;

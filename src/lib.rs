@@ -24,7 +24,7 @@
 //! | [`oci`] | container id, status, and the record of a container as youki, runc or crun wrote it |
 //! | [`cgroup`] | hierarchies, cgroup paths, one parser per control file |
 //! | [`resctrl`] | Intel RDT and its like: schemata, groups, what is monitored, one reader of a mount |
-//! | [`process`] | `/proc/PID/stat`, identity that survives reuse of a pid |
+//! | [`process`] | files of `/proc/PID`, identity that survives reuse of a pid |
 //! | [`procfs`] | what `/proc` says of the whole host and of namespaces, one parser per file |
 //! | [`kernel`] | openat2 readers for state roots, the trait behind every change, systemd over D-Bus |
 //! | [`inventory`] | the scanner (once) and the sampler (again and again): state roots, cgroups and /proc into a [`inventory::Snapshot`] |

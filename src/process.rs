@@ -1,4 +1,9 @@
-//! Processes: `/proc/PID/stat` and identity that survives pid reuse (proc_pid_stat(5)).
+//! Processes: `/proc/PID/stat` and identity that survives pid reuse (proc_pid_stat(5)); what the
+//! other files of `/proc/PID` say is in the modules below.
+
+pub mod stack;
+pub mod status;
+pub mod syscall;
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +28,8 @@ pub struct ProcStat {
     pub ppid: i32,
     /// Kernel flags (`PF_*`).
     pub flags: u64,
+    /// CPU time so far in user mode and in the kernel, clock ticks.
+    pub ticks: u64,
     /// Threads.
     pub threads: u64,
     /// Clock ticks since boot at its start.
@@ -68,6 +75,11 @@ impl ProcStat {
             state: field(3)?.chars().next()?,
             ppid: field(4)?.parse().ok()?,
             flags: field(9)?.parse().ok()?,
+            ticks: {
+                let (user, system): (u64, u64) =
+                    (field(14)?.parse().ok()?, field(15)?.parse().ok()?);
+                user.saturating_add(system)
+            },
             threads: field(20)?.parse().ok()?,
             start_time: field(22)?.parse().ok()?,
         })

@@ -16,6 +16,7 @@ mod log_pane;
 pub(crate) mod measure;
 mod modal;
 mod model;
+mod processes;
 mod rdt;
 mod selection;
 mod table;
@@ -93,6 +94,7 @@ fn show(
             },
         );
         threads.watch(model.watch());
+        threads.look_at(model.process_subject());
         threads::panic_if_asked("ui", model.selected_key().is_some());
         for event in batch(inbox, start)? {
             threads.notice(&event.kind);

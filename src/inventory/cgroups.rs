@@ -48,6 +48,22 @@ impl CgroupDir {
         }
     }
 
+    /// The cgroup that a row shows, if its hierarchy still is what it was.
+    pub fn of_view(view: &CgroupView, hierarchies: &Hierarchies) -> Option<Self> {
+        let (at, found) = hierarchies
+            .iter()
+            .enumerate()
+            .find(|(_, hierarchy)| hierarchy.label() == view.hierarchy)?;
+        let path = view.dir.strip_prefix(&found.mount).ok();
+        let path = path
+            .and_then(CgroupPath::new)
+            .filter(|path| !path.is_root())?;
+        Some(Self {
+            hierarchy: at,
+            path,
+        })
+    }
+
     /// As the snapshot shows it.
     pub fn view(&self, hierarchies: &Hierarchies) -> CgroupView {
         let hierarchy = hierarchies

@@ -1,39 +1,102 @@
 //! Calls that can hang in the kernel, made on threads that can be left behind.
 //!
 //! `rmdir` of a cgroup and writes to its control files wait for locks that a stuck task may hold,
-//! in uninterruptible sleep: nothing can call them back. The caller waits for a while and goes on
-//! without; the thread stays until the kernel lets it go. A few such threads are a price worth
-//! paying, many are a sign that the host is past helping, so then nothing more is tried.
+//! and so do some files of `/proc/PID`, in uninterruptible sleep: nothing can call them back. The
+//! caller waits for a while and goes on without; the thread stays until the kernel lets it go. A
+//! few such threads are a price worth paying, many are a sign that the host is past helping, so
+//! then nothing more is tried. Changes and reads are counted apart: what is only looked at must
+//! not use up what a teardown needs.
 
+use std::fmt;
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use rustix::io::Errno;
 
-/// Most threads left behind, over the whole process.
+/// Most threads left behind of each kind, over the whole process.
 const MOST_LEFT: usize = 4;
 
-static LEFT: AtomicUsize = AtomicUsize::new(0);
+static CHANGES: AtomicUsize = AtomicUsize::new(0);
+static READS: AtomicUsize = AtomicUsize::new(0);
 
-type Call = Box<dyn FnOnce() -> io::Result<()> + Send>;
+type Call = Box<dyn FnOnce() + Send>;
 
 #[derive(Debug)]
 struct Worker {
     calls: Sender<Call>,
-    results: Receiver<io::Result<()>>,
+    /// Set once, when it is left behind; its thread ends after the call it is in.
+    abandoned: Arc<AtomicBool>,
 }
 
 /// Threads that wait for a call to make.
-#[derive(Debug, Default)]
-pub(super) struct Bounded {
+#[derive(Debug)]
+pub struct Bounded {
     idle: Mutex<Vec<Worker>>,
+    left: &'static AtomicUsize,
+}
+
+/// A call has not come back in its time.
+#[derive(Debug)]
+pub enum Unanswered<T> {
+    /// Its thread is left behind; what it says in the end can still be had.
+    Late(Late<T>),
+    /// It was not made at all: too many have not come back (`EAGAIN`), or there is no thread.
+    NotAsked(io::Error),
+}
+
+/// The answer of a thread that was left behind.
+pub struct Late<T>(Receiver<T>);
+
+impl<T> fmt::Debug for Late<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Late")
+    }
+}
+
+/// What has become of a late answer.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Lateness<T> {
+    /// It came.
+    Came(T),
+    /// It has still not come.
+    Waiting,
+    /// It will not come.
+    Never,
+}
+
+impl<T> Late<T> {
+    /// Looks whether it has come; never waits.
+    pub fn look(&self) -> Lateness<T> {
+        match self.0.try_recv() {
+            Ok(answer) => Lateness::Came(answer),
+            Err(TryRecvError::Empty) => Lateness::Waiting,
+            Err(TryRecvError::Disconnected) => Lateness::Never,
+        }
+    }
 }
 
 impl Bounded {
+    /// For calls that change the machine.
+    pub(super) fn changes() -> Self {
+        Self::counting(&CHANGES)
+    }
+
+    /// For reads.
+    pub fn reads() -> Self {
+        Self::counting(&READS)
+    }
+
+    fn counting(left: &'static AtomicUsize) -> Self {
+        Self {
+            idle: Mutex::default(),
+            left,
+        }
+    }
+
     /// Makes the call and waits for it at most `limit`: `ETIMEDOUT` if it has not come back by
     /// then, `EAGAIN` if too many have not.
     pub(super) fn call(
@@ -41,53 +104,89 @@ impl Bounded {
         limit: Duration,
         call: impl FnOnce() -> io::Result<()> + Send + 'static,
     ) -> io::Result<()> {
-        if LEFT.load(Ordering::SeqCst) >= MOST_LEFT {
-            return Err(Errno::AGAIN.into());
+        match self.ask(limit, call) {
+            Ok(result) => result,
+            Err(Unanswered::Late(_)) => Err(Errno::TIMEDOUT.into()),
+            Err(Unanswered::NotAsked(error)) => Err(error),
         }
-        let idle = self
-            .idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop();
+    }
+
+    /// As a call, for anything that gives a value back; a late one can be asked for again.
+    pub fn ask<T: Send + 'static>(
+        &self,
+        limit: Duration,
+        question: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Unanswered<T>> {
+        if self.left.load(Ordering::SeqCst) >= MOST_LEFT {
+            return Err(Unanswered::NotAsked(Errno::AGAIN.into()));
+        }
+        let idle = self.lock().pop();
         let worker = match idle {
             Some(worker) => worker,
-            None => Worker::start()?,
+            None => Worker::start(self.left).map_err(Unanswered::NotAsked)?,
         };
         let lost = || io::Error::other("the thread for kernel calls is gone");
-        worker.calls.send(Box::new(call)).map_err(|_gone| lost())?;
-        match worker.results.recv_timeout(limit) {
-            Ok(result) => {
-                self.idle
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(worker);
-                result
+        let (answer, answers) = channel();
+        let call: Call = Box::new(move || {
+            // Without a listener there is nobody to tell.
+            answer.send(question()).ok();
+        });
+        worker
+            .calls
+            .send(call)
+            .map_err(|_gone| Unanswered::NotAsked(lost()))?;
+        match answers.recv_timeout(limit) {
+            Ok(value) => {
+                self.lock().push(worker);
+                Ok(value)
             }
             Err(RecvTimeoutError::Timeout) => {
-                LEFT.fetch_add(1, Ordering::SeqCst);
-                // When the kernel lets it go after all, it ends: nobody listens any more.
-                Err(Errno::TIMEDOUT.into())
+                // Counted first: the thread takes itself off the count when it sees the mark.
+                self.left.fetch_add(1, Ordering::SeqCst);
+                worker.abandoned.store(true, Ordering::SeqCst);
+                Err(Unanswered::Late(Late(answers)))
             }
-            Err(RecvTimeoutError::Disconnected) => Err(lost()),
+            Err(RecvTimeoutError::Disconnected) => Err(Unanswered::NotAsked(lost())),
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Worker>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes an abandoned thread off the count when it ends, whichever way.
+struct Account {
+    left: &'static AtomicUsize,
+    abandoned: Arc<AtomicBool>,
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        if self.abandoned.load(Ordering::SeqCst) {
+            self.left.fetch_sub(1, Ordering::SeqCst);
         }
     }
 }
 
 impl Worker {
-    fn start() -> io::Result<Self> {
+    fn start(left: &'static AtomicUsize) -> io::Result<Self> {
         let (calls, orders) = channel::<Call>();
-        let (answers, results) = channel();
+        let abandoned = Arc::new(AtomicBool::new(false));
+        let account = Account {
+            left,
+            abandoned: Arc::clone(&abandoned),
+        };
         thread::Builder::new()
             .name("kernel-call".to_owned())
             .spawn(move || {
+                // Whoever leaves it behind drops its end: there is no further order then.
+                let _account = account;
                 while let Ok(call) = orders.recv() {
-                    if answers.send(call()).is_err() {
-                        LEFT.fetch_sub(1, Ordering::SeqCst);
-                        return;
-                    }
+                    call();
                 }
             })?;
-        Ok(Self { calls, results })
+        Ok(Self { calls, abandoned })
     }
 }
 
@@ -95,15 +194,31 @@ impl Worker {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_call_that_does_not_come_back_is_left_behind() {
-        let bounded = Bounded::default();
+    /// A count of its own, so that no other test is in the way.
+    fn alone() -> Bounded {
+        Bounded::counting(Box::leak(Box::default()))
+    }
+
+    /// A question that is answered when its other end is dropped.
+    fn blocked() -> (Sender<()>, impl FnOnce() -> i32 + Send + 'static) {
         let (release, blocked) = channel::<()>();
         let hangs = move || {
             blocked.recv().ok();
-            Ok(())
+            7
         };
-        let error = bounded.call(Duration::from_millis(10), hangs).unwrap_err();
+        (release, hangs)
+    }
+
+    #[test]
+    fn a_call_that_does_not_come_back_is_left_behind() {
+        let bounded = alone();
+        let (release, hangs) = blocked();
+        let error = bounded
+            .call(Duration::from_millis(10), move || {
+                hangs();
+                Ok(())
+            })
+            .unwrap_err();
         assert_eq!(error.raw_os_error(), Some(Errno::TIMEDOUT.raw_os_error()));
         // Others still get through, on a thread of their own.
         bounded.call(Duration::from_secs(10), || Ok(())).unwrap();
@@ -112,9 +227,41 @@ mod tests {
 
     #[test]
     fn a_call_returns_what_it_returned() {
-        let error = Bounded::default()
+        let error = alone()
             .call(Duration::from_secs(10), || Err(Errno::BUSY.into()))
             .unwrap_err();
         assert_eq!(error.raw_os_error(), Some(Errno::BUSY.raw_os_error()));
+    }
+
+    #[test]
+    fn a_late_answer_can_still_be_had_and_frees_its_place() {
+        let bounded = alone();
+        let (release, hangs) = blocked();
+        let Err(Unanswered::Late(late)) = bounded.ask(Duration::from_millis(1), hangs) else {
+            panic!("it cannot have been answered");
+        };
+        assert_eq!(late.look(), Lateness::Waiting);
+        assert_eq!(bounded.left.load(Ordering::SeqCst), 1);
+        drop(release);
+        while late.look() == Lateness::Waiting {
+            thread::yield_now();
+        }
+        while bounded.left.load(Ordering::SeqCst) > 0 {
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn after_four_that_hang_nothing_more_is_asked() {
+        let bounded = alone();
+        let mut held = Vec::new();
+        for _ in 0..MOST_LEFT {
+            let (release, hangs) = blocked();
+            let asked = bounded.ask(Duration::from_millis(1), hangs);
+            assert!(matches!(asked, Err(Unanswered::Late(_))));
+            held.push(release);
+        }
+        let asked = bounded.ask(Duration::from_secs(10), || 1);
+        assert!(matches!(asked, Err(Unanswered::NotAsked(_))));
     }
 }

@@ -40,7 +40,7 @@ impl LiveKernel {
     pub fn new() -> Self {
         Self {
             start: Instant::now(),
-            bounded: Bounded::default(),
+            bounded: Bounded::changes(),
         }
     }
 }

@@ -8,9 +8,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::evidence::Evidence;
 use super::run::Context;
 use super::{Outcome, Reason, Seen, StepError, Survivor, freeze, procs};
 use crate::cgroup::{Membership, Version};
+use crate::inventory::Machine;
 use crate::inventory::identity::is_member;
 use crate::kernel::read::kernel_text;
 use crate::kernel::{Kernel, Signal};
@@ -93,10 +95,14 @@ fn kill_members<K: Kernel>(
     Ok(fresh)
 }
 
+/// As [`belongs`], with what a job has at hand.
+pub(super) fn is_target<K: Kernel>(context: &Context<'_, K>, pid: i32) -> bool {
+    belongs(context.machine, &context.evidence, pid)
+}
+
 /// Whether a process is the container's: its verified init, or a member of its cgroups, or, where
 /// it has none, of init's family.
-pub(super) fn is_target<K: Kernel>(context: &Context<'_, K>, pid: i32) -> bool {
-    let (machine, evidence) = (context.machine, &context.evidence);
+pub(super) fn belongs(machine: &Machine, evidence: &Evidence, pid: i32) -> bool {
     let Ok(Some(stat)) = machine.stat(pid) else {
         return false;
     };

@@ -1,7 +1,7 @@
 //! What a job will do, from the evidence: data, printable with `--dry-run`.
 
 use super::evidence::Evidence;
-use super::{Force, Job, OnFailure, Options, Plan, PlannedStep, Step, trust};
+use super::{Force, Job, OnFailure, Options, Plan, PlannedStep, Step, signal, trust};
 use crate::inventory::{Condition, Machine};
 use crate::oci::record::{Hook, Hooks};
 use crate::oci::{RuntimeKind, Status};
@@ -40,6 +40,15 @@ pub(super) fn plan(
             vec![stop(Step::SignalAll {
                 signal: *signal,
                 processes: evidence.pids.len(),
+            })]
+        }
+        Job::SignalOne(_, process, signal) => {
+            signal::check(machine, evidence, *process).map_err(signal::NotOne::words)?;
+            let (pid, start_time, signal) = (process.pid, process.start_time, *signal);
+            vec![stop(Step::SignalOne {
+                pid,
+                start_time,
+                signal,
             })]
         }
         Job::Stop(_) => {

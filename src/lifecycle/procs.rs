@@ -1,46 +1,15 @@
 //! Who lives in a container: read afresh each time, because members come and go.
 
 use std::collections::BTreeSet;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::Survivor;
 use crate::cgroup::Version;
 use crate::cgroup::freezer::Freezer;
 use crate::inventory::Machine;
 use crate::inventory::cgroups::{CgroupDir, freezer_at};
+pub use crate::inventory::members::{procs, tree};
 use crate::kernel::read::kernel_text;
-
-/// Deepest tree of cgroups that is walked.
-const MAX_DEPTH: usize = 64;
-/// Most cgroups of one container that are walked: a delegated one can make millions.
-const MAX_CGROUPS: usize = 10_000;
-
-/// A cgroup and all below it, children before their parents. Empty if it is gone.
-pub fn tree(dir: &Path) -> Vec<PathBuf> {
-    let mut out = Vec::new();
-    walk(dir, 0, &mut out);
-    out
-}
-
-fn walk(dir: &Path, depth: usize, out: &mut Vec<PathBuf>) {
-    let Ok(metadata) = std::fs::symlink_metadata(dir) else {
-        return;
-    };
-    if !metadata.is_dir() {
-        return;
-    }
-    // kernfs counts two links and one for each child; file systems that do not count say 1.
-    let is_leaf = metadata.nlink() == 2;
-    if !is_leaf && depth < MAX_DEPTH && out.len() < MAX_CGROUPS {
-        for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
-            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                walk(&entry.path(), depth + 1, out);
-            }
-        }
-    }
-    out.push(dir.to_owned());
-}
 
 /// Every process of these cgroups and those below, in every hierarchy. A process outside this pid
 /// namespace reads as 0 and is left out: signal 0's target would be ocitop's own group.
@@ -52,19 +21,6 @@ pub fn members(machine: &Machine, cgroups: &[CgroupDir]) -> BTreeSet<i32> {
         }
     }
     pids
-}
-
-/// The processes of one cgroup directory. A threaded cgroup cannot list processes, so its threads
-/// stand for them.
-pub fn procs(dir: &Path) -> Vec<i32> {
-    let text = |name: &str| kernel_text(&dir.join(name)).ok().flatten();
-    let Some(text) = text("cgroup.procs").or_else(|| text("cgroup.threads")) else {
-        return Vec::new();
-    };
-    text.lines()
-        .filter_map(|line| line.trim().parse().ok())
-        .filter(|pid| *pid > 1)
-        .collect()
 }
 
 /// A process, its descendants by parent, and every member of its pid namespace if that is not

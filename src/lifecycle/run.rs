@@ -13,6 +13,7 @@ use super::{
 use crate::inventory::Machine;
 use crate::kernel::Kernel;
 use crate::oci::ContainerKey;
+use crate::process::InitProcess;
 
 /// What a step has at hand.
 pub(super) struct Context<'a, K: Kernel> {
@@ -224,6 +225,14 @@ fn perform<K: Kernel>(
         },
         Step::Signal { signal } => signal::init(context, *signal),
         Step::SignalAll { signal, .. } => signal::all(context, *signal),
+        Step::SignalOne {
+            pid,
+            start_time,
+            signal,
+        } => {
+            let (pid, start_time) = (*pid, *start_time);
+            signal::one(context, InitProcess { pid, start_time }, *signal)
+        }
         Step::Freeze => freeze::freeze(context),
         Step::Thaw => freeze::thaw(context),
         Step::Release => state::release(context),

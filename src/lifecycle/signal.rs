@@ -1,10 +1,14 @@
-//! Signals to a container, as `kill` sends them.
+//! Signals to a container, as `kill` sends them, and to one process of it.
 
-use super::drain::is_target;
+use super::drain::{belongs, is_target};
+use super::evidence::Evidence;
 use super::run::Context;
 use super::{Outcome, Reason, Seen, StepError, freeze};
+use crate::inventory::Machine;
+use crate::inventory::members::{pid_namespace, private_pid_namespace};
 use crate::kernel::read::is_gone;
 use crate::kernel::{Kernel, Signal};
+use crate::process::InitProcess;
 
 fn failed(pid: i32, error: &std::io::Error) -> StepError {
     StepError::Io {
@@ -66,4 +70,111 @@ fn send<K: Kernel>(context: &Context<'_, K>, pid: i32, signal: Signal) -> Result
         Err(error) if is_gone(&error) => Ok(false),
         Err(error) => Err(failed(pid, &error)),
     }
+}
+
+/// Sends a signal to one process, and to no other. A frozen one is not thawed for it: that would
+/// wake the whole container.
+pub(super) fn one<K: Kernel>(
+    context: &mut Context<'_, K>,
+    process: InitProcess,
+    signal: Signal,
+) -> Result<Outcome, StepError> {
+    let pid = process.pid;
+    if pid < 2 {
+        return Err(refused(format!("pid {pid} is no process of a container")));
+    }
+    let opened = match context.kernel.open_process(pid) {
+        Ok(opened) => opened,
+        Err(error) if is_gone(&error) => return Ok(Outcome::Skipped(Reason::AlreadyGone)),
+        Err(error) => return Err(failed(pid, &error)),
+    };
+    // Now that the descriptor pins it: what passes here gets the signal.
+    match check(context.machine, &context.evidence, process) {
+        Ok(()) => {}
+        Err(NotOne::Gone(_)) => return Ok(Outcome::Skipped(Reason::AlreadyGone)),
+        Err(why) => return Err(refused(why.words())),
+    }
+    match context.kernel.signal(&opened, signal) {
+        Ok(()) => Ok(Outcome::Done(Seen::Signalled(1))),
+        Err(error) if is_gone(&error) => Ok(Outcome::Skipped(Reason::AlreadyGone)),
+        Err(error) => Err(failed(pid, &error)),
+    }
+}
+
+fn refused(reason: String) -> StepError {
+    StepError::Refused { reason }
+}
+
+/// Why a process gets no signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NotOne {
+    /// Nothing has its pid.
+    Gone(i32),
+    /// Its pid is another process's by now.
+    Recycled(i32),
+    /// It is dead already, and its parent has not taken note.
+    Zombie { pid: i32, parent: i32 },
+    /// It is pid 1, ocitop itself or a kernel thread.
+    Never(i32),
+    /// It is not in the container.
+    Foreign(i32),
+}
+
+impl NotOne {
+    /// The reason in words.
+    pub(super) fn words(self) -> String {
+        match self {
+            Self::Gone(pid) => format!("pid {pid} is gone"),
+            Self::Recycled(pid) => {
+                format!("pid {pid} is another process by now: not touched")
+            }
+            Self::Zombie { pid, parent } => {
+                format!("pid {pid} is dead already; its parent, pid {parent}, has not reaped it")
+            }
+            Self::Never(pid) => {
+                format!("pid {pid} is pid 1, ocitop itself or a kernel thread")
+            }
+            Self::Foreign(pid) => format!("pid {pid} is no process of this container"),
+        }
+    }
+}
+
+/// Whether a process may get a signal: it is the one that was shown, and the container's now: as
+/// every other signal would have it, or in init's private pid namespace.
+pub(super) fn check(
+    machine: &Machine,
+    evidence: &Evidence,
+    process: InitProcess,
+) -> Result<(), NotOne> {
+    let pid = process.pid;
+    let own = i32::try_from(std::process::id()).unwrap_or_default();
+    if pid < 2 || pid == own {
+        return Err(NotOne::Never(pid));
+    }
+    // One that cannot be read is not known to be the one.
+    let stat = machine
+        .stat(pid)
+        .map_err(|_unreadable| NotOne::Foreign(pid))?;
+    let stat = stat.ok_or(NotOne::Gone(pid))?;
+    if stat.start_time != process.start_time {
+        return Err(NotOne::Recycled(pid));
+    }
+    if stat.is_kernel_thread() {
+        return Err(NotOne::Never(pid));
+    }
+    if stat.is_dead() {
+        let parent = stat.ppid;
+        return Err(NotOne::Zombie { pid, parent });
+    }
+    if belongs(machine, evidence, pid) || shares_namespace(machine, evidence, pid) {
+        return Ok(());
+    }
+    Err(NotOne::Foreign(pid))
+}
+
+/// Whether a process is in the pid namespace that is this container's alone.
+fn shares_namespace(machine: &Machine, evidence: &Evidence, pid: i32) -> bool {
+    let init = evidence.identity.alive();
+    let private = init.and_then(|init| private_pid_namespace(machine, init.pid));
+    private.is_some() && pid_namespace(machine, pid) == private
 }

@@ -88,6 +88,15 @@ pub enum Step {
         /// Processes when the plan was made.
         processes: usize,
     },
+    /// Send a signal to one of its processes, if it still is the one that was shown.
+    SignalOne {
+        /// Its pid.
+        pid: i32,
+        /// When it started, clock ticks since boot.
+        start_time: u64,
+        /// Which.
+        signal: Signal,
+    },
     /// Freeze its cgroup.
     Freeze,
     /// Thaw its cgroup.

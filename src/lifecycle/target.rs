@@ -67,6 +67,8 @@ pub enum Job {
     Kill(Target, Signal),
     /// Send a signal to every process.
     KillAll(Target, Signal),
+    /// Send a signal to one process of it, which need not be init: the one that was shown.
+    SignalOne(Target, InitProcess, Signal),
     /// SIGTERM, wait, report whether it ended; never SIGKILL.
     Stop(Target),
     /// Freeze.
@@ -84,6 +86,7 @@ impl Job {
             Self::Delete(target, _)
             | Self::Kill(target, _)
             | Self::KillAll(target, _)
+            | Self::SignalOne(target, ..)
             | Self::Stop(target)
             | Self::Pause(target)
             | Self::Resume(target)
@@ -97,6 +100,7 @@ impl Job {
             Self::Delete(_, Force::Yes) => "delete --force",
             Self::Delete(_, Force::No) => "delete",
             Self::Kill(..) | Self::KillAll(..) => "kill",
+            Self::SignalOne(..) => "signal",
             Self::Stop(_) => "stop",
             Self::Pause(_) => "pause",
             Self::Resume(_) => "resume",

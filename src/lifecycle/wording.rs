@@ -19,7 +19,7 @@ impl Step {
             Self::PoststopHook { .. } | Self::PoststartHook { .. } => "hook",
             Self::RemoveStateDir { .. } => "state",
             Self::Verify => "verify",
-            Self::Signal { .. } | Self::SignalAll { .. } => "signal",
+            Self::Signal { .. } | Self::SignalAll { .. } | Self::SignalOne { .. } => "signal",
             Self::Freeze => "freeze",
             Self::Thaw => "thaw",
             Self::Release => "release",
@@ -68,6 +68,9 @@ impl Step {
             Self::Signal { signal } => format!("send {signal} to its init"),
             Self::SignalAll { signal, processes } => {
                 format!("send {signal} to its {processes} processes")
+            }
+            Self::SignalOne { pid, signal, .. } => {
+                format!("send {signal} to pid {pid} alone, if it still is that process")
             }
             Self::Freeze => "freeze its processes".to_owned(),
             Self::Thaw => "thaw its processes".to_owned(),

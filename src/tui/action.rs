@@ -17,6 +17,7 @@ pub(crate) enum Action {
     NextMatch,
     PreviousMatch,
     SortMenu,
+    Tree,
     SortLeft,
     SortRight,
     Reverse,

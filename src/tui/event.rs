@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use ratatui::crossterm::event::Event as Input;
 
 use crate::inventory::Snapshot;
+use crate::inventory::processes::Listing;
 use crate::inventory::rdt::RdtView;
 use crate::lifecycle::{Preview, StepEvent, Verdict};
 use crate::oci::ContainerKey;
@@ -47,6 +48,8 @@ pub enum EventKind {
     Snapshot(Arc<Snapshot>),
     /// resctrl was read.
     Rdt(Arc<RdtView>),
+    /// The processes of a container were read.
+    Processes(Arc<Listing>),
     /// The engine reports.
     Step(StepEvent),
     /// The engine is done with a container, whichever way; its row is free again.

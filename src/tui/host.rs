@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::config::{Config, StateRoot};
 use crate::inventory::rdt::{self, RdtView};
-use crate::inventory::{Container, Machine, Sampler, Snapshot};
+use crate::inventory::{Container, Machine, Sampler, Snapshot, processes};
 use crate::kernel::LiveKernel;
 use crate::lifecycle::{self, Job, Options, Preview, StepEvent, Verdict};
 use crate::look::{self, Depth};
@@ -44,6 +44,10 @@ impl Host {
 
     pub(super) fn rdt(&self, reader: &mut Reader, containers: &[Arc<Container>]) -> RdtView {
         rdt::look(&self.machine, reader, containers.iter().map(Arc::as_ref))
+    }
+
+    pub(super) fn reader(&self) -> processes::Reader {
+        processes::Reader::new(self.machine.clone())
     }
 
     pub(super) fn preview(&self, job: &Job) -> Preview {

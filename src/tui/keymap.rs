@@ -162,6 +162,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
     bind(&[ch('<')], "<", A::SortLeft, List, "", "sort by the column to the left"),
     bind(&[ch('>')], ">", A::SortRight, List, "", "sort by the column to the right"),
     bind(&[ch('r')], "r", A::Reverse, List, "", "reverse the order"),
+    bind(&[ch('t')], "t", A::Tree, List, "", "processes: as a tree by cgroup, or a flat list"),
     bind(&[ch('a')], "a", A::ToggleStopped, List, "", "stopped containers too, or not"),
     bind(&[ch('v')], "v", A::Range, List, "", "mark a range: here, move, and again"),
     bind(&[ctrl('a')], "Ctrl-A", A::MarkAll, List, "", "mark all shown"),
@@ -175,7 +176,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
     bind(&[code(K::Enter)], "Enter", A::GoTo, Look, "go to", "to that container in the list, if it still exists").within(View::History),
     bind(&[ch('+'), ch('=')], "+ =", A::Faster, Look, "", "look more often"),
     bind(&[ch('-')], "-", A::Slower, Look, "", "look less often"),
-    bind(&[ch('y')], "y", A::Copy, Look, "", "copy id, path or command (OSC 52)"),
+    bind(&[ch('y')], "y", A::Copy, Look, "", "copy id, path or command, in the processes view the pid (OSC 52)"),
     bind(&[ctrl('s')], "Ctrl-S", A::Save, Log, "", "save the log, or the page shown, to a new file"),
     bind(&[ch('x')], "x", A::Export, List, "", "export the table (CSV, JSON) to a new file"),
     bind(&[ch('\\')], "\\", A::HideLog, Log, "", "hide or show the log"),
@@ -186,11 +187,23 @@ pub(crate) const BINDINGS: &[Binding] = &[
     bind(&[ctrl('r')], "Ctrl-R", A::Rescan, General, "", "look again now"),
     bind(&[ctrl('z')], "Ctrl-Z", A::Suspend, General, "", "back to the shell; fg returns"),
     bind(&[ch('D')], "D", A::Delete, Acts, "delete", "delete; forces only if it must and says so; always asks"),
-    bind(&[ch('K')], "K", A::Signal, Acts, "signal", "send a signal (a list, TERM first); asks"),
+    bind(&[ch('K')], "K", A::Signal, Acts, "signal", "send a signal (a list, TERM first), in the processes view to that process; asks"),
     bind(&[ch('T')], "T", A::Stop, Acts, "stop", "stop: TERM, wait, then asks before KILL"),
     bind(&[ch('P')], "P", A::Pause, Acts, "pause", "pause or resume; asks if several are marked"),
     bind(&[ch('S')], "S", A::Start, Acts, "start", "start a created container; asks if several are marked"),
 ];
+
+/// The word for the hint line while `view` is shown; empty keeps the binding off that line.
+pub(crate) fn hint(binding: &Binding, view: View) -> &'static str {
+    match (view, binding.action) {
+        (View::Processes, A::Menu) => "details",
+        (View::Processes, A::Tree) => "tree",
+        (View::Processes, A::Copy) => "copy pid",
+        (View::Processes, A::Signal) => "signal this process",
+        (View::Processes, A::Mark | A::Columns | A::Inspect) => "",
+        _ => binding.hint,
+    }
+}
 
 /// The action bound to a key in a view, if any. What the view has of its own comes first.
 pub(crate) fn action(press: Press, view: View) -> Option<Action> {

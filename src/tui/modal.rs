@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::inventory::processes::Process;
 use crate::inventory::{Condition, Container};
 use crate::kernel::Signal;
 use crate::lifecycle::{Force, Job, Preview, Target};
 use crate::oci::Status;
+use crate::process::InitProcess;
 
 use super::action::Action;
 use super::model::Pane;
+use super::processes::SortBy;
 use super::table::{Column, SortKey};
 
 /// Keys pressed earlier than this after a dialog that acts was first seen are thrown away: they
@@ -54,6 +57,8 @@ pub(crate) struct Page {
     pub(crate) sideways: usize,
     /// Its content is still being read.
     pub(crate) pending: bool,
+    /// The process it is about: it shows what was read of that last.
+    pub(crate) process: Option<InitProcess>,
 }
 
 /// A list to choose from.
@@ -80,6 +85,9 @@ pub(crate) enum Choice {
     Column(Column),
     /// To the container the menu was opened for, not to whichever is selected by then.
     Signal(Vec<Arc<Container>>, Signal),
+    /// As for a container, to the very process the menu was opened for.
+    SignalProcess(Arc<Container>, Arc<Process>, Signal),
+    SortProcesses(SortBy),
     Copy(String),
     Export(Format),
 }
@@ -123,6 +131,8 @@ impl Button {
 pub(crate) enum Order {
     Delete,
     Signal(Signal),
+    /// To one process of the container.
+    SignalProcess(InitProcess, Signal),
     Stop,
     /// Pause what runs, resume what is paused.
     Pause,
@@ -137,6 +147,7 @@ impl Order {
         match self {
             Self::Delete => Ok(Job::Delete(target, force(condition))),
             Self::Signal(signal) => Ok(Job::Kill(target, signal)),
+            Self::SignalProcess(process, signal) => Ok(Job::SignalOne(target, process, signal)),
             Self::Stop => match condition {
                 Condition::Known(Status::Stopped) => Err("it is stopped already".to_owned()),
                 _ => Ok(Job::Stop(target)),
@@ -156,7 +167,7 @@ impl Order {
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Delete => "delete",
-            Self::Signal(_) => "signal",
+            Self::Signal(_) | Self::SignalProcess(..) => "signal",
             Self::Stop => "stop",
             Self::Pause => "pause",
             Self::Start => "start",
@@ -179,6 +190,8 @@ fn force(condition: Condition) -> Force {
 pub(crate) struct Confirm {
     pub(crate) order: Order,
     pub(crate) items: Vec<Item>,
+    /// The process that a signal to one is for, as it was when it opened.
+    pub(crate) process: Option<Arc<Process>>,
     pub(crate) button: Button,
     /// What was typed to arm it.
     pub(crate) typed: String,
@@ -229,6 +242,7 @@ impl Confirm {
                 .into_iter()
                 .map(|c| Item::new(order, c))
                 .collect(),
+            process: None,
             button: Button::Cancel,
             typed: String::new(),
             scroll: 0,

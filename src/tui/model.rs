@@ -8,6 +8,7 @@ use ratatui::layout::Size;
 
 use crate::config::Config;
 use crate::inventory::lane::Happening;
+use crate::inventory::processes::Subject;
 use crate::inventory::{Condition, Container, Snapshot, Watch};
 use crate::lifecycle::Job;
 use crate::oci::{ContainerKey, Status};
@@ -19,6 +20,7 @@ use super::filter::Filter;
 use super::lane::Lane;
 use super::log_pane::{LogPane, Mark};
 use super::modal::{Modal, Open};
+use super::processes::ProcessPane;
 use super::rdt::Rdt;
 use super::selection::Selection;
 use super::table::{self, Column, SortKey};
@@ -120,7 +122,7 @@ impl Running {
     pub(crate) fn state_word(&self) -> &'static str {
         match self.job {
             Job::Delete(..) => "deleting",
-            Job::Kill(..) | Job::KillAll(..) => "signaling",
+            Job::Kill(..) | Job::KillAll(..) | Job::SignalOne(..) => "signaling",
             Job::Stop(_) => "stopping",
             Job::Pause(_) => "pausing",
             Job::Resume(_) => "resuming",
@@ -178,6 +180,7 @@ pub struct Model {
     pub(crate) log_extra: i16,
     pub(crate) log_hidden: bool,
     pub(crate) detail_scroll: usize,
+    pub(crate) processes: ProcessPane,
     pub(crate) view: View,
     pub(crate) focus: Pane,
     pub(crate) zoomed: bool,
@@ -225,6 +228,7 @@ impl Model {
             log_extra: 0,
             log_hidden: false,
             detail_scroll: 0,
+            processes: ProcessPane::default(),
             view: View::Containers,
             focus: Pane::List,
             zoomed: false,
@@ -276,6 +280,33 @@ impl Model {
         }
     }
 
+    /// The container whose processes are shown, as it is now; `None` once it is gone.
+    pub(crate) fn process_container(&self) -> Option<&Arc<Container>> {
+        let key = self.processes.of.as_ref()?;
+        let latest = self.latest.as_ref()?;
+        latest.containers.iter().find(|row| row.key == *key)
+    }
+
+    /// Whose processes are to be read, if anybody looks at them.
+    pub(crate) fn process_subject(&self) -> Option<Subject> {
+        let container = self.process_container()?;
+        (self.view == View::Processes).then(|| Subject {
+            key: container.key.clone(),
+            init: container.init,
+            cgroups: container.cgroups.clone(),
+            selected: self.processes.cursor,
+        })
+    }
+
+    /// The container that keys for one container are about: under the cursor, or the one whose
+    /// processes are shown.
+    pub(crate) fn subject(&self) -> Option<&Arc<Container>> {
+        match self.view {
+            View::Processes => self.process_container(),
+            _ => self.selected(),
+        }
+    }
+
     /// The scan that is shown.
     pub(crate) fn snapshot(&self) -> Option<&Arc<Snapshot>> {
         self.frozen.as_ref().or(self.latest.as_ref())
@@ -287,8 +318,12 @@ impl Model {
         self.rows.iter().find(|row| row.key == *key)
     }
 
-    /// The marked containers, or else the one under the cursor.
+    /// The marked containers, or else the one under the cursor. In the processes view it is the
+    /// container named there: marks cannot be seen in it.
     pub(crate) fn targets(&self) -> Vec<Arc<Container>> {
+        if self.view == View::Processes {
+            return self.process_container().cloned().into_iter().collect();
+        }
         let marks = self.list.selection.marks();
         if marks.is_empty() {
             return self.selected().cloned().into_iter().collect();

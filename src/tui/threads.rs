@@ -4,6 +4,7 @@
 mod apart;
 mod engine;
 mod files;
+mod processes;
 mod rdt;
 mod scanner;
 mod signals;
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant};
 use ratatui::crossterm::event::{self as terminal_event, Event as Input, MouseEventKind};
 
 use crate::config::Config;
+use crate::inventory::processes::Subject;
 use crate::inventory::{Container, Watch};
 use crate::lifecycle::Job;
 use crate::oci::ContainerKey;
@@ -128,6 +130,8 @@ pub(super) struct Threads {
     rdt: Sender<rdt::Order>,
     previews: Sender<PreviewOrder>,
     details: Sender<DetailOrder>,
+    processes: Sender<processes::Order>,
+    looked_at: processes::Order,
     workers: Vec<Worker>,
     waiting: VecDeque<Job>,
     restarts: HashMap<String, u32>,
@@ -149,6 +153,7 @@ impl Threads {
         let rdt = rdt::start(&mailbox, host.clone())?;
         let previews = start_previews(&mailbox, host.clone())?;
         let details = start_details(&mailbox)?;
+        let processes = processes::start(&mailbox, host.clone())?;
         let mut workers = Vec::new();
         for number in 1..=WORKERS {
             let jobs = engine::start_worker(&mailbox, host.clone(), number)?;
@@ -165,6 +170,8 @@ impl Threads {
             rdt,
             previews,
             details,
+            processes,
+            looked_at: processes::Order::default(),
             workers,
             waiting: VecDeque::new(),
             restarts: HashMap::new(),
@@ -176,6 +183,17 @@ impl Threads {
     pub(super) fn watch(&mut self, watch: Watch) {
         if watch != self.watched && self.scanner.watch(watch.clone()) {
             self.watched = watch;
+        }
+    }
+
+    /// Tells the thread for it whose processes are on the screen, if that has changed.
+    pub(super) fn look_at(&mut self, subject: Option<Subject>) {
+        let order = processes::Order {
+            subject,
+            interval: self.interval,
+        };
+        if order != self.looked_at && self.processes.send(order.clone()).is_ok() {
+            self.looked_at = order;
         }
     }
 
@@ -195,8 +213,11 @@ impl Threads {
                 HOLD.store(true, Ordering::SeqCst);
                 true
             }
-            Effect::Rescan => self.scanner.now(),
             Effect::ReadRdt(containers) => self.rdt.send(containers).is_ok(),
+            Effect::Rescan => {
+                let again = self.processes.send(self.looked_at.clone());
+                self.scanner.now() && again.is_ok()
+            }
             Effect::Interval(interval) => {
                 self.interval = interval;
                 self.scanner.interval(interval)
@@ -294,6 +315,11 @@ impl Threads {
             "rdt" => self.rdt = rdt::start(mailbox, host)?,
             "preview" => self.previews = start_previews(mailbox, host)?,
             "detail" => self.details = start_details(mailbox)?,
+            "processes" => {
+                self.processes = processes::start(mailbox, host)?;
+                // It knows of nothing: the order is given again.
+                self.looked_at = processes::Order::default();
+            }
             _ => {
                 for (number, worker) in (1..).zip(&mut self.workers) {
                     if worker_name(number) == name {

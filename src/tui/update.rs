@@ -5,6 +5,7 @@ mod jobs;
 mod keys;
 mod menus;
 mod past;
+mod processes;
 
 use std::sync::Arc;
 
@@ -40,6 +41,10 @@ fn take(model: &mut Model, event: Event) -> Vec<Effect> {
         EventKind::Snapshot(snapshot) => take_snapshot(model, snapshot),
         EventKind::Rdt(view) => {
             rdt::take(model, view);
+            Vec::new()
+        }
+        EventKind::Processes(listing) => {
+            processes::take(model, listing);
             Vec::new()
         }
         EventKind::Step(step) => take_step(model, &step),
@@ -111,6 +116,7 @@ fn resize(model: &mut Model, size: Size) {
     model.size = size;
     settle_focus(model);
     model.follow();
+    processes::settle(model);
 }
 
 /// Focus goes back to the main pane when its pane no longer has room.

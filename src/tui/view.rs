@@ -1,6 +1,7 @@
 //! Drawing. Reads the model, changes nothing, asks nobody.
 
 pub(crate) mod chart;
+pub(crate) mod closeup;
 pub(crate) mod confirm;
 pub(crate) mod containers;
 pub(crate) mod detail;

@@ -104,7 +104,7 @@ impl Drop for Helper {
 }
 
 /// Compiles the program that does what no shell can, once.
-fn odd() -> Option<&'static Path> {
+pub(crate) fn odd() -> Option<&'static Path> {
     static ODD: OnceLock<Option<(PathBuf, Option<TempDir>)>> = OnceLock::new();
     let built = ODD.get_or_init(|| {
         if let Some(ready) = std::env::var_os("OCITOP_TEST_ODD") {

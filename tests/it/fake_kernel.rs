@@ -47,6 +47,8 @@ struct Inside {
     released: Vec<Release>,
     changes: usize,
     units: Vec<Unit>,
+    /// What happens to a process in the moment in which it is opened.
+    at_open: Vec<(i32, Box<dyn FnOnce() + Send>)>,
 }
 
 /// The kernel of a fixture machine.
@@ -77,6 +79,12 @@ impl<'a> FakeKernel<'a> {
     /// No signal ends this process.
     pub(crate) fn immortal(self, pid: i32) -> Self {
         self.with(|inside| inside.immortal.insert(pid));
+        self
+    }
+
+    /// This happens in the moment in which the process is opened.
+    pub(crate) fn at_open(self, pid: i32, act: impl FnOnce() + Send + 'static) -> Self {
+        self.with(|inside| inside.at_open.push((pid, Box::new(act))));
         self
     }
 
@@ -254,6 +262,13 @@ impl Kernel for FakeKernel<'_> {
 
     fn open_process(&self, pid: i32) -> io::Result<Process> {
         self.fault(Op::Open)?;
+        let act = self.with(|inside| {
+            let at = inside.at_open.iter().position(|(of, _)| *of == pid)?;
+            Some(inside.at_open.remove(at).1)
+        });
+        if let Some(act) = act {
+            act();
+        }
         if self.lives(pid) {
             Ok(Process(pid))
         } else {

@@ -10,7 +10,9 @@ use ocitop::cgroup::{
 use ocitop::kernel::Signal;
 use ocitop::oci::record::{crun, runc, youki};
 use ocitop::oci::{ContainerId, ContainerKey, Status};
-use ocitop::process::ProcStat;
+use ocitop::process::status::ProcStatus;
+use ocitop::process::syscall::Syscall;
+use ocitop::process::{ProcStat, stack};
 use ocitop::text;
 use proptest::prelude::*;
 
@@ -65,6 +67,19 @@ fn read_records(bytes: &[u8]) {
     drop(youki::with_status(bytes, Status::Stopped));
     drop(crun::parse("web", bytes));
     drop(crun::parse_config("web", bytes));
+}
+
+proptest! {
+    #[test]
+    fn files_of_a_process_are_parsed_whatever_they_hold(text in kernel_like(), bytes: Vec<u8>) {
+        let bytes = String::from_utf8_lossy(&bytes);
+        for text in [text.as_str(), &bytes] {
+            let status = ProcStatus::parse(text);
+            prop_assert!(status.pending.iter().all(|signal| (1..=64).contains(&signal.0)));
+            drop(text.parse::<Syscall>().map(|call| (call.to_string(), call.descriptor())));
+            prop_assert!(stack::functions(text, 8).len() <= 8);
+        }
+    }
 }
 
 proptest! {

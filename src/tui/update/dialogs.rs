@@ -14,7 +14,7 @@ use crate::tui::model::{Model, Pane};
 use crate::tui::table::Column;
 use crate::tui::view;
 
-use super::{jobs, keys, menus};
+use super::{jobs, keys, menus, processes};
 
 /// Opens a dialog in place of any other; gives back its number.
 pub(super) fn open(model: &mut Model, dialog: Modal) -> u64 {
@@ -69,6 +69,7 @@ fn close(model: &mut Model) -> Vec<Effect> {
     if let Some(Modal::Prompt(prompt)) = closed {
         match prompt.pane {
             Pane::Log => model.log.search.clear(),
+            Pane::View => processes::set_filter(model, String::new()),
             _ => set_filter(model, String::new()),
         }
     }
@@ -234,6 +235,10 @@ fn choose(model: &mut Model, choice: Choice) -> Vec<Effect> {
         Choice::Act(action) => return keys::perform(model, action),
         Choice::Sort(key) => keys::sort_by(model, key),
         Choice::Signal(targets, signal) => return jobs::ask(model, Order::Signal(signal), targets),
+        Choice::SignalProcess(container, process, signal) => {
+            return processes::ask(model, container, process, signal);
+        }
+        Choice::SortProcesses(sort) => processes::sort_by(model, sort),
         Choice::Copy(text) => return vec![Effect::Copy(text)],
         Choice::Export(format) => return vec![export::table(model, format)],
         Choice::Column(_) => {}
@@ -270,9 +275,13 @@ fn prompt_key(model: &mut Model, press: Press) -> Vec<Effect> {
         KeyCode::Backspace => drop(prompt.text.pop()),
         KeyCode::Char('u') if press.control => prompt.text.clear(),
         KeyCode::Char(c) if !press.control && prompt.text.len() < 200 => prompt.text.push(c),
-        KeyCode::Up | KeyCode::Down if prompt.pane == Pane::List => {
+        KeyCode::Up | KeyCode::Down if prompt.pane != Pane::Log => {
             let up = press.code == KeyCode::Up;
             let motion = if up { Motion::Up } else { Motion::Down };
+            if prompt.pane == Pane::View {
+                processes::go(model, motion);
+                return Vec::new();
+            }
             model.list.selection.go(&model.rows, motion, 1);
             model.follow();
             return Vec::new();
@@ -291,6 +300,7 @@ fn typed(model: &mut Model) {
     let text = prompt.text.clone();
     match prompt.pane {
         Pane::Log => model.log.search = text,
+        Pane::View => processes::set_filter(model, text),
         _ => set_filter(model, text),
     }
 }

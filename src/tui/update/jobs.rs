@@ -96,6 +96,9 @@ fn submit(model: &mut Model, job: Job) -> Option<Effect> {
     }
     let text = match &job {
         Job::Kill(_, signal) => format!("{} {signal} asked", job.verb()),
+        Job::SignalOne(_, process, signal) => {
+            format!("{} {signal} to pid {} asked", job.verb(), process.pid)
+        }
         _ => format!("{} asked", job.verb()),
     };
     model

@@ -14,7 +14,7 @@ use crate::tui::rdt;
 use crate::tui::table::{self, SortKey};
 use crate::tui::view::layout::{self, Class, Spot};
 
-use super::{dialogs, jobs, main_pane, menus, past, settle_focus};
+use super::{dialogs, jobs, main_pane, menus, past, processes, settle_focus};
 
 /// The intervals that `+` and `-` go through, in milliseconds.
 const INTERVALS: [u64; 7] = [250, 500, 1000, 2000, 5000, 10_000, 30_000];
@@ -60,13 +60,14 @@ pub(super) fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         | Action::Palette
         | Action::Inspect => return menus::open_for(model, action),
         Action::Filter => {
-            let pane = if model.focus == Pane::Log {
-                Pane::Log
-            } else {
-                Pane::List
+            let pane = match model.focus {
+                Pane::Log => Pane::Log,
+                Pane::View if model.view == View::Processes => Pane::View,
+                _ => Pane::List,
             };
             let text = match pane {
                 Pane::Log => model.log.search.clone(),
+                Pane::View => model.processes.filter.clone(),
                 _ => model.list.filter_text.clone(),
             };
             dialogs::open(model, Modal::Prompt(Prompt { pane, text }));
@@ -86,6 +87,9 @@ pub(super) fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
 
 /// Actions on the order, the marks and the panes: no effect outside.
 fn arrange(model: &mut Model, action: Action) {
+    if model.view == View::Processes && processes::arrange(model, action) {
+        return;
+    }
     match action {
         Action::NextPane => step_pane(model, 1),
         Action::PreviousPane => step_pane(model, -1),
@@ -195,9 +199,9 @@ fn go(model: &mut Model, motion: Motion) {
 fn go_in_view(model: &mut Model, motion: Motion) {
     match model.view {
         View::Containers | View::Usage => go_in_list(model, motion),
+        View::Processes => processes::go(model, motion),
         View::Rdt => rdt::go(model, motion),
         View::History => past::go(model, motion),
-        View::Processes => {}
     }
 }
 
@@ -211,6 +215,7 @@ fn go_in_list(model: &mut Model, motion: Motion) {
 fn sideways(model: &mut Model, by: i16) {
     let place = match model.focus {
         Pane::Log => &mut model.log.sideways,
+        Pane::View if model.view == View::Processes => &mut model.processes.sideways,
         _ => &mut model.list.sideways,
     };
     let most = 1024;
@@ -222,6 +227,11 @@ fn back(model: &mut Model) {
     if model.zoomed {
         model.zoomed = false;
         settle_focus(model);
+    } else if main_pane(model) == model.focus
+        && model.view == View::Processes
+        && !model.processes.filter.is_empty()
+    {
+        processes::set_filter(model, String::new());
     } else if model.view != View::Containers && model.focus == Pane::View {
         turn_to(model, View::Containers);
     } else if model.focus == Pane::Log && !model.log.search.is_empty() {
@@ -259,6 +269,10 @@ fn step_pane(model: &mut Model, by: isize) {
 pub(super) fn turn_to(model: &mut Model, view: View) {
     if view == View::History && model.view != view {
         model.lane.reset();
+    }
+    if view == View::Processes && (model.view != view || model.process_container().is_none()) {
+        let key = model.selected().map(|row| row.key.clone());
+        model.processes.pin(key);
     }
     model.view = view;
     model.zoomed = false;
@@ -363,6 +377,9 @@ pub(super) fn mouse(model: &mut Model, event: MouseEvent) -> Vec<Effect> {
             model.focus = pane;
             if pane == Pane::View && model.view == View::History {
                 past::click(model, event.row);
+            }
+            if pane == Pane::View && model.view == View::Processes {
+                processes::click(model, event.column, event.row);
             }
         }
         (_, Spot::Pane(Pane::Log)) => {

@@ -5,11 +5,12 @@ use crate::tui::action::Action;
 use crate::tui::effect::Effect;
 use crate::tui::keymap::{BINDINGS, Binding};
 use crate::tui::modal::{Choice, Entry, Format, Menu, Modal, Page};
-use crate::tui::model::Model;
+use crate::tui::model::{Model, Pane, View};
 use crate::tui::table::{Column, SortKey};
 use crate::tui::view;
 
 use super::dialogs::open;
+use super::processes;
 
 fn menu(model: &mut Model, title: String, entries: Vec<Entry>, selected: usize) -> Vec<Effect> {
     open(
@@ -26,6 +27,20 @@ fn menu(model: &mut Model, title: String, entries: Vec<Entry>, selected: usize) 
 
 /// Opens the dialog that an action asks for.
 pub(super) fn open_for(model: &mut Model, action: Action) -> Vec<Effect> {
+    if model.view == View::Processes && model.focus == Pane::View {
+        match action {
+            Action::SortMenu => processes::sort_menu(model),
+            Action::Menu => processes::details(model),
+            Action::Copy => return processes::copy(model),
+            Action::Columns => {}
+            _ => return open_dialog(model, action),
+        }
+        return Vec::new();
+    }
+    open_dialog(model, action)
+}
+
+fn open_dialog(model: &mut Model, action: Action) -> Vec<Effect> {
     match action {
         Action::Help => {
             let page = Page {
@@ -85,7 +100,11 @@ pub(super) fn open_for(model: &mut Model, action: Action) -> Vec<Effect> {
 }
 
 fn open_for_container(model: &mut Model, action: Action) -> Vec<Effect> {
-    let Some(container) = model.selected().cloned() else {
+    if model.view == View::Processes && action == Action::Signal {
+        processes::signal_menu(model);
+        return Vec::new();
+    }
+    let Some(container) = model.subject().cloned() else {
         return Vec::new();
     };
     let name = container.key.label();

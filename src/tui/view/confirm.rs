@@ -8,6 +8,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::{Clear, Paragraph};
 
+use crate::inventory::processes::Process;
 use crate::lifecycle::{Force, Job, OnFailure, Preview};
 use crate::text::{visible, visible_path};
 use crate::tui::measure::{cut, wrap};
@@ -144,6 +145,9 @@ fn title(dialog: &Confirm) -> String {
         Order::Delete if dialog.forces() => "Force delete",
         Order::Delete => "Delete",
         Order::Signal(signal) => return format!("Send {signal}?"),
+        Order::SignalProcess(process, signal) => {
+            return format!("Send {signal} to pid {}?", process.pid);
+        }
         Order::Stop => "Stop",
         Order::Pause => "Pause or resume",
         Order::Start => "Start",
@@ -182,8 +186,38 @@ fn single(model: &Model, dialog: &Confirm, item: &Item) -> Vec<String> {
             .as_ref()
             .map(|problem| format!("! {}", visible(problem))),
     );
+    lines.extend(
+        dialog
+            .process
+            .iter()
+            .flat_map(|process| of_process(process)),
+    );
     lines.push(String::new());
     lines.extend(outlook(dialog, item));
+    lines
+}
+
+/// The one process that a signal is for, as it was when the dialog opened.
+fn of_process(process: &Process) -> Vec<String> {
+    let init = if process.is_init { " (init)" } else { "" };
+    let mut lines = vec![
+        String::new(),
+        format!(
+            "process  pid {}{init}, started {} ago (tick {})",
+            process.who.pid,
+            crate::tui::measure::age(process.age),
+            process.who.start_time
+        ),
+        format!("command  {}", process.command),
+        format!("user     {}   state {}", process.user, process.state),
+    ];
+    let remarks = process.remarks();
+    if !remarks.is_empty() {
+        lines.push(format!("! {}", remarks.join(", ")));
+    }
+    if process.is_stuck() {
+        lines.push("! It is in D state (uninterruptible): the signal has to wait.".to_owned());
+    }
     lines
 }
 
@@ -343,7 +377,7 @@ fn buttons(model: &Model, dialog: &Confirm) -> Line<'static> {
     let verb = match dialog.order {
         Order::Delete if dialog.forces() => "Force delete",
         Order::Delete => "Delete",
-        Order::Signal(_) => "Send",
+        Order::Signal(_) | Order::SignalProcess(..) => "Send",
         Order::Stop => "Stop",
         Order::Pause => "Pause",
         Order::Start => "Start",

@@ -10,7 +10,7 @@ use ratatui::text::{Line, Span};
 use crate::inventory::{RootState, Snapshot};
 use crate::text::visible;
 use crate::tui::action::Action;
-use crate::tui::keymap::{BINDINGS, Topic};
+use crate::tui::keymap::{self, BINDINGS, Topic};
 use crate::tui::measure::{self, cut, width};
 use crate::tui::modal::{Modal, Prompt};
 use crate::tui::model::{Model, Pane, View};
@@ -287,13 +287,24 @@ fn hinted(view: View, acts: bool) -> impl Iterator<Item = String> {
         b.within.is_none() && !replaced && !hidden
     });
     let back = (view != View::Containers && !acts).then(|| "Esc back".to_owned());
-    let hints = own
+    let mut chosen: Vec<_> = own
         .chain(general)
-        .filter(move |b| !b.hint.is_empty() && b.action.acts() == acts)
-        .map(|b| {
-            let key = b.label.split(' ').next().unwrap_or(b.label);
-            format!("{key} {}", b.hint)
+        .map(|b| (b, keymap::hint(b, view)))
+        .filter(|(b, hint)| !hint.is_empty() && b.action.acts() == acts)
+        .collect();
+    if view == View::Processes {
+        // What concerns the process comes before what concerns its container.
+        chosen.sort_by_key(|(b, _)| {
+            !matches!(
+                b.action,
+                Action::Signal | Action::Menu | Action::Tree | Action::Copy
+            )
         });
+    }
+    let hints = chosen.into_iter().map(|(b, hint)| {
+        let key = b.label.split(' ').next().unwrap_or(b.label);
+        format!("{key} {hint}")
+    });
     back.into_iter().chain(hints)
 }
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -26,6 +27,23 @@ static void *sleeper(void *nothing) {
 	return nothing;
 }
 
+static int hung;
+static volatile char *page;
+
+static void *faults(void *nothing) {
+	(void)*page;
+	return nothing;
+}
+
+static void *maps(void *nothing) {
+	for (;;) {
+		void *more = mmap(0, 4096, PROT_READ, MAP_PRIVATE, hung, 0);
+		if (more != MAP_FAILED)
+			munmap(more, 4096);
+	}
+	return nothing;
+}
+
 int main(int argc, char **argv) {
 	const char *what = argc > 1 ? argv[1] : "";
 	int pid = argc > 2 ? atoi(argv[2]) : 0;
@@ -41,6 +59,16 @@ int main(int argc, char **argv) {
 		pthread_t thread;
 		pthread_create(&thread, 0, sleeper, 0);
 		syscall(SYS_exit, 0);
+	} else if (!strcmp(what, "locked")) {
+		/* One thread waits for a page of a file that hangs, another maps the file and waits for the
+		 * page too, with the lock of the memory held. The first thread only sleeps. */
+		pthread_t first, second;
+		hung = open(argv[2], O_RDONLY);
+		page = mmap(0, 4096, PROT_READ, MAP_PRIVATE, hung, 0);
+		if (page == MAP_FAILED)
+			return 1;
+		pthread_create(&first, 0, faults, 0);
+		pthread_create(&second, 0, maps, 0);
 	} else if (!strcmp(what, "bomb")) { /* every child forks as fast as it can */
 		for (;;)
 			fork();

@@ -1,0 +1,77 @@
+//! Who is in a cgroup, and in a pid namespace: read afresh each time, because members come and go.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::Machine;
+use crate::kernel::read::kernel_text;
+use crate::process::status::ProcStatus;
+
+/// Deepest tree of cgroups that is walked.
+const MAX_DEPTH: usize = 64;
+/// Most cgroups of one container that are walked: a delegated one can make millions.
+const MAX_CGROUPS: usize = 10_000;
+
+/// A cgroup and all below it, children before their parents. Empty if it is gone.
+pub fn tree(dir: &Path) -> Vec<PathBuf> {
+    let mut out = Vec::new();
+    walk(dir, 0, &mut out);
+    out
+}
+
+fn walk(dir: &Path, depth: usize, out: &mut Vec<PathBuf>) {
+    let Ok(metadata) = std::fs::symlink_metadata(dir) else {
+        return;
+    };
+    if !metadata.is_dir() {
+        return;
+    }
+    // kernfs counts two links and one for each child; file systems that do not count say 1.
+    let is_leaf = metadata.nlink() == 2;
+    if !is_leaf && depth < MAX_DEPTH && out.len() < MAX_CGROUPS {
+        for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                walk(&entry.path(), depth + 1, out);
+            }
+        }
+    }
+    out.push(dir.to_owned());
+}
+
+/// The processes of one cgroup directory. A threaded cgroup cannot list processes, so its threads
+/// stand for them. A process outside this pid namespace reads as 0 and is left out.
+///
+/// The file is opened for every read: on v1 a descriptor that is kept gives the first list again
+/// and again.
+pub fn procs(dir: &Path) -> Vec<i32> {
+    let text = |name: &str| kernel_text(&dir.join(name)).ok().flatten();
+    let Some(text) = text("cgroup.procs").or_else(|| text("cgroup.threads")) else {
+        return Vec::new();
+    };
+    text.lines()
+        .filter_map(|line| line.trim().parse().ok())
+        .filter(|pid| *pid > 1)
+        .collect()
+}
+
+/// `/proc/PID/status`; `None` if there is no such process.
+pub fn status(machine: &Machine, pid: i32) -> Option<ProcStatus> {
+    let text = kernel_text(&machine.pid_file(pid, "status"))
+        .ok()
+        .flatten()?;
+    Some(ProcStatus::parse(&text))
+}
+
+/// The pid namespace of a process, as the kernel names it (namespaces(7)).
+pub fn pid_namespace(machine: &Machine, pid: i32) -> Option<PathBuf> {
+    std::fs::read_link(machine.pid_file(pid, "ns/pid")).ok()
+}
+
+/// The pid namespace of a container's init, if that is the container's alone: another than
+/// ocitop's, and init is pid 1 in it. The namespace that a pod's containers share is none.
+pub fn private_pid_namespace(machine: &Machine, init: i32) -> Option<PathBuf> {
+    let own = std::fs::read_link(machine.proc.join("self/ns/pid")).ok()?;
+    let theirs = pid_namespace(machine, init).filter(|theirs| *theirs != own)?;
+    let status = status(machine, init)?;
+    (status.inside() == Some(1)).then_some(theirs)
+}

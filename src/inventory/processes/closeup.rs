@@ -1,0 +1,60 @@
+//! What is read of the selected process only: where in the kernel it is, and on which file.
+
+use std::time::Duration;
+
+use super::slow::{Answer, Slow};
+use super::{Closeup, Process};
+use crate::inventory::Machine;
+use crate::process::{stack, syscall::Syscall};
+
+/// Innermost frames that are kept.
+const FRAMES: usize = 12;
+
+/// Reads it, each file within its bound.
+pub(super) fn read(
+    machine: &Machine,
+    slow: &mut Slow,
+    process: &Process,
+    now: Duration,
+) -> Closeup {
+    let who = process.who;
+    let mut silent = None;
+    let mut text = |name: &'static str| {
+        let answer = slow.read(who, name, machine.pid_file(who.pid, name), now);
+        match answer {
+            Answer::Bytes(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+            Answer::Failed | Answer::NotAsked => None,
+            Answer::Silent(time) => {
+                silent = silent.max(Some(time));
+                None
+            }
+        }
+    };
+    // A zombie has neither.
+    let alive = !process.is_zombie();
+    let syscall = alive
+        .then(|| text("syscall"))
+        .flatten()
+        .and_then(|text| text.parse::<Syscall>().ok());
+    let stack = alive.then(|| text("stack")).flatten();
+    let file = syscall
+        .and_then(Syscall::descriptor)
+        .and_then(|fd| file(machine, who.pid, fd));
+    Closeup {
+        who,
+        stack: stack
+            .map(|text| stack::functions(&text, FRAMES))
+            .unwrap_or_default(),
+        syscall,
+        file,
+        silent,
+    }
+}
+
+/// What a descriptor of the process is open on. The link is read, never followed: what it names
+/// may be on the very file system that hangs.
+fn file(machine: &Machine, pid: i32, fd: i32) -> Option<String> {
+    let link = machine.pid_file(pid, "fd").join(fd.to_string());
+    let target = std::fs::read_link(link).ok()?;
+    Some(crate::text::visible_path(&target))
+}

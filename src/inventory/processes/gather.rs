@@ -1,0 +1,167 @@
+//! Which processes belong to a container, and where each was found. Only files that cannot hang.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+
+use super::{Place, Subject};
+use crate::cgroup::freezer::Freezer;
+use crate::cgroup::{Membership, Version};
+use crate::inventory::Machine;
+use crate::inventory::cgroups::{CgroupDir, freezer_at};
+use crate::inventory::members::{pid_namespace, private_pid_namespace, procs, tree};
+use crate::process::ProcStat;
+
+/// Who was found.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// By place.
+    pub(super) places: BTreeMap<Place, BTreeSet<i32>>,
+    /// What `stat` says of each, as far as it was read on the way.
+    pub(super) stats: HashMap<i32, ProcStat>,
+    /// Those in a frozen cgroup.
+    pub(super) frozen: BTreeSet<i32>,
+    /// The container's cgroups that were looked at.
+    cgroups: Vec<CgroupDir>,
+}
+
+/// Finds them.
+pub(super) fn find(machine: &Machine, subject: &Subject) -> Found {
+    let hierarchies = &machine.hierarchies;
+    let of_view = |view| CgroupDir::of_view(view, hierarchies);
+    let mut found = Found {
+        cgroups: subject.cgroups.iter().filter_map(of_view).collect(),
+        ..Found::default()
+    };
+    let mut places = found.in_cgroups(machine);
+    let init = subject.init.filter(|init| {
+        let stat = machine.stat(init.pid).ok().flatten();
+        stat.is_some_and(|stat| stat.start_time == init.start_time)
+    });
+    found.stats = everybody(machine, &places);
+    if let Some(init) = init.map(|init| init.pid) {
+        found.add_family(machine, init, &mut places);
+    }
+    found.add_zombies(&mut places);
+    for (pid, place) in places {
+        found.places.entry(place).or_default().insert(pid);
+    }
+    found
+}
+
+/// `stat` of every process of the host but those known already.
+fn everybody(machine: &Machine, known: &BTreeMap<i32, Place>) -> HashMap<i32, ProcStat> {
+    let entries = std::fs::read_dir(&machine.proc).into_iter().flatten();
+    let pid = |entry: std::fs::DirEntry| entry.file_name().to_str()?.parse::<i32>().ok();
+    let others = entries
+        .flatten()
+        .filter_map(pid)
+        .filter(|pid| *pid > 1 && !known.contains_key(pid));
+    others
+        .filter_map(|pid| Some((pid, machine.stat(pid).ok().flatten()?)))
+        .collect()
+}
+
+impl Found {
+    /// The members of its cgroups. On v1 a process can be deeper in one hierarchy than in another:
+    /// the deepest place tells most.
+    fn in_cgroups(&mut self, machine: &Machine) -> BTreeMap<i32, Place> {
+        let mut deepest: BTreeMap<i32, (usize, Place)> = BTreeMap::new();
+        for cgroup in &self.cgroups {
+            let top = cgroup.dir(&machine.hierarchies);
+            let hierarchy = machine.hierarchies.at(cgroup.hierarchy);
+            let with_freezer = hierarchy.filter(|h| h.version == Version::V2 || h.has("freezer"));
+            for dir in tree(&top) {
+                let below = dir.strip_prefix(&top).unwrap_or(Path::new(""));
+                let depth = below.components().count();
+                let pids = procs(&dir);
+                let freezer = with_freezer
+                    .filter(|_| !pids.is_empty())
+                    .and_then(|hierarchy| freezer_at(&dir, hierarchy.version));
+                if matches!(freezer, Some(Freezer::Frozen | Freezer::FrozenAbove)) {
+                    self.frozen.extend(&pids);
+                }
+                for pid in pids {
+                    let known = deepest.get(&pid).map(|(depth, _)| *depth);
+                    if known.is_none_or(|known| depth > known) {
+                        deepest.insert(pid, (depth, place(cgroup, below)));
+                    }
+                }
+            }
+        }
+        // Hierarchies may differ in the container's own path: one heading serves for all.
+        let own = deepest.values().find_map(|(_, place)| match place {
+            Place::Own(_) => Some(place.clone()),
+            _ => None,
+        });
+        let settled = deepest.into_iter().map(|(pid, (_, place))| match place {
+            Place::Own(_) => (pid, own.clone().unwrap_or(place)),
+            place => (pid, place),
+        });
+        settled.collect()
+    }
+
+    /// Init itself, and who else is in its pid namespace; without a cgroup its descendants.
+    fn add_family(&self, machine: &Machine, init: i32, places: &mut BTreeMap<i32, Place>) {
+        if self.cgroups.is_empty() {
+            places.insert(init, Place::Family);
+            loop {
+                let children = self.stats.iter().filter(|(pid, stat)| {
+                    places.contains_key(&stat.ppid) && !places.contains_key(pid)
+                });
+                let children: Vec<i32> = children.map(|(pid, _)| *pid).collect();
+                if children.is_empty() {
+                    break;
+                }
+                places.extend(children.into_iter().map(|pid| (pid, Place::Family)));
+            }
+        }
+        places.entry(init).or_insert_with(|| {
+            // Exiting it is out of the list of its cgroup already, and still its member.
+            let exiting = self.stats.get(&init).is_some_and(ProcStat::is_exiting);
+            let home = self.cgroups.first().filter(|_| exiting);
+            home.map_or(Place::Outside, |cgroup| place(cgroup, Path::new("")))
+        });
+        let Some(namespace) = private_pid_namespace(machine, init) else {
+            return;
+        };
+        for pid in self.stats.keys() {
+            if !places.contains_key(pid)
+                && pid_namespace(machine, *pid).as_ref() == Some(&namespace)
+            {
+                places.insert(*pid, Place::Outside);
+            }
+        }
+    }
+
+    /// Zombies are in no list of a cgroup: they stand where their parent is.
+    fn add_zombies(&self, places: &mut BTreeMap<i32, Place>) {
+        let zombies = self.stats.iter().filter(|(_, stat)| stat.is_dead());
+        let beside: Vec<_> = zombies
+            .filter_map(|(pid, stat)| Some((*pid, places.get(&stat.ppid)?.clone())))
+            .collect();
+        places.extend(beside);
+    }
+
+    /// Where a process is that is not in the container's cgroup, as far as that can be said.
+    pub(super) fn elsewhere(&self, machine: &Machine, membership: &Membership) -> Option<String> {
+        let hierarchies = &machine.hierarchies;
+        let with_container = self.cgroups.iter().map(|cgroup| cgroup.hierarchy);
+        let paths: Vec<String> = with_container
+            .filter_map(|at| {
+                let path = membership.path(hierarchies.at(at)?)?;
+                Some(crate::text::visible(&path.to_string()))
+            })
+            .collect();
+        // A path that is the root in one hierarchy says less than one that is not.
+        let named = paths.iter().find(|path| *path != "/");
+        named.or(paths.first()).cloned()
+    }
+}
+
+/// A cgroup of the container, or one `below` it.
+fn place(cgroup: &CgroupDir, below: &Path) -> Place {
+    if below == Path::new("") {
+        return Place::Own(crate::text::visible(&cgroup.path.to_string()));
+    }
+    Place::Below(crate::text::visible_path(below))
+}
