@@ -22,6 +22,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 use crate::config::Config;
+use crate::inventory::{Machine, Scanner};
 use crate::{demo, doctor, logging, tui};
 pub use args::{Arguments, Command};
 
@@ -93,6 +94,10 @@ fn dispatch(command: Option<Command>, config: &Config) -> Outcome {
         }
         Some(Command::List(list)) => list::run(config, &list),
         Some(Command::State { id }) => state::run(config, &id),
+        Some(Command::Probe) => {
+            Scanner::status_only(Machine::new(&config.roots)).scan();
+            Ok(ExitCode::SUCCESS)
+        }
         Some(Command::Ps(ps)) => ps::run(config, &ps),
         Some(Command::Events(events)) => events::run(config, &events),
         Some(Command::Top(top)) => top::run(config, &top),

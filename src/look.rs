@@ -1,15 +1,17 @@
 //! One look at every state root, by several threads: the reading of thousands of records is most of
 //! what `list` and the first screen wait for.
 //!
-//! A root whose file system may never answer has a thread of its own, which is left behind when it
+//! A root whose file system may never answer is asked by a [`probe`] first, and left out if that
 //! does not come back in time.
 
-use std::sync::mpsc::channel;
+pub mod probe;
+
 use std::time::{Duration, Instant};
 
 use crate::config::StateRoot;
 use crate::inventory::machine::Parted;
 use crate::inventory::{Machine, RootState, RootView, Scanner, Snapshot};
+use probe::Probe;
 
 /// Most threads that read side by side: the kernel's part of it does not scale further.
 const PARTS: usize = 4;
@@ -33,24 +35,22 @@ pub struct Lost;
 /// Looks once, each processor at a part of every root. Roots apart have until `patience` has passed.
 pub fn once(machine: &Machine, depth: Depth, patience: Duration) -> Result<Snapshot, Lost> {
     let roots = machine.state_roots();
-    let Parted { near, apart } = machine.parted(roots.clone());
+    let Parted { mut near, apart } = machine.parted(roots.clone());
+    let mut silent = Vec::new();
     let deadline = Instant::now() + patience;
-    let pending: Vec<_> = apart
-        .into_iter()
-        .map(|root| (root.clone(), begin(machine, depth, root)))
-        .collect();
-    let mut whole = side_by_side(machine, depth, &near)?;
-    for (root, answer) in pending {
+    for root in apart {
         let left = deadline.saturating_duration_since(Instant::now());
-        match answer.and_then(|answer| answer.recv_timeout(left).ok()) {
-            Some(part) => whole.append(part),
-            None => whole.roots.push(RootView {
-                path: root.path,
-                origin: root.origin,
-                state: RootState::Failed("does not answer".to_owned()),
-            }),
+        match Probe::new(root.path.to_path_buf()).answers(left) {
+            Ok(true) => near.push(root),
+            Ok(false) | Err(_) => silent.push(root),
         }
     }
+    let mut whole = side_by_side(machine, depth, &near)?;
+    whole.roots.extend(silent.into_iter().map(|root| RootView {
+        path: root.path,
+        origin: root.origin,
+        state: RootState::Failed("does not answer".to_owned()),
+    }));
     whole.arrange(&roots);
     Ok(whole)
 }
@@ -61,21 +61,6 @@ fn scanner(machine: &Machine, depth: Depth) -> Scanner {
         Depth::Counted => Scanner::complete(machine.clone()).with_counters(),
         Depth::Status => Scanner::status_only(machine.clone()),
     }
-}
-
-/// Begins to look at a root that may never answer.
-fn begin(
-    machine: &Machine,
-    depth: Depth,
-    root: StateRoot,
-) -> Option<std::sync::mpsc::Receiver<Snapshot>> {
-    let (answer, answers) = channel();
-    let mut scanner = scanner(machine, depth).at(vec![root]);
-    let begun = std::thread::Builder::new()
-        .name("apart".to_owned())
-        // Too late there is nobody left to tell.
-        .spawn(move || answer.send(scanner.scan()).ok());
-    begun.is_ok().then_some(answers)
 }
 
 fn side_by_side(machine: &Machine, depth: Depth, roots: &[StateRoot]) -> Result<Snapshot, Lost> {

@@ -105,6 +105,9 @@ pub enum Command {
         /// Container id, or runtime:id
         id: String,
     },
+    /// Look at the state roots and say nothing: done for those that may never answer
+    #[command(hide = true)]
+    Probe,
     /// List the processes of a container
     Ps(Ps),
     /// Print what a container uses, each interval, and when the OOM killer came
@@ -330,6 +333,7 @@ impl Arguments {
                         | Command::Ps(_)
                         | Command::Events(_)
                         | Command::Top(_)
+                        | Command::Probe
                         | Command::Doctor
                         | Command::Completions { .. }
                         | Command::Lab { .. }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use ocitop::config::Roots;
 use ocitop::inventory::processes::{Listing, Place, Process, Reader, Source, Subject};
-use ocitop::inventory::{Machine, Scanner};
+use ocitop::inventory::{Machine, Sampler};
 use ocitop::kernel::{LiveKernel, Signal};
 use ocitop::lifecycle::{self, Cancel, Job, Options, Target, Verdict};
 use ocitop::process::InitProcess;
@@ -30,7 +30,7 @@ fn machine(rig: &Rig) -> Machine {
 
 /// Whose processes are asked for.
 fn subject(rig: &Rig) -> Subject {
-    let snapshot = Scanner::new(machine(rig)).scan();
+    let snapshot = Sampler::new(machine(rig)).unwrap().pass();
     let web = snapshot.containers.first().unwrap();
     Subject {
         key: web.key.clone(),
@@ -113,7 +113,7 @@ fn hung(rig: &Rig, test: &str, script: &str) -> Option<Fuse> {
 /// Sends a signal to one process of `web`.
 fn send(rig: &Rig, process: InitProcess, signal: Signal) -> Verdict {
     let machine = machine(rig);
-    let snapshot = Scanner::new(machine.clone()).scan();
+    let snapshot = Sampler::new(machine.clone()).unwrap().pass();
     let target = Target::of(snapshot.containers.first().unwrap()).unwrap();
     let options = Options {
         timeout: Duration::from_secs(10),

@@ -6,7 +6,7 @@ use std::path::Path;
 use ocitop::config::Roots;
 use ocitop::inventory::rdt::{self, RdtGroups, RdtView};
 use ocitop::inventory::usage::{RdtUsage, RdtValue};
-use ocitop::inventory::{Machine, Scanner};
+use ocitop::inventory::{Machine, Sampler};
 use ocitop::oci::RuntimeKind;
 use ocitop::resctrl::{InUse, Reader, Setting};
 use serde_json::{Value, json};
@@ -77,7 +77,7 @@ fn look(rig: &Rig, mount: &Resctrl, reader: &mut Reader) -> RdtGroups {
         resctrl: Some(mount.path("")),
         ..Roots::default()
     });
-    let snapshot = Scanner::new(machine.clone()).scan();
+    let snapshot = Sampler::new(machine.clone()).unwrap().pass();
     let containers = snapshot.containers.iter().map(AsRef::as_ref);
     match rdt::look(&machine, reader, containers) {
         RdtView::Mounted(groups) => *groups,

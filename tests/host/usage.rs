@@ -113,7 +113,7 @@ with_each_runtime! {
     fn what_is_shown_in_detail_is_what_the_kernel_says(rig: &Rig) {
         rig.run("web");
         until("both processes run", || rig.processes().len() == 2);
-        let container = find(&scanner(rig).scan(), "web");
+        let container = find(&sampler(rig).pass(), "web");
         let detail = container.detail.as_deref().unwrap();
         assert!(detail.cpu.total.unwrap() <= cpu_time(rig, "web").as_secs_f64());
         assert!(detail.memory.peak.is_none_or(|peak| peak > 0));

@@ -8,6 +8,7 @@ use ocitop::inventory::sampler::Woken;
 use ocitop::inventory::{Condition, Sampler, Snapshot, Watch};
 use ocitop::oci::{RuntimeKind, Status};
 
+use crate::fake_kernel::remove_tree;
 use crate::machine::Machine;
 
 /// Long enough for anything to be told, and never waited for in full where it is.
@@ -54,7 +55,7 @@ fn a_container_that_comes_or_goes_is_noticed_without_a_pass() {
     let db = &snapshot.containers[0];
     assert_eq!(db.condition, Condition::Known(Status::Running));
     assert_eq!(told(&snapshot), [("db".to_owned(), Happened::Started)]);
-    fs::remove_dir_all(machine.state_dir("db")).unwrap();
+    remove_tree(&machine.state_dir("db"));
     let snapshot = until(&mut sampler, |snapshot| snapshot.containers.len() == 1);
     assert_eq!(
         told(&snapshot)[1..],

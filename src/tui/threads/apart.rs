@@ -1,5 +1,5 @@
-//! State roots whose file systems may never answer: each has a thread of its own, and what it saw
-//! last is shown with how long it has not answered.
+//! State roots whose file systems may never answer: each has a thread of its own, which asks by a
+//! child process before it looks itself; what it saw last is shown with how long it has not answered.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -9,12 +9,15 @@ use std::time::{Duration, Instant};
 
 use crate::config::StateRoot;
 use crate::inventory::{RootState, RootView, Sampler, Snapshot, Watch};
+use crate::look::probe::Probe;
 use crate::tui::host::Host;
 
 use super::{Mailbox, spawn};
 
 /// A root that is this late is said not to answer.
 const LATE: Duration = Duration::from_secs(3);
+/// A root gets at least this long to answer.
+const LEAST_PATIENCE: Duration = Duration::from_millis(500);
 
 /// One root and the thread that looks at it.
 struct Apart {
@@ -64,7 +67,8 @@ impl AllApart {
         let (watches, orders) = mpsc::channel();
         let mut sampler = self.host.sampler_of(root.clone(), self.begun).ok()?;
         sampler.watch(self.watch.clone());
-        let body = move |_: &Mailbox| look(&mut sampler, &answer, &orders, interval);
+        let mut probe = Probe::new(root.path.to_path_buf());
+        let body = move |_: &Mailbox| look(&mut sampler, &mut probe, &answer, &orders, interval);
         spawn("apart", &self.mailbox, body).ok()?;
         Some(Apart {
             root: root.clone(),
@@ -118,18 +122,29 @@ fn words(silent: Duration) -> String {
     format!("not answering for {} s", silent.as_secs())
 }
 
-/// Looks again and again, until nobody wants to know any more.
+/// Looks again and again, until nobody wants to know any more; while the root does not answer, only
+/// whether it does.
 fn look(
     sampler: &mut Sampler,
+    probe: &mut Probe,
     answer: &Sender<Snapshot>,
     orders: &Receiver<Watch>,
     interval: Duration,
 ) {
     loop {
-        if answer.send(sampler.pass()).is_err() {
-            return;
+        match probe.answers(interval.max(LEAST_PATIENCE)) {
+            Ok(true) => {
+                if answer.send(sampler.pass()).is_err() {
+                    return;
+                }
+                sampler.wait(interval);
+            }
+            Ok(false) => {}
+            Err(error) => {
+                tracing::error!("ask a state root: {error}");
+                sampler.wait(interval);
+            }
         }
-        sampler.wait(interval);
         loop {
             match orders.try_recv() {
                 Ok(watch) => sampler.watch(watch),
