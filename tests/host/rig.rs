@@ -131,6 +131,7 @@ pub(crate) struct Spec {
     pub resources: Value,
     pub hooks: Value,
     pub private_pids: bool,
+    pub private_network: bool,
     pub annotations: Value,
     /// More mounts, an array.
     pub mounts: Value,
@@ -143,6 +144,7 @@ impl Default for Spec {
             resources: json!({}),
             hooks: Value::Null,
             private_pids: true,
+            private_network: false,
             annotations: json!({"org.example.note": "a test of ocitop"}),
             mounts: json!([]),
         }
@@ -235,6 +237,9 @@ impl Rig {
         let mut namespaces = vec![json!({"type": "mount"}), json!({"type": "ipc"})];
         if spec.private_pids {
             namespaces.push(json!({"type": "pid"}));
+        }
+        if spec.private_network {
+            namespaces.push(json!({"type": "network"}));
         }
         let config = json!({
             "ociVersion": "1.0.2",

@@ -1,5 +1,7 @@
 //! Live usage against the kernel's own counters.
 
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -150,4 +152,120 @@ with_each_runtime! {
         rig.runtime(&["delete", "--force", "web"]).ok();
         assert_eq!(sampler.pass().containers.len(), 0);
     }
+
+    fn the_network_of_a_container_is_what_was_sent_in_its_namespace(rig: &Rig) {
+        const SENT: u64 = 3_000_000;
+        let spec = Spec { private_network: true, ..Spec::default() };
+        rig.run_with("web", &spec);
+        let mut sampler = sampler(rig);
+        let mut look = || {
+            let container = find(&sampler.pass(), "web");
+            let network = container.detail.as_deref().unwrap().network.clone().unwrap();
+            assert!(!network.host, "it has a namespace of its own");
+            let lo = network.interfaces.into_iter().find(|one| one.name == "lo").unwrap();
+            (lo.received_total, lo.sent_total)
+        };
+        let before = look();
+        transfer(rig.pid("web"), SENT);
+        let truth = received_on_lo(rig.pid("web"));
+        let mut after = look();
+        // Two looks in quick succession are one.
+        until("ocitop says what the kernel says", || {
+            after = look();
+            after.0 == truth
+        });
+        let (received, sent) = after;
+        for grown in [received - before.0, sent - before.1] {
+            // Headers and acknowledgements come on top.
+            assert!((SENT..SENT + SENT / 5).contains(&grown), "{grown} bytes of {SENT}");
+        }
+    }
+}
+
+/// Sends this many bytes over loopback in the network namespace of a process.
+fn transfer(pid: i32, bytes: u64) {
+    let namespace = format!("--net=/proc/{pid}/ns/net");
+    let inside = |words: &[&str]| {
+        let mut command = Command::new("nsenter");
+        command.arg(&namespace).arg("busybox").args(words);
+        command
+    };
+    let up = inside(&["ip", "link", "set", "lo", "up"]).status();
+    assert!(up.unwrap().success());
+    let mut listener = inside(&["nc", "-l", "-p", "4000"]);
+    let mut listener = listener
+        // At its end the listener would hang up.
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Port 4000, listening.
+    until("somebody listens", || {
+        let sockets = std::fs::read_to_string(format!("/proc/{pid}/net/tcp")).unwrap();
+        let other = std::fs::read_to_string(format!("/proc/{pid}/net/tcp6")).unwrap_or_default();
+        sockets.contains(":0FA0 ") || other.contains(":0FA0 ")
+    });
+    let mut sender = inside(&["nc", "127.0.0.1", "4000"]);
+    let mut sender = sender.stdin(Stdio::piped()).spawn().unwrap();
+    let mut pipe = sender.stdin.take().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let block = vec![0; 65_536];
+            let mut left = usize::try_from(bytes).unwrap();
+            while left > 0 {
+                let count = pipe.write(&block[..left.min(block.len())]).unwrap();
+                left -= count;
+            }
+        });
+        let mut arrived = listener.stdout.take().unwrap();
+        let count = std::io::copy(&mut arrived, &mut std::io::sink()).unwrap();
+        assert_eq!(count, bytes);
+    });
+    assert!(sender.wait().unwrap().success());
+    assert!(listener.wait().unwrap().success());
+}
+
+/// Bytes received on loopback, from the kernel.
+fn received_on_lo(pid: i32) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/net/dev")).unwrap();
+    let line = text
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("lo:"));
+    line.unwrap()
+        .split_whitespace()
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap()
+}
+
+#[test]
+fn cpu_and_memory_are_what_runcs_own_statistics_say() {
+    let name = "cpu_and_memory_are_what_runcs_own_statistics_say";
+    crate::rig::with(ocitop::oci::RuntimeKind::Runc, name, |rig| {
+        let script = "dd if=/dev/zero of=/tmp/fill bs=1M count=24; sleep 3000";
+        let spec = Spec {
+            script: script.to_owned(),
+            ..Spec::default()
+        };
+        rig.run_with("full", &spec);
+        until("it has written", || memory(rig, "full") > 24 << 20);
+        // Frozen, so that nothing is counted between the two looks.
+        rig.runtime(&["pause", "full"]).ok();
+        let own = rig.runtime(&["events", "--stats", "full"]).ok().json();
+        let container = find(&sampler(rig).pass(), "full");
+        let number = |path: &str| own.pointer(path).unwrap().as_u64().unwrap();
+        let cpu = Duration::from_nanos(number("/data/cpu/usage/total")).as_secs_f64();
+        let said = container.detail.as_deref().unwrap().cpu.total.unwrap();
+        assert!(
+            (said - cpu).abs() <= cpu / 100.0,
+            "{said} s against {cpu} s"
+        );
+        let bytes = number("/data/memory/usage/usage");
+        let said = container.usage.memory.unwrap();
+        assert!(
+            said.abs_diff(bytes) * 100 <= bytes,
+            "{said} against {bytes}"
+        );
+    });
 }
