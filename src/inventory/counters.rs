@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags};
 
+use crate::cgroup::cpu::{Throttling, parse_throttling};
+use crate::cgroup::io::{IoBytes, parse_blkio, parse_io_stat};
 use crate::cgroup::memory::parse_oom_kills;
 use crate::cgroup::{Hierarchies, Version, leading_number};
 use crate::inventory::cgroups::{CgroupDir, for_controller};
@@ -128,4 +130,21 @@ pub(super) fn oom_kills(dirs: &[CgroupDir], hierarchies: &Hierarchies) -> Option
         Version::V2 => "memory.events",
     };
     parse_oom_kills(&kernel_text(&cgroup.dir(hierarchies).join(file)).ok()??)
+}
+
+/// Bytes read from and written to block devices so far, stacked devices counted once more each.
+pub(super) fn io_bytes(dirs: &[CgroupDir], hierarchies: &Hierarchies) -> Option<IoBytes> {
+    let (cgroup, version) = for_controller(dirs, "blkio", hierarchies)?;
+    let text = |name: &str| kernel_text(&cgroup.dir(hierarchies).join(name)).ok()?;
+    match version {
+        Version::V1 => parse_blkio(&text("blkio.throttle.io_service_bytes_recursive")?),
+        Version::V2 => Some(parse_io_stat(&text("io.stat")?)),
+    }
+}
+
+/// How often the CPU quota throttled it so far.
+pub(super) fn throttling(dirs: &[CgroupDir], hierarchies: &Hierarchies) -> Option<Throttling> {
+    let (cgroup, _) = for_controller(dirs, "cpu", hierarchies)?;
+    let text = kernel_text(&cgroup.dir(hierarchies).join("cpu.stat")).ok()??;
+    parse_throttling(&text)
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::cgroup::cpu::CpuUsage;
+use crate::cgroup::cpu::{CpuUsage, Throttling};
 use crate::cgroup::io::IoBytes;
 
 /// Two samples closer than this say nothing.
@@ -77,7 +77,11 @@ pub fn cpu_percent(before: &CpuUsage, after: &CpuUsage, elapsed: Duration) -> Op
 
 /// Percent of the quota's periods that were throttled; `None` without a quota or a period between.
 pub fn throttled_percent(before: &CpuUsage, after: &CpuUsage) -> Option<f64> {
-    let (before, after) = (before.throttling?, after.throttling?);
+    throttled(&before.throttling?, &after.throttling?)
+}
+
+/// As [`throttled_percent`], of the quota's own counters.
+pub fn throttled(before: &Throttling, after: &Throttling) -> Option<f64> {
     let periods = after
         .periods
         .checked_sub(before.periods)

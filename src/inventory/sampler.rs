@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 
 pub use events::Alarm;
 use events::{Events, Notice, RowId};
+use row::Row;
 use rows::Rows;
 
 use super::container::{Condition, Container};
@@ -30,7 +31,7 @@ use super::lane::{ExitStatus, Happened, Happening};
 use super::machine::Machine;
 use super::own::OwnMeter;
 use super::snapshot::Snapshot;
-use super::usage::{HostUsage, Watch};
+use super::usage::{HostUsage, OfAll, Watch};
 use super::users::Users;
 use crate::config::StateRoot;
 use crate::oci::{ContainerKey, Status};
@@ -148,6 +149,9 @@ impl Sampler {
 
     /// Looks closely at these from now on, and at no others.
     pub fn watch(&mut self, watch: Watch) {
+        if watch.of_all != self.watch.of_all {
+            self.rows.iter_mut().for_each(Row::forget_answers);
+        }
         self.watch = watch;
         self.settle_watch();
     }
@@ -454,6 +458,11 @@ impl Sampler {
         for id in &self.visible {
             if let Some(row) = self.rows.get_mut(*id) {
                 row.look_closely(&self.machine, now, &mut self.buffer);
+            }
+        }
+        if self.watch.of_all != OfAll::default() {
+            for row in self.rows.iter_mut() {
+                row.answer(self.watch.of_all, &self.machine);
             }
         }
         for id in self.rows.unseen(UNSEEN) {

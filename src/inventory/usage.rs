@@ -44,6 +44,18 @@ pub struct Watch {
     pub visible: Vec<ContainerKey>,
     /// The one under the cursor.
     pub selected: Option<ContainerKey>,
+    /// What every container's is wanted of, on the screen or not: something is sorted or filtered
+    /// by it.
+    pub of_all: OfAll,
+}
+
+/// Numbers that containers beyond the screen have only where they are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OfAll {
+    /// [`Usage::io_read`] and [`Usage::io_write`].
+    pub io: bool,
+    /// [`Usage::throttled`].
+    pub throttled: bool,
 }
 
 /// What is read of a container only while its row is on the screen, or asked for by an export.

@@ -67,6 +67,21 @@ impl Filter {
         Self { terms }
     }
 
+    /// Whether it compares block IO.
+    pub(crate) fn is_about_io(&self) -> bool {
+        self.compares(Metric::Io)
+    }
+
+    /// Whether it compares how much the CPU quota throttled.
+    pub(crate) fn is_about_throttling(&self) -> bool {
+        self.compares(Metric::Throttled)
+    }
+
+    fn compares(&self, metric: Metric) -> bool {
+        let of = |term: &Term| matches!(term.test, Test::Compare(of, ..) if of == metric);
+        self.terms.iter().any(of)
+    }
+
     #[cfg(test)]
     fn is_empty(&self) -> bool {
         self.terms.is_empty()

@@ -9,6 +9,7 @@ use ratatui::layout::Size;
 use crate::config::Config;
 use crate::inventory::lane::Happening;
 use crate::inventory::processes::Subject;
+use crate::inventory::usage::OfAll;
 use crate::inventory::{Condition, Container, Snapshot, Watch};
 use crate::lifecycle::Job;
 use crate::oci::{ContainerKey, Status};
@@ -86,6 +87,9 @@ impl View {
         }
     }
 }
+
+/// Most marked containers that are looked at closely to be compared.
+const COMPARED: usize = 20;
 
 /// A part of the screen that can be in focus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -271,12 +275,20 @@ impl Model {
         let on_screen = self.rows.iter().skip(self.list.top).take(page);
         let visible = match self.view {
             View::Containers => on_screen.map(|row| row.key.clone()).collect(),
-            View::Usage => self.targets().iter().map(|row| row.key.clone()).collect(),
+            View::Usage => {
+                let compared = self.targets().into_iter().take(COMPARED);
+                compared.map(|row| row.key.clone()).collect()
+            }
             View::Processes | View::Rdt | View::History => Vec::new(),
         };
         Watch {
             visible,
             selected: self.selected_key().cloned(),
+            of_all: OfAll {
+                io: self.list.sort == SortKey::Column(Column::Io) || self.list.filter.is_about_io(),
+                throttled: self.list.sort == SortKey::Column(Column::Throttled)
+                    || self.list.filter.is_about_throttling(),
+            },
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ocitop::inventory::lane::Happened;
 use ocitop::inventory::sampler::Woken;
+use ocitop::inventory::usage::OfAll;
 use ocitop::inventory::{Condition, Sampler, Snapshot, Watch};
 use ocitop::oci::{RuntimeKind, Status};
 
@@ -149,7 +150,7 @@ fn another_container_of_the_same_name_does_not_have_the_history_of_the_first() {
     let key = sampler.pass().containers[0].key.clone();
     sampler.watch(Watch {
         visible: vec![key],
-        selected: None,
+        ..Watch::default()
     });
     sampler.pass();
     let (dir, aside) = (machine.state_dir("web"), machine.root().join(".aside"));
@@ -183,7 +184,7 @@ fn only_what_is_on_the_screen_is_looked_at_closely() {
     let close = |sampler: &mut Sampler, index: usize| {
         sampler.watch(Watch {
             visible: vec![keys[index].clone()],
-            selected: None,
+            ..Watch::default()
         });
         let rows = sampler.again().containers;
         rows.iter()
@@ -196,6 +197,44 @@ fn only_what_is_on_the_screen_is_looked_at_closely() {
     // Its limits are known all the same.
     let rows = sampler.pass().containers;
     assert!(rows.iter().all(|row| row.usage.memory_limit.is_some()));
+}
+
+#[test]
+fn what_a_sort_wants_is_read_of_every_row() {
+    let machine = Machine::v2().running("web", RuntimeKind::Runc);
+    let dir = machine.cgroup_dirs("web").remove(0);
+    fs::write(
+        dir.join("io.stat"),
+        "254:0 rbytes=0 wbytes=0 rios=0 wios=0\n",
+    )
+    .unwrap();
+    let mut sampler = sampler(&machine);
+    let of_all = OfAll {
+        io: true,
+        ..OfAll::default()
+    };
+    let io = |sampler: &mut Sampler| sampler.pass().containers[0].usage.io_read;
+    assert_eq!(io(&mut sampler), None);
+    sampler.watch(Watch {
+        of_all,
+        ..Watch::default()
+    });
+    sampler.pass();
+    fs::write(
+        dir.join("io.stat"),
+        "254:0 rbytes=4096 wbytes=0 rios=1 wios=0\n",
+    )
+    .unwrap();
+    let start = std::time::Instant::now();
+    while io(&mut sampler).is_none_or(|rate| rate == 0.0) {
+        assert!(start.elapsed() < PATIENCE);
+    }
+    sampler.watch(Watch::default());
+    assert_eq!(
+        sampler.again().containers[0].usage.io_read,
+        None,
+        "it grows old"
+    );
 }
 
 #[test]

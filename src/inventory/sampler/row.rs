@@ -2,20 +2,23 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, PidfdFlags};
 
 use super::descriptors::Held;
 use super::events::{Events, RowId};
 use crate::cgroup::Version;
+use crate::cgroup::cpu::Throttling;
+use crate::cgroup::io::IoBytes;
 use crate::inventory::cgroups::{self, CgroupDir};
 use crate::inventory::counters::{self, Counters, Counts, DESCRIPTORS};
 use crate::inventory::detail::DetailSensors;
 use crate::inventory::history::{History, Metric};
 use crate::inventory::lane::ExitStatus;
+use crate::inventory::rates::Paced;
 use crate::inventory::tracked::Tracked;
-use crate::inventory::usage::{Detail, Usage};
+use crate::inventory::usage::{Detail, OfAll, Usage};
 use crate::inventory::{Container, Machine, rates};
 use crate::oci::ContainerKey;
 use crate::process::InitProcess;
@@ -33,6 +36,8 @@ pub(super) struct Row {
     /// When it was last looked at closely, and is still.
     closely: Option<Duration>,
     detail: Option<Box<DetailSensors>>,
+    /// What is counted for a sort or a filter, where it is not looked at closely.
+    asked: Option<Box<Asked>>,
     history: Arc<History>,
     /// Memory that was inactive page cache when it was last looked at closely.
     inactive: u64,
@@ -64,6 +69,7 @@ impl Row {
             before: None,
             closely: None,
             detail: None,
+            asked: None,
             history: Arc::default(),
             inactive: 0,
             shown: Arc::new(Container::of(facts)),
@@ -232,6 +238,41 @@ impl Row {
         self.set_usage(usage)
     }
 
+    /// Reads what a sort or a filter wants of every row. A close look has it anyway.
+    pub(super) fn answer(&mut self, of_all: OfAll, machine: &Machine) {
+        let wanted = of_all.io || of_all.throttled;
+        if self.detail.is_some() || !wanted || !self.shown.condition.is_alive() {
+            return;
+        }
+        let asked = self.asked.get_or_insert_with(Box::default);
+        let mut usage = self.shown.usage;
+        let at = Instant::now();
+        if of_all.io {
+            let bytes = counters::io_bytes(&self.cgroups, &machine.hierarchies);
+            asked.io.add(at, bytes, |before, now, elapsed| {
+                rates::io_rates(&(*before?)?, &(*now)?, elapsed)
+            });
+            let rates = *asked.io.rates();
+            usage.io_read = rates.map(|(read, _)| read);
+            usage.io_write = rates.map(|(_, written)| written);
+        }
+        if of_all.throttled {
+            let counts = counters::throttling(&self.cgroups, &machine.hierarchies);
+            asked.throttled.add(at, counts, |before, now, _| {
+                rates::throttled(&(*before?)?, &(*now)?)
+            });
+            usage.throttled = *asked.throttled.rates();
+        }
+        self.set_usage(usage);
+    }
+
+    /// Nobody wants that any more.
+    pub(super) fn forget_answers(&mut self) {
+        if self.asked.take().is_some() {
+            self.set_usage(without_answers(self.shown.usage));
+        }
+    }
+
     fn remember(&mut self, usage: &Usage, from: Duration, now: Duration) {
         let history = Arc::make_mut(&mut self.history);
         let memory = usage.working_set.or(usage.memory).map(|bytes| bytes as f64);
@@ -265,6 +306,7 @@ impl Row {
     /// Reads what only rows on the screen have.
     pub(super) fn look_closely(&mut self, machine: &Machine, now: Duration, buffer: &mut Vec<u8>) {
         self.seen = true;
+        self.asked = None;
         if self.cgroups.is_empty() || !self.shown.condition.is_alive() {
             return;
         }
@@ -333,6 +375,7 @@ impl Row {
         if self.shown.detail.is_some() {
             let mut shown = Container::clone(&self.shown);
             shown.detail = None;
+            shown.usage = without_answers(shown.usage);
             self.shown = Arc::new(shown);
         }
     }
@@ -342,6 +385,23 @@ impl Row {
         events.unwatch(self.entry_watch.take());
         events.unwatch(self.cgroup_watch.take());
     }
+}
+
+/// Without what nobody looks at any more: it would only grow old.
+fn without_answers(usage: Usage) -> Usage {
+    Usage {
+        io_read: None,
+        io_write: None,
+        throttled: None,
+        ..usage
+    }
+}
+
+/// Rates of what is counted for a sort or a filter.
+#[derive(Debug, Default)]
+struct Asked {
+    io: Paced<Option<IoBytes>, Option<(f64, f64)>>,
+    throttled: Paced<Option<Throttling>, Option<f64>>,
 }
 
 /// How much of a row may stay open.
