@@ -13,6 +13,7 @@ mod events;
 mod roots;
 mod row;
 mod rows;
+mod telling;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -24,17 +25,17 @@ use events::{Events, Notice, RowId};
 use row::Row;
 use rows::Rows;
 
-use super::container::{Condition, Container};
+use super::container::Container;
 use super::history::{History, Metric};
 use super::host::HostSensors;
-use super::lane::{ExitStatus, Happened, Happening};
+use super::lane::{Happened, Happening};
 use super::machine::Machine;
 use super::own::OwnMeter;
 use super::snapshot::Snapshot;
 use super::usage::{HostUsage, OfAll, Watch};
 use super::users::Users;
 use crate::config::StateRoot;
-use crate::oci::{ContainerKey, Status};
+use crate::oci::ContainerKey;
 use descriptors::{Budget, Held};
 use roots::Roots;
 
@@ -47,8 +48,6 @@ const MANY: usize = 500;
 const UNSEEN: usize = 20;
 /// Rows without kept descriptors whose counters are read at each pass.
 const REOPENED: usize = 2000;
-/// Happenings that are kept.
-const LANE: usize = 1000;
 
 /// Why waiting ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -256,16 +255,6 @@ impl Sampler {
         }
     }
 
-    /// The kernel tells how a process ended for as long as nobody has reaped it.
-    fn note_exit(&mut self, id: RowId) {
-        let Some(row) = self.rows.get_mut(id) else {
-            return;
-        };
-        let pid = row.shown().init.map(|init| init.pid);
-        let raw = pid.and_then(|pid| self.machine.exit_code(pid));
-        row.ended = raw.map(ExitStatus::from_raw);
-    }
-
     /// Lists the roots that may have changed: finds what is new, forgets what is gone.
     fn look_at_roots(&mut self) {
         let now = self.begun.elapsed();
@@ -378,45 +367,6 @@ impl Sampler {
         self.attach(id);
         self.happened_since(id, before);
         changed
-    }
-
-    /// Tells what became of a container since it was in the condition `before`; `None`: since it
-    /// was not there.
-    fn happened_since(&mut self, id: RowId, before: Option<Condition>) {
-        let Some(row) = self.rows.get_mut(id) else {
-            return;
-        };
-        let now = row.shown().condition;
-        let status = row.ended.take_if(|_| !now.is_alive());
-        let key = row.key.clone();
-        // What was there at the first look did not just come.
-        if row.unborn || before == Some(now) || (before.is_none() && !self.settled) {
-            return;
-        }
-        let was_alive = before.is_some_and(Condition::is_alive);
-        let what = match now {
-            Condition::Known(Status::Created) => Happened::Created,
-            Condition::Known(Status::Paused) => Happened::Paused,
-            Condition::Known(Status::Running) => match before {
-                Some(Condition::Known(Status::Paused) | Condition::Freezing) => Happened::Resumed,
-                _ => Happened::Started,
-            },
-            Condition::Known(Status::Stopped) if was_alive => Happened::Exited { status },
-            _ => return,
-        };
-        self.tell(key, what);
-    }
-
-    fn tell(&mut self, key: ContainerKey, what: Happened) {
-        let lane = Arc::make_mut(&mut self.lane);
-        let surplus = (lane.len() + 1).saturating_sub(LANE);
-        lane.drain(..surplus);
-        lane.push(Happening {
-            at: jiff::Timestamp::now(),
-            uptime: self.begun.elapsed(),
-            key,
-            what,
-        });
     }
 
     /// Looks at a slice of the rows as if nothing had ever been told, and at what is on the screen.

@@ -1,11 +1,14 @@
 //! What the screen knows of resctrl: asked for while somebody looks at it, at most once a second,
 //! and never twice at a time.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::inventory::Container;
+use crate::inventory::history::{History, Metric};
 use crate::inventory::rdt::{RdtGroups, RdtView};
+use crate::inventory::usage::RdtValue;
 use crate::oci::ContainerKey;
 use crate::resctrl::{Group, GroupName};
 
@@ -38,6 +41,8 @@ pub(crate) struct Rdt {
     index: usize,
     /// First row on the screen.
     pub(crate) top: usize,
+    /// What the containers had, in the readings so far.
+    histories: HashMap<ContainerKey, History>,
 }
 
 impl Rdt {
@@ -49,6 +54,31 @@ impl Rdt {
     /// The groups seen last, if there is a mount.
     pub(crate) fn groups(&self) -> Option<&RdtGroups> {
         self.seen()?.groups()
+    }
+
+    /// The cache and the bandwidth that a container had.
+    pub(crate) fn history(&self, key: &ContainerKey) -> Option<&History> {
+        self.histories.get(key)
+    }
+
+    /// Remembers what a reading says, taken since `before` and until `now`.
+    fn remember(&mut self, view: &RdtView, before: Duration, now: Duration) {
+        let usage = view.groups().map(|groups| &groups.usage);
+        let empty = HashMap::new();
+        let usage = usage.unwrap_or(&empty);
+        self.histories.retain(|key, _| usage.contains_key(key));
+        for (key, usage) in usage {
+            let history = self.histories.entry(key.clone()).or_default();
+            for (metric, value) in [
+                (Metric::Llc, &usage.llc),
+                (Metric::MbmTotal, &usage.mbm_total),
+                (Metric::MbmLocal, &usage.mbm_local),
+            ] {
+                if let RdtValue::Value(value) = value {
+                    history.push(metric, before, now, *value);
+                }
+            }
+        }
     }
 
     /// The number of the row under the cursor.
@@ -96,7 +126,9 @@ impl Rdt {
 pub(crate) fn take(model: &mut Model, view: Arc<RdtView>) {
     let rdt = &mut model.rdt;
     rdt.pending = false;
-    rdt.answered = Some(model.now.uptime);
+    let now = model.now.uptime;
+    let before = rdt.answered.replace(now).unwrap_or(now);
+    rdt.remember(&view, before, now);
     // What is shown stays as it is while the screen is frozen.
     if model.frozen.is_none() || rdt.seen.is_none() {
         rdt.seen = Some(view);

@@ -1,7 +1,7 @@
 //! Containers of the systemd driver. Run where systemd is pid 1, with `OCITOP_TEST_DRIVER=systemd`:
 //! the other tests then make their containers in scopes too.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use ocitop::oci::RuntimeKind;
 use serde_json::json;
@@ -87,4 +87,107 @@ with_each_runtime! {
         assert_deleted(rig, web);
         assert!(!is_known(&unit));
     }
+}
+
+/// A user with a systemd of its own: the session bus is asked, not the system's.
+const USER: u32 = 1000;
+
+/// Runs a command as the user, in the session of the user's systemd.
+fn as_user(words: &[&str]) -> Command {
+    let mut command = Command::new("setpriv");
+    let ids = [format!("--reuid={USER}"), format!("--regid={USER}")];
+    command.args(ids).arg("--clear-groups").args(words);
+    command.env("XDG_RUNTIME_DIR", format!("/run/user/{USER}"));
+    command.env(
+        "DBUS_SESSION_BUS_ADDRESS",
+        format!("unix:path=/run/user/{USER}/bus"),
+    );
+    command.env("HOME", "/tmp");
+    command.env("XDG_STATE_HOME", format!("/run/user/{USER}/log"));
+    command
+}
+
+fn succeeds(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {output:#?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn start_the_users_systemd() {
+    let passwd = std::fs::read_to_string("/etc/passwd").unwrap();
+    if !passwd.contains(&format!(":{USER}:")) {
+        succeeds(Command::new("useradd").args(["--uid", "1000", "--no-create-home", "rootless"]));
+    }
+    // What pam_systemd(8) would set.
+    let place = std::path::Path::new("/run/systemd/system/user@1000.service.d");
+    std::fs::create_dir_all(place).unwrap();
+    let setting = "[Service]\nEnvironment=XDG_RUNTIME_DIR=/run/user/1000\n";
+    std::fs::write(place.join("runtime-dir.conf"), setting).unwrap();
+    succeeds(Command::new("systemctl").arg("daemon-reload"));
+    succeeds(Command::new("systemctl").args(["start", "user@1000.service"]));
+    succeeds(as_user(&["systemctl", "--user", "start", "dbus.socket"]).stdin(Stdio::null()));
+}
+
+#[test]
+fn the_scope_of_a_users_container_is_forgotten_over_the_session_bus() {
+    let name = "the_scope_of_a_users_container_is_forgotten_over_the_session_bus";
+    if !by_systemd() {
+        return skip(name, "needs the systemd driver");
+    }
+    start_the_users_systemd();
+    let scope = ["systemd-run", "--user", "--scope", "--unit=crun-web.scope"];
+    let ends = [
+        "-p",
+        "RuntimeMaxSec=1",
+        "-p",
+        "TimeoutStopSec=1",
+        "sleep",
+        "3000",
+    ];
+    // Ended by systemd, which keeps the scope as failed.
+    drop(as_user(&[&scope[..], &ends[..]].concat()).output().unwrap());
+    let property = |name: &str| {
+        let show = [
+            "systemctl",
+            "--user",
+            "show",
+            "--value",
+            "-p",
+            name,
+            "crun-web.scope",
+        ];
+        succeeds(&mut as_user(&show)).trim().to_owned()
+    };
+    until("the scope has failed", || {
+        property("ActiveState") == "failed"
+    });
+    // What crun would have recorded of it.
+    let cgroup =
+        format!("/user.slice/user-{USER}.slice/user@{USER}.service/app.slice/crun-web.scope");
+    let status = json!({
+        "pid": 4_000_000, "process-start-time": 1, "cgroup-path": cgroup, "scope": "crun-web.scope",
+        "rootfs": "/rootfs", "bundle": "/bundle", "created": "2024-01-01T00:00:00.000000Z",
+        "systemd-cgroup": true, "owner": "rootless", "detached": true, "external_descriptors": "[]",
+    });
+    let dir = format!("/run/user/{USER}/crun/web");
+    succeeds(&mut as_user(&["mkdir", "-p", &dir]));
+    std::fs::write(format!("{dir}/status"), status.to_string()).unwrap();
+    std::fs::write(format!("{dir}/config.json"), r#"{"ociVersion":"1.0.2"}"#).unwrap();
+    for file in ["status", "config.json"] {
+        std::os::unix::fs::chown(format!("{dir}/{file}"), Some(USER), Some(USER)).unwrap();
+    }
+    let ocitop = crate::rig::ocitop();
+    let root = format!("/run/user/{USER}/crun");
+    let delete = [
+        ocitop.to_str().unwrap(),
+        "--root",
+        &root,
+        "delete",
+        "--force",
+        "web",
+    ];
+    let said = succeeds(&mut as_user(&delete));
+    assert!(said.contains("unit      ok"), "{said}");
+    assert_eq!(property("LoadState"), "not-found", "{said}");
+    assert!(!std::path::Path::new(&dir).exists());
 }

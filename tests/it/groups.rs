@@ -432,3 +432,21 @@ fn details_say_what_the_selected_container_has_of_resctrl() {
     stage.sees("L3 mask ff0 (8 of 12 ways)  LLC 2.0M of 16M");
     stage.sees("MBM total 0/s  local Unassigned  MB 100");
 }
+
+#[test]
+fn what_a_container_had_of_the_cache_lately_is_drawn_in_its_usage() {
+    let mut stage = Stage::new(120, 40);
+    stage.shows(vec![in_group("web-1", "gold/mon_groups/web-1")]);
+    stage.keys("2");
+    stage.sees_no("LLC        ");
+    stage.event(EventKind::Rdt(Tree::intel().view()));
+    stage.wait(Duration::from_secs(30));
+    stage.event(EventKind::Rdt(Tree::intel().view()));
+    // Thirty of the last 120 seconds; words (`Unassigned`) have no line of their own.
+    stage.sees("LLC        ");
+    stage.sees_no("MBM local  ");
+    let screen = stage.screen();
+    let line = screen.lines().find(|line| line.contains("LLC        "));
+    let full = line.unwrap().matches('█').count();
+    assert!((8..=12).contains(&full), "{screen}");
+}

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use ratatui::text::Line;
 
 use crate::inventory::Container;
+use crate::inventory::history::Metric;
 use crate::inventory::rdt::{GroupKind, Owners, RdtGroups, RdtView};
 use crate::inventory::usage::{RdtUsage, RdtValue};
 use crate::oci::ContainerKey;
@@ -15,6 +16,7 @@ use crate::text::visible_path;
 use crate::tui::measure::{self, wrap};
 use crate::tui::model::Model;
 use crate::tui::theme::Look;
+use crate::tui::view::chart::spark;
 
 /// Names of containers that are written out; more are counted.
 const NAMED: usize = 4;
@@ -252,7 +254,28 @@ pub(crate) fn usage_lines(
         }),
     }
     let lines = texts.iter().flat_map(|text| wrap(text, columns));
-    lines.map(Line::raw).collect()
+    let mut lines: Vec<Line<'static>> = lines.map(Line::raw).collect();
+    lines.extend(lately(model, container, columns));
+    lines
+}
+
+/// Cache and bandwidth over the span that charts show.
+fn lately(model: &Model, container: &Container, columns: usize) -> Vec<Line<'static>> {
+    const NAME: usize = 11;
+    let history = model.rdt.history(&container.key);
+    let line = |(name, metric): (&str, Metric)| {
+        let window = history?.window(metric, model.span.duration(), model.now.uptime);
+        let top = window.summary()?.max;
+        let room = columns.checked_sub(NAME + 8)?;
+        let spark = spark(&window.samples, top, model.look, room.min(40));
+        Some(Line::raw(format!("{}{spark}", measure::left(name, NAME))))
+    };
+    let metrics = [
+        ("LLC", Metric::Llc),
+        ("MBM total", Metric::MbmTotal),
+        ("MBM local", Metric::MbmLocal),
+    ];
+    metrics.into_iter().filter_map(line).collect()
 }
 
 fn shares(groups: &RdtGroups, container: &Container, usage: &RdtUsage) -> Vec<String> {
