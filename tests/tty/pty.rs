@@ -36,6 +36,8 @@ pub(crate) struct Setup {
     real: Option<std::path::PathBuf>,
     /// Other state roots.
     more: Vec<std::path::PathBuf>,
+    /// Columns and rows of the terminal.
+    size: (u16, u16),
 }
 
 impl Default for Setup {
@@ -54,6 +56,7 @@ impl Default for Setup {
             env,
             real: None,
             more: Vec::new(),
+            size: (80, 24),
         }
     }
 }
@@ -76,6 +79,12 @@ impl Setup {
     /// One more state root.
     pub(crate) fn and_root(mut self, root: &std::path::Path) -> Self {
         self.more.push(root.to_owned());
+        self
+    }
+
+    /// In a terminal of this size.
+    pub(crate) fn sized(mut self, cols: u16, rows: u16) -> Self {
+        self.size = (cols, rows);
         self
     }
 
@@ -130,9 +139,10 @@ pub(crate) struct Pty {
 
 impl Pty {
     pub(crate) fn start(setup: Setup) -> Self {
+        let (cols, rows) = setup.size;
         let size = PtySize {
-            rows: 24,
-            cols: 80,
+            rows,
+            cols,
             pixel_width: 0,
             pixel_height: 0,
         };
@@ -155,14 +165,14 @@ impl Pty {
             _slave: pair.slave,
             child,
             output,
-            parser: vt100::Parser::new(cells(24), cells(80), 0),
+            parser: vt100::Parser::new(cells(rows), cells(cols), 0),
             sent: Vec::new(),
             modes,
             _setup: setup,
         }
     }
 
-    fn pid(&self) -> Pid {
+    pub(crate) fn pid(&self) -> Pid {
         Pid::from_raw(i32::try_from(self.child.process_id().unwrap()).unwrap())
     }
 
@@ -175,7 +185,8 @@ impl Pty {
         &self.sent
     }
 
-    fn take(&mut self, wait: Duration) {
+    /// Takes in what is sent within `wait`, or what is there once something is.
+    pub(crate) fn take(&mut self, wait: Duration) {
         let first = self.output.recv_timeout(wait);
         for bytes in first.into_iter().chain(self.output.try_iter()) {
             self.parser.process(&bytes);
