@@ -19,6 +19,7 @@ use crate::kernel::Inode;
 use crate::kernel::read::stat_beneath;
 use crate::oci::record::{crun, runc};
 use crate::oci::{ContainerKey, Record, RuntimeKind, Status};
+use crate::process::InitProcess;
 
 /// Tells whether a state directory or its state file changed since it was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -180,38 +181,57 @@ impl Tracked {
         self.finish(base, machine, &[])
     }
 
+    /// Whether its status, its init and what is wrong with it are what they were; nothing else of it
+    /// changes while its files and cgroups are the same. Spares a copy of all that.
+    pub fn is_still(&self, shown: &Facts, machine: &Machine) -> bool {
+        let Some(state) = self.state(machine) else {
+            return true;
+        };
+        let problem = self.base.problem.as_ref().or(state.problem.as_ref());
+        state.condition == shown.condition
+            && state.init == shown.init
+            && problem == shown.problem.as_ref()
+    }
+
+    fn state(&self, machine: &Machine) -> Option<State> {
+        let record = self.record.as_ref()?;
+        let identity = identify(machine, record, &self.named, Rigour::Shown);
+        let freezer = match identity {
+            Identity::Alive(_) => cgroups::freezer(&self.named, &machine.hierarchies),
+            Identity::Dead | Identity::Recycled(_) => None,
+        };
+        let problem = match (identity, freezer) {
+            (Identity::Recycled(pid), _) => Some(crate::text::chain(&Problem::Recycled(pid))),
+            (_, Some(Freezer::FrozenAbove)) => Some("frozen by a cgroup above".to_owned()),
+            _ => None,
+        };
+        Some(State {
+            condition: derive(record, identity, self.exec_fifo, freezer),
+            init: identity.alive(),
+            problem,
+        })
+    }
+
     fn finish(&self, base: Facts, machine: &Machine, cgroups: &[CgroupDir]) -> Facts {
         let mut facts = base;
         facts.cgroups = cgroups
             .iter()
             .map(|dir| dir.view(&machine.hierarchies))
             .collect();
-        let Some(record) = &self.record else {
-            return facts;
-        };
-        let identity = identify(machine, record, &self.named, Rigour::Shown);
-        let freezer = match identity {
-            Identity::Alive(_) => cgroups::freezer(&self.named, &machine.hierarchies),
-            Identity::Dead | Identity::Recycled(_) => None,
-        };
-        facts.condition = derive(record, identity, self.exec_fifo, freezer);
-        facts.init = identity.alive();
-        match (identity, freezer) {
-            (Identity::Recycled(pid), _) => {
-                let problem = Problem::Recycled(pid);
-                facts
-                    .problem
-                    .get_or_insert_with(|| crate::text::chain(&problem));
-            }
-            (_, Some(Freezer::FrozenAbove)) => {
-                facts
-                    .problem
-                    .get_or_insert_with(|| "frozen by a cgroup above".to_owned());
-            }
-            _ => {}
+        if let Some(state) = self.state(machine) {
+            (facts.condition, facts.init) = (state.condition, state.init);
+            facts.problem = facts.problem.or(state.problem);
         }
         facts
     }
+}
+
+/// What has to be derived again and again.
+struct State {
+    condition: Condition,
+    init: Option<InitProcess>,
+    /// Less than one of its files.
+    problem: Option<String>,
 }
 
 /// The status as the runtimes mean it, without their traps: init's identity first, then whether it

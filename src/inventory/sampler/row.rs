@@ -31,6 +31,10 @@ pub(super) struct Row {
     tracked: Tracked,
     /// Those of its cgroups that exist.
     cgroups: Vec<CgroupDir>,
+    /// Its files were read again since its cgroups were looked for.
+    reread: bool,
+    /// Which of its cgroups is looked for next.
+    turn: usize,
     counters: Option<Counters>,
     before: Option<(Duration, Counts)>,
     /// When it was last looked at closely, and is still.
@@ -65,6 +69,8 @@ impl Row {
             root,
             tracked,
             cgroups,
+            reread: false,
+            turn: 0,
             counters: None,
             before: None,
             closely: None,
@@ -108,6 +114,23 @@ impl Row {
             self.forget_cgroups(events);
         }
         self.tracked = tracked;
+        self.reread = true;
+    }
+
+    /// Those of its cgroups that exist. One that a process is in cannot be removed, and looking for
+    /// all costs more than everything else: while init lives they are looked for in turn, one at
+    /// each look, and all of them only where that one is not as it was.
+    fn existing(&mut self, machine: &Machine) -> Vec<CgroupDir> {
+        let named = self.tracked.named();
+        let hierarchies = &machine.hierarchies;
+        let settled = !self.reread && self.shown.init.is_some() && self.counters.is_some();
+        self.turn = (self.turn + 1) % named.len().max(1);
+        match named.get(self.turn).filter(|_| settled) {
+            Some(next) if next.dir(hierarchies).is_dir() == self.cgroups.contains(next) => {
+                self.cgroups.clone()
+            }
+            _ => cgroups::existing(named, hierarchies),
+        }
     }
 
     fn forget_cgroups(&mut self, events: &mut Events) {
@@ -117,10 +140,14 @@ impl Row {
 
     /// Derives its status again. True if it is not what it was.
     pub(super) fn refresh(&mut self, machine: &Machine, events: &mut Events) -> bool {
-        let cgroups = cgroups::existing(self.tracked.named(), &machine.hierarchies);
+        let cgroups = self.existing(machine);
+        let same = cgroups == self.cgroups && !std::mem::take(&mut self.reread);
         if cgroups != self.cgroups {
             self.forget_cgroups(events);
             self.cgroups = cgroups;
+        }
+        if same && !self.unborn && self.tracked.is_still(&self.shown.facts, machine) {
+            return false;
         }
         let facts = self.tracked.facts(machine, &self.cgroups);
         let unborn = self.tracked.is_unborn();
