@@ -5,7 +5,7 @@
 //! inotify sees nothing on network file systems and runs out of watches; the sampler looks at
 //! everything now and then in any case.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::mem::MaybeUninit;
@@ -18,6 +18,8 @@ use std::time::Duration;
 use rustix::event::{EventfdFlags, epoll};
 use rustix::fs::inotify::{self, ReadFlags, WatchFlags};
 use rustix::io::Errno;
+
+use crate::kernel::OWN_PREFIX;
 
 /// A row of the sampler, as events name it.
 pub(super) type RowId = u32;
@@ -73,6 +75,8 @@ pub(super) struct Events {
     inotify: Option<OwnedFd>,
     alarm: Alarm,
     targets: HashMap<i32, Notice>,
+    /// Of these watches, only what happens to one of these names is told.
+    names: HashMap<i32, HashSet<OsString>>,
 }
 
 impl Events {
@@ -93,6 +97,7 @@ impl Events {
             inotify,
             alarm: Alarm(Arc::new(alarm)),
             targets: HashMap::new(),
+            names: HashMap::new(),
         })
     }
 
@@ -104,6 +109,13 @@ impl Events {
     pub(super) fn watch_root(&mut self, dir: &OwnedFd, notice: Notice) -> Option<i32> {
         let path = proc_path(dir, OsStr::new("."));
         self.add(Path::new(&path), CHANGES, notice)
+    }
+
+    /// Watches the open directory `dir` for names that are, or lead to, state roots.
+    pub(super) fn watch_above(&mut self, dir: &OwnedFd, names: HashSet<OsString>) -> Option<i32> {
+        let id = self.watch_root(dir, Notice::Above)?;
+        self.names.insert(id, names);
+        Some(id)
     }
 
     /// Watches the directory `name` in the open directory `root`, for the files in it.
@@ -129,6 +141,7 @@ impl Events {
     pub(super) fn unwatch(&mut self, watch: Option<i32>) {
         if let (Some(inotify), Some(id)) = (&self.inotify, watch) {
             self.targets.remove(&id);
+            self.names.remove(&id);
             // The kernel drops it by itself when the directory goes.
             inotify::remove_watch(inotify, id).ok();
         }
@@ -175,10 +188,12 @@ impl Events {
                 notices.push(Notice::Overflow);
                 continue;
             }
-            let own = event
-                .file_name()
-                .is_some_and(|name| name.to_bytes().starts_with(b".ocitop-"));
-            let target = self.targets.get(&event.wd()).filter(|_| !own);
+            let name = event.file_name().map(std::ffi::CStr::to_bytes);
+            let own = name.is_some_and(|name| name.starts_with(OWN_PREFIX.as_bytes()));
+            let wanted = self.names.get(&event.wd()).is_none_or(|names| {
+                name.is_some_and(|name| names.contains(OsStr::from_bytes(name)))
+            });
+            let target = self.targets.get(&event.wd()).filter(|_| !own && wanted);
             // One change is told in several events.
             if let Some(notice) = target.filter(|notice| notices.last() != Some(notice)) {
                 notices.push(notice.clone());

@@ -1,9 +1,9 @@
 //! The state roots a sampler looks at: which there are, what is in them, and when to list them again.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +28,15 @@ struct Root {
     due: bool,
 }
 
+/// A directory in which a root may come to be.
+#[derive(Debug)]
+struct Above {
+    path: PathBuf,
+    /// What is, or leads to, a root.
+    names: HashSet<OsString>,
+    watch: i32,
+}
+
 /// The state roots.
 #[derive(Debug)]
 pub(super) struct Roots {
@@ -36,7 +45,7 @@ pub(super) struct Roots {
     /// Those there are, in the order looked at.
     current: Vec<usize>,
     /// Watches on directories in which roots may come to be.
-    above: Vec<(PathBuf, i32)>,
+    above: Vec<Above>,
     apart: Vec<StateRoot>,
     find: bool,
     listed: Option<Duration>,
@@ -179,29 +188,32 @@ impl Roots {
         self.current = current;
     }
 
-    /// Where a root is absent, the nearest directory above it that exists is watched.
+    /// Where a root is absent, the nearest directory above it that exists is watched for the name
+    /// that leads to it; /run sees much else come and go.
     fn watch_above(&mut self, events: &mut Events) {
-        let absent = self.all.iter().filter(|root| root.open.is_none());
-        let nearest = absent.filter_map(|root| {
-            let above = root.view.path.ancestors().skip(1);
-            above
-                .into_iter()
-                .find(|dir| dir.is_dir())
-                .map(Path::to_path_buf)
-        });
-        let wanted: HashSet<PathBuf> = nearest.collect();
-        for (_, watch) in self
-            .above
-            .extract_if(.., |(path, _)| !wanted.contains(path))
-        {
-            events.unwatch(Some(watch));
+        let mut wanted: HashMap<PathBuf, HashSet<OsString>> = HashMap::new();
+        for root in self.all.iter().filter(|root| root.open.is_none()) {
+            let path = &root.view.path;
+            let above = path.ancestors().skip(1).find(|dir| dir.is_dir());
+            let name = above.and_then(|above| {
+                let rest = path.strip_prefix(above).ok()?;
+                Some((above.to_path_buf(), rest.components().next()?))
+            });
+            if let Some((above, name)) = name {
+                let names = wanted.entry(above).or_default();
+                names.insert(name.as_os_str().to_owned());
+            }
         }
-        for path in wanted {
-            if self.above.iter().all(|(known, _)| *known != path)
+        let outdated = |above: &mut Above| wanted.get(&above.path) != Some(&above.names);
+        for above in self.above.extract_if(.., outdated) {
+            events.unwatch(Some(above.watch));
+        }
+        for (path, names) in wanted {
+            if self.above.iter().all(|above| above.path != path)
                 && let Ok(dir) = open_dir(&path)
-                && let Some(watch) = events.watch_root(&dir, Notice::Above)
+                && let Some(watch) = events.watch_above(&dir, names.clone())
             {
-                self.above.push((path, watch));
+                self.above.push(Above { path, names, watch });
             }
         }
     }
