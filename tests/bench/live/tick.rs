@@ -37,7 +37,7 @@ fn timed(body: impl FnOnce()) -> Cost {
         let time = clock_gettime(ClockId::ThreadCPUTime);
         Duration::new(
             time.tv_sec.unsigned_abs(),
-            time.tv_nsec.unsigned_abs() as u32,
+            u32::try_from(time.tv_nsec).unwrap(),
         )
     };
     let (wall, cpu) = (Instant::now(), on_cpu());
@@ -48,6 +48,10 @@ fn timed(body: impl FnOnce()) -> Cost {
     }
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one measurement, told from its start to its end"
+)]
 pub(crate) fn tick(herd: &Herd, count: usize) {
     let members = herd.fill("web", count).unwrap();
     let roots = Roots {
@@ -75,7 +79,7 @@ pub(crate) fn tick(herd: &Herd, count: usize) {
         counted.count()
     );
 
-    let held: HashSet<PathBuf> = std::fs::read_dir("/proc/self/fd")
+    let kept_open: HashSet<PathBuf> = std::fs::read_dir("/proc/self/fd")
         .unwrap()
         .filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
         .collect();
@@ -84,7 +88,7 @@ pub(crate) fn tick(herd: &Herd, count: usize) {
     let (mut files, mut kept_files) = (0, 0);
     for member in &members {
         let counters = herd.counters(member);
-        let is_kept = counters.iter().any(|path| held.contains(path));
+        let is_kept = counters.iter().any(|path| kept_open.contains(path));
         files += counters.len();
         kept_files += if is_kept { counters.len() } else { 0 };
         write!(file, "{}", if is_kept { "kept" } else { "anew" }).unwrap();
