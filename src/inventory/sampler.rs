@@ -80,6 +80,8 @@ pub struct Sampler {
     unread: BTreeSet<RowId>,
     stirred: BTreeSet<RowId>,
     budget: Budget,
+    /// Rows that there will be when all that was found is read.
+    expected: usize,
     begun: Instant,
     /// When the host was last looked at.
     hosted: Option<Duration>,
@@ -109,6 +111,7 @@ impl Sampler {
             unread: BTreeSet::new(),
             stirred: BTreeSet::new(),
             budget: Budget::of_process(),
+            expected: 0,
             begun: Instant::now(),
             hosted: None,
             passes: 0,
@@ -264,6 +267,7 @@ impl Sampler {
         for id in found.gone {
             self.forget(id);
         }
+        self.expected = self.rows.len() + found.new.len();
         for (root, key) in found.new {
             if let Some(id) = self.add(root, key) {
                 self.happened_since(id, None);
@@ -281,7 +285,8 @@ impl Sampler {
 
     fn attach(&mut self, id: RowId) {
         let visible = self.visible.binary_search(&id).is_ok();
-        let rows = self.rows.len();
+        // The first ones must not take what those found with them need.
+        let rows = self.rows.len().max(self.expected);
         let Some(row) = self.rows.get_mut(id) else {
             return;
         };

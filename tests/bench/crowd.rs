@@ -10,7 +10,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -103,6 +103,8 @@ pub(crate) struct Herd {
     food: PipeReader,
     quiet: File,
     stop: AtomicBool,
+    /// Held by who cleans up.
+    cleaning: Mutex<()>,
     children: Mutex<Vec<Pid>>,
 }
 
@@ -126,6 +128,7 @@ impl Herd {
             food,
             quiet: File::options().write(true).open("/dev/null")?,
             stop: AtomicBool::new(false),
+            cleaning: Mutex::new(()),
             children: Mutex::default(),
         };
         for hierarchy in machine.hierarchies.iter() {
@@ -207,8 +210,10 @@ impl Herd {
         std::thread::scope(|scope| {
             let other = scope.spawn(|| half(1));
             let mut members = half(0)?;
-            let joined = other.join();
-            members.extend(joined.map_err(|_| io::Error::other("a thread panicked"))??);
+            match other.join() {
+                Ok(others) => members.extend(others?),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
             members.sort_by(|a, b| a.name.cmp(&b.name));
             Ok(members)
         })
@@ -246,7 +251,7 @@ impl Herd {
             .spawn()?;
         let id = i32::try_from(child.id()).map_err(io::Error::other)?;
         let pid = Pid::from_raw(id);
-        self.lock(&self.children).push(pid);
+        lock(&self.children).push(pid);
         let wanted = |tree: &&Tree| only.is_none_or(|version| version == tree.version);
         for tree in self.trees.iter().filter(wanted) {
             let dir = tree.dir.join(name);
@@ -350,14 +355,8 @@ impl Herd {
 
     /// Waits for a member that was killed.
     pub(crate) fn reap(&self, member: &Member) {
-        self.lock(&self.children).retain(|pid| *pid != member.pid);
+        lock(&self.children).retain(|pid| *pid != member.pid);
         let _status = waitpid(member.pid, None);
-    }
-
-    fn lock<'a, T>(&self, mutex: &'a Mutex<T>) -> std::sync::MutexGuard<'a, T> {
-        mutex
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Makes no more members.
@@ -368,8 +367,9 @@ impl Herd {
     /// Ends every member and removes everything.
     pub(crate) fn clean(&self) {
         self.stop();
+        let _alone = lock(&self.cleaning);
         // With it the pipe ends, and with the pipe every member.
-        drop(self.lock(&self.feed).take());
+        drop(lock(&self.feed).take());
         for tree in &self.trees {
             // A member may just be made while a signal ends everything.
             for _ in 0..100 {
@@ -393,10 +393,20 @@ impl Herd {
                 }
             }
         }
-        for pid in std::mem::take(&mut *self.lock(&self.children)) {
+        for pid in std::mem::take(&mut *lock(&self.children)) {
             let _status = waitpid(pid, None);
         }
         drop(fs::remove_dir_all(&self.work));
+    }
+}
+
+/// Ends the herd with the main thread, whoever else knows it, and not before all is removed: a
+/// thread that cleans up at a signal would not live on.
+pub(crate) struct End(pub(crate) Arc<Herd>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.clean();
     }
 }
 
@@ -404,6 +414,11 @@ impl Drop for Herd {
     fn drop(&mut self) {
         self.clean();
     }
+}
+
+/// A panic elsewhere must not keep anybody from cleaning up.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Calls `then` at SIGINT, SIGTERM and SIGHUP.

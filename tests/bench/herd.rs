@@ -19,7 +19,7 @@ use std::process::{Command, ExitCode};
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Instant;
 
-use crowd::Herd;
+use crowd::{End, Herd};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitStatus, wait};
 use nix::unistd::Pid;
@@ -52,8 +52,9 @@ fn main() -> ExitCode {
 
 fn run(count: usize, program: &str, rest: &[String]) -> io::Result<u8> {
     let start = Instant::now();
-    let herd = Herd::new()?;
-    let theirs = std::sync::Arc::downgrade(&herd);
+    let end = End(Herd::new()?);
+    let herd = &end.0;
+    let theirs = std::sync::Arc::downgrade(herd);
     crowd::on_signal(move |signal| {
         if let Some(herd) = theirs.upgrade() {
             herd.stop();

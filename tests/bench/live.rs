@@ -25,7 +25,7 @@ mod tick;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crowd::Herd;
+use crowd::{End, Herd};
 use pty::{Pty, Setup};
 
 fn main() {
@@ -54,6 +54,7 @@ fn main() {
         return eprintln!("live: how many?");
     };
     let herd = Herd::new().unwrap();
+    let end = End(Arc::clone(&herd));
     let theirs = Arc::downgrade(&herd);
     crowd::on_signal(move |signal| {
         if let Some(herd) = theirs.upgrade() {
@@ -62,7 +63,7 @@ fn main() {
         std::process::exit(128 + signal);
     })
     .unwrap();
-    bench(&herd, count);
+    bench(&end.0, count);
 }
 
 /// The screen on the herd, in the terminal that the goals are for.

@@ -189,6 +189,10 @@ impl Row {
             self.cgroup_watch = dir.and_then(|dir| events.watch_cgroup(&dir, id));
         }
         self.attach_init(id, machine, events, keep != Keep::Nothing);
+        // Rows came since, whose inits come before these; or this one came on the screen.
+        if (keep == Keep::All) != self.is_kept() {
+            self.counters = None;
+        }
         if self.counters.is_none() && !self.cgroups.is_empty() {
             let keep = keep == Keep::All;
             self.counters = Some(Counters::open(&self.cgroups, &machine.hierarchies, keep));

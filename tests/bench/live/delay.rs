@@ -152,7 +152,7 @@ pub(crate) fn keys(herd: &Herd, count: usize) {
     };
     let (begun, at_first) = (Instant::now(), left());
     let mut busy = Vec::new();
-    while left() > 0 && begun.elapsed() < Duration::from_secs(60) {
+    while left() > 0 && begun.elapsed() < Duration::from_mins(1) {
         rest(&mut pty, gap);
         busy.push(step(&mut pty));
     }
