@@ -10,7 +10,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -210,8 +210,10 @@ impl Herd {
         std::thread::scope(|scope| {
             let other = scope.spawn(|| half(1));
             let mut members = half(0)?;
-            let joined = other.join();
-            members.extend(joined.map_err(|_panic| io::Error::other("a thread panicked"))??);
+            match other.join() {
+                Ok(others) => members.extend(others?),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
             members.sort_by(|a, b| a.name.cmp(&b.name));
             Ok(members)
         })
@@ -414,6 +416,11 @@ impl Drop for Herd {
     }
 }
 
+/// A panic elsewhere must not keep anybody from cleaning up.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Calls `then` at SIGINT, SIGTERM and SIGHUP.
 pub(crate) fn on_signal(then: impl Fn(i32) + Send + 'static) -> io::Result<()> {
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
@@ -468,10 +475,4 @@ fn remove(dir: &Path) {
         }
         std::thread::sleep(Duration::from_millis(1));
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -2,10 +2,10 @@
 //! runs in a process of its own: descriptors that it keeps must not be missed by the sampler.
 
 use std::collections::HashSet;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Lines, Write as _};
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use ocitop::config::Roots;
@@ -14,7 +14,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::crowd::Herd;
+use crate::crowd::{Herd, Member};
 use crate::{median, ms};
 
 const ROUNDS: usize = 50;
@@ -35,10 +35,8 @@ struct Cost {
 fn timed(body: impl FnOnce()) -> Cost {
     let on_cpu = || {
         let time = clock_gettime(ClockId::ThreadCPUTime);
-        Duration::new(
-            time.tv_sec.unsigned_abs(),
-            u32::try_from(time.tv_nsec).unwrap(),
-        )
+        Duration::from_secs(time.tv_sec.unsigned_abs())
+            + Duration::from_nanos(time.tv_nsec.unsigned_abs())
     };
     let (wall, cpu) = (Instant::now(), on_cpu());
     body();
@@ -48,10 +46,6 @@ fn timed(body: impl FnOnce()) -> Cost {
     }
 }
 
-#[expect(
-    clippy::too_many_lines,
-    reason = "one measurement, told from its start to its end"
-)]
 pub(crate) fn tick(herd: &Herd, count: usize) {
     let members = herd.fill("web", count).unwrap();
     let roots = Roots {
@@ -60,74 +54,30 @@ pub(crate) fn tick(herd: &Herd, count: usize) {
     };
     let mut sampler = Sampler::new(Machine::new(&roots)).unwrap();
     // As the screen does: the one before is let go when the next is there.
-    let mut kept = sampler.pass();
+    let mut snapshot = sampler.pass();
     for _ in 0..count.div_ceil(UNSEEN) + 30 {
-        kept = sampler.pass();
+        snapshot = sampler.pass();
     }
-    let alive = kept
-        .containers
-        .iter()
-        .filter(|row| row.condition.is_alive());
-    let counted = kept
-        .containers
-        .iter()
-        .filter(|row| row.usage.pids.is_some());
-    println!(
-        "{} rows, {} alive, {} counted",
-        kept.containers.len(),
-        alive.count(),
-        counted.count()
-    );
+    let rows = &snapshot.containers;
+    let alive = rows.iter().filter(|row| row.condition.is_alive()).count();
+    let counted = rows.iter().filter(|row| row.usage.pids.is_some()).count();
+    println!("{} rows, {alive} alive, {counted} counted", rows.len());
 
-    let kept_open: HashSet<PathBuf> = std::fs::read_dir("/proc/self/fd")
-        .unwrap()
-        .filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
-        .collect();
     let list = herd.work().join("counters");
-    let mut file = std::fs::File::create(&list).unwrap();
-    let (mut files, mut kept_files) = (0, 0);
-    for member in &members {
-        let counters = herd.counters(member);
-        let is_kept = counters.iter().any(|path| kept_open.contains(path));
-        files += counters.len();
-        kept_files += if is_kept { counters.len() } else { 0 };
-        write!(file, "{}", if is_kept { "kept" } else { "anew" }).unwrap();
-        for path in counters {
-            write!(file, " {}", path.display()).unwrap();
-        }
-        writeln!(file).unwrap();
-    }
-    drop(file);
-    println!("{files} counter files, {kept_files} of them kept open");
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .arg("read")
-        .arg(&list)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut order = child.stdin.take().unwrap();
-    let mut answers = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut ask = || {
-        writeln!(order, "again").unwrap();
-        let answer = answers.next().unwrap().unwrap();
-        let mut nanos = answer.split(' ').map(|word| word.parse().unwrap());
-        let mut next = || Duration::from_nanos(nanos.next().unwrap());
-        Cost {
-            wall: next(),
-            cpu: next(),
-        }
-    };
-    ask();
+    write_list(&list, herd, &members);
+    let mut bare = Loop::start(&list);
+    bare.run();
     let (mut passes, mut loops) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         std::thread::sleep(PAUSE);
-        passes.push(timed(|| kept = sampler.pass()));
+        passes.push(timed(|| snapshot = sampler.pass()));
         std::thread::sleep(PAUSE);
-        loops.push(ask());
+        loops.push(bare.run());
     }
-    drop(order);
-    child.wait().unwrap();
+    print(&passes, &loops);
+}
+
+fn print(passes: &[Cost], loops: &[Cost]) {
     println!(
         "{:<10} {:>12} {:>12} {:>7}",
         "", "pass", "bare loop", "ratio"
@@ -137,7 +87,7 @@ pub(crate) fn tick(herd: &Herd, count: usize) {
         ("wall time", |cost| cost.wall),
     ] {
         let middle = |costs: &[Cost]| median(&mut costs.iter().map(pick).collect::<Vec<_>>());
-        let (pass, bare) = (middle(&passes), middle(&loops));
+        let (pass, bare) = (middle(passes), middle(loops));
         let ratio = pass.as_secs_f64() / bare.as_secs_f64();
         println!(
             "{what:<10} {:>9.2} ms {:>9.2} ms {ratio:>7.2}",
@@ -146,6 +96,71 @@ pub(crate) fn tick(herd: &Herd, count: usize) {
         );
     }
     println!("(goal: at most 1.5 with 1,000; medians of {ROUNDS})");
+}
+
+/// Lists the counter files of each member, and whether the sampler in this process keeps them open.
+fn write_list(list: &Path, herd: &Herd, members: &[Member]) {
+    let open: HashSet<PathBuf> = std::fs::read_dir("/proc/self/fd")
+        .unwrap()
+        .filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
+        .collect();
+    let mut file = std::fs::File::create(list).unwrap();
+    let (mut files, mut kept) = (0, 0);
+    for member in members {
+        let counters = herd.counters(member);
+        let is_kept = counters.iter().any(|path| open.contains(path));
+        files += counters.len();
+        kept += if is_kept { counters.len() } else { 0 };
+        write!(file, "{}", if is_kept { "kept" } else { "anew" }).unwrap();
+        for path in counters {
+            write!(file, " {}", path.display()).unwrap();
+        }
+        writeln!(file).unwrap();
+    }
+    println!("{files} counter files, {kept} of them kept open");
+}
+
+/// The process with the bare loop.
+struct Loop {
+    child: Child,
+    orders: Option<ChildStdin>,
+    answers: Lines<BufReader<ChildStdout>>,
+}
+
+impl Loop {
+    fn start(list: &Path) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .arg("read")
+            .arg(list)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Self {
+            orders: child.stdin.take(),
+            answers: BufReader::new(child.stdout.take().unwrap()).lines(),
+            child,
+        }
+    }
+
+    fn run(&mut self) -> Cost {
+        writeln!(self.orders.as_ref().unwrap(), "again").unwrap();
+        let answer = self.answers.next().unwrap().unwrap();
+        let mut nanos = answer.split(' ').map(|word| word.parse().unwrap());
+        let mut next = || Duration::from_nanos(nanos.next().unwrap());
+        Cost {
+            wall: next(),
+            cpu: next(),
+        }
+    }
+}
+
+impl Drop for Loop {
+    fn drop(&mut self) {
+        // The end of its input is its end.
+        drop(self.orders.take());
+        drop(self.child.wait());
+    }
 }
 
 /// One row of the bare loop.
