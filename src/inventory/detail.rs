@@ -1,5 +1,5 @@
 //! What is read of a container because somebody looks at it: its limits, and all that its control
-//! files say beyond the three counters of [`super::sensors`].
+//! files say beyond the three counters of [`super::counters`].
 //!
 //! The files of one container are kept open, some fifteen of them. What is dear to the kernel or
 //! changes seldom is not read in every pass.

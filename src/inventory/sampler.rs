@@ -44,6 +44,12 @@ use roots::Roots;
 const SLICES: usize = 10;
 const FEW: usize = 100;
 const MANY: usize = 500;
+/// Rows in a table are looked at closely at one pass of this many: of most that is read then the
+/// table has nothing.
+const TABLE: usize = 5;
+/// A slice asks one time in this many for what is usually told: whether files changed, and the OOM
+/// killer's count.
+const UNTOLD: usize = 3;
 /// Rows that were never looked at closely and are, at each pass: their limits are not known yet.
 const UNSEEN: usize = 20;
 /// Rows without kept descriptors whose counters are read at each pass.
@@ -79,6 +85,9 @@ pub struct Sampler {
     /// Rows whose files have to be read, and rows whose status has to be derived.
     unread: BTreeSet<RowId>,
     stirred: BTreeSet<RowId>,
+    /// Rows whose turn it is to be looked at anew, and whether what is usually told is asked too.
+    sliced: BTreeSet<RowId>,
+    asks: bool,
     budget: Budget,
     /// Rows that there will be when all that was found is read.
     expected: usize,
@@ -110,6 +119,8 @@ impl Sampler {
             watch_all: false,
             unread: BTreeSet::new(),
             stirred: BTreeSet::new(),
+            sliced: BTreeSet::new(),
+            asks: true,
             budget: Budget::of_process(),
             expected: 0,
             begun: Instant::now(),
@@ -349,20 +360,29 @@ impl Sampler {
                 }
             }
         }
-        for id in std::mem::take(&mut self.stirred) {
-            changed |= self.refresh(id);
+        let stirred = std::mem::take(&mut self.stirred);
+        let sliced = std::mem::take(&mut self.sliced);
+        for id in sliced.difference(&stirred) {
+            changed |= self.refresh(*id, self.asks);
+        }
+        for id in stirred {
+            changed |= self.refresh(id, true);
         }
         changed | self.rows.have_changed()
     }
 
-    fn refresh(&mut self, id: RowId) -> bool {
+    fn refresh(&mut self, id: RowId, with_oom: bool) -> bool {
         let Some(row) = self.rows.get_mut(id) else {
             return false;
         };
         let before = (!row.unborn).then(|| row.shown().condition);
         let held = row.held();
         let mut changed = row.refresh(&self.machine, &mut self.events);
-        let (counted, processes) = row.look_for_oom_kills(&self.machine);
+        let (counted, processes) = if with_oom {
+            row.look_for_oom_kills(&self.machine)
+        } else {
+            (false, 0)
+        };
         changed |= counted;
         self.budget.spend(held, row.held());
         if processes > 0 {
@@ -378,6 +398,8 @@ impl Sampler {
     fn look_at_slice(&mut self) {
         let rows = self.rows.len();
         let slices = (rows / FEW).clamp(1, SLICES).max(rows / MANY);
+        let ask = (self.passes / slices).is_multiple_of(UNTOLD);
+        self.asks = ask;
         let slice = self
             .rows
             .order()
@@ -389,10 +411,11 @@ impl Sampler {
                 continue;
             };
             let dir = self.roots.dir(row.root);
-            if !dir.is_some_and(|dir| row.tracked().is_unchanged(dir, &row.key)) {
+            let asked = ask || !row.is_told() || row.unborn;
+            if asked && !dir.is_some_and(|dir| row.tracked().is_unchanged(dir, &row.key)) {
                 self.unread.insert(*id);
             }
-            self.stirred.insert(*id);
+            self.sliced.insert(*id);
         }
         self.stirred.extend(&self.visible);
         self.stirred.extend(self.rows.unborn());
@@ -410,13 +433,29 @@ impl Sampler {
                 row.sample(&self.machine, now);
             }
         }
+        let all_in_full = self.watch.in_full || self.watch_all;
+        let selected = self.watch.selected.as_ref();
         for id in &self.visible {
-            if let Some(row) = self.rows.get_mut(*id) {
+            let turn = usize::try_from(*id).unwrap_or_default() + self.passes;
+            let Some(row) = self.rows.get_mut(*id) else {
+                continue;
+            };
+            let in_full = all_in_full || selected == Some(&row.key);
+            if in_full || turn.is_multiple_of(TABLE) || row.shown().detail.is_none() {
                 row.look_closely(&self.machine, now, &mut self.buffer);
+            }
+            if in_full {
+                row.forget_questions();
+            } else {
+                row.answer(OfAll::TABLE, &self.machine);
             }
         }
         if self.watch.of_all != OfAll::default() {
-            for row in self.rows.iter_mut() {
+            for row in self
+                .rows
+                .iter_mut()
+                .filter(|row| row.shown().detail.is_none())
+            {
                 row.answer(self.watch.of_all, &self.machine);
             }
         }

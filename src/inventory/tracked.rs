@@ -183,8 +183,9 @@ impl Tracked {
 
     /// Whether its status, its init and what is wrong with it are what they were; nothing else of it
     /// changes while its files and cgroups are the same. Spares a copy of all that.
-    pub fn is_still(&self, shown: &Facts, machine: &Machine) -> bool {
-        let Some(state) = self.state(machine) else {
+    /// An init that `vouched` names is known to live.
+    pub fn is_still(&self, shown: &Facts, machine: &Machine, vouched: Option<InitProcess>) -> bool {
+        let Some(state) = self.state(machine, vouched) else {
             return true;
         };
         let problem = self.base.problem.as_ref().or(state.problem.as_ref());
@@ -193,9 +194,12 @@ impl Tracked {
             && problem == shown.problem.as_ref()
     }
 
-    fn state(&self, machine: &Machine) -> Option<State> {
+    fn state(&self, machine: &Machine, vouched: Option<InitProcess>) -> Option<State> {
         let record = self.record.as_ref()?;
-        let identity = identify(machine, record, &self.named, Rigour::Shown);
+        let identity = vouched.map_or_else(
+            || identify(machine, record, &self.named, Rigour::Shown),
+            Identity::Alive,
+        );
         let freezer = match identity {
             Identity::Alive(_) => cgroups::freezer(&self.named, &machine.hierarchies),
             Identity::Dead | Identity::Recycled(_) => None,
@@ -218,7 +222,7 @@ impl Tracked {
             .iter()
             .map(|dir| dir.view(&machine.hierarchies))
             .collect();
-        if let Some(state) = self.state(machine) {
+        if let Some(state) = self.state(machine, None) {
             (facts.condition, facts.init) = (state.condition, state.init);
             facts.problem = facts.problem.or(state.problem);
         }

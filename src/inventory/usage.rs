@@ -42,6 +42,8 @@ pub struct Usage {
 pub struct Watch {
     /// The rows on the screen.
     pub visible: Vec<ContainerKey>,
+    /// All that is shown of them changes with each pass, not only the numbers in a table.
+    pub in_full: bool,
     /// The one under the cursor.
     pub selected: Option<ContainerKey>,
     /// What every container's is wanted of, on the screen or not: something is sorted or filtered
@@ -56,6 +58,14 @@ pub struct OfAll {
     pub io: bool,
     /// [`Usage::throttled`].
     pub throttled: bool,
+}
+
+impl OfAll {
+    /// What a table of containers shows.
+    pub const TABLE: Self = Self {
+        io: true,
+        throttled: true,
+    };
 }
 
 /// What is read of a container only while its row is on the screen, or asked for by an export.

@@ -283,6 +283,7 @@ impl Model {
         };
         Watch {
             visible,
+            in_full: self.view == View::Usage,
             selected: self.selected_key().cloned(),
             of_all: OfAll {
                 io: self.list.sort == SortKey::Column(Column::Io) || self.list.filter.is_about_io(),

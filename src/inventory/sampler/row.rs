@@ -146,7 +146,9 @@ impl Row {
             self.forget_cgroups(events);
             self.cgroups = cgroups;
         }
-        if same && !self.unborn && self.tracked.is_still(&self.shown.facts, machine) {
+        let held = self.init.as_ref().filter(|(_, held)| held.is_some());
+        let vouched = held.map(|(init, _)| *init);
+        if same && !self.unborn && self.tracked.is_still(&self.shown.facts, machine, vouched) {
             return false;
         }
         let facts = self.tracked.facts(machine, &self.cgroups);
@@ -220,6 +222,18 @@ impl Row {
         });
     }
 
+    /// Its init has ended: nothing vouches for it any more.
+    pub(super) fn let_go(&mut self) {
+        if let Some((_, held)) = &mut self.init {
+            *held = None;
+        }
+    }
+
+    /// Whether changes of its files are told.
+    pub(super) fn is_told(&self) -> bool {
+        self.entry_watch.is_some()
+    }
+
     /// Whether the end of its init will be noticed.
     pub(super) fn is_held(&self) -> bool {
         self.init.as_ref().is_some_and(|(_, fd)| fd.is_some())
@@ -269,10 +283,11 @@ impl Row {
         self.set_usage(usage)
     }
 
-    /// Reads what a sort or a filter wants of every row. A close look has it anyway.
+    /// Reads what a table shows, or what a sort or a filter wants of every row. A close look has it
+    /// too, of longer ago.
     pub(super) fn answer(&mut self, of_all: OfAll, machine: &Machine) {
         let wanted = of_all.io || of_all.throttled;
-        if self.detail.is_some() || !wanted || !self.shown.condition.is_alive() {
+        if !wanted || !self.shown.condition.is_alive() {
             return;
         }
         let asked = self.asked.get_or_insert_with(Box::default);
@@ -295,6 +310,11 @@ impl Row {
             usage.throttled = *asked.throttled.rates();
         }
         self.set_usage(usage);
+    }
+
+    /// A close look at each pass has what was asked.
+    pub(super) fn forget_questions(&mut self) {
+        self.asked = None;
     }
 
     /// Nobody wants that any more.
@@ -337,7 +357,6 @@ impl Row {
     /// Reads what only rows on the screen have.
     pub(super) fn look_closely(&mut self, machine: &Machine, now: Duration, buffer: &mut Vec<u8>) {
         self.seen = true;
-        self.asked = None;
         if self.cgroups.is_empty() || !self.shown.condition.is_alive() {
             return;
         }
@@ -402,7 +421,7 @@ impl Row {
 
     /// It left the screen: what only rows on the screen have is closed.
     pub(super) fn look_away(&mut self) {
-        (self.detail, self.closely) = (None, None);
+        (self.detail, self.closely, self.asked) = (None, None, None);
         if self.shown.detail.is_some() {
             let mut shown = Container::clone(&self.shown);
             shown.detail = None;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Sampler;
+use super::descriptors::Held;
 use super::events::RowId;
 use crate::inventory::Condition;
 use crate::inventory::lane::{ExitStatus, Happened, Happening};
@@ -20,6 +21,9 @@ impl Sampler {
         let pid = row.shown().init.map(|init| init.pid);
         let raw = pid.and_then(|pid| self.machine.exit_code(pid));
         row.ended = raw.map(ExitStatus::from_raw);
+        self.budget.spend(row.held(), Held::default());
+        row.let_go();
+        self.budget.spend(Held::default(), row.held());
     }
 
     /// Tells what became of a container since it was in the condition `before`; `None`: since it
