@@ -131,6 +131,7 @@ impl Running {
             Job::Pause(_) => "pausing",
             Job::Resume(_) => "resuming",
             Job::Start(_) => "starting",
+            Job::Clean(..) => "cleaning",
         }
     }
 }

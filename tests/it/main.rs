@@ -16,6 +16,7 @@ mod hooks;
 mod hostile;
 mod keys;
 mod layers;
+mod leftovers;
 mod machine;
 mod measured;
 mod parsers;

@@ -1,0 +1,511 @@
+//! Removing a leftover: cgroups, resctrl groups, a state directory, a failed scope, mounts, a BPF pin.
+//!
+//! What is removed is what was shown: every directory is pinned by its inode and looked at again
+//! right before it goes. Nothing is killed unless that was asked for by name. The first step looks a
+//! second time whether it has an owner after all: a container that was being made when it was found
+//! is one by now. rmdir(2) itself is the last word: it fails if anything entered meanwhile.
+
+use std::ffi::OsStr;
+use std::os::fd::AsFd as _;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::claims::Claims;
+use super::evidence::{Evidence, NoEvidence};
+use super::plan::{stop, warn};
+use super::quarry::Quarry;
+use super::run::{Context, Reporter, one_step};
+use super::{
+    Options, Outcome, Plan, Preview, Reason, Seen, Step, StepError, StepKind, Survivor, Target,
+    Verdict, drain, groups, guard, procs, unit,
+};
+use crate::cgroup::CgroupPath;
+use crate::inventory::Machine;
+use crate::inventory::cgroups::CgroupDir;
+use crate::inventory::identity::is_member;
+use crate::inventory::members;
+use crate::inventory::owners::Owners;
+use crate::kernel::read::{is_gone, kernel_text, open_root, stat_beneath};
+use crate::kernel::{Inode, Kernel, StateDir, Unit};
+use crate::oci::ContainerId;
+use crate::text::{visible, visible_path};
+
+/// What a leftover is made of, as it was shown.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Clean {
+    /// The container id it is named after.
+    pub id: Option<String>,
+    /// Its cgroups, at most one in each hierarchy, each with what its directory was.
+    pub cgroups: Vec<(CgroupDir, Inode)>,
+    /// Its resctrl groups, monitoring before control.
+    pub rdt: Vec<(PathBuf, Inode)>,
+    /// Its systemd scope, which failed or has no process.
+    pub unit: Option<Unit>,
+    /// Mount points to detach, the last mounted first.
+    pub mounts: Vec<PathBuf>,
+    /// A pinned BPF program.
+    pub pin: Option<(PathBuf, Inode)>,
+    /// Whether the target's state directory goes too.
+    pub state_dir: bool,
+    /// Whether processes in it are killed. Without it they are a reason to refuse.
+    pub kill: bool,
+}
+
+/// A leftover, as the steps see it.
+pub(super) struct Remains<'a> {
+    target: &'a Target,
+    order: &'a Clean,
+}
+
+impl<'a> Remains<'a> {
+    pub(super) fn new(target: &'a Target, order: &'a Clean) -> Self {
+        Self { target, order }
+    }
+
+    /// What is still there of it.
+    fn left(&self, machine: &Machine) -> Vec<PathBuf> {
+        let cgroups = self.cgroups(machine);
+        let cgroups = cgroups
+            .iter()
+            .map(|cgroup| cgroup.dir(&machine.hierarchies));
+        let pinned = self.order.rdt.iter().chain(&self.order.pin);
+        let pinned = pinned.filter(|(path, inode)| inode_of(path) == Some(*inode));
+        let pinned = pinned.map(|(path, _)| path.clone());
+        let state = self.has_state_dir().then(|| self.target.key.dir());
+        cgroups.chain(pinned).chain(state).collect()
+    }
+
+    fn has_state_dir(&self) -> bool {
+        let here = || {
+            let root = open_root(self.target.key.root()).ok()?;
+            let stat = stat_beneath(root.as_fd(), self.target.key.name()).ok()??;
+            Some(Inode::from(&stat) == self.target.state_dir)
+        };
+        self.order.state_dir && here() == Some(true)
+    }
+}
+
+impl Quarry for Remains<'_> {
+    fn cgroups(&self, machine: &Machine) -> Vec<CgroupDir> {
+        let pins = self.order.cgroups.iter();
+        let same = pins
+            .filter(|(cgroup, inode)| inode_of(&cgroup.dir(&machine.hierarchies)) == Some(*inode));
+        same.map(|(cgroup, _)| cgroup.clone()).collect()
+    }
+
+    fn members(&self, machine: &Machine) -> Vec<i32> {
+        let cgroups = self.cgroups(machine);
+        procs::members(machine, &cgroups).into_iter().collect()
+    }
+
+    fn belongs(&self, machine: &Machine, pid: i32) -> bool {
+        let Ok(Some(stat)) = machine.stat(pid) else {
+            return false;
+        };
+        let cgroups = self.cgroups(machine);
+        let inside = |membership| is_member(machine, &membership, &cgroups);
+        !stat.is_kernel_thread()
+            && (machine.membership(pid).is_some_and(inside)
+                || (stat.is_exiting() && machine.thread_memberships(pid).into_iter().any(inside)))
+    }
+
+    fn unit(&self) -> Option<&Unit> {
+        self.order.unit.as_ref()
+    }
+}
+
+fn inode_of(path: &Path) -> Option<Inode> {
+    rustix::fs::lstat(path).ok().map(|stat| Inode::from(&stat))
+}
+
+/// Why it must not be touched: somebody owns it, it is not what was shown, or something lives in it.
+fn check(machine: &Machine, remains: &Remains<'_>, claims: &Claims) -> Result<(), String> {
+    let cgroups = remains.cgroups(machine);
+    if let Some(id) = &remains.order.id {
+        check_owner(machine, remains, claims, id)?;
+    }
+    for cgroup in &cgroups {
+        check_cgroup(machine, remains.order, claims, cgroup)?;
+    }
+    for (dir, _) in &remains.order.rdt {
+        check_rdt(dir)?;
+    }
+    if remains.order.state_dir {
+        check_state_dir(machine, remains, claims)?;
+    }
+    Ok(())
+}
+
+fn check_owner(
+    machine: &Machine,
+    remains: &Remains<'_>,
+    claims: &Claims,
+    id: &str,
+) -> Result<(), String> {
+    if let Some((key, true)) = claims.of_id(id) {
+        let root = visible_path(key.root());
+        return Err(format!("container {} in {root} is alive", key.label()));
+    }
+    match Owners::read(machine).of(id) {
+        // A mount lies in the record itself: that is no owner, a process would be.
+        Some(owner) if !owner.is_above(&remains.target.key.dir()) => {
+            Err(format!("it has an owner: {}", owner.words()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_cgroup(
+    machine: &Machine,
+    order: &Clean,
+    claims: &Claims,
+    cgroup: &CgroupDir,
+) -> Result<(), String> {
+    let dir = cgroup.dir(&machine.hierarchies);
+    let name = visible_path(&dir);
+    if cgroup.path.is_root() {
+        return Err(format!("{name} is the root of its hierarchy"));
+    }
+    for (pid, who) in [("self", "ocitop itself"), ("1", "pid 1")] {
+        if guard::holds(machine, cgroup, pid) {
+            return Err(format!("{name} holds {who}"));
+        }
+    }
+    if let Some((key, true)) = claims.holder(cgroup) {
+        return Err(format!(
+            "{name} is that of container {}, which is alive",
+            key.label()
+        ));
+    }
+    let pids = procs::members(machine, std::slice::from_ref(cgroup));
+    let kernels = |pid: &&i32| {
+        let stat = machine.stat(**pid).ok().flatten();
+        stat.is_some_and(|stat| stat.is_kernel_thread())
+    };
+    if let Some(pid) = pids.iter().find(kernels) {
+        return Err(format!("{name} holds kernel thread {pid}"));
+    }
+    match pids.first() {
+        Some(pid) if !order.kill => Err(format!("{name} is not empty: pid {pid} is in it")),
+        None if !is_empty(machine, cgroup) => Err(format!(
+            "{name} is not empty: a process that cannot be seen from here is in it"
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn is_empty(machine: &Machine, cgroup: &CgroupDir) -> bool {
+    let version = machine.hierarchies.at(cgroup.hierarchy).map(|h| h.version);
+    let dir = cgroup.dir(&machine.hierarchies);
+    version.is_some_and(|version| members::is_empty(&dir, version))
+}
+
+/// resctrl removes a group with tasks in it without a word, and they lose what it gave them.
+fn check_rdt(dir: &Path) -> Result<(), String> {
+    let text = |file: &str| {
+        kernel_text(&dir.join(file))
+            .map_err(|error| format!("read {}: {error}", visible_path(&dir.join(file))))
+    };
+    let name = visible_path(dir);
+    if text("tasks")?.is_some_and(|tasks| !tasks.trim().is_empty()) {
+        return Err(format!("{name} has tasks"));
+    }
+    if text("cpus_list")?.is_some_and(|cpus| !cpus.trim().is_empty()) {
+        return Err(format!("{name} has CPUs"));
+    }
+    match text("mode")? {
+        // A monitoring group has none.
+        Some(mode) if !matches!(mode.trim(), "" | "shareable") => {
+            Err(format!("{name} is {}", visible(mode.trim())))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The engine's own evidence of the directory: its init must be dead, and nothing live of it.
+fn check_state_dir(
+    machine: &Machine,
+    remains: &Remains<'_>,
+    claims: &Claims,
+) -> Result<(), String> {
+    let evidence = match Evidence::gather(machine, &remains.target.key, claims) {
+        Ok(evidence) => evidence,
+        // Somebody was faster.
+        Err(NoEvidence::Absent) => return Ok(()),
+        Err(error) => return Err(crate::text::chain(&error)),
+    };
+    if evidence.entry.inode != remains.target.state_dir {
+        return Err("another state directory has taken its place".to_owned());
+    }
+    if let Some(init) = evidence.identity.alive() {
+        return Err(format!("its init lives: pid {}", init.pid));
+    }
+    match (evidence.pids.first(), &evidence.forbidden) {
+        (Some(pid), _) if !remains.order.kill => Err(format!("pid {pid} lives in its cgroup")),
+        (_, Some(forbidden)) => Err(forbidden.clone()),
+        _ => Ok(()),
+    }
+}
+
+fn plan(machine: &Machine, remains: &Remains<'_>, options: &Options) -> Plan {
+    let order = remains.order;
+    let processes = remains.members(machine).len();
+    let mut steps = vec![stop(Step::Recheck { processes })];
+    if order.kill && processes > 0 {
+        let limit = options.timeout;
+        steps.extend([stop(Step::Kill { processes }), stop(Step::Drain { limit })]);
+    }
+    let unit = order.unit.iter().map(|unit| unit.name.clone());
+    steps.extend(unit.map(|unit| stop(Step::StopUnit { unit })));
+    for (dir, _) in &order.rdt {
+        let above = dir.parent().and_then(Path::file_name);
+        let dir = dir.clone();
+        steps.push(stop(if above == Some(OsStr::new("mon_groups")) {
+            Step::RemoveMonGroup { dir }
+        } else {
+            Step::RemoveCtrlGroup { dir }
+        }));
+    }
+    if !order.cgroups.is_empty() {
+        let cgroups = remains.cgroups(machine);
+        let dirs = cgroups
+            .iter()
+            .map(|cgroup| cgroup.dir(&machine.hierarchies));
+        let dirs = dirs.collect();
+        steps.push(stop(Step::RemoveCgroups { dirs }));
+    }
+    let mounts = order.mounts.iter().cloned();
+    steps.extend(mounts.map(|point| warn(Step::Unmount { point })));
+    let pin = order.pin.iter().map(|(file, _)| file.clone());
+    steps.extend(pin.map(|file| stop(Step::RemovePin { file })));
+    if order.state_dir {
+        let dir = remains.target.key.dir();
+        steps.push(stop(Step::RemoveStateDir { dir }));
+    }
+    steps.push(stop(Step::Verify));
+    Plan(steps)
+}
+
+/// Works out what would be done, without changing anything.
+pub(super) fn preview(
+    machine: &Machine,
+    target: &Target,
+    order: &Clean,
+    options: &Options,
+) -> Preview {
+    let remains = Remains::new(target, order);
+    let refused = check(machine, &remains, &Claims::read(machine)).err();
+    let pids = remains.members(machine);
+    let cgroups = remains.cgroups(machine);
+    let stuck = |pid: &&i32| {
+        let process = procs::survivor(machine, **pid, &cgroups);
+        process.is_some_and(|process| process.state == 'D' && !process.frozen)
+    };
+    let plan = match refused {
+        Some(_) => Plan::default(),
+        None => plan(machine, &remains, options),
+    };
+    Preview {
+        plan,
+        processes: if order.kill { pids.len() } else { 0 },
+        uninterruptible: pids.iter().filter(stuck).count(),
+        refused,
+        notes: Vec::new(),
+    }
+}
+
+/// Everything that cleaning one leftover needs.
+pub(super) struct Order<'a, K: Kernel> {
+    pub(super) kernel: &'a K,
+    pub(super) machine: &'a Machine,
+    pub(super) options: &'a Options,
+    pub(super) claims: &'a Claims,
+    pub(super) remains: Remains<'a>,
+}
+
+impl<K: Kernel> Order<'_, K> {
+    /// Cleans, reporting every step but the end.
+    pub(super) fn run(self, reporter: &mut Reporter<'_>) -> Verdict {
+        let Self {
+            kernel,
+            machine,
+            options,
+            claims,
+            remains,
+        } = self;
+        if let Err(why) = check(machine, &remains, claims) {
+            return Verdict::Refused(why);
+        }
+        let plan = plan(machine, &remains, options);
+        reporter.send(StepKind::Planned { plan: plan.clone() });
+        let mut context = Context {
+            kernel,
+            machine,
+            options,
+            evidence: remains,
+            deadline: kernel.now() + options.timeout,
+        };
+        for (index, planned) in plan.0.iter().enumerate() {
+            let perform = |context: &mut Context<'_, K, Remains<'_>>,
+                           step: &Step,
+                           waiting: &mut dyn FnMut(Vec<Survivor>)| {
+                perform(context, step, claims, waiting)
+            };
+            match one_step(&mut context, index + 1, planned, reporter, perform) {
+                Outcome::Failed(StepError::Refused { reason }) if index == 0 => {
+                    return Verdict::Refused(reason);
+                }
+                Outcome::Failed(error) => {
+                    let left = context.evidence.left(machine);
+                    let left = left.iter().map(|path| visible_path(path));
+                    return Verdict::Leftovers(
+                        std::iter::once(error.words()).chain(left).collect(),
+                    );
+                }
+                Outcome::Warned(_) | Outcome::Done(_) | Outcome::Skipped(_) => {}
+            }
+        }
+        Verdict::Clean
+    }
+}
+
+fn perform<K: Kernel>(
+    context: &mut Context<'_, K, Remains<'_>>,
+    step: &Step,
+    claims: &Claims,
+    waiting: &mut dyn FnMut(Vec<Survivor>),
+) -> Result<Outcome, StepError> {
+    match step {
+        Step::Recheck { .. } => {
+            let found = check(context.machine, &context.evidence, claims);
+            found.map_err(|reason| StepError::Refused { reason })?;
+            Ok(Outcome::Done(Seen::Unowned))
+        }
+        Step::Kill { .. } => drain::kill(context),
+        Step::Drain { .. } => drain::drain(context, waiting),
+        Step::StopUnit { .. } => stop_unit(context),
+        Step::RemoveMonGroup { dir } | Step::RemoveCtrlGroup { dir } => remove_rdt(context, dir),
+        Step::RemoveCgroups { .. } => remove_cgroups(context),
+        Step::Unmount { point } => detach(context, point),
+        Step::RemovePin { file } => remove_pin(context, file),
+        Step::RemoveStateDir { .. } => remove_state_dir(context),
+        Step::Verify => match context.evidence.left(context.machine) {
+            left if left.is_empty() => Ok(Outcome::Done(Seen::Gone)),
+            paths => Err(StepError::Left {
+                paths,
+                cause: "seen when looking again".to_owned(),
+            }),
+        },
+        _ => Ok(Outcome::Skipped(Reason::None)),
+    }
+}
+
+/// Stopping a unit kills what is in its cgroup: one of that name may have been started since.
+fn stop_unit<K: Kernel>(context: &mut Context<'_, K, Remains<'_>>) -> Result<Outcome, StepError> {
+    let hierarchies = &context.machine.hierarchies;
+    let path = context
+        .evidence
+        .unit()
+        .map(|unit| CgroupPath::new(&unit.cgroup));
+    let killed = context.evidence.order.kill;
+    for (at, hierarchy) in hierarchies.iter().enumerate() {
+        let Some(Some(path)) = path.clone() else {
+            break;
+        };
+        let cgroup = CgroupDir {
+            hierarchy: at,
+            path,
+        };
+        if !killed && !is_empty(context.machine, &cgroup) {
+            let dir = visible_path(&hierarchy.dir(&cgroup.path));
+            let reason = format!("{dir} is no longer empty");
+            return Err(StepError::Refused { reason });
+        }
+    }
+    unit::stop(context)
+}
+
+/// The last look: somebody may have moved in since the first step.
+fn remove_cgroups<K: Kernel>(
+    context: &mut Context<'_, K, Remains<'_>>,
+) -> Result<Outcome, StepError> {
+    // What was killed leaves its cgroup a moment after its end: there rmdir tries again for a while.
+    let killed = context.evidence.order.kill;
+    for cgroup in context.evidence.cgroups(context.machine) {
+        if !killed && !is_empty(context.machine, &cgroup) {
+            let dir = cgroup.dir(&context.machine.hierarchies);
+            let reason = format!("{} is no longer empty", visible_path(&dir));
+            return Err(StepError::Refused { reason });
+        }
+    }
+    groups::remove_cgroups(context)
+}
+
+fn remove_rdt<K: Kernel>(
+    context: &mut Context<'_, K, Remains<'_>>,
+    dir: &Path,
+) -> Result<Outcome, StepError> {
+    let pinned = context.evidence.order.rdt.iter();
+    let shown = pinned
+        .clone()
+        .find(|(path, _)| path == dir)
+        .map(|(_, inode)| *inode);
+    match inode_of(dir) {
+        None => Ok(Outcome::Skipped(Reason::AlreadyGone)),
+        now if now != shown => Err(StepError::Replaced),
+        _ => {
+            check_rdt(dir).map_err(|reason| StepError::Refused { reason })?;
+            groups::remove_rdt(context, dir)
+        }
+    }
+}
+
+fn detach<K: Kernel>(
+    context: &mut Context<'_, K, Remains<'_>>,
+    point: &Path,
+) -> Result<Outcome, StepError> {
+    match context.kernel.detach(point) {
+        Ok(()) => Ok(Outcome::Done(Seen::Gone)),
+        // EINVAL: nothing is mounted there any more.
+        Err(error) if is_gone(&error) || error.raw_os_error() == Some(EINVAL) => {
+            Ok(Outcome::Skipped(Reason::AlreadyGone))
+        }
+        Err(error) => Err(drain::io_error("detach", point, &error)),
+    }
+}
+
+const EINVAL: i32 = rustix::io::Errno::INVAL.raw_os_error();
+
+fn remove_pin<K: Kernel>(
+    context: &mut Context<'_, K, Remains<'_>>,
+    file: &Path,
+) -> Result<Outcome, StepError> {
+    let Some((_, inode)) = context.evidence.order.pin else {
+        return Ok(Outcome::Skipped(Reason::None));
+    };
+    match context.kernel.remove_pin(file, inode) {
+        Ok(()) => Ok(Outcome::Done(Seen::Gone)),
+        Err(error) if is_gone(&error) => Ok(Outcome::Skipped(Reason::AlreadyGone)),
+        Err(error) => Err(drain::io_error("remove", file, &error)),
+    }
+}
+
+fn remove_state_dir<K: Kernel>(
+    context: &mut Context<'_, K, Remains<'_>>,
+) -> Result<Outcome, StepError> {
+    let target = context.evidence.target;
+    let id: ContainerId = target.key.id().map_err(|error| StepError::Refused {
+        reason: crate::text::chain(&error),
+    })?;
+    let dir = StateDir {
+        root: target.key.root(),
+        id: &id,
+        inode: target.state_dir,
+    };
+    match context.kernel.remove_state_dir(dir) {
+        Ok(()) => Ok(Outcome::Done(Seen::Gone)),
+        Err(error) if is_gone(&error) => Ok(Outcome::Skipped(Reason::AlreadyGone)),
+        Err(error) => Err(drain::io_error("remove", &target.key.dir(), &error)),
+    }
+}
