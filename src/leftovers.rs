@@ -208,24 +208,27 @@ pub struct Leftover {
     /// What speaks for that and against it.
     pub arguments: Vec<Argument>,
     /// What it is made of, for [`order`].
-    parts: Parts,
+    pub parts: Parts,
 }
 
 /// What would be removed, pinned.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-struct Parts {
+pub struct Parts {
     /// The state directory, the file or the first directory itself.
-    own: Option<Inode>,
-    cgroups: Vec<(CgroupDir, Inode)>,
-    rdt: Vec<(PathBuf, Inode)>,
-    unit: Option<Unit>,
+    pub own: Option<Inode>,
+    /// Cgroups, each with what its directory was.
+    pub cgroups: Vec<(CgroupDir, Inode)>,
+    /// resctrl groups, likewise.
+    pub rdt: Vec<(PathBuf, Inode)>,
+    /// The systemd scope that failed.
+    pub unit: Option<Unit>,
     /// Its record can be read: deleting it is the engine's usual work, hooks included.
-    recorded: bool,
+    pub recorded: bool,
 }
 
 impl Leftover {
     /// A leftover of which nothing else is known.
-    fn new(key: ContainerKey, kind: Kind) -> Self {
+    pub fn new(key: ContainerKey, kind: Kind) -> Self {
         Self {
             paths: vec![key.dir()],
             key,

@@ -61,8 +61,12 @@ fn leftover(search: &Search<'_>, tree: &mut Tree, entry: &Entry<'static>) -> Opt
     if !search.is_alive(&id) {
         own.extend(tree.take(&id));
         if entry.record.is_err() {
-            own.extend(by_name(tree, &id, &own, &mut doubts));
+            own.extend(tree.named(&id, &own));
         }
+    }
+    if is_ambiguous(&own) {
+        let doubt = "several cgroups of one hierarchy have its name".to_owned();
+        doubts.push(Argument::Unclear(doubt));
     }
     if let Err(error) = entry.key.id() {
         doubts.push(Argument::Unclear(crate::text::chain(&error)));
@@ -90,17 +94,11 @@ fn leftover(search: &Search<'_>, tree: &mut Tree, entry: &Entry<'static>) -> Opt
     Some(leftover)
 }
 
-/// The cgroups that have the directory's name and nothing else to tell them by, as its runtime makes
-/// them on cgroupfs; if one hierarchy has several, which is its own cannot be known.
-fn by_name(tree: &Tree, id: &str, own: &[Candidate], doubts: &mut Vec<Argument>) -> Vec<Candidate> {
-    let named = tree.named(id, own);
+/// A container has at most one cgroup in each hierarchy: of several that its name could mean, which
+/// is its own cannot be known.
+fn is_ambiguous(own: &[Candidate]) -> bool {
     let mut seen = std::collections::BTreeSet::new();
-    if named.iter().all(|one| seen.insert(one.cgroup.hierarchy)) {
-        return named;
-    }
-    let doubt = "several cgroups of one hierarchy have its name".to_owned();
-    doubts.push(Argument::Unclear(doubt));
-    Vec::new()
+    !own.iter().all(|one| seen.insert(one.cgroup.hierarchy))
 }
 
 /// Puts it together with its cgroups and mounts.
