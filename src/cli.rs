@@ -8,6 +8,7 @@
 pub mod args;
 mod delete;
 mod events;
+mod leftovers;
 mod lifecycle;
 mod list;
 mod ps;
@@ -102,6 +103,7 @@ fn dispatch(command: Option<Command>, config: &Config) -> Outcome {
         Some(Command::Events(events)) => events::run(config, &events),
         Some(Command::Top(top)) => top::run(config, &top),
         Some(Command::Delete(delete)) => delete::run(config, &delete),
+        Some(Command::Leftovers(leftovers)) => leftovers::run(config, &leftovers),
         Some(Command::Kill(kill)) => lifecycle::kill(config, &kill),
         Some(Command::Pause { id }) => lifecycle::pause(config, &id),
         Some(Command::Resume { id }) => lifecycle::resume(config, &id),

@@ -19,6 +19,7 @@ pub mod manager;
 pub mod members;
 pub mod mounts;
 mod own;
+pub mod owners;
 pub mod problem;
 pub mod processes;
 pub mod rates;

@@ -228,6 +228,13 @@ pub trait Kernel: Sync {
     /// leaving the root. Mounts inside are detached.
     fn remove_state_dir(&self, dir: StateDir<'_>) -> io::Result<()>;
 
+    /// Removes a file of a BPF file system, and with it what keeps the program loaded (unlink(2)).
+    /// `ESTALE` if another file stands there by now.
+    fn remove_pin(&self, file: &Path, inode: Inode) -> io::Result<()>;
+
+    /// Detaches what is mounted last at `point` (umount2(2), `MNT_DETACH`), no link followed.
+    fn detach(&self, point: &Path) -> io::Result<()>;
+
     /// Tells the init of a created container to go on: youki's `notify.sock`, runc's and crun's
     /// `exec.fifo`.
     fn release_init(&self, dir: StateDir<'_>, how: Release) -> io::Result<()>;

@@ -10,7 +10,7 @@
 //! main ─> cli ──────┬─> tui ─────────┐      front ends: threads, terminal, printing
 //!                   ├─> demo, doctor │
 //!                   v                v
-//!              lifecycle ──────> inventory  the engine; what is on this host
+//! leftovers ─> lifecycle ──────> inventory  what nobody owns; the engine; what is on this host
 //!                   │                │
 //!                   v                v
 //!     oci   cgroup   resctrl   process   procfs   words of the field; siblings do not know each other
@@ -29,6 +29,7 @@
 //! | [`kernel`] | openat2 readers for state roots, the trait behind every change, systemd over D-Bus |
 //! | [`inventory`] | the scanner (once) and the sampler (again and again): state roots, cgroups and /proc into a [`inventory::Snapshot`] |
 //! | [`lifecycle`] | delete, kill, pause, resume, start: evidence, guard, plan, steps, verdict |
+//! | [`leftovers`] | cgroups, resctrl groups, state directories, scopes, mounts that no container owns: how sure, and why they stay |
 //! | [`tui`] | the screen: `update(&mut Model, Event)`, `draw(&Model)`, and the threads around them |
 //! | [`cli`] | the commands, in the shapes and words that tools above the runtimes rely on |
 //! | [`look`] | one look at every state root, by several threads, for `list` and the first screen |
@@ -41,6 +42,12 @@
 //! shows it; a yes submits a [`lifecycle::Job`]; a worker runs it with [`lifecycle::run`], which
 //! gathers the evidence again, refuses if it is not the container that was shown, and reports each
 //! [`lifecycle::Step`] once begun and once ended. The command line runs the same function.
+//!
+//! # One leftover
+//!
+//! [`leftovers::find`] reads; what it found has a confidence and the arguments for it. Of what is
+//! chosen [`leftovers::order`] makes a [`lifecycle::Job`] of pinned directories, which the engine
+//! looks at a second time, and a third right before each `rmdir`.
 //!
 //! # What is trusted
 //!
@@ -56,6 +63,7 @@ pub mod demo;
 pub mod doctor;
 pub mod inventory;
 pub mod kernel;
+pub mod leftovers;
 pub mod lifecycle;
 pub mod logging;
 pub mod look;

@@ -6,6 +6,7 @@
 //! and reports what it saw, not what a call returned.
 
 pub mod claims;
+mod clean;
 mod drain;
 pub mod evidence;
 pub mod find;
@@ -15,6 +16,7 @@ pub mod guard;
 mod hooks;
 mod plan;
 pub mod procs;
+mod quarry;
 mod run;
 mod signal;
 mod state;
@@ -25,6 +27,7 @@ mod unit;
 pub mod wording;
 
 pub use claims::Claims;
+pub use clean::Clean;
 pub use run::{preview, run, run_among};
 pub use step::{
     OnFailure, Outcome, Plan, PlannedStep, Reason, Seen, Step, StepError, StepEvent, StepKind,

@@ -12,6 +12,7 @@ mod host;
 mod inspect;
 mod keymap;
 mod lane;
+mod leftovers;
 mod log_pane;
 pub(crate) mod measure;
 mod modal;

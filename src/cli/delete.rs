@@ -112,7 +112,7 @@ impl Order<'_> {
             super::lifecycle::log(&event);
             let text = match self.delete.format {
                 ReportFormat::Json => json_line(&event),
-                ReportFormat::Text => text_line(&event),
+                ReportFormat::Text => text_line(&event, "deleted"),
             };
             if let Err(failure) = render::write(&text) {
                 lost = Some(failure);
@@ -160,12 +160,12 @@ fn dry_run(
         .map_or(Ok(()), |why| Err(Failure::failed(why)))
 }
 
-fn json_line(event: &StepEvent) -> String {
+pub(super) fn json_line(event: &StepEvent) -> String {
     crate::text::json(&serde_json::to_string(event).unwrap_or_default()) + "\n"
 }
 
-/// `web  3/9 kill  3 processes signalled  ok  16 ms`.
-fn text_line(event: &StepEvent) -> String {
+/// `web  3/9 kill  3 processes signalled  ok  16 ms`; `done` is what it is in the end.
+pub(super) fn text_line(event: &StepEvent, done: &str) -> String {
     let id = event.key.label();
     match &event.kind {
         StepKind::Planned { .. } | StepKind::Started { .. } => String::new(),
@@ -194,7 +194,7 @@ fn text_line(event: &StepEvent) -> String {
             outcome.detail(),
         ),
         StepKind::Finished { verdict } => match verdict {
-            Verdict::Clean => format!("{id}  deleted\n"),
+            Verdict::Clean => format!("{id}  {done}\n"),
             // Said on stderr, once.
             Verdict::Refused(_) => String::new(),
             verdict => format!("{id}  {}\n", verdict.words()),

@@ -54,6 +54,10 @@ pub struct Machine {
     pub proc: PathBuf,
     /// sysfs: beside procfs.
     pub sys: PathBuf,
+    /// `/run`: beside procfs.
+    pub run: PathBuf,
+    /// `/var`: beside procfs.
+    pub var: PathBuf,
     /// Facts about the host.
     pub host: Arc<Host>,
     /// When it was booted.
@@ -90,6 +94,8 @@ impl Machine {
             resctrl,
             proc: roots.proc.clone(),
             sys: roots.proc.with_file_name("sys"),
+            run: roots.proc.with_file_name("run"),
+            var: roots.proc.with_file_name("var"),
             boot: Boot::of(&roots.proc, &host),
             host,
             systemd: roots.proc == Path::new("/proc") && Path::new("/run/systemd/system").is_dir(),

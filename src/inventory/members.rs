@@ -4,6 +4,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::Machine;
+use crate::cgroup::Version;
 use crate::kernel::read::kernel_text;
 use crate::process::status::ProcStatus;
 
@@ -52,6 +53,31 @@ pub fn procs(dir: &Path) -> Vec<i32> {
         .filter_map(|line| line.trim().parse().ok())
         .filter(|pid| *pid > 1)
         .collect()
+}
+
+/// Whether nothing at all is in a cgroup or below it: no process, no thread of one whose process is
+/// elsewhere (v1 `tasks`), none outside this pid namespace (it reads as 0), none on its way out
+/// (`populated 1` without a process, cgroup-v2.rst). What cannot be read is not empty; what is gone
+/// is.
+pub fn is_empty(top: &Path, version: Version) -> bool {
+    if version == Version::V2 && !says(top, "cgroup.events", |text| !text.contains("populated 1")) {
+        return false;
+    }
+    let blank = |text: &str| text.trim().is_empty();
+    tree(top).iter().all(|dir| match version {
+        Version::V1 => says(dir, "cgroup.procs", blank) && says(dir, "tasks", blank),
+        // A threaded cgroup has no list of processes.
+        Version::V2 => match kernel_text(&dir.join("cgroup.procs")) {
+            Ok(Some(text)) => blank(&text),
+            Ok(None) => says(dir, "cgroup.threads", blank),
+            Err(_) => false,
+        },
+    })
+}
+
+/// Whether a file says so, or is not there.
+fn says(dir: &Path, file: &str, so: impl Fn(&str) -> bool) -> bool {
+    kernel_text(&dir.join(file)).is_ok_and(|text| text.is_none_or(|text| so(&text)))
 }
 
 /// `/proc/PID/status`; `None` if there is no such process.

@@ -74,12 +74,17 @@ fn unescaped(field: &[u8]) -> Vec<u8> {
     out
 }
 
+/// The mount that a path is on: the last of the deepest.
+pub fn above<'a>(path: &Path, mounts: &'a [Mount]) -> Option<&'a Mount> {
+    let above = mounts.iter().filter(|mount| path.starts_with(&mount.point));
+    above.max_by_key(|mount| mount.point.components().count())
+}
+
 /// Whether looking into `dir` may touch a remote file system: it lies on one, or one is mounted in
 /// it.
 pub fn is_apart(dir: &Path, mounts: &[Mount]) -> bool {
-    let above = mounts.iter().filter(|mount| dir.starts_with(&mount.point));
     // Of several on one point the last hides the others.
-    let own = above.max_by_key(|mount| mount.point.components().count());
+    let own = above(dir, mounts);
     let inside = mounts.iter().filter(|mount| mount.point.starts_with(dir));
     own.into_iter().chain(inside).any(|mount| mount.remote)
 }

@@ -168,6 +168,28 @@ impl Kernel for LiveKernel {
         Err(Errno::NOTEMPTY.into())
     }
 
+    fn remove_pin(&self, file: &Path, inode: Inode) -> io::Result<()> {
+        let (Some(above), Some(name)) = (file.parent(), file.file_name()) else {
+            return Err(Errno::INVAL.into());
+        };
+        let above = super::read::open_dir(above)?;
+        let stat = stat_beneath(&above, name)?.ok_or(Errno::NOENT)?;
+        if Inode::from(&stat) != inode {
+            return Err(Errno::STALE.into());
+        }
+        // A directory there is not unlinked: EISDIR.
+        Ok(rustix::fs::unlinkat(&above, name, AtFlags::empty())?)
+    }
+
+    fn detach(&self, point: &Path) -> io::Result<()> {
+        let point = point.to_owned();
+        self.bounded.call(CALL_WITHIN, move || {
+            use rustix::mount::UnmountFlags;
+            let how = UnmountFlags::DETACH | UnmountFlags::NOFOLLOW;
+            Ok(rustix::mount::unmount(&point, how)?)
+        })
+    }
+
     fn release_init(&self, dir: StateDir<'_>, how: Release) -> io::Result<()> {
         let dir = open_state_dir(dir)?;
         match how {

@@ -1,24 +1,36 @@
 //! The cgroups that other containers of this host claim: what a teardown must not touch.
 
 use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
 
+use crate::cgroup::CgroupPath;
 use crate::inventory::Machine;
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::entry::{Depth, Entry, Lead};
 use crate::inventory::identity::{Rigour, identify};
+use crate::inventory::rdt;
 use crate::inventory::scan::{cgroups_of, entry_names};
-use crate::kernel::read::open_root;
+use crate::kernel::read::{is_gone, open_root};
 use crate::oci::ContainerKey;
+use crate::text::visible_path;
 
 /// Every container found in any state root, with the cgroups its record names.
 #[derive(Debug, Clone, Default)]
-pub struct Claims(Vec<Claim>);
+pub struct Claims {
+    list: Vec<Claim>,
+    /// The state roots that could not be read, with the reason, safe to print. What is in them
+    /// claims nothing, so nobody can be sure that nobody claims it.
+    pub unread: Vec<String>,
+    /// How many were read.
+    pub roots: usize,
+}
 
 #[derive(Debug, Clone)]
 struct Claim {
     key: ContainerKey,
     cgroups: Vec<CgroupDir>,
     alive: bool,
+    rdt: Vec<PathBuf>,
 }
 
 /// Another container has its processes in a cgroup of the target.
@@ -35,12 +47,26 @@ impl Claims {
     /// claims nothing.
     pub fn read(machine: &Machine) -> Self {
         let mut claims = Vec::new();
+        let (mut unread, mut roots) = (Vec::new(), 0);
         // One that may never answer claims nothing either.
-        for root in machine.parted(machine.every_root()).near {
-            let Ok(dir) = open_root(&root.path) else {
-                continue;
+        let parted = machine.parted(machine.every_root());
+        for root in parted.apart {
+            let path = visible_path(&root.path);
+            unread.push(format!("{path}: on a file system that may never answer"));
+        }
+        for root in parted.near {
+            let opened = open_root(&root.path);
+            let listed = opened.and_then(|dir| entry_names(&dir).map(|names| (dir, names)));
+            let (dir, names) = match listed {
+                Ok(found) => found,
+                Err(error) if is_gone(&error) => continue,
+                Err(error) => {
+                    unread.push(format!("{}: {error}", visible_path(&root.path)));
+                    continue;
+                }
             };
-            for name in entry_names(&dir).unwrap_or_default() {
+            roots += 1;
+            for name in names {
                 let key = ContainerKey::new(std::sync::Arc::clone(&root.path), name);
                 let lead = Lead {
                     key: &key,
@@ -56,28 +82,73 @@ impl Claims {
                         .alive()
                         .is_some()
                 });
+                let rdt = entry.record.as_ref().map_or_else(
+                    |_| Vec::new(),
+                    |record| rdt::groups(&record.rdt, machine.resctrl.as_deref()),
+                );
                 claims.push(Claim {
                     key,
                     cgroups,
                     alive,
+                    rdt,
                 });
             }
         }
-        Self(claims)
+        Self {
+            list: claims,
+            unread,
+            roots,
+        }
+    }
+
+    /// A container that has a cgroup in, at or above `cgroup`, and whether it is alive: a live one
+    /// rather than a dead one.
+    pub fn holder(&self, cgroup: &CgroupDir) -> Option<(&ContainerKey, bool)> {
+        let touches = |claim: &&Claim| {
+            claim.cgroups.iter().any(|theirs| {
+                theirs.hierarchy == cgroup.hierarchy
+                    && (cgroup.path.contains(&theirs.path) || theirs.path.contains(&cgroup.path))
+            })
+        };
+        let holders = self.list.iter().filter(touches);
+        let found = holders.max_by_key(|claim| claim.alive)?;
+        Some((&found.key, found.alive))
+    }
+
+    /// The cgroups of live containers in one hierarchy.
+    pub fn live_in(&self, hierarchy: usize) -> impl Iterator<Item = &CgroupPath> {
+        let live = self.list.iter().filter(|claim| claim.alive);
+        let cgroups = live.flat_map(|claim| &claim.cgroups);
+        let here = cgroups.filter(move |cgroup| cgroup.hierarchy == hierarchy);
+        here.map(|cgroup| &cgroup.path)
+    }
+
+    /// Whether a container's record names a resctrl group.
+    pub fn names_rdt(&self, dir: &Path) -> bool {
+        self.list
+            .iter()
+            .any(|claim| claim.rdt.iter().any(|own| own == dir))
+    }
+
+    /// A container of this id, and whether it is alive: a live one rather than a dead one.
+    pub fn of_id(&self, id: &str) -> Option<(&ContainerKey, bool)> {
+        let named = self.list.iter().filter(|claim| claim.key.name() == id);
+        let found = named.max_by_key(|claim| claim.alive)?;
+        Some((&found.key, found.alive))
     }
 
     /// A live container in another root with the same id as `key`: what goes by the id alone, as
     /// resctrl groups do, may be its.
     pub fn namesake(&self, key: &ContainerKey) -> Option<&ContainerKey> {
         let other = |claim: &&Claim| claim.key.name() == key.name() && !same_place(&claim.key, key);
-        let found = self.0.iter().filter(|claim| claim.alive).find(other)?;
+        let found = self.list.iter().filter(|claim| claim.alive).find(other)?;
         Some(&found.key)
     }
 
     /// A live container other than `key` that has one of `cgroups`, or a cgroup below one of them.
     pub fn sharing(&self, key: &ContainerKey, cgroups: &[CgroupDir]) -> Option<Shared> {
         let others = self
-            .0
+            .list
             .iter()
             .filter(|claim| claim.alive && !same_place(&claim.key, key));
         others.into_iter().find_map(|claim| {

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::evidence::Evidence;
+use super::quarry::Quarry;
 use super::run::Context;
 use super::{Outcome, Reason, Seen, StepError, Survivor, freeze, procs};
 use crate::cgroup::{Membership, Version};
@@ -30,7 +31,9 @@ const LONGEST_WAIT: Duration = Duration::from_millis(100);
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 
 /// Kills every process, in as many rounds as new ones appear.
-pub(super) fn kill<K: Kernel>(context: &mut Context<'_, K>) -> Result<Outcome, StepError> {
+pub(super) fn kill<K: Kernel, Q: Quarry>(
+    context: &mut Context<'_, K, Q>,
+) -> Result<Outcome, StepError> {
     let members = context.evidence.members(context.machine);
     if members.is_empty() {
         return Ok(Outcome::Skipped(Reason::NothingAlive));
@@ -61,20 +64,20 @@ pub(super) fn kill<K: Kernel>(context: &mut Context<'_, K>) -> Result<Outcome, S
 }
 
 /// Signals the members not yet in `killed`; how many those were.
-fn kill_members<K: Kernel>(
-    context: &Context<'_, K>,
+fn kill_members<K: Kernel, Q: Quarry>(
+    context: &Context<'_, K, Q>,
     killed: &mut BTreeSet<i32>,
 ) -> Result<usize, StepError> {
     let mut fresh = 0;
     for pid in context.evidence.members(context.machine) {
-        if killed.contains(&pid) || !is_target(context, pid) {
+        if killed.contains(&pid) || !context.evidence.belongs(context.machine, pid) {
             continue;
         }
         let Ok(process) = context.kernel.open_process(pid) else {
             continue;
         };
         // Checked again now that the descriptor pins it: what passes here gets the signal.
-        if !is_target(context, pid) {
+        if !context.evidence.belongs(context.machine, pid) {
             continue;
         }
         match context.kernel.signal(&process, Signal::KILL) {
@@ -128,7 +131,7 @@ pub(super) fn belongs(machine: &Machine, evidence: &Evidence, pid: i32) -> bool 
 }
 
 /// v2, and the unified tree of a hybrid host: one write kills all, forks in flight included.
-fn cgroup_kill<K: Kernel>(context: &Context<'_, K>) {
+fn cgroup_kill<K: Kernel, Q: Quarry>(context: &Context<'_, K, Q>) {
     let hierarchies = &context.machine.hierarchies;
     for cgroup in context.evidence.cgroups(context.machine) {
         if hierarchies
@@ -144,7 +147,7 @@ fn cgroup_kill<K: Kernel>(context: &Context<'_, K>) {
 }
 
 /// A CPU quota can stretch dying to many seconds: processes die on CPU time too.
-fn lift_quota<K: Kernel>(context: &Context<'_, K>) {
+fn lift_quota<K: Kernel, Q: Quarry>(context: &Context<'_, K, Q>) {
     let hierarchies = &context.machine.hierarchies;
     for cgroup in context.evidence.cgroups(context.machine) {
         let Some(hierarchy) = hierarchies.at(cgroup.hierarchy) else {
@@ -166,8 +169,8 @@ fn lift_quota<K: Kernel>(context: &Context<'_, K>) {
 }
 
 /// Waits until every process is gone, killing what still appears, until the deadline.
-pub(super) fn drain<K: Kernel>(
-    context: &mut Context<'_, K>,
+pub(super) fn drain<K: Kernel, Q: Quarry>(
+    context: &mut Context<'_, K, Q>,
     waiting: &mut dyn FnMut(Vec<Survivor>),
 ) -> Result<Outcome, StepError> {
     let mut killed: BTreeSet<i32> = BTreeSet::new();
@@ -210,13 +213,13 @@ pub(super) fn drain<K: Kernel>(
 }
 
 /// The members that are more than unreaped zombies.
-fn living<K: Kernel>(context: &Context<'_, K>) -> Vec<i32> {
+fn living<K: Kernel, Q: Quarry>(context: &Context<'_, K, Q>) -> Vec<i32> {
     let mut members = context.evidence.members(context.machine);
     members.retain(|pid| procs::lives(context.machine, *pid));
     members
 }
 
-fn survivors<K: Kernel>(context: &Context<'_, K>, pids: &[i32]) -> Vec<Survivor> {
+fn survivors<K: Kernel, Q: Quarry>(context: &Context<'_, K, Q>, pids: &[i32]) -> Vec<Survivor> {
     let cgroups = context.evidence.cgroups(context.machine);
     pids.iter()
         .filter_map(|pid| procs::survivor(context.machine, *pid, &cgroups))

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::drain::io_error;
+use super::quarry::Quarry;
 use super::run::Context;
 use super::{Outcome, Reason, Seen, StepError, procs};
 use crate::cgroup::Version;
@@ -16,7 +17,9 @@ use crate::kernel::Kernel;
 const FREEZE_WITHIN: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-fn place<K: Kernel>(context: &Context<'_, K>) -> Result<(PathBuf, Version), StepError> {
+fn place<K: Kernel, Q: Quarry>(
+    context: &Context<'_, K, Q>,
+) -> Result<(PathBuf, Version), StepError> {
     let hierarchies = &context.machine.hierarchies;
     let cgroups = context.evidence.cgroups(context.machine);
     let found = for_controller(&cgroups, "freezer", hierarchies);
@@ -36,8 +39,8 @@ fn control(version: Version, frozen: bool) -> (&'static str, &'static str) {
     }
 }
 
-fn write<K: Kernel>(
-    context: &Context<'_, K>,
+fn write<K: Kernel, Q: Quarry>(
+    context: &Context<'_, K, Q>,
     dir: &Path,
     version: Version,
     frozen: bool,
@@ -112,7 +115,7 @@ pub(super) fn thaw<K: Kernel>(context: &mut Context<'_, K>) -> Result<Outcome, S
 
 /// Thaws the container and every cgroup below it that is frozen by itself, deepest first, so that
 /// killed processes can die. A cgroup above is not touched: others are frozen by it too.
-pub(super) fn thaw_tree<K: Kernel>(context: &Context<'_, K>) {
+pub(super) fn thaw_tree<K: Kernel, Q: Quarry>(context: &Context<'_, K, Q>) {
     let Ok((top, version)) = place(context) else {
         return;
     };
@@ -147,7 +150,7 @@ impl<K: Kernel> Drop for Hold<'_, K> {
 
 /// Freezes the container for the moment of a kill; `None` if it has no freezer. It need not be
 /// complete to help: what is frozen cannot fork.
-pub(super) fn hold<'a, K: Kernel>(context: &Context<'a, K>) -> Option<Hold<'a, K>> {
+pub(super) fn hold<'a, K: Kernel, Q: Quarry>(context: &Context<'a, K, Q>) -> Option<Hold<'a, K>> {
     let (dir, version) = place(context).ok()?;
     let kernel = context.kernel;
     // From here on it is thawed again, on every way out.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::drain::io_error;
+use super::quarry::Quarry;
 use super::run::Context;
 use super::{Outcome, Reason, Seen, StepError, procs};
 use crate::kernel::Kernel;
@@ -19,8 +20,8 @@ const AT_LEAST: Duration = Duration::from_secs(2);
 
 /// Removes the container's cgroups in every hierarchy, children first. One that cannot go does not
 /// keep the others.
-pub(super) fn remove_cgroups<K: Kernel>(
-    context: &mut Context<'_, K>,
+pub(super) fn remove_cgroups<K: Kernel, Q: Quarry>(
+    context: &mut Context<'_, K, Q>,
 ) -> Result<Outcome, StepError> {
     let hierarchies = &context.machine.hierarchies;
     let tops: Vec<PathBuf> = context
@@ -70,8 +71,8 @@ pub(super) fn remove_cgroups<K: Kernel>(
 }
 
 /// The scope that a directory is the only part of, as crun makes it; else the directory itself.
-fn whole<K: Kernel>(context: &Context<'_, K>, dir: PathBuf) -> PathBuf {
-    let scope = context.evidence.unit.as_ref().map(|unit| &unit.name);
+fn whole<K: Kernel, Q: Quarry>(context: &Context<'_, K, Q>, dir: PathBuf) -> PathBuf {
+    let scope = context.evidence.unit().map(|unit| &unit.name);
     match (dir.parent(), scope) {
         (Some(above), Some(name)) if above.file_name().is_some_and(|last| *last == **name) => {
             above.to_owned()
@@ -96,8 +97,8 @@ fn may_settle(error: &io::Error) -> bool {
 }
 
 /// Removes one resctrl group. Its tasks fall back to the group above, so nothing has to die first.
-pub(super) fn remove_rdt<K: Kernel>(
-    context: &mut Context<'_, K>,
+pub(super) fn remove_rdt<K: Kernel, Q: Quarry>(
+    context: &mut Context<'_, K, Q>,
     dir: &Path,
 ) -> Result<Outcome, StepError> {
     match outcome(dir, context.kernel.remove_group(dir)) {
@@ -118,7 +119,7 @@ pub(super) fn remove_rdt<K: Kernel>(
 }
 
 /// Why resctrl refused, in its own words.
-fn last_status<K: Kernel>(context: &Context<'_, K>) -> Option<String> {
+fn last_status<K: Kernel, Q: Quarry>(context: &Context<'_, K, Q>) -> Option<String> {
     let file = context
         .machine
         .resctrl

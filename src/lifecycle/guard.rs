@@ -115,7 +115,7 @@ fn check_init(machine: &Machine, suspect: &Suspect<'_>) -> Result<(), Forbidden>
 }
 
 /// Whether the process `pid` (or `self`) is in the cgroup or below it.
-fn holds(machine: &Machine, cgroup: &CgroupDir, pid: &str) -> bool {
+pub(super) fn holds(machine: &Machine, cgroup: &CgroupDir, pid: &str) -> bool {
     let file = machine.proc.join(pid).join("cgroup");
     let Ok(bytes) = crate::kernel::read::kernel_file(&file) else {
         return false;

@@ -6,14 +6,14 @@ use crate::inventory::{Condition, Machine};
 use crate::oci::record::{Hook, Hooks};
 use crate::oci::{RuntimeKind, Status};
 
-fn stop(step: Step) -> PlannedStep {
+pub(super) fn stop(step: Step) -> PlannedStep {
     PlannedStep {
         step,
         on_failure: OnFailure::Stop,
     }
 }
 
-fn warn(step: Step) -> PlannedStep {
+pub(super) fn warn(step: Step) -> PlannedStep {
     PlannedStep {
         step,
         on_failure: OnFailure::Continue,
@@ -62,6 +62,8 @@ pub(super) fn plan(
         Job::Pause(_) => freeze(evidence)?,
         Job::Resume(_) => thaw(evidence)?,
         Job::Start(_) => start(evidence, options)?,
+        // Made from what was shown, not from a record: see `clean`.
+        Job::Clean(..) => return Err("not a container".to_owned()),
     });
     Ok(Plan(steps))
 }

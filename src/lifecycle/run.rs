@@ -8,24 +8,25 @@ use super::evidence::{Evidence, NoEvidence};
 use super::plan::plan;
 use super::{
     Job, OnFailure, Options, Outcome, Plan, PlannedStep, Preview, Seen, Step, StepError, StepEvent,
-    StepKind, Survivor, Target, Verdict, drain, freeze, groups, hooks, procs, signal, state, unit,
+    StepKind, Survivor, Target, Verdict, clean, drain, freeze, groups, hooks, procs, signal, state,
+    unit,
 };
 use crate::inventory::Machine;
 use crate::kernel::Kernel;
 use crate::oci::ContainerKey;
 use crate::process::InitProcess;
 
-/// What a step has at hand.
-pub(super) struct Context<'a, K: Kernel> {
+/// What a step has at hand: the kernel, and what is torn down (a container, or a leftover).
+pub(super) struct Context<'a, K: Kernel, Q = Evidence> {
     pub(super) kernel: &'a K,
     pub(super) machine: &'a Machine,
     pub(super) options: &'a Options,
-    pub(super) evidence: Evidence,
+    pub(super) evidence: Q,
     /// One deadline for all that waits, on the kernel's clock.
     pub(super) deadline: Duration,
 }
 
-impl<K: Kernel> Context<'_, K> {
+impl<K: Kernel, Q> Context<'_, K, Q> {
     /// Time left until the deadline.
     pub(super) fn left(&self) -> Duration {
         self.deadline.saturating_sub(self.kernel.now())
@@ -35,6 +36,9 @@ impl<K: Kernel> Context<'_, K> {
 /// Works out what a job would do, without changing anything.
 pub fn preview(machine: &Machine, job: &Job, options: &Options) -> Preview {
     let target = job.target();
+    if let Job::Clean(target, order) = job {
+        return clean::preview(machine, target, order, options);
+    }
     let refused = |why: String| Preview {
         plan: Plan::default(),
         processes: 0,
@@ -93,6 +97,20 @@ pub fn run_among<K: Kernel>(
         key: key.clone(),
         report,
     };
+    if let Job::Clean(target, order) = job {
+        let order = clean::Order {
+            kernel,
+            machine,
+            options,
+            claims,
+            remains: clean::Remains::new(target, order),
+        };
+        let verdict = order.run(&mut reporter);
+        reporter.send(StepKind::Finished {
+            verdict: verdict.clone(),
+        });
+        return verdict;
+    }
     let verdict = match Evidence::gather(machine, &key, claims) {
         Ok(evidence) => execute(kernel, machine, job, options, evidence, &mut reporter),
         Err(NoEvidence::Absent) => match job {
@@ -130,7 +148,13 @@ fn execute<K: Kernel>(
         deadline,
     };
     for (index, planned) in plan.0.iter().enumerate() {
-        let outcome = one_step(&mut context, job, index + 1, planned, reporter);
+        let outcome = one_step(
+            &mut context,
+            index + 1,
+            planned,
+            reporter,
+            |context, step, waiting| perform(context, job, step, waiting),
+        );
         match outcome {
             Outcome::Failed(StepError::Replaced) => {
                 return Verdict::Refused(StepError::Replaced.words());
@@ -143,12 +167,17 @@ fn execute<K: Kernel>(
     Verdict::Clean
 }
 
-fn one_step<K: Kernel>(
-    context: &mut Context<'_, K>,
-    job: &Job,
+/// Reports a step, has it performed, and reports how it ended.
+pub(super) fn one_step<K: Kernel, Q>(
+    context: &mut Context<'_, K, Q>,
     number: usize,
     planned: &PlannedStep,
     reporter: &mut Reporter<'_>,
+    perform: impl FnOnce(
+        &mut Context<'_, K, Q>,
+        &Step,
+        &mut dyn FnMut(Vec<Survivor>),
+    ) -> Result<Outcome, StepError>,
 ) -> Outcome {
     let step = planned.step.clone();
     reporter.send(StepKind::Started {
@@ -167,7 +196,7 @@ fn one_step<K: Kernel>(
     let result = if asked {
         Err(StepError::Interrupted)
     } else {
-        perform(context, job, &step, &mut waiting)
+        perform(context, &step, &mut waiting)
     };
     let outcome = match result {
         Ok(outcome) => outcome,
@@ -236,6 +265,9 @@ fn perform<K: Kernel>(
         Step::Freeze => freeze::freeze(context),
         Step::Thaw => freeze::thaw(context),
         Step::Release => state::release(context),
+        Step::Recheck { .. } | Step::Unmount { .. } | Step::RemovePin { .. } => {
+            Ok(Outcome::Skipped(super::Reason::None))
+        }
     }
 }
 
@@ -286,13 +318,14 @@ fn failed<K: Kernel>(context: &Context<'_, K>, job: &Job, error: &StepError) -> 
     Verdict::Leftovers(list)
 }
 
-struct Reporter<'a> {
+/// Sends what happens, with its time and subject.
+pub(super) struct Reporter<'a> {
     key: ContainerKey,
     report: &'a mut dyn FnMut(StepEvent),
 }
 
 impl Reporter<'_> {
-    fn send(&mut self, kind: StepKind) {
+    pub(super) fn send(&mut self, kind: StepKind) {
         let event = StepEvent {
             at: jiff::Timestamp::now(),
             key: self.key.clone(),

@@ -74,6 +74,22 @@ pub enum Step {
         /// The directory.
         dir: PathBuf,
     },
+    /// Check that a leftover still is what was shown: the same directories, without an owner, and
+    /// empty unless its processes are to be killed.
+    Recheck {
+        /// Processes when the plan was made.
+        processes: usize,
+    },
+    /// Detach a mount that its container left.
+    Unmount {
+        /// Where it is mounted.
+        point: PathBuf,
+    },
+    /// Remove a pinned BPF program.
+    RemovePin {
+        /// The file.
+        file: PathBuf,
+    },
     /// Look again: is all of it gone?
     Verify,
     /// Send a signal to its init.
@@ -216,6 +232,8 @@ pub enum Outcome {
 pub enum Seen {
     /// It still is the same container.
     Same,
+    /// It still is the same, nobody owns it.
+    Unowned,
     /// Gone: looked for and not found.
     Gone,
     /// This many directories are gone.

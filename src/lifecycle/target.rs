@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
+use super::Clean;
 use crate::inventory::{Container, Inode};
 use crate::kernel::Signal;
 use crate::oci::{ContainerKey, InvalidId};
@@ -77,6 +78,8 @@ pub enum Job {
     Resume(Target),
     /// Start a created container.
     Start(Target),
+    /// Remove a leftover: what is left of a container that nobody owns any more.
+    Clean(Target, Box<Clean>),
 }
 
 impl Job {
@@ -90,7 +93,8 @@ impl Job {
             | Self::Stop(target)
             | Self::Pause(target)
             | Self::Resume(target)
-            | Self::Start(target) => target,
+            | Self::Start(target)
+            | Self::Clean(target, _) => target,
         }
     }
 
@@ -105,6 +109,7 @@ impl Job {
             Self::Pause(_) => "pause",
             Self::Resume(_) => "resume",
             Self::Start(_) => "start",
+            Self::Clean(..) => "clean",
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::quarry::Quarry;
 use super::run::Context;
 use super::{Outcome, Reason, Seen, StepError};
 use crate::inventory::Machine;
@@ -45,8 +46,10 @@ fn scope(path: &Path, id: &str) -> Option<Unit> {
 }
 
 /// Has systemd stop the scope and forget its failure. What remains of its cgroup is removed next.
-pub(super) fn stop<K: Kernel>(context: &mut Context<'_, K>) -> Result<Outcome, StepError> {
-    let Some(unit) = &context.evidence.unit else {
+pub(super) fn stop<K: Kernel, Q: Quarry>(
+    context: &mut Context<'_, K, Q>,
+) -> Result<Outcome, StepError> {
+    let Some(unit) = context.evidence.unit() else {
         return Ok(Outcome::Skipped(Reason::None));
     };
     let limit = context.left().clamp(AT_LEAST, AT_MOST);

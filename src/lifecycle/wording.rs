@@ -18,6 +18,9 @@ impl Step {
             Self::RemoveCgroups { .. } => "cgroups",
             Self::PoststopHook { .. } | Self::PoststartHook { .. } => "hook",
             Self::RemoveStateDir { .. } => "state",
+            Self::Recheck { .. } => "recheck",
+            Self::Unmount { .. } => "unmount",
+            Self::RemovePin { .. } => "bpf",
             Self::Verify => "verify",
             Self::Signal { .. } | Self::SignalAll { .. } | Self::SignalOne { .. } => "signal",
             Self::Freeze => "freeze",
@@ -64,6 +67,11 @@ impl Step {
                 format!("run poststart hook {number}: {}", visible_path(path))
             }
             Self::RemoveStateDir { dir } => format!("remove state dir {}", visible_path(dir)),
+            Self::Recheck { .. } => {
+                "check again that it is the same, and that nobody owns it".to_owned()
+            }
+            Self::Unmount { point } => format!("detach the mount {}", visible_path(point)),
+            Self::RemovePin { file } => format!("remove the BPF pin {}", visible_path(file)),
             Self::Verify => "look again that all is gone".to_owned(),
             Self::Signal { signal } => format!("send {signal} to its init"),
             Self::SignalAll { signal, processes } => {
@@ -105,6 +113,7 @@ impl Seen {
     fn words(&self) -> String {
         match self {
             Self::Same => "unchanged".to_owned(),
+            Self::Unowned => "unchanged, nobody owns it".to_owned(),
             Self::Gone => "gone".to_owned(),
             Self::DirectoriesGone(1) => "1 directory gone".to_owned(),
             Self::DirectoriesGone(count) => format!("{count} directories gone"),

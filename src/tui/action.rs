@@ -55,6 +55,8 @@ pub(crate) enum Action {
     Stop,
     Pause,
     Start,
+    Clean,
+    Unknown,
 }
 
 /// A movement in whatever is in focus.
@@ -115,7 +117,7 @@ impl Action {
     pub(crate) fn acts(self) -> bool {
         matches!(
             self,
-            Self::Delete | Self::Signal | Self::Stop | Self::Pause | Self::Start
+            Self::Delete | Self::Signal | Self::Stop | Self::Pause | Self::Start | Self::Clean
         )
     }
 }

@@ -1,5 +1,6 @@
 //! What `update` wants done: the loop performs it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub enum Effect {
     },
     /// Read resctrl, and find these containers in its groups.
     ReadRdt(Vec<Arc<Container>>),
+    /// Look for leftovers; these ids were seen to end.
+    FindLeftovers(BTreeSet<String>),
     /// Scan now.
     Rescan,
     /// Scan this often.

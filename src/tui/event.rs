@@ -8,6 +8,7 @@ use ratatui::crossterm::event::Event as Input;
 use crate::inventory::Snapshot;
 use crate::inventory::processes::Listing;
 use crate::inventory::rdt::RdtView;
+use crate::leftovers::Found;
 use crate::lifecycle::{Preview, StepEvent, Verdict};
 use crate::oci::ContainerKey;
 
@@ -50,6 +51,8 @@ pub enum EventKind {
     Rdt(Arc<RdtView>),
     /// The processes of a container were read.
     Processes(Arc<Listing>),
+    /// Leftovers were looked for.
+    Leftovers(Arc<Found>),
     /// The engine reports.
     Step(StepEvent),
     /// The engine is done with a container, whichever way; its row is free again.

@@ -8,6 +8,7 @@ use crate::config::{Config, StateRoot};
 use crate::inventory::rdt::{self, RdtView};
 use crate::inventory::{Container, Machine, Sampler, Snapshot, processes};
 use crate::kernel::LiveKernel;
+use crate::leftovers::{self, Found, Known};
 use crate::lifecycle::{self, Job, Options, Preview, StepEvent, Verdict};
 use crate::look::{self, Depth};
 use crate::resctrl::Reader;
@@ -48,6 +49,10 @@ impl Host {
 
     pub(super) fn reader(&self) -> processes::Reader {
         processes::Reader::new(self.machine.clone())
+    }
+
+    pub(super) fn leftovers(&self, known: &Known) -> Found {
+        leftovers::find(&self.machine, known)
     }
 
     pub(super) fn preview(&self, job: &Job) -> Preview {

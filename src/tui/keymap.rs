@@ -155,6 +155,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
     bind(&[ch('1')], "1", A::View(View::Containers), General, "", "the containers"),
     bind(&[ch('2')], "2", A::View(View::Usage), General, "", "the usage of this container, or of the marked ones"),
     bind(&[ch('3')], "3", A::View(View::Processes), General, "", "the processes of this container"),
+    bind(&[ch('4')], "4", A::View(View::Leftovers), General, "", "what no container owns any more"),
     bind(&[ch('5')], "5", A::View(View::Rdt), General, "", "Intel RDT: the resctrl groups and who has them"),
     bind(&[ch('6')], "6", A::View(View::History), General, "", "what happened since ocitop began to look"),
     bind(&[ch('n')], "n", A::NextMatch, List, "", "next match"),
@@ -173,6 +174,8 @@ pub(crate) const BINDINGS: &[Binding] = &[
     bind(&[ch('<')], "<", A::Shorter, Look, "> span", "a shorter span of time, down to 30 seconds").within(View::Usage),
     bind(&[ch('>')], ">", A::Longer, Look, "", "a longer span of time, up to 2 hours").within(View::Usage),
     bind(&[ch('a')], "a", A::Axis, Look, "axis", "axes end at the limit, or above the peak").within(View::Usage),
+    bind(&[ch('a')], "a", A::Unknown, Look, "all", "what is unknown too, or not").within(View::Leftovers),
+    bind(&[ctrl('a')], "Ctrl-A", A::MarkAll, List, "", "mark all that are certain").within(View::Leftovers),
     bind(&[code(K::Enter)], "Enter", A::GoTo, Look, "go to", "to that container in the list, if it still exists").within(View::History),
     bind(&[ch('+'), ch('=')], "+ =", A::Faster, Look, "", "look more often"),
     bind(&[ch('-')], "-", A::Slower, Look, "", "look less often"),
@@ -191,6 +194,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
     bind(&[ch('T')], "T", A::Stop, Acts, "stop", "stop: TERM, wait, then asks before KILL"),
     bind(&[ch('P')], "P", A::Pause, Acts, "pause", "pause or resume; asks if several are marked"),
     bind(&[ch('S')], "S", A::Start, Acts, "start", "start a created container; asks if several are marked"),
+    bind(&[ch('C')], "C", A::Clean, Acts, "clean up (asks)", "clean the leftover under the cursor or the marked ones; always asks").within(View::Leftovers),
 ];
 
 /// The word for the hint line while `view` is shown; empty keeps the binding off that line.

@@ -19,6 +19,7 @@ use super::axes::{Ceiling, Span};
 use super::event::Moment;
 use super::filter::Filter;
 use super::lane::Lane;
+use super::leftovers::Leftovers;
 use super::log_pane::{LogPane, Mark};
 use super::modal::{Modal, Open};
 use super::processes::ProcessPane;
@@ -33,16 +34,18 @@ pub(crate) enum View {
     Containers,
     Usage,
     Processes,
+    Leftovers,
     Rdt,
     History,
 }
 
 impl View {
     /// In the order of their keys.
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Containers,
         Self::Usage,
         Self::Processes,
+        Self::Leftovers,
         Self::Rdt,
         Self::History,
     ];
@@ -53,6 +56,7 @@ impl View {
             Self::Containers => '1',
             Self::Usage => '2',
             Self::Processes => '3',
+            Self::Leftovers => '4',
             Self::Rdt => '5',
             Self::History => '6',
         }
@@ -62,7 +66,18 @@ impl View {
     /// neither acted upon nor marked.
     pub(crate) fn is_blind_to(self, action: Action) -> bool {
         match self {
-            Self::Containers | Self::Usage | Self::Processes => false,
+            Self::Containers | Self::Usage | Self::Processes => action == Action::Clean,
+            Self::Leftovers => {
+                // It has marks, a copy and an act of its own.
+                let own = [
+                    Action::Mark,
+                    Action::MarkAll,
+                    Action::ClearMarks,
+                    Action::Copy,
+                    Action::Clean,
+                ];
+                action.is_about_the_list() && !own.contains(&action)
+            }
             Self::Rdt => action.is_about_the_list(),
             Self::History => {
                 // The history has the list's filter.
@@ -81,6 +96,8 @@ impl View {
             (Self::Usage, false) => "Use",
             (Self::Processes, true) => "Processes",
             (Self::Processes, false) => "Proc",
+            (Self::Leftovers, true) => "Leftovers",
+            (Self::Leftovers, false) => "Left",
             (Self::Rdt, _) => "RDT",
             (Self::History, true) => "History",
             (Self::History, false) => "Hist",
@@ -131,6 +148,7 @@ impl Running {
             Job::Pause(_) => "pausing",
             Job::Resume(_) => "resuming",
             Job::Start(_) => "starting",
+            Job::Clean(..) => "cleaning",
         }
     }
 }
@@ -173,6 +191,7 @@ pub struct Model {
     pub(crate) rows: Vec<Arc<Container>>,
     pub(crate) list: List,
     pub(crate) rdt: Rdt,
+    pub(crate) leftovers: Leftovers,
     /// The lines of the history view.
     pub(crate) lane: Lane,
     /// How far back charts reach.
@@ -225,6 +244,7 @@ impl Model {
                 sideways: 0,
             },
             rdt: Rdt::default(),
+            leftovers: Leftovers::default(),
             lane: Lane::default(),
             span: Span::default(),
             ceiling: Ceiling::Limit,
@@ -279,7 +299,7 @@ impl Model {
                 let compared = self.targets().into_iter().take(COMPARED);
                 compared.map(|row| row.key.clone()).collect()
             }
-            View::Processes | View::Rdt | View::History => Vec::new(),
+            View::Processes | View::Leftovers | View::Rdt | View::History => Vec::new(),
         };
         Watch {
             visible,

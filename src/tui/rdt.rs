@@ -184,7 +184,7 @@ fn wanted(model: &Model) -> bool {
             let shown = layout::visible(model).contains(&Pane::Details);
             shown && model.selected().is_some_and(|row| has_groups(model, row))
         }
-        View::Processes | View::History => false,
+        View::Processes | View::Leftovers | View::History => false,
     }
 }
 

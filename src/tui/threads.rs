@@ -4,6 +4,7 @@
 mod apart;
 mod engine;
 mod files;
+mod leftovers;
 mod processes;
 mod rdt;
 mod scanner;
@@ -128,6 +129,7 @@ pub(super) struct Threads {
     interval: Duration,
     scanner: scanner::Orders,
     rdt: Sender<rdt::Order>,
+    leftovers: Sender<leftovers::Order>,
     previews: Sender<PreviewOrder>,
     details: Sender<DetailOrder>,
     processes: Sender<processes::Order>,
@@ -151,6 +153,7 @@ impl Threads {
         start_input(&mailbox)?;
         let scanner = scanner::start(&mailbox, host.clone(), config.interval)?;
         let rdt = rdt::start(&mailbox, host.clone())?;
+        let leftovers = leftovers::start(&mailbox, host.clone())?;
         let previews = start_previews(&mailbox, host.clone())?;
         let details = start_details(&mailbox)?;
         let processes = processes::start(&mailbox, host.clone())?;
@@ -168,6 +171,7 @@ impl Threads {
             interval: config.interval,
             scanner,
             rdt,
+            leftovers,
             previews,
             details,
             processes,
@@ -214,6 +218,7 @@ impl Threads {
                 true
             }
             Effect::ReadRdt(containers) => self.rdt.send(containers).is_ok(),
+            Effect::FindLeftovers(gone) => self.leftovers.send(gone).is_ok(),
             Effect::Rescan => {
                 let again = self.processes.send(self.looked_at.clone());
                 self.scanner.now() && again.is_ok()
@@ -313,6 +318,7 @@ impl Threads {
                 self.scanner.watch(self.watched.clone());
             }
             "rdt" => self.rdt = rdt::start(mailbox, host)?,
+            "leftovers" => self.leftovers = leftovers::start(mailbox, host)?,
             "preview" => self.previews = start_previews(mailbox, host)?,
             "detail" => self.details = start_details(mailbox)?,
             "processes" => {

@@ -3,6 +3,7 @@
 mod dialogs;
 mod jobs;
 mod keys;
+mod leavings;
 mod menus;
 mod past;
 mod processes;
@@ -21,8 +22,8 @@ use super::event::{Event, EventKind};
 use super::log_pane::Mark;
 use super::modal::{Confirm, Modal, Order};
 use super::model::{Model, Pane, Running, View};
-use super::rdt;
 use super::view::layout;
+use super::{leftovers, rdt};
 
 /// Takes an event in; gives back what is to be done outside.
 pub fn update(model: &mut Model, event: Event) -> Vec<Effect> {
@@ -32,6 +33,7 @@ pub fn update(model: &mut Model, event: Event) -> Vec<Effect> {
     }
     let mut effects = take(model, event);
     effects.extend(rdt::ask(model));
+    effects.extend(leftovers::ask(model));
     effects
 }
 
@@ -41,6 +43,10 @@ fn take(model: &mut Model, event: Event) -> Vec<Effect> {
         EventKind::Snapshot(snapshot) => take_snapshot(model, snapshot),
         EventKind::Rdt(view) => {
             rdt::take(model, view);
+            Vec::new()
+        }
+        EventKind::Leftovers(found) => {
+            leftovers::take(model, found);
             Vec::new()
         }
         EventKind::Processes(listing) => {
@@ -72,8 +78,10 @@ fn take(model: &mut Model, event: Event) -> Vec<Effect> {
             Vec::new()
         }
         EventKind::ThreadLost(name) => {
-            if name == "rdt" {
-                model.rdt.lost();
+            match name.as_str() {
+                "rdt" => model.rdt.lost(),
+                "leftovers" => model.leftovers.lost(),
+                _ => {}
             }
             let text = format!("thread {name} ended unexpectedly; the log file says why");
             model.log.say(model.now.wall, Mark::Bad, text);
@@ -165,10 +173,13 @@ fn take_preview(model: &mut Model, ticket: u64, index: usize, preview: Preview) 
     let Some(open) = model.open.as_mut().filter(|open| open.ticket == ticket) else {
         return;
     };
-    if let Modal::Confirm(confirm) = &mut open.modal
-        && let Some(item) = confirm.items.get_mut(index)
-    {
-        item.preview = Some(preview);
+    let place = match &mut open.modal {
+        Modal::Confirm(confirm) => confirm.items.get_mut(index).map(|item| &mut item.preview),
+        Modal::Clean(dialog) => dialog.items.get_mut(index).map(|item| &mut item.preview),
+        _ => None,
+    };
+    if let Some(place) = place {
+        *place = Some(preview);
         // What can be confirmed has only now become visible: the guard begins again.
         open.shown = None;
     }
@@ -211,6 +222,8 @@ fn finish(model: &mut Model, key: &ContainerKey, verdict: &Verdict) -> Vec<Effec
         effects.push(Effect::Rescan);
         return effects;
     }
+    // What is left, or left no more, is looked for again.
+    model.leftovers.forget_time();
     let mut effects = vec![Effect::Rescan];
     effects.extend(leave_if_idle(model));
     effects

@@ -1,6 +1,7 @@
 //! Drawing. Reads the model, changes nothing, asks nobody.
 
 pub(crate) mod chart;
+pub(crate) mod clean;
 pub(crate) mod closeup;
 pub(crate) mod confirm;
 pub(crate) mod containers;
@@ -9,11 +10,13 @@ pub(crate) mod empty;
 pub(crate) mod happenings;
 pub(crate) mod help;
 pub(crate) mod layout;
+pub(crate) mod leftovers;
 pub(crate) mod log;
 pub(crate) mod meters;
 pub(crate) mod popup;
 pub(crate) mod processes;
 pub(crate) mod rdt;
+mod sheet;
 pub(crate) mod status_bar;
 pub(crate) mod too_small;
 pub(crate) mod usage;
@@ -48,6 +51,7 @@ pub fn draw(frame: &mut Frame<'_>, model: &Model) {
             View::Containers => {}
             View::Usage => meters::draw(frame, view, model, &panes),
             View::Processes => processes::draw(frame, view, model, &panes),
+            View::Leftovers => leftovers::draw(frame, view, model, &panes),
             View::Rdt => rdt::draw(frame, view, model, &panes),
             View::History => happenings::draw(frame, view, model, &panes),
         }
@@ -59,6 +63,7 @@ pub fn draw(frame: &mut Frame<'_>, model: &Model) {
     match model.modal() {
         None | Some(Modal::Prompt(_)) => {}
         Some(Modal::Confirm(dialog)) => confirm::draw(frame, area, model, dialog, &panes),
+        Some(Modal::Clean(dialog)) => clean::draw(frame, area, model, dialog, &panes),
         Some(Modal::Leave(button)) => popup::leave(frame, area, model, *button, &panes),
         Some(Modal::Menu(menu)) => popup::menu(frame, area, model, menu, &panes),
         Some(Modal::Page(page)) => popup::page(frame, area, model, page, &panes),
@@ -71,6 +76,7 @@ pub(crate) fn dialog_extent(model: &Model) -> (usize, usize) {
     let panes = layout::panes(model, area);
     match model.modal() {
         Some(Modal::Confirm(dialog)) => confirm::extent(area, model, dialog, &panes),
+        Some(Modal::Clean(dialog)) => clean::extent(area, model, dialog, &panes),
         Some(Modal::Page(page)) => (
             page.lines.len(),
             usize::from(popup::page_area(area, &panes).height).saturating_sub(2),

@@ -36,6 +36,7 @@ mod dropin;
 mod fuse;
 mod hooks;
 mod hostile;
+mod leftovers;
 mod processes;
 #[path = "../tty/pty.rs"]
 #[expect(dead_code, reason = "the tests of the terminal use the rest")]

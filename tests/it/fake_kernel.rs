@@ -4,12 +4,15 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
 use ocitop::cgroup::Version;
-use ocitop::kernel::{HookCall, HookEnd, HookStatus, Kernel, Release, Signal, StateDir, Unit};
+use ocitop::kernel::{
+    HookCall, HookEnd, HookStatus, Inode, Kernel, Release, Signal, StateDir, Unit,
+};
 use rustix::io::Errno;
 
 use crate::machine::Machine;
@@ -25,6 +28,8 @@ pub(crate) enum Op {
     StopUnit,
     WriteState,
     RemoveStateDir,
+    RemovePin,
+    Detach,
     Release,
     Hook,
 }
@@ -47,6 +52,7 @@ struct Inside {
     released: Vec<Release>,
     changes: usize,
     units: Vec<Unit>,
+    detached: Vec<PathBuf>,
     /// What happens to a process in the moment in which it is opened.
     at_open: Vec<(i32, Box<dyn FnOnce() + Send>)>,
 }
@@ -110,6 +116,10 @@ impl<'a> FakeKernel<'a> {
         self.with(|inside| inside.units.clone())
     }
 
+    pub(crate) fn detached(&self) -> Vec<PathBuf> {
+        self.with(|inside| inside.detached.clone())
+    }
+
     /// How many calls changed something.
     pub(crate) fn changes(&self) -> usize {
         self.with(|inside| inside.changes)
@@ -169,6 +179,7 @@ impl<'a> FakeKernel<'a> {
                 .collect();
             if others != text {
                 fs::write(&file, others).unwrap();
+                settle(file.parent().unwrap());
             }
         }
     }
@@ -218,6 +229,19 @@ impl<'a> FakeKernel<'a> {
             }
             _ => fs::write(file, format!("{value}\n")).unwrap(),
         }
+    }
+}
+
+/// `populated` of a v2 cgroup, once a process has left it.
+fn settle(dir: &Path) {
+    let events = dir.join("cgroup.events");
+    let empty = files_named(dir, "cgroup.procs")
+        .iter()
+        .all(|file| pids(file).is_empty());
+    if let Ok(text) = fs::read_to_string(&events).as_ref()
+        && empty
+    {
+        fs::write(&events, text.replace("populated 1", "populated 0")).unwrap();
     }
 }
 
@@ -357,6 +381,32 @@ impl Kernel for FakeKernel<'_> {
         self.with(|inside| inside.changes += 1);
         remove_tree(&dir);
         Ok(())
+    }
+
+    fn remove_pin(&self, file: &Path, inode: Inode) -> io::Result<()> {
+        self.fault(Op::RemovePin)?;
+        let found = fs::symlink_metadata(file)?;
+        if (found.dev(), found.ino()) != (inode.device, inode.number) {
+            return Err(Errno::STALE.into());
+        }
+        self.with(|inside| inside.changes += 1);
+        fs::remove_file(file)
+    }
+
+    fn detach(&self, point: &Path) -> io::Result<()> {
+        self.fault(Op::Detach)?;
+        self.with(|inside| {
+            inside.changes += 1;
+            inside.detached.push(point.to_owned());
+        });
+        // What is mounted there is one line of mountinfo less.
+        let file = self.machine.proc().join("self/mountinfo");
+        let text = fs::read_to_string(&file)?;
+        let word = format!(" {} ", point.display());
+        let mut lines: Vec<&str> = text.lines().collect();
+        let at = lines.iter().rposition(|line| line.contains(&word));
+        lines.remove(at.ok_or(Errno::INVAL)?);
+        fs::write(&file, lines.join("\n") + "\n")
     }
 
     fn release_init(&self, _dir: StateDir<'_>, how: Release) -> io::Result<()> {

@@ -305,7 +305,7 @@ fn q_quits_and_so_does_control_c() {
     for keys in ["q", "<C-c>"] {
         let mut stage = two();
         stage.keys(keys);
-        assert_eq!(stage.effects, [Effect::Quit]);
+        assert_eq!(stage.effects.last(), Some(&Effect::Quit));
     }
 }
 

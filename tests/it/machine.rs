@@ -335,6 +335,40 @@ impl Machine {
         pid
     }
 
+    /// A cgroup `path` in every hierarchy, or in those given, that nothing lives in and that nobody
+    /// has touched for three hours; its directories.
+    pub(crate) fn leave(&self, path: &str, hierarchies: Option<&[&str]>) -> Vec<PathBuf> {
+        let wanted = |top: &PathBuf| {
+            let name = top.file_name().unwrap().to_str().unwrap();
+            hierarchies.is_none_or(|some| some.contains(&name))
+        };
+        let tops = self.tops().into_iter().filter(wanted);
+        let dirs: Vec<PathBuf> = tops.map(|top| top.join(path)).collect();
+        for dir in &dirs {
+            self.make_cgroup(dir);
+            let events = dir.join("cgroup.events");
+            if events.exists() {
+                fs::write(events, "populated 0\nfrozen 0\n").unwrap();
+            }
+            age(dir, 3 * 3600);
+        }
+        dirs
+    }
+
+    /// A file or directory beside the fixture's procfs: `run/…`, `var/…`, `sys/…`.
+    pub(crate) fn beside(&self, path: &str) -> PathBuf {
+        self.dir.path().join(path)
+    }
+
+    /// A process of the host with this command line.
+    pub(crate) fn told(&mut self, command: &str, words: &[&str]) -> i32 {
+        let pid = self.spawn_stranger();
+        let dir = self.proc().join(pid.to_string());
+        fs::write(dir.join("comm"), format!("{command}\n")).unwrap();
+        fs::write(dir.join("cmdline"), words.join("\0")).unwrap();
+        pid
+    }
+
     fn make_process(&self, pid: i32, comm: &[u8], membership: &str, namespace: &str) {
         let dir = self.proc().join(pid.to_string());
         fs::create_dir_all(dir.join("ns")).unwrap();
@@ -427,6 +461,12 @@ impl Machine {
             }),
         }
     }
+}
+
+/// Makes a directory or file as old as that, in seconds.
+pub(crate) fn age(path: &Path, seconds: u64) {
+    let then = std::time::SystemTime::now() - std::time::Duration::from_secs(seconds);
+    fs::File::open(path).unwrap().set_modified(then).unwrap();
 }
 
 /// Sets a mode whatever the umask of whoever runs the tests: hooks are run only from files that

@@ -16,6 +16,8 @@ mod hooks;
 mod hostile;
 mod keys;
 mod layers;
+mod leftover_screens;
+mod leftovers;
 mod machine;
 mod measured;
 mod parsers;

@@ -9,12 +9,12 @@ use crate::tui::effect::Effect;
 use crate::tui::export;
 use crate::tui::filter::Filter;
 use crate::tui::keymap::Press;
-use crate::tui::modal::{Button, Choice, Confirm, Menu, Modal, Open, Order, TYPE_AHEAD};
+use crate::tui::modal::{Button, Choice, Menu, Modal, Open, Order, TYPE_AHEAD};
 use crate::tui::model::{Model, Pane};
 use crate::tui::table::Column;
 use crate::tui::view;
 
-use super::{jobs, keys, menus, processes};
+use super::{jobs, keys, leavings, menus, processes};
 
 /// Opens a dialog in place of any other; gives back its number.
 pub(super) fn open(model: &mut Model, dialog: Modal) -> u64 {
@@ -38,16 +38,31 @@ pub(super) fn press(model: &mut Model, press: Press, at: Duration) -> Vec<Effect
     }
     let too_early = open.shown.is_none_or(|shown| at < shown + TYPE_AHEAD);
     match &mut open.modal {
-        Modal::Confirm(_) | Modal::Leave(_) if too_early => Vec::new(),
-        Modal::Confirm(confirm) => match confirm_key(confirm, press) {
-            Answer::Yes => jobs::confirmed(model),
-            Answer::No => close(model),
-            Answer::Scroll(motion) => {
-                scroll(model, motion);
-                Vec::new()
+        Modal::Confirm(_) | Modal::Clean(_) | Modal::Leave(_) if too_early => Vec::new(),
+        Modal::Confirm(confirm) => {
+            let mut form = Form {
+                typing: confirm.caution().is_some(),
+                can_go: confirm.can_go(),
+                button: &mut confirm.button,
+                typed: &mut confirm.typed,
+            };
+            match form_key(&mut form, press) {
+                Answer::Yes => jobs::confirmed(model),
+                other => not_yes(model, &other),
             }
-            Answer::Nothing => Vec::new(),
-        },
+        }
+        Modal::Clean(dialog) => {
+            let mut form = Form {
+                typing: dialog.caution().is_some(),
+                can_go: dialog.can_go(),
+                button: &mut dialog.button,
+                typed: &mut dialog.typed,
+            };
+            match form_key(&mut form, press) {
+                Answer::Yes => leavings::confirmed(model),
+                other => not_yes(model, &other),
+            }
+        }
         Modal::Leave(button) => match press.code {
             KeyCode::Char('y') => jobs::leave(model),
             KeyCode::Enter if *button == Button::Go => jobs::leave(model),
@@ -83,16 +98,34 @@ enum Answer {
     Nothing,
 }
 
-fn confirm_key(confirm: &mut Confirm, press: Press) -> Answer {
-    let typing = confirm.caution().is_some();
+fn not_yes(model: &mut Model, answer: &Answer) -> Vec<Effect> {
+    match answer {
+        Answer::No => return close(model),
+        Answer::Scroll(motion) => scroll(model, *motion),
+        Answer::Yes | Answer::Nothing => {}
+    }
+    Vec::new()
+}
+
+/// What a dialog that asks is answered by.
+struct Form<'a> {
+    /// A word is to be typed.
+    typing: bool,
+    can_go: bool,
+    button: &'a mut Button,
+    typed: &'a mut String,
+}
+
+fn form_key(form: &mut Form<'_>, press: Press) -> Answer {
+    let typing = form.typing;
     match press.code {
         KeyCode::Tab | KeyCode::BackTab | KeyCode::Left | KeyCode::Right => {
-            confirm.button = confirm.button.other();
+            *form.button = form.button.other();
             Answer::Nothing
         }
-        KeyCode::Enter => match confirm.button {
+        KeyCode::Enter => match *form.button {
             Button::Cancel => Answer::No,
-            Button::Go if confirm.can_go() => Answer::Yes,
+            Button::Go if form.can_go => Answer::Yes,
             Button::Go => Answer::Nothing,
         },
         KeyCode::Up => Answer::Scroll(Motion::Up),
@@ -100,14 +133,14 @@ fn confirm_key(confirm: &mut Confirm, press: Press) -> Answer {
         KeyCode::PageUp => Answer::Scroll(Motion::PageUp),
         KeyCode::PageDown => Answer::Scroll(Motion::PageDown),
         KeyCode::Backspace => {
-            confirm.typed.pop();
+            form.typed.pop();
             Answer::Nothing
         }
-        KeyCode::Char(c) if typing && !press.control && confirm.typed.len() < 16 => {
-            confirm.typed.push(c);
+        KeyCode::Char(c) if typing && !press.control && form.typed.len() < 16 => {
+            form.typed.push(c);
             Answer::Nothing
         }
-        KeyCode::Char('y') if !typing && !press.control && confirm.can_go() => Answer::Yes,
+        KeyCode::Char('y') if !typing && !press.control && form.can_go => Answer::Yes,
         KeyCode::Char('n' | 'q') if !typing => Answer::No,
         KeyCode::Char('k') if !typing => Answer::Scroll(Motion::Up),
         KeyCode::Char('j') if !typing => Answer::Scroll(Motion::Down),
@@ -124,6 +157,7 @@ pub(super) fn scroll(model: &mut Model, motion: Motion) {
     };
     match &mut open.modal {
         Modal::Confirm(confirm) => confirm.scroll = motion.apply(confirm.scroll, last, page),
+        Modal::Clean(dialog) => dialog.scroll = motion.apply(dialog.scroll, last, page),
         Modal::Page(shown) => shown.scroll = motion.apply(shown.scroll, last, page),
         Modal::Menu(menu) => {
             let len = menu.found().len();

@@ -81,7 +81,7 @@ fn refuse_busy(model: &mut Model, key: &crate::oci::ContainerKey) {
 }
 
 /// Hands a job to the engine, unless its container has one.
-fn submit(model: &mut Model, job: Job) -> Option<Effect> {
+pub(super) fn submit(model: &mut Model, job: Job) -> Option<Effect> {
     let key = job.target().key.clone();
     if model.jobs.contains_key(&key) {
         refuse_busy(model, &key);

@@ -10,11 +10,11 @@ use crate::tui::keymap::{self, Press};
 use crate::tui::log_pane::Mark;
 use crate::tui::modal::{Modal, Order, Prompt};
 use crate::tui::model::{Model, Pane, View};
-use crate::tui::rdt;
 use crate::tui::table::{self, SortKey};
 use crate::tui::view::layout::{self, Class, Spot};
+use crate::tui::{leftovers, rdt};
 
-use super::{dialogs, jobs, main_pane, menus, past, processes, settle_focus};
+use super::{dialogs, jobs, leavings, main_pane, menus, past, processes, settle_focus};
 
 /// The intervals that `+` and `-` go through, in milliseconds.
 const INTERVALS: [u64; 7] = [250, 500, 1000, 2000, 5000, 10_000, 30_000];
@@ -41,7 +41,7 @@ pub(super) fn press(model: &mut Model, key: KeyEvent, at: Duration) -> Vec<Effec
 pub(super) fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
     let aimed = action.acts() || model.focus == Pane::View;
     if aimed && model.view.is_blind_to(action) {
-        return say_not_here(model);
+        return say_not_here(model, action);
     }
     if action.acts() {
         return act(model, action);
@@ -73,7 +73,10 @@ pub(super) fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
             dialogs::open(model, Modal::Prompt(Prompt { pane, text }));
         }
         Action::Save => return vec![dialogs::save_log(model)],
-        Action::Rescan => return vec![Effect::Rescan],
+        Action::Rescan => {
+            model.leftovers.forget_time();
+            return vec![Effect::Rescan];
+        }
         Action::Suspend => return vec![Effect::Suspend],
         Action::Mouse => {
             model.mouse = !model.mouse;
@@ -88,6 +91,9 @@ pub(super) fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
 /// Actions on the order, the marks and the panes: no effect outside.
 fn arrange(model: &mut Model, action: Action) {
     if model.view == View::Processes && processes::arrange(model, action) {
+        return;
+    }
+    if model.view == View::Leftovers && leavings::arrange(model, action) {
         return;
     }
     match action {
@@ -152,9 +158,15 @@ fn resize_log(model: &mut Model, by: i16) {
 }
 
 /// In a view without the list, nobody sees which containers are marked or under its cursor.
-fn say_not_here(model: &mut Model) -> Vec<Effect> {
+fn say_not_here(model: &mut Model, action: Action) -> Vec<Effect> {
     let key = View::Containers.key();
-    let text = format!("that key is for the list of containers: {key} shows it");
+    let text = match action {
+        Action::Clean => format!(
+            "that key is for leftovers: {} shows them",
+            View::Leftovers.key()
+        ),
+        _ => format!("that key is for the list of containers: {key} shows it"),
+    };
     model.log.say(model.now.wall, Mark::Warning, text);
     Vec::new()
 }
@@ -171,6 +183,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Pause => jobs::order(model, Order::Pause),
         Action::Start => jobs::order(model, Order::Start),
         Action::Signal => menus::open_for(model, action),
+        Action::Clean => leavings::ask(model),
         _ => Vec::new(),
     }
 }
@@ -200,6 +213,7 @@ fn go_in_view(model: &mut Model, motion: Motion) {
     match model.view {
         View::Containers | View::Usage => go_in_list(model, motion),
         View::Processes => processes::go(model, motion),
+        View::Leftovers => leftovers::go(model, motion),
         View::Rdt => rdt::go(model, motion),
         View::History => past::go(model, motion),
     }
@@ -267,6 +281,9 @@ fn step_pane(model: &mut Model, by: isize) {
 
 /// Shows another view.
 pub(super) fn turn_to(model: &mut Model, view: View) {
+    if view == View::Leftovers && model.view != view {
+        model.leftovers.forget_time();
+    }
     if view == View::History && model.view != view {
         model.lane.reset();
     }
@@ -377,6 +394,9 @@ pub(super) fn mouse(model: &mut Model, event: MouseEvent) -> Vec<Effect> {
             model.focus = pane;
             if pane == Pane::View && model.view == View::History {
                 past::click(model, event.row);
+            }
+            if pane == Pane::View && model.view == View::Leftovers {
+                leftovers::click(model, event.row);
             }
             if pane == Pane::View && model.view == View::Processes {
                 processes::click(model, event.column, event.row);

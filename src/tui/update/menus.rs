@@ -37,6 +37,9 @@ pub(super) fn open_for(model: &mut Model, action: Action) -> Vec<Effect> {
         }
         return Vec::new();
     }
+    if model.view == View::Leftovers && model.focus == Pane::View && action == Action::Copy {
+        return super::leavings::copy(model);
+    }
     open_dialog(model, action)
 }
 

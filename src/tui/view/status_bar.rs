@@ -163,7 +163,11 @@ fn tabs(model: &Model, class: Class) -> String {
             (' ', ' ')
         };
         let (key, title) = (view.key(), view.title(wide));
-        write!(text, "{open}{key} {title}{close}").ok();
+        let count = match view {
+            View::Leftovers => model.leftovers.badge(),
+            _ => String::new(),
+        };
+        write!(text, "{open}{key} {title}{count}{close}").ok();
         text.push_str(if wide { " " } else { "" });
     }
     format!(" {}{busy}", text.trim_end())
@@ -173,6 +177,7 @@ fn tabs(model: &Model, class: Class) -> String {
 fn corner(model: &Model, class: Class, room: usize) -> Vec<(String, Style)> {
     let (texts, style) = match model.view {
         View::Usage => (span(model, class), Style::new()),
+        View::Leftovers => (super::leftovers::corner(model), Style::new()),
         _ => roots(model, class, room),
     };
     let fitting = texts.into_iter().find(|text| width(text) <= room);
@@ -255,7 +260,7 @@ pub(crate) fn hints(frame: &mut Frame<'_>, area: Rect, model: &Model) {
             " Esc back  j k PgUp PgDn scroll  Left Right sideways  Ctrl-S save".to_owned()
         }
         Some(Modal::Menu(_)) => " Enter choose  Esc back".to_owned(),
-        Some(Modal::Confirm(_) | Modal::Leave(_)) => {
+        Some(Modal::Confirm(_) | Modal::Clean(_) | Modal::Leave(_)) => {
             " Esc cancel  Tab move  Enter press".to_owned()
         }
         None => plain(model, columns),
@@ -310,7 +315,7 @@ fn hinted(view: View, acts: bool) -> impl Iterator<Item = String> {
 
 /// As many hints as fit; what acts on the host has its own place at the right.
 fn plain(model: &Model, columns: usize) -> String {
-    let acts = if model.view.is_blind_to(Action::Delete) {
+    let acts = if model.view.is_blind_to(Action::Delete) && model.view.is_blind_to(Action::Clean) {
         String::new()
     } else if model.read_only {
         "READ-ONLY: capitals are dead".to_owned()

@@ -1,0 +1,284 @@
+//! From the cgroups that the walk found to one leftover per name.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use super::judge::judge;
+use super::names::{self, Name};
+use super::walk::{Candidate, Tree};
+use super::{Argument, Kind, Leftover, Producer, Search, Why};
+use crate::cgroup::{CgroupPath, Hierarchy, Version};
+use crate::inventory::cgroups::{CgroupDir, YOUKI_V1};
+use crate::inventory::members;
+use crate::kernel::read::kernel_text;
+use crate::kernel::{Inode, Unit};
+use crate::oci::ContainerKey;
+
+/// Most processes of one leftover that are kept.
+const MOST_PIDS: usize = 1000;
+
+/// What the directories of one leftover say together.
+#[derive(Debug, Default)]
+pub(super) struct Measured {
+    pub(super) processes: Vec<i32>,
+    pub(super) populated: bool,
+    pub(super) children: usize,
+    pub(super) dying: Option<u64>,
+    pub(super) memory: Option<u64>,
+    pub(super) why: Vec<Why>,
+}
+
+/// Reads what is in these cgroups.
+pub(super) fn measure(search: &Search<'_>, candidates: &[Candidate]) -> Measured {
+    let mut measured = Measured::default();
+    let mut pids = BTreeSet::new();
+    let number = |dir: &Path, file: &str| -> Option<u64> {
+        let text = kernel_text(&dir.join(file)).ok()??;
+        text.trim().parse().ok()
+    };
+    for candidate in candidates {
+        let dir = &candidate.dir;
+        let Some(hierarchy) = search.machine.hierarchies.at(candidate.cgroup.hierarchy) else {
+            continue;
+        };
+        let tree = members::tree(dir);
+        measured.children = measured.children.max(tree.len().saturating_sub(1));
+        pids.extend(tree.iter().flat_map(|dir| members::procs(dir)));
+        measured.populated |= !members::is_empty(dir, hierarchy.version);
+        if hierarchy.version == Version::V2 {
+            let stat = kernel_text(&dir.join("cgroup.stat")).ok().flatten();
+            let dying = stat.as_deref().and_then(dying);
+            measured.dying = measured.dying.max(dying);
+        }
+        let memory = number(dir, "memory.current").or_else(|| number(dir, "memory.usage_in_bytes"));
+        measured.memory = measured.memory.max(memory);
+        if hierarchy.read_only {
+            measured.why.push(Why::ReadOnly);
+        }
+        let mounts = search.mounts.iter();
+        let on = mounts.filter(|mount| mount.point.starts_with(dir));
+        measured
+            .why
+            .extend(on.map(|mount| Why::Mounted(mount.point.clone())));
+    }
+    measured.why.dedup();
+    if measured.children > 0 {
+        measured.why.push(Why::Children(measured.children));
+    }
+    match pids.len() {
+        0 if measured.populated => measured.why.insert(0, Why::Unseen),
+        0 => {}
+        count => measured.why.insert(0, Why::Processes(count)),
+    }
+    measured.processes = pids.into_iter().take(MOST_PIDS).collect();
+    measured
+}
+
+fn dying(stat: &str) -> Option<u64> {
+    let mut lines = stat.lines();
+    lines
+        .find_map(|line| line.strip_prefix("nr_dying_descendants "))?
+        .trim()
+        .parse()
+        .ok()
+}
+
+/// What the candidates are, one leftover per name.
+pub(super) fn leftovers(search: &Search<'_>, tree: Tree) -> Vec<Leftover> {
+    let groups = grouped(tree.candidates);
+    groups
+        .into_iter()
+        .filter_map(|group| leftover(search, group))
+        .collect()
+}
+
+/// The cgroups of one container have the same name in every hierarchy; mostly, but not always, the
+/// same path. A name that one hierarchy has twice is no container's alone: then only the path counts.
+fn grouped(candidates: Vec<Candidate>) -> Vec<Vec<Candidate>> {
+    let mut by_name: BTreeMap<(Option<String>, bool), Vec<Candidate>> = BTreeMap::new();
+    for candidate in candidates {
+        let last = candidate.dir.file_name().and_then(OsStr::to_str);
+        let plain = matches!(candidate.name, Name::Plain);
+        by_name
+            .entry((last.map(str::to_owned), plain))
+            .or_default()
+            .push(candidate);
+    }
+    let mut groups = Vec::new();
+    for ((_, plain), group) in by_name {
+        let hierarchies: HashSet<usize> = group.iter().map(|one| one.cgroup.hierarchy).collect();
+        if !plain && hierarchies.len() == group.len() {
+            groups.push(group);
+            continue;
+        }
+        let mut by_path: HashMap<CgroupPath, Vec<Candidate>> = HashMap::new();
+        for candidate in group {
+            by_path
+                .entry(candidate.cgroup.path.clone())
+                .or_default()
+                .push(candidate);
+        }
+        groups.extend(by_path.into_values());
+    }
+    groups
+}
+
+fn leftover(search: &Search<'_>, group: Vec<Candidate>) -> Option<Leftover> {
+    let first = group.first()?;
+    let key = ContainerKey::new(first.dir.parent()?, first.dir.file_name()?);
+    let id = first.id().map(str::to_owned);
+    let producer = match &first.name {
+        Name::Container(producer, _) | Name::Pod(producer, _) => Some(*producer),
+        _ => None,
+    };
+    if producer.is_some() && id.as_deref().is_some_and(|id| search.is_alive(id)) {
+        return None;
+    }
+    let measured = measure(search, &group);
+    let mut facts = search.facts(id.as_deref().filter(|_| producer.is_some()));
+    // Known and alive: its engine's business.
+    if measured.populated && facts.owner.is_some() {
+        return None;
+    }
+    let (unit, mut why) = unit_of(search, first, measured.populated, &mut facts.doubts)?;
+    why.extend(measured.why);
+    facts.empty = !measured.populated;
+    facts.processes = measured.processes.len();
+    facts.age = group.iter().filter_map(|one| search.age(&one.dir)).max();
+    let inodes: Vec<Inode> = group.iter().map(|one| one.inode).collect();
+    facts.watched = search.watched(&inodes);
+    facts.named = producer.is_some();
+    facts.signs.push(match (&first.name, producer) {
+        (Name::Pod(..), Some(producer)) => Argument::NamedPod(producer),
+        (_, Some(producer)) => Argument::Named(producer),
+        (_, None) => Argument::NotContainerLike,
+    });
+    // Whose records ocitop does not know, nobody can be said to be without an owner.
+    let foreign = matches!(
+        producer,
+        Some(Producer::Lxc | Producer::Kata | Producer::Nomad)
+    );
+    if let Some(producer) = producer.filter(|_| foreign && measured.populated) {
+        let doubt = format!("the records of {producer} are not known to ocitop");
+        facts.doubts.push(Argument::Unclear(doubt));
+    }
+    let age = facts.age;
+    why.extend(partial(search, producer, &group));
+    let (confidence, arguments) = judge(facts);
+    let mut leftover = Leftover::new(key, Kind::Cgroup);
+    leftover.paths = group.iter().map(|one| one.dir.clone()).collect();
+    leftover.hierarchies = labels(search, &group);
+    leftover.parts.own = Some(first.inode);
+    leftover.parts.unit = unit;
+    leftover.parts.cgroups = pinned(group);
+    Some(Leftover {
+        producer,
+        id,
+        age,
+        processes: measured.processes,
+        populated: measured.populated,
+        children: measured.children,
+        dying: measured.dying,
+        memory: measured.memory,
+        why: settled(why),
+        confidence,
+        arguments,
+        ..leftover
+    })
+}
+
+/// That nothing holds it, if nothing was found that does.
+pub(super) fn settled(why: Vec<Why>) -> Vec<Why> {
+    if why.is_empty() {
+        vec![Why::Nothing]
+    } else {
+        why
+    }
+}
+
+pub(super) fn pinned(group: Vec<Candidate>) -> Vec<(CgroupDir, Inode)> {
+    group
+        .into_iter()
+        .map(|one| (one.cgroup, one.inode))
+        .collect()
+}
+
+pub(super) fn labels(search: &Search<'_>, group: &[Candidate]) -> Vec<String> {
+    let at = group
+        .iter()
+        .map(|one| search.machine.hierarchies.at(one.cgroup.hierarchy));
+    at.flatten().map(Hierarchy::label).collect()
+}
+
+/// Its systemd unit, and what that says; `None` if systemd runs it and it is populated.
+fn unit_of(
+    search: &Search<'_>,
+    first: &Candidate,
+    populated: bool,
+    doubts: &mut Vec<Argument>,
+) -> Option<(Option<Unit>, Vec<Why>)> {
+    let name = first.dir.file_name()?.to_str()?;
+    let is_slice = names::is_unit(name, "slice");
+    if !is_slice && !names::is_unit(name, "scope") {
+        return Some((None, Vec::new()));
+    }
+    let state = search.unit(name);
+    let unit = Unit {
+        name: name.to_owned(),
+        cgroup: Path::new("/").join(first.cgroup.path.relative()),
+    };
+    match (state.active, state.loaded) {
+        (true, _) if populated => None,
+        (true, _) => {
+            doubts.push(Argument::UnitActive(name.to_owned()));
+            Some((None, vec![Why::UnitLoaded(name.to_owned())]))
+        }
+        // A slice is loaded for as long as anything names it; it is not ocitop's to stop.
+        (false, true) if is_slice => Some((None, vec![Why::UnitLoaded(name.to_owned())])),
+        (false, true) => {
+            let unit = search.machine.systemd.then_some(unit);
+            Some((unit, vec![Why::UnitFailed(name.to_owned())]))
+        }
+        (false, false) => Some((None, Vec::new())),
+    }
+}
+
+/// Whether it is missing where its producer would have made it.
+fn partial(search: &Search<'_>, producer: Option<Producer>, group: &[Candidate]) -> Option<Why> {
+    let youki = producer == Some(Producer::Youki);
+    let hierarchies = search.machine.hierarchies.iter();
+    let joined =
+        hierarchies.filter(|hierarchy| !youki || YOUKI_V1.iter().any(|name| hierarchy.has(name)));
+    let (found, of) = (group.len(), joined.count());
+    (producer.is_some() && found < of && search.known.within.is_empty())
+        .then_some(Why::SomeHierarchies { found, of })
+}
+
+/// What systemd knows of a unit, told without asking it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct UnitState {
+    pub(super) active: bool,
+    pub(super) loaded: bool,
+}
+
+impl Search<'_> {
+    /// systemd keeps a link for each unit that is active, and a file for each transient one that is
+    /// loaded; user managers keep their own below the user's directory.
+    pub(super) fn unit(&self, name: &str) -> UnitState {
+        let there = |path: PathBuf| path.symlink_metadata().is_ok();
+        let mut homes = vec![self.machine.run.join("systemd")];
+        let users = std::fs::read_dir(self.machine.run.join("user"));
+        let users = users.into_iter().flatten().flatten();
+        homes.extend(users.map(|user| user.path().join("systemd")));
+        let link = format!("invocation:{name}");
+        UnitState {
+            active: homes
+                .iter()
+                .any(|home| there(home.join("units").join(&link))),
+            loaded: homes
+                .iter()
+                .any(|home| there(home.join("transient").join(name))),
+        }
+    }
+}

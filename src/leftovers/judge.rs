@@ -1,0 +1,191 @@
+//! How sure: from what was seen to a confidence and its arguments. Pure, but for the ages, which
+//! come from the clock of the search.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use super::{Argument, Confidence, SEEN, Search, YOUNG};
+use crate::inventory::owners::Owner;
+use crate::kernel::Inode;
+
+/// What is known of something that is named after an id.
+#[derive(Debug, Clone, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own: any combination can be seen"
+)]
+pub(super) struct Facts {
+    /// What says that it is a container's at all.
+    pub(super) signs: Vec<Argument>,
+    /// It is the container's beyond its name: there is evidence of the container's end.
+    pub(super) proven: bool,
+    /// Its name alone makes it a container's.
+    pub(super) named: bool,
+    /// Nothing lives in it.
+    pub(super) empty: bool,
+    /// How many processes can be seen in it.
+    pub(super) processes: usize,
+    /// At least so old, if a time stamp says so.
+    pub(super) age: Option<Duration>,
+    /// Whether this session has seen it long enough.
+    pub(super) watched: bool,
+    /// Who knows its id.
+    pub(super) owner: Option<Owner>,
+    /// How many state roots were read.
+    pub(super) roots: usize,
+    /// What could not be read.
+    pub(super) unread: Vec<String>,
+    /// What makes it unknown whatever else is known.
+    pub(super) doubts: Vec<Argument>,
+}
+
+/// The confidence, with the arguments for it first.
+pub(super) fn judge(facts: Facts) -> (Confidence, Vec<Argument>) {
+    let mut arguments = facts.signs;
+    let mut doubts = facts.doubts;
+    let known = facts.owner.is_some();
+    doubts.extend(facts.owner.map(Argument::Known));
+    let old = facts.age.is_some_and(|age| age >= YOUNG) || facts.watched;
+    if !old {
+        doubts.push(Argument::Young);
+    }
+    match (facts.empty, facts.age) {
+        (true, Some(age)) => arguments.push(Argument::EmptyFor(age)),
+        (true, None) => {}
+        (false, _) => arguments.push(Argument::Orphans(facts.processes)),
+    }
+    if !known {
+        arguments.push(Argument::NobodyKnows(facts.roots));
+    }
+    let mut confidence = match () {
+        () if !doubts.is_empty() || !(facts.proven || facts.named) => Confidence::Unknown,
+        // Whoever lives in it was seen by nobody else: that is not certain, whatever else is.
+        () if facts.proven && facts.empty => Confidence::Certain,
+        () => Confidence::Likely,
+    };
+    arguments.extend(doubts);
+    if !facts.unread.is_empty() {
+        if confidence == Confidence::Certain {
+            confidence = Confidence::Likely;
+        }
+        arguments.push(Argument::Unread(facts.unread));
+    }
+    (confidence, arguments)
+}
+
+impl Search<'_> {
+    /// How old something is at least. The time stamp of a cgroup is that of its first look-up, so
+    /// an old one proves its age and a young one nothing; one from the future neither.
+    pub(super) fn age(&self, path: &Path) -> Option<Duration> {
+        let metadata = std::fs::symlink_metadata(path).ok()?;
+        let since = jiff::Timestamp::new(metadata.mtime(), 0).ok()?;
+        self.now.duration_since(since).try_into().ok()
+    }
+
+    /// Whether this session has seen one of these long enough.
+    pub(super) fn watched(&self, inodes: &[Inode]) -> bool {
+        let long = |inode: &Inode| {
+            let since = self.known.seen.get(&(inode.device, inode.number));
+            let time = since.map(|since| self.now.duration_since(*since));
+            let time = time.and_then(|time| Duration::try_from(time).ok());
+            time.is_some_and(|time| time >= SEEN)
+        };
+        inodes.iter().any(long)
+    }
+
+    /// The facts about an id that do not depend on what is named after it.
+    pub(super) fn facts(&self, id: Option<&str>) -> Facts {
+        let gone = id.is_some_and(|id| self.known.gone.contains(id));
+        Facts {
+            signs: gone.then_some(Argument::SeenGone).into_iter().collect(),
+            proven: gone,
+            owner: id.and_then(|id| self.owners.of(id)),
+            roots: self.claims.roots,
+            unread: self.unread.clone(),
+            ..Facts::default()
+        }
+    }
+
+    /// Whether a live container has this id.
+    pub(super) fn is_alive(&self, id: &str) -> bool {
+        matches!(self.claims.of_id(id), Some((_, true)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Producer;
+    use super::*;
+
+    /// A container-like cgroup that nobody knows, empty and three hours old.
+    fn facts() -> Facts {
+        Facts {
+            signs: vec![Argument::Named(Producer::Docker)],
+            named: true,
+            empty: true,
+            age: Some(Duration::from_hours(3)),
+            roots: 5,
+            ..Facts::default()
+        }
+    }
+
+    fn confidence(change: impl FnOnce(&mut Facts)) -> Confidence {
+        let mut facts = facts();
+        change(&mut facts);
+        judge(facts).0
+    }
+
+    #[test]
+    fn a_name_alone_makes_it_likely_and_evidence_of_the_end_certain() {
+        assert_eq!(confidence(|_| {}), Confidence::Likely);
+        assert_eq!(confidence(|facts| facts.proven = true), Confidence::Certain);
+        assert_eq!(confidence(|facts| facts.named = false), Confidence::Unknown);
+    }
+
+    #[test]
+    fn what_may_have_been_made_just_now_is_unknown_until_it_was_watched() {
+        let young = |facts: &mut Facts| facts.age = Some(Duration::from_secs(59));
+        assert_eq!(confidence(young), Confidence::Unknown);
+        assert_eq!(confidence(|facts| facts.age = None), Confidence::Unknown);
+        let watched = |facts: &mut Facts| {
+            facts.age = None;
+            facts.watched = true;
+        };
+        assert_eq!(confidence(watched), Confidence::Likely);
+    }
+
+    #[test]
+    fn an_owner_or_a_doubt_makes_it_unknown_whatever_else_is_known() {
+        let owned = |facts: &mut Facts| {
+            facts.proven = true;
+            facts.owner = Some(Owner::Record("/var/lib/docker/containers/x".into()));
+        };
+        assert_eq!(confidence(owned), Confidence::Unknown);
+        let doubted = |facts: &mut Facts| {
+            facts.proven = true;
+            facts.doubts.push(Argument::MayBeAlive(7));
+        };
+        assert_eq!(confidence(doubted), Confidence::Unknown);
+    }
+
+    #[test]
+    fn a_root_that_cannot_be_read_lowers_certain_to_likely_and_says_so() {
+        let mut facts = facts();
+        facts.proven = true;
+        facts.unread = vec!["/run/runc: Permission denied".to_owned()];
+        let (confidence, arguments) = judge(facts);
+        assert_eq!(confidence, Confidence::Likely);
+        assert!(matches!(arguments.last(), Some(Argument::Unread(_))));
+    }
+
+    #[test]
+    fn what_something_lives_in_is_never_certain() {
+        let full = |facts: &mut Facts| {
+            facts.proven = true;
+            facts.empty = false;
+            facts.processes = 2;
+        };
+        assert_eq!(confidence(full), Confidence::Likely);
+    }
+}

@@ -1,0 +1,81 @@
+//! From a leftover to a job for the engine.
+
+use super::{Confidence, Kind, Leftover};
+use crate::inventory::Inode;
+use crate::lifecycle::{Clean, Force, Job, Target};
+
+/// Whether processes in a leftover may be killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kill {
+    /// Yes: it was asked for by name.
+    Yes,
+    /// No.
+    No,
+}
+
+/// Why there is no job for a leftover.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoOrder {
+    /// Something lives in it.
+    #[error("processes live in it; --kill kills them")]
+    Populated,
+    /// Nobody knows what it is, and something lives in it.
+    #[error("nobody knows what it is, and processes live in it: never offered")]
+    UnknownPopulated,
+    /// It cannot be pinned.
+    #[error("it is gone, or cannot be looked at")]
+    Gone,
+}
+
+/// The job that removes it. Of a container whose record can be read that is its delete, hooks
+/// included.
+pub fn order(leftover: &Leftover, kill: Kill) -> Result<Job, NoOrder> {
+    if leftover.populated && leftover.confidence == Confidence::Unknown {
+        return Err(NoOrder::UnknownPopulated);
+    }
+    if leftover.populated && kill == Kill::No {
+        return Err(NoOrder::Populated);
+    }
+    let parts = &leftover.parts;
+    // A mount has none that could be read without touching it.
+    let nothing = Inode {
+        device: 0,
+        number: 0,
+    };
+    let own = match leftover.kind {
+        Kind::Mount => nothing,
+        _ => parts.own.ok_or(NoOrder::Gone)?,
+    };
+    let target = Target {
+        key: leftover.key.clone(),
+        state_dir: own,
+        init: None,
+    };
+    if leftover.kind == Kind::StateDir && parts.recorded {
+        return Ok(Job::Delete(target, Force::No));
+    }
+    let pin = (leftover.kind == Kind::BpfPin).then(|| (leftover.key.dir(), own));
+    let mounts = match leftover.kind {
+        Kind::Mount => vec![leftover.key.dir()],
+        _ => Vec::new(),
+    };
+    let clean = Clean {
+        id: leftover
+            .id
+            .clone()
+            .filter(|_| leftover.producer.is_some() || !is_cgroup(leftover)),
+        cgroups: parts.cgroups.clone(),
+        rdt: parts.rdt.clone(),
+        unit: parts.unit.clone(),
+        mounts,
+        pin,
+        state_dir: leftover.kind == Kind::StateDir,
+        kill: kill == Kill::Yes && leftover.populated,
+    };
+    Ok(Job::Clean(target, Box::new(clean)))
+}
+
+/// Whether its name is all that it is told by.
+fn is_cgroup(leftover: &Leftover) -> bool {
+    leftover.kind == Kind::Cgroup
+}

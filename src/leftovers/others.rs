@@ -1,0 +1,297 @@
+//! What is left besides cgroups and state directories: resctrl groups, failed scopes, mounts, BPF
+//! pins.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use super::cgroups::settled;
+use super::judge::{Facts, judge};
+use super::names::{self, Name};
+use super::walk::Tree;
+use super::{Argument, Kind, Leftover, Producer, Search, Why};
+use crate::inventory::cgroups::scope_path;
+use crate::kernel::read::{file_beneath, kernel_text, open_dir};
+use crate::kernel::{Inode, Unit};
+use crate::oci::ContainerKey;
+
+/// Most entries of one directory that are looked at.
+const MOST: usize = 10_000;
+/// A unit file that systemd writes for a transient unit has a few hundred bytes.
+const UNIT_CAP: u64 = 64 << 10;
+
+fn inode_of(path: &Path) -> Option<Inode> {
+    rustix::fs::lstat(path).ok().map(|stat| Inode::from(&stat))
+}
+
+/// The directories in a directory, no link followed.
+fn directories(dir: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let dirs = entries
+        .take(MOST)
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    dirs.map(|entry| entry.path()).collect()
+}
+
+/// Looks at something that is named after `id`, and grades it.
+fn graded(search: &Search<'_>, mut leftover: Leftover, id: &str, facts: Facts) -> Leftover {
+    let age = search.age(&leftover.key.dir());
+    let inode = leftover.parts.own;
+    let base = search.facts(Some(id));
+    let signs = base.signs.into_iter().chain(facts.signs).collect();
+    let facts = Facts {
+        signs,
+        proven: base.proven || facts.proven,
+        owner: base.owner,
+        roots: base.roots,
+        unread: base.unread,
+        age,
+        watched: inode.is_some_and(|inode| search.watched(&[inode])),
+        named: true,
+        empty: true,
+        ..facts
+    };
+    (leftover.confidence, leftover.arguments) = judge(facts);
+    leftover.age = age;
+    leftover.id = Some(id.to_owned());
+    leftover
+}
+
+/// resctrl groups (resctrl.rst) that are named after a container and have neither tasks nor CPUs. A
+/// name that is no id is an operator's class, and whether that is used is his business. Those of a
+/// state directory in `states` become part of it.
+pub(super) fn rdt(search: &Search<'_>, states: &mut [Leftover]) -> Vec<Leftover> {
+    let mut found = Vec::new();
+    let Some(mount) = search.machine.resctrl.as_deref() else {
+        return found;
+    };
+    for dir in directories(mount) {
+        let name = dir.file_name();
+        if name.is_some_and(|name| name == "info" || name == "mon_data") {
+            continue;
+        }
+        let monitoring = directories(&dir.join("mon_groups")).into_iter();
+        let groups = if name.is_some_and(|name| name == "mon_groups") {
+            directories(&dir)
+        } else {
+            monitoring.chain([dir.clone()]).collect()
+        };
+        for group in groups {
+            found.extend(rdt_group(search, states, &group));
+        }
+    }
+    found
+}
+
+fn rdt_group(search: &Search<'_>, states: &mut [Leftover], dir: &Path) -> Option<Leftover> {
+    let id = dir.file_name()?.to_str()?;
+    let inode = inode_of(dir).filter(|_| search.known.covers(dir))?;
+    let state = states
+        .iter_mut()
+        .find(|state| state.id.as_deref() == Some(id));
+    let is_named = matches!(names::parse(&[], id), Name::Container(..));
+    let is_known = state.is_some() || search.known.gone.contains(id);
+    if !(is_named || is_known) || search.is_alive(id) || search.claims.names_rdt(dir) {
+        return None;
+    }
+    let text = |file: &str| {
+        kernel_text(&dir.join(file))
+            .ok()
+            .flatten()
+            .unwrap_or_default()
+    };
+    let mode = text("mode");
+    let idle = text("tasks").trim().is_empty() && text("cpus_list").trim().is_empty();
+    if !idle || !(mode.is_empty() || mode.trim() == "shareable") {
+        return None;
+    }
+    if let Some(state) = state {
+        state.paths.push(dir.to_owned());
+        state.parts.rdt.push((dir.to_owned(), inode));
+        return None;
+    }
+    let key = ContainerKey::new(dir.parent()?, dir.file_name()?);
+    let mut leftover = Leftover::new(key, Kind::RdtGroup);
+    leftover.why = vec![Why::Nothing];
+    leftover.parts.own = Some(inode);
+    // Its own monitoring groups go with it, so they are pinned with it.
+    let below = directories(&dir.join("mon_groups"));
+    if !below.is_empty()
+        && below
+            .iter()
+            .any(|group| group.file_name() != dir.file_name())
+    {
+        leftover.why = vec![Why::Children(below.len())];
+    }
+    leftover.parts.rdt = vec![(dir.to_owned(), inode)];
+    let facts = Facts {
+        signs: vec![Argument::Named(Producer::Runtime)],
+        ..Facts::default()
+    };
+    Some(graded(search, leftover, id, facts))
+}
+
+/// Scopes of containers that failed: systemd removes their cgroup and keeps the unit, and with it the
+/// name, so that the next container of that name cannot start.
+pub(super) fn units(search: &Search<'_>, tree: &Tree) -> Vec<Leftover> {
+    let home = search.machine.run.join("systemd/transient");
+    let with_cgroup: BTreeSet<&OsStr> = tree
+        .candidates
+        .iter()
+        .filter_map(|one| one.dir.file_name())
+        .collect();
+    let entries = std::fs::read_dir(&home).into_iter().flatten().flatten();
+    let mut found = Vec::new();
+    for entry in entries.take(MOST) {
+        let file = entry.file_name();
+        let Some(name) = file.to_str().filter(|name| names::is_unit(name, "scope")) else {
+            continue;
+        };
+        let Name::Container(producer, id) = names::parse(&[], name) else {
+            continue;
+        };
+        let idle = !search.unit(name).active && !with_cgroup.contains(&*file);
+        if !idle || !search.known.covers(&entry.path()) || search.is_alive(&id) {
+            continue;
+        }
+        let slice = slice_of(&home, name);
+        let stem = name.trim_end_matches(".scope");
+        let Some(path) = scope_path(&format!("{slice}::{stem}")) else {
+            continue;
+        };
+        let exists = search
+            .machine
+            .hierarchies
+            .iter()
+            .any(|at| at.mount.join(&path).is_dir());
+        if exists {
+            continue;
+        }
+        let key = ContainerKey::new(&*home, name);
+        let mut leftover = Leftover::new(key, Kind::Unit);
+        leftover.producer = Some(producer);
+        leftover.why = vec![Why::UnitFailed(name.to_owned())];
+        leftover.parts.own = inode_of(&entry.path());
+        leftover.parts.unit = Some(Unit {
+            name: name.to_owned(),
+            cgroup: Path::new("/").join(path),
+        });
+        let facts = Facts {
+            signs: vec![Argument::Named(producer)],
+            ..Facts::default()
+        };
+        found.push(graded(search, leftover, &id, facts));
+    }
+    found
+}
+
+/// The slice that a transient unit's file names.
+fn slice_of(home: &Path, name: &str) -> String {
+    let opened = open_dir(home).ok();
+    let bytes = opened.and_then(|dir| file_beneath(&dir, name, UNIT_CAP).ok());
+    let text = bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let slice = text.as_deref().and_then(|text| {
+        let mut lines = text.lines();
+        lines.find_map(|line| line.strip_prefix("Slice="))
+    });
+    slice.map_or_else(
+        || "system.slice".to_owned(),
+        |slice| slice.trim().to_owned(),
+    )
+}
+
+/// Mounts below the directory that an engine made for a container, of which no process is told and no
+/// record is left. Only mountinfo is read: the mount itself is not touched.
+pub(super) fn mounts(search: &Search<'_>) -> Vec<Leftover> {
+    let mut found = Vec::new();
+    for mount in &search.mounts {
+        let point = &mount.point;
+        let Some(id) = task_of(point).filter(|_| search.known.covers(point)) else {
+            continue;
+        };
+        let known = search.claims.of_id(&id).is_some();
+        // The directory of the task is where the mount is: it is no owner, a shim is.
+        let told = matches!(search.owners.of(&id), Some(owner) if !owner.is_above(point));
+        if known || told {
+            continue;
+        }
+        let (Some(above), Some(name)) = (point.parent(), point.file_name()) else {
+            continue;
+        };
+        let mut leftover = Leftover::new(ContainerKey::new(above, name), Kind::Mount);
+        leftover.producer = Some(Producer::Containerd);
+        leftover.why = settled(vec![Why::Mounted(point.clone())]);
+        leftover.id = Some(id.clone());
+        let facts = Facts {
+            signs: vec![Argument::Named(Producer::Containerd)],
+            named: true,
+            empty: true,
+            // Its directory is under the mount: its age cannot be told without touching that.
+            watched: true,
+            ..Facts {
+                owner: None,
+                ..search.facts(Some(&id))
+            }
+        };
+        (leftover.confidence, leftover.arguments) = judge(facts);
+        found.push(leftover);
+    }
+    // The last mounted is to be detached first, and hides those below it.
+    found.reverse();
+    found
+}
+
+/// The id of the containerd task in whose directory a path lies.
+fn task_of(point: &Path) -> Option<String> {
+    let mut parts = point.iter();
+    parts.find(|part| *part == "io.containerd.runtime.v2.task")?;
+    let id = parts.nth(1)?.to_str()?.to_owned();
+    // The task's own directory may be a mount of its own; only what is in it is left by it.
+    parts.next()?;
+    Some(id)
+}
+
+/// The BPF programs that crun pins for a container's devices, named after its scope.
+pub(super) fn pins(search: &Search<'_>) -> Vec<Leftover> {
+    let home = search.machine.sys.join("fs/bpf/crun");
+    let entries = std::fs::read_dir(&home).into_iter().flatten().flatten();
+    let mut found = Vec::new();
+    for entry in entries.take(MOST) {
+        let (file, path) = (entry.file_name(), entry.path());
+        let Some(name) = file.to_str().filter(|_| search.known.covers(&path)) else {
+            continue;
+        };
+        let id = match names::parse(&[], name) {
+            Name::Container(_, id) => id,
+            _ => name.to_owned(),
+        };
+        if search.claims.of_id(&id).is_some() || !entry.file_type().is_ok_and(|kind| kind.is_file())
+        {
+            continue;
+        }
+        let mut leftover = Leftover::new(ContainerKey::new(&*home, &*file), Kind::BpfPin);
+        leftover.producer = Some(Producer::Crun);
+        leftover.why = vec![Why::Nothing];
+        leftover.parts.own = inode_of(&path);
+        let facts = Facts {
+            signs: vec![Argument::Named(Producer::Crun)],
+            ..Facts::default()
+        };
+        found.push(graded(search, leftover, &id, facts));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mount_belongs_to_the_task_whose_directory_it_is_in() {
+        let of = |path: &str| task_of(Path::new(path));
+        let task = "/run/containerd/io.containerd.runtime.v2.task/k8s.io/web";
+        assert_eq!(of(&format!("{task}/rootfs")).as_deref(), Some("web"));
+        assert_eq!(of(task), None);
+        assert_eq!(of("/run/containerd/other/k8s.io/web/rootfs"), None);
+    }
+}

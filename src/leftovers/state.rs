@@ -1,0 +1,244 @@
+//! State directories whose container is dead, or never came to be.
+
+use std::path::{Path, PathBuf};
+
+use super::cgroups;
+use super::judge::{Facts, judge};
+use super::walk::{Candidate, Tree};
+use super::{Argument, Kind, Leftover, Search};
+use crate::inventory::cgroups::existing;
+use crate::inventory::entry::Entry;
+use crate::inventory::identity::{Identity, Rigour, identify};
+use crate::inventory::manager::manager_of;
+use crate::inventory::scan::{cgroups_of, entry_names};
+use crate::inventory::{Problem, mounts};
+use crate::kernel::read::{STATE_CAP, open_root};
+use crate::oci::{ContainerKey, Record, RuntimeKind};
+
+/// Every one below the roots looked at, with the cgroups that belong to it, which are taken out of
+/// `tree`.
+pub(super) fn find(search: &Search<'_>, tree: &mut Tree) -> Vec<Leftover> {
+    let mut found = Vec::new();
+    // One that may never answer is said by the claims, and asked nothing.
+    let roots = search.machine.parted(search.machine.state_roots()).near;
+    for root in roots {
+        if !search.known.reaches(&root.path) {
+            continue;
+        }
+        let Ok(dir) = open_root(&root.path) else {
+            continue;
+        };
+        for name in entry_names(&dir).unwrap_or_default() {
+            let key = ContainerKey::new(std::sync::Arc::clone(&root.path), name);
+            if !search.known.covers(&key.dir()) {
+                continue;
+            }
+            // What cannot be opened, or is no directory, is the list's to show as broken.
+            if let Ok(entry) = Entry::open(&dir, &key) {
+                found.extend(leftover(search, tree, &entry));
+            }
+        }
+    }
+    found
+}
+
+fn leftover(search: &Search<'_>, tree: &mut Tree, entry: &Entry<'static>) -> Option<Leftover> {
+    let id = entry.key.name().to_str()?.to_owned();
+    let named = cgroups_of(search.machine, entry);
+    let mut signs = Vec::new();
+    let mut doubts = Vec::new();
+    let proven = match &entry.record {
+        Ok(record) => {
+            let identity = identify(search.machine, record, &named, Rigour::Signalled);
+            if matches!(identity, Identity::Alive(_)) {
+                return None;
+            }
+            recorded(search, entry, record, &mut signs, &mut doubts)
+        }
+        Err(problem) => unreadable(entry, problem, &mut signs, &mut doubts)?,
+    };
+    // A live one in another root has the cgroups of this name.
+    let mut own = tree.take_dirs(&existing(&named, &search.machine.hierarchies));
+    if !search.is_alive(&id) {
+        own.extend(tree.take(&id));
+        if entry.record.is_err() {
+            own.extend(tree.named(&id, &own));
+        }
+    }
+    if is_ambiguous(&own) {
+        let doubt = "several cgroups of one hierarchy have its name".to_owned();
+        doubts.push(Argument::Unclear(doubt));
+    }
+    if let Err(error) = entry.key.id() {
+        doubts.push(Argument::Unclear(crate::text::chain(&error)));
+    }
+    if let Err(Problem::Record(_)) = &entry.record
+        && let Some(pid) = alive_in_text(search, entry)
+    {
+        doubts.push(Argument::MayBeAlive(pid));
+    }
+    let mut leftover = assembled(search, entry, own);
+    leftover.age = search.age(&entry.key.dir());
+    let facts = Facts {
+        proven,
+        named: true,
+        empty: !leftover.populated,
+        processes: leftover.processes.len(),
+        age: leftover.age,
+        watched: search.watched(&[entry.inode]),
+        doubts,
+        ..search.facts(Some(&id))
+    };
+    let signs = facts.signs.iter().cloned().chain(signs).collect();
+    (leftover.confidence, leftover.arguments) = judge(Facts { signs, ..facts });
+    leftover.id = Some(id);
+    Some(leftover)
+}
+
+/// A container has at most one cgroup in each hierarchy: of several that its name could mean, which
+/// is its own cannot be known.
+fn is_ambiguous(own: &[Candidate]) -> bool {
+    let mut seen = std::collections::BTreeSet::new();
+    !own.iter().all(|one| seen.insert(one.cgroup.hierarchy))
+}
+
+/// Puts it together with its cgroups and mounts.
+fn assembled(search: &Search<'_>, entry: &Entry<'static>, own: Vec<Candidate>) -> Leftover {
+    let mut leftover = Leftover::new(entry.key.clone(), Kind::StateDir);
+    let measured = cgroups::measure(search, &own);
+    leftover.producer = entry.runtime.map(|runtime| match runtime {
+        RuntimeKind::Youki => super::Producer::Youki,
+        RuntimeKind::Runc => super::Producer::Runc,
+        RuntimeKind::Crun => super::Producer::Crun,
+    });
+    leftover.paths.extend(own.iter().map(|one| one.dir.clone()));
+    leftover.hierarchies = cgroups::labels(search, &own);
+    leftover.processes = measured.processes;
+    leftover.populated = measured.populated;
+    leftover.children = measured.children;
+    leftover.dying = measured.dying;
+    leftover.memory = measured.memory;
+    let mut why = measured.why;
+    let dir = entry.key.dir();
+    let bundle = entry
+        .record
+        .as_ref()
+        .ok()
+        .map(|record| record.bundle.clone());
+    why.extend(search.mounts_in(&dir).map(super::Why::Mounted));
+    let bundle = bundle.filter(|bundle| bundle.components().count() > 2);
+    let bundle = bundle.iter().flat_map(|bundle| search.mounts_in(bundle));
+    why.extend(bundle.map(super::Why::Mounted));
+    leftover.why = cgroups::settled(why);
+    leftover.parts.own = Some(entry.inode);
+    leftover.parts.recorded = entry.record.is_ok();
+    leftover.parts.cgroups = cgroups::pinned(own);
+    leftover
+}
+
+/// A record that can be read, of a container whose init is dead; true if its end is beyond doubt.
+fn recorded(
+    search: &Search<'_>,
+    entry: &Entry<'static>,
+    record: &Record,
+    signs: &mut Vec<Argument>,
+    doubts: &mut Vec<Argument>,
+) -> bool {
+    signs.push(Argument::InitDead(entry.runtime));
+    let manager = manager_of(entry.key.root(), &record.bundle, &record.annotations);
+    doubts.extend(manager.map(Argument::Managed));
+    let apart = mounts::is_apart(&record.bundle, &search.mounts);
+    // A bundle on a file system that may never answer is not asked for.
+    let gone = !apart
+        && record.bundle.is_absolute()
+        && matches!(record.bundle.symlink_metadata(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound);
+    signs.push(if gone {
+        Argument::BundleGone
+    } else {
+        Argument::BundleThere
+    });
+    gone
+}
+
+/// State that cannot be read. `None` if the directory is not to be judged at all.
+fn unreadable(
+    entry: &Entry<'static>,
+    problem: &Problem,
+    signs: &mut Vec<Argument>,
+    doubts: &mut Vec<Argument>,
+) -> Option<bool> {
+    let said = crate::text::chain(problem);
+    match problem {
+        // Begun and not finished, or cut short: no runtime can do anything with it any more.
+        Problem::NoState(_) => signs.push(Argument::StateBroken(said)),
+        Problem::Record(error) if error.may_be_torn() => signs.push(Argument::StateBroken(said)),
+        Problem::Nothing if is_empty(&entry.key.dir()) => signs.push(Argument::StateEmpty),
+        // Perhaps of a version that ocitop does not know.
+        Problem::Record(_) => {
+            signs.push(Argument::StateBroken(said));
+            return Some(false);
+        }
+        Problem::Open(_) | Problem::NotDirectory(_) => return None,
+        _ => {
+            doubts.push(Argument::Unclear(said));
+            return Some(false);
+        }
+    }
+    Some(true)
+}
+
+fn is_empty(dir: &Path) -> bool {
+    std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none())
+}
+
+/// A process that the text of a state file names, whatever else is wrong with it, if it lives.
+fn alive_in_text(search: &Search<'_>, entry: &Entry<'static>) -> Option<i32> {
+    let files = ["state.json", "status"];
+    let texts = files
+        .iter()
+        .filter_map(|file| entry.file(file, STATE_CAP).ok());
+    texts.into_iter().find_map(|bytes| {
+        let text = String::from_utf8_lossy(&bytes);
+        let lives =
+            |pid: &i32| matches!(search.machine.stat(*pid), Ok(Some(stat)) if !stat.is_dead());
+        pids_in(&text).into_iter().find(lives)
+    })
+}
+
+/// The numbers that stand behind `"pid":` and `"init_process_pid":`.
+fn pids_in(text: &str) -> Vec<i32> {
+    let mut found = Vec::new();
+    for key in ["\"pid\"", "\"init_process_pid\""] {
+        for rest in text.split(key).skip(1) {
+            let rest = rest.trim_start().trim_start_matches(':').trim_start();
+            let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+            found.extend(digits.parse::<i32>().ok().filter(|pid| *pid > 1));
+        }
+    }
+    found
+}
+
+impl Search<'_> {
+    /// What is mounted on a directory or in it.
+    pub(super) fn mounts_in(&self, dir: &Path) -> impl Iterator<Item = PathBuf> {
+        let mounts = self.mounts.iter();
+        let inside = mounts.filter(move |mount| mount.point.starts_with(dir));
+        inside
+            .map(|mount| mount.point.clone())
+            .collect::<Vec<_>>()
+            .into_iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pid_is_found_in_text_that_is_cut() {
+        assert_eq!(pids_in("{\"id\":\"web\",\"pid\": 4711,\"bun"), [4711]);
+        assert_eq!(pids_in("{\"init_process_pid\":77}"), [77]);
+        assert_eq!(pids_in("{\"pid\":-1,\"pid\":0,\"pid\":1,\"pid\":}"), [0; 0]);
+    }
+}

@@ -1,0 +1,383 @@
+//! Removing a leftover: cgroups, resctrl groups, a state directory, a failed scope, mounts, a BPF pin.
+//!
+//! What is removed is what was shown: every directory is pinned by its inode and looked at again
+//! right before it goes. Nothing is killed unless that was asked for by name. The first step looks a
+//! second time whether it has an owner after all: a container that was being made when it was found
+//! is one by now. rmdir(2) itself is the last word: it fails if anything entered meanwhile.
+
+mod check;
+
+use std::ffi::OsStr;
+use std::os::fd::AsFd as _;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::claims::Claims;
+use super::plan::{stop, warn};
+use super::quarry::Quarry;
+use super::run::{Context, Reporter, one_step};
+use super::{
+    Options, Outcome, Plan, Preview, Reason, Seen, Step, StepError, StepKind, Survivor, Target,
+    Verdict, drain, groups, procs, unit,
+};
+use check::{check, check_rdt, is_empty};
+
+use crate::cgroup::CgroupPath;
+use crate::inventory::Machine;
+use crate::inventory::cgroups::CgroupDir;
+use crate::inventory::identity::is_member;
+use crate::kernel::read::{is_gone, open_root, stat_beneath};
+use crate::kernel::{Inode, Kernel, StateDir, Unit};
+use crate::oci::ContainerId;
+use crate::text::visible_path;
+
+/// What a leftover is made of, as it was shown.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Clean {
+    /// The container id it is named after.
+    pub id: Option<String>,
+    /// Its cgroups, at most one in each hierarchy, each with what its directory was.
+    pub cgroups: Vec<(CgroupDir, Inode)>,
+    /// Its resctrl groups, monitoring before control.
+    pub rdt: Vec<(PathBuf, Inode)>,
+    /// Its systemd scope, which failed or has no process.
+    pub unit: Option<Unit>,
+    /// Mount points to detach, the last mounted first.
+    pub mounts: Vec<PathBuf>,
+    /// A pinned BPF program.
+    pub pin: Option<(PathBuf, Inode)>,
+    /// Whether the target's state directory goes too.
+    pub state_dir: bool,
+    /// Whether processes in it are killed. Without it they are a reason to refuse.
+    pub kill: bool,
+}
+
+/// A leftover, as the steps see it.
+pub(super) struct Remains<'a> {
+    target: &'a Target,
+    order: &'a Clean,
+}
+
+impl<'a> Remains<'a> {
+    pub(super) fn new(target: &'a Target, order: &'a Clean) -> Self {
+        Self { target, order }
+    }
+
+    /// What is still there of it.
+    fn left(&self, machine: &Machine) -> Vec<PathBuf> {
+        let cgroups = self.cgroups(machine);
+        let cgroups = cgroups
+            .iter()
+            .map(|cgroup| cgroup.dir(&machine.hierarchies));
+        let pinned = self.order.rdt.iter().chain(&self.order.pin);
+        let pinned = pinned.filter(|(path, inode)| inode_of(path) == Some(*inode));
+        let pinned = pinned.map(|(path, _)| path.clone());
+        let state = self.has_state_dir().then(|| self.target.key.dir());
+        cgroups.chain(pinned).chain(state).collect()
+    }
+
+    fn has_state_dir(&self) -> bool {
+        let here = || {
+            let root = open_root(self.target.key.root()).ok()?;
+            let stat = stat_beneath(root.as_fd(), self.target.key.name()).ok()??;
+            Some(Inode::from(&stat) == self.target.state_dir)
+        };
+        self.order.state_dir && here() == Some(true)
+    }
+}
+
+impl Quarry for Remains<'_> {
+    fn cgroups(&self, machine: &Machine) -> Vec<CgroupDir> {
+        let pins = self.order.cgroups.iter();
+        let same = pins
+            .filter(|(cgroup, inode)| inode_of(&cgroup.dir(&machine.hierarchies)) == Some(*inode));
+        same.map(|(cgroup, _)| cgroup.clone()).collect()
+    }
+
+    fn members(&self, machine: &Machine) -> Vec<i32> {
+        let cgroups = self.cgroups(machine);
+        procs::members(machine, &cgroups).into_iter().collect()
+    }
+
+    fn belongs(&self, machine: &Machine, pid: i32) -> bool {
+        let Ok(Some(stat)) = machine.stat(pid) else {
+            return false;
+        };
+        let cgroups = self.cgroups(machine);
+        let inside = |membership| is_member(machine, &membership, &cgroups);
+        !stat.is_kernel_thread()
+            && (machine.membership(pid).is_some_and(inside)
+                || (stat.is_exiting() && machine.thread_memberships(pid).into_iter().any(inside)))
+    }
+
+    fn unit(&self) -> Option<&Unit> {
+        self.order.unit.as_ref()
+    }
+}
+
+fn inode_of(path: &Path) -> Option<Inode> {
+    rustix::fs::lstat(path).ok().map(|stat| Inode::from(&stat))
+}
+
+fn plan(machine: &Machine, remains: &Remains<'_>, options: &Options) -> Plan {
+    let order = remains.order;
+    let processes = remains.members(machine).len();
+    let mut steps = vec![stop(Step::Recheck { processes })];
+    if order.kill && processes > 0 {
+        let limit = options.timeout;
+        steps.extend([stop(Step::Kill { processes }), stop(Step::Drain { limit })]);
+    }
+    let unit = order.unit.iter().map(|unit| unit.name.clone());
+    steps.extend(unit.map(|unit| stop(Step::StopUnit { unit })));
+    for (dir, _) in &order.rdt {
+        let above = dir.parent().and_then(Path::file_name);
+        let dir = dir.clone();
+        steps.push(stop(if above == Some(OsStr::new("mon_groups")) {
+            Step::RemoveMonGroup { dir }
+        } else {
+            Step::RemoveCtrlGroup { dir }
+        }));
+    }
+    if !order.cgroups.is_empty() {
+        let cgroups = remains.cgroups(machine);
+        let dirs = cgroups
+            .iter()
+            .map(|cgroup| cgroup.dir(&machine.hierarchies));
+        let dirs = dirs.collect();
+        steps.push(stop(Step::RemoveCgroups { dirs }));
+    }
+    let mounts = order.mounts.iter().cloned();
+    steps.extend(mounts.map(|point| warn(Step::Unmount { point })));
+    let pin = order.pin.iter().map(|(file, _)| file.clone());
+    steps.extend(pin.map(|file| stop(Step::RemovePin { file })));
+    if order.state_dir {
+        let dir = remains.target.key.dir();
+        steps.push(stop(Step::RemoveStateDir { dir }));
+    }
+    steps.push(stop(Step::Verify));
+    Plan(steps)
+}
+
+/// Works out what would be done, without changing anything.
+pub(super) fn preview(
+    machine: &Machine,
+    target: &Target,
+    order: &Clean,
+    options: &Options,
+) -> Preview {
+    let remains = Remains::new(target, order);
+    let refused = check(machine, &remains, &Claims::read(machine)).err();
+    let pids = remains.members(machine);
+    let cgroups = remains.cgroups(machine);
+    let stuck = |pid: &&i32| {
+        let process = procs::survivor(machine, **pid, &cgroups);
+        process.is_some_and(|process| process.state == 'D' && !process.frozen)
+    };
+    let plan = match refused {
+        Some(_) => Plan::default(),
+        None => plan(machine, &remains, options),
+    };
+    Preview {
+        plan,
+        processes: if order.kill { pids.len() } else { 0 },
+        uninterruptible: pids.iter().filter(stuck).count(),
+        refused,
+        notes: Vec::new(),
+    }
+}
+
+/// Everything that cleaning one leftover needs.
+pub(super) struct Order<'a, K: Kernel> {
+    pub(super) kernel: &'a K,
+    pub(super) machine: &'a Machine,
+    pub(super) options: &'a Options,
+    pub(super) claims: &'a Claims,
+    pub(super) remains: Remains<'a>,
+}
+
+impl<K: Kernel> Order<'_, K> {
+    /// Cleans, reporting every step but the end.
+    pub(super) fn run(self, reporter: &mut Reporter<'_>) -> Verdict {
+        let Self {
+            kernel,
+            machine,
+            options,
+            claims,
+            remains,
+        } = self;
+        if let Err(why) = check(machine, &remains, claims) {
+            return Verdict::Refused(why);
+        }
+        let plan = plan(machine, &remains, options);
+        reporter.send(StepKind::Planned { plan: plan.clone() });
+        let mut context = Context {
+            kernel,
+            machine,
+            options,
+            evidence: remains,
+            deadline: kernel.now() + options.timeout,
+        };
+        for (index, planned) in plan.0.iter().enumerate() {
+            let perform = |context: &mut Context<'_, K, Remains<'_>>,
+                           step: &Step,
+                           waiting: &mut dyn FnMut(Vec<Survivor>)| {
+                perform(context, step, claims, waiting)
+            };
+            match one_step(&mut context, index + 1, planned, reporter, perform) {
+                Outcome::Failed(StepError::Refused { reason }) if index == 0 => {
+                    return Verdict::Refused(reason);
+                }
+                Outcome::Failed(error) => {
+                    let left = context.evidence.left(machine);
+                    let left = left.iter().map(|path| visible_path(path));
+                    return Verdict::Leftovers(
+                        std::iter::once(error.words()).chain(left).collect(),
+                    );
+                }
+                Outcome::Warned(_) | Outcome::Done(_) | Outcome::Skipped(_) => {}
+            }
+        }
+        Verdict::Clean
+    }
+}
+
+fn perform<K: Kernel>(
+    context: &mut Context<'_, K, Remains<'_>>,
+    step: &Step,
+    claims: &Claims,
+    waiting: &mut dyn FnMut(Vec<Survivor>),
+) -> Result<Outcome, StepError> {
+    match step {
+        Step::Recheck { .. } => {
+            let found = check(context.machine, &context.evidence, claims);
+            found.map_err(|reason| StepError::Refused { reason })?;
+            Ok(Outcome::Done(Seen::Unowned))
+        }
+        Step::Kill { .. } => drain::kill(context),
+        Step::Drain { .. } => drain::drain(context, waiting),
+        Step::StopUnit { .. } => stop_unit(context),
+        Step::RemoveMonGroup { dir } | Step::RemoveCtrlGroup { dir } => remove_rdt(context, dir),
+        Step::RemoveCgroups { .. } => remove_cgroups(context),
+        Step::Unmount { point } => detach(context, point),
+        Step::RemovePin { file } => remove_pin(context, file),
+        Step::RemoveStateDir { .. } => remove_state_dir(context),
+        Step::Verify => match context.evidence.left(context.machine) {
+            left if left.is_empty() => Ok(Outcome::Done(Seen::Gone)),
+            paths => Err(StepError::Left {
+                paths,
+                cause: "seen when looking again".to_owned(),
+            }),
+        },
+        _ => Ok(Outcome::Skipped(Reason::None)),
+    }
+}
+
+/// Stopping a unit kills what is in its cgroup: one of that name may have been started since.
+fn stop_unit<K: Kernel>(context: &mut Context<'_, K, Remains<'_>>) -> Result<Outcome, StepError> {
+    let hierarchies = &context.machine.hierarchies;
+    let path = context
+        .evidence
+        .unit()
+        .map(|unit| CgroupPath::new(&unit.cgroup));
+    let killed = context.evidence.order.kill;
+    for (at, hierarchy) in hierarchies.iter().enumerate() {
+        let Some(Some(path)) = path.clone() else {
+            break;
+        };
+        let cgroup = CgroupDir {
+            hierarchy: at,
+            path,
+        };
+        if !killed && !is_empty(context.machine, &cgroup) {
+            let dir = visible_path(&hierarchy.dir(&cgroup.path));
+            let reason = format!("{dir} is no longer empty");
+            return Err(StepError::Refused { reason });
+        }
+    }
+    unit::stop(context)
+}
+
+/// The last look: somebody may have moved in since the first step.
+fn remove_cgroups<K: Kernel>(
+    context: &mut Context<'_, K, Remains<'_>>,
+) -> Result<Outcome, StepError> {
+    // What was killed leaves its cgroup a moment after its end: there rmdir tries again for a while.
+    let killed = context.evidence.order.kill;
+    for cgroup in context.evidence.cgroups(context.machine) {
+        if !killed && !is_empty(context.machine, &cgroup) {
+            let dir = cgroup.dir(&context.machine.hierarchies);
+            let reason = format!("{} is no longer empty", visible_path(&dir));
+            return Err(StepError::Refused { reason });
+        }
+    }
+    groups::remove_cgroups(context)
+}
+
+fn remove_rdt<K: Kernel>(
+    context: &mut Context<'_, K, Remains<'_>>,
+    dir: &Path,
+) -> Result<Outcome, StepError> {
+    let pinned = context.evidence.order.rdt.iter();
+    let shown = pinned
+        .clone()
+        .find(|(path, _)| path == dir)
+        .map(|(_, inode)| *inode);
+    match inode_of(dir) {
+        None => Ok(Outcome::Skipped(Reason::AlreadyGone)),
+        now if now != shown => Err(StepError::Replaced),
+        _ => {
+            check_rdt(dir).map_err(|reason| StepError::Refused { reason })?;
+            groups::remove_rdt(context, dir)
+        }
+    }
+}
+
+fn detach<K: Kernel>(
+    context: &mut Context<'_, K, Remains<'_>>,
+    point: &Path,
+) -> Result<Outcome, StepError> {
+    match context.kernel.detach(point) {
+        Ok(()) => Ok(Outcome::Done(Seen::Gone)),
+        // EINVAL: nothing is mounted there any more.
+        Err(error) if is_gone(&error) || error.raw_os_error() == Some(EINVAL) => {
+            Ok(Outcome::Skipped(Reason::AlreadyGone))
+        }
+        Err(error) => Err(drain::io_error("detach", point, &error)),
+    }
+}
+
+const EINVAL: i32 = rustix::io::Errno::INVAL.raw_os_error();
+
+fn remove_pin<K: Kernel>(
+    context: &mut Context<'_, K, Remains<'_>>,
+    file: &Path,
+) -> Result<Outcome, StepError> {
+    let Some((_, inode)) = context.evidence.order.pin else {
+        return Ok(Outcome::Skipped(Reason::None));
+    };
+    match context.kernel.remove_pin(file, inode) {
+        Ok(()) => Ok(Outcome::Done(Seen::Gone)),
+        Err(error) if is_gone(&error) => Ok(Outcome::Skipped(Reason::AlreadyGone)),
+        Err(error) => Err(drain::io_error("remove", file, &error)),
+    }
+}
+
+fn remove_state_dir<K: Kernel>(
+    context: &mut Context<'_, K, Remains<'_>>,
+) -> Result<Outcome, StepError> {
+    let target = context.evidence.target;
+    let id: ContainerId = target.key.id().map_err(|error| StepError::Refused {
+        reason: crate::text::chain(&error),
+    })?;
+    let dir = StateDir {
+        root: target.key.root(),
+        id: &id,
+        inode: target.state_dir,
+    };
+    match context.kernel.remove_state_dir(dir) {
+        Ok(()) => Ok(Outcome::Done(Seen::Gone)),
+        Err(error) if is_gone(&error) => Ok(Outcome::Skipped(Reason::AlreadyGone)),
+        Err(error) => Err(drain::io_error("remove", &target.key.dir(), &error)),
+    }
+}

@@ -1,0 +1,41 @@
+//! What the steps of killing and of removing cgroups are aimed at: a container, by its evidence, or
+//! a leftover, by the directories that were shown. Both are killed and removed by the same code.
+
+use super::drain;
+use super::evidence::Evidence;
+use crate::inventory::Machine;
+use crate::inventory::cgroups::CgroupDir;
+use crate::kernel::Unit;
+
+/// Cgroups and the processes in them, read afresh at every call.
+pub(super) trait Quarry {
+    /// Its cgroups that still are the directories they were.
+    fn cgroups(&self, machine: &Machine) -> Vec<CgroupDir>;
+
+    /// Its processes.
+    fn members(&self, machine: &Machine) -> Vec<i32>;
+
+    /// Whether a process is its own: asked again between opening a process and its signal.
+    fn belongs(&self, machine: &Machine, pid: i32) -> bool;
+
+    /// Its systemd scope.
+    fn unit(&self) -> Option<&Unit>;
+}
+
+impl Quarry for Evidence {
+    fn cgroups(&self, machine: &Machine) -> Vec<CgroupDir> {
+        Self::cgroups(self, machine)
+    }
+
+    fn members(&self, machine: &Machine) -> Vec<i32> {
+        Self::members(self, machine)
+    }
+
+    fn belongs(&self, machine: &Machine, pid: i32) -> bool {
+        drain::belongs(machine, self, pid)
+    }
+
+    fn unit(&self) -> Option<&Unit> {
+        self.unit.as_ref()
+    }
+}

@@ -1,0 +1,36 @@
+//! The thread that looks for leftovers, when asked: it reads every cgroup and every state root, which
+//! takes longer than a tick, and the screen never waits for it.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Sender};
+
+use crate::leftovers::Known;
+use crate::tui::event::EventKind;
+use crate::tui::host::Host;
+
+use super::{Mailbox, panic_if_asked, spawn};
+
+/// The ids of containers that were seen to end.
+pub(super) type Order = BTreeSet<String>;
+
+/// Starts it.
+pub(super) fn start(mailbox: &Mailbox, host: Host) -> io::Result<Sender<Order>> {
+    let (sender, orders) = mpsc::channel::<Order>();
+    spawn("leftovers", mailbox, move |mailbox| {
+        // What it saw first when: a cgroup that was watched for a while is not just being made.
+        let mut known = Known::default();
+        while let Ok(order) = orders.recv() {
+            panic_if_asked("leftovers", true);
+            // Several orders are one: they all ask for what is there now.
+            known.gone = orders.try_iter().last().unwrap_or(order);
+            let found = host.leftovers(&known);
+            known.remember(&found);
+            if !mailbox.send(EventKind::Leftovers(Arc::new(found))) {
+                return;
+            }
+        }
+    })?;
+    Ok(sender)
+}

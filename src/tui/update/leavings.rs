@@ -1,0 +1,110 @@
+//! Keys in the leftovers view, and cleaning what is chosen there.
+
+use crate::tui::action::{Action, Motion};
+use crate::tui::effect::Effect;
+use crate::tui::leftovers;
+use crate::tui::log_pane::Mark;
+use crate::tui::modal::{Choice, CleanDialog, Entry, Menu, Modal};
+use crate::tui::model::{Model, Pane};
+
+use super::{dialogs::open, jobs};
+
+/// Marks and what is shown; false if the action is not the view's own.
+pub(super) fn arrange(model: &mut Model, action: Action) -> bool {
+    if model.focus != Pane::View {
+        return false;
+    }
+    match action {
+        Action::Unknown => {
+            model.leftovers.unknown = !model.leftovers.unknown;
+            model.leftovers.settle();
+        }
+        Action::Mark => {
+            model.leftovers.toggle();
+            leftovers::go(model, Motion::Down);
+        }
+        Action::MarkAll => model.leftovers.mark_all(),
+        Action::ClearMarks => drop(model.leftovers.clear()),
+        _ => return false,
+    }
+    leftovers::follow(model);
+    true
+}
+
+/// Opens the dialog for the marked ones or the one under the cursor; where the cursor is on none, for
+/// all that are certain.
+pub(super) fn ask(model: &mut Model) -> Vec<Effect> {
+    let mut targets = model.leftovers.targets();
+    if targets.is_empty() {
+        targets = model.leftovers.certain();
+    }
+    let (busy, free): (Vec<_>, Vec<_>) = targets
+        .into_iter()
+        .partition(|one| model.jobs.contains_key(&one.key));
+    for leftover in busy {
+        let text = "not now: a job for it is under way".to_owned();
+        model
+            .log
+            .say_about(model.now.wall, Some(leftover.key), Mark::Warning, text);
+    }
+    if free.is_empty() {
+        model.log.say(
+            model.now.wall,
+            Mark::None,
+            "no leftover to clean".to_owned(),
+        );
+        return Vec::new();
+    }
+    let dialog = CleanDialog::new(free);
+    let jobs = dialog.items.iter().enumerate();
+    let jobs = jobs
+        .filter_map(|(at, item)| Some((at, item.job.clone().ok()?)))
+        .collect();
+    let ticket = open(model, Modal::Clean(dialog));
+    vec![Effect::Preview { ticket, jobs }]
+}
+
+/// The operator said yes.
+pub(super) fn confirmed(model: &mut Model) -> Vec<Effect> {
+    let Some(Modal::Clean(dialog)) = model.open.take().map(|open| open.modal) else {
+        return Vec::new();
+    };
+    let jobs: Vec<_> = dialog
+        .items
+        .iter()
+        .filter_map(|item| item.ready().cloned())
+        .collect();
+    model.leftovers.clear();
+    jobs.into_iter()
+        .filter_map(|job| jobs::submit(model, job))
+        .collect()
+}
+
+/// What can be copied of the leftover under the cursor.
+pub(super) fn copy(model: &mut Model) -> Vec<Effect> {
+    let Some(leftover) = model.leftovers.selected() else {
+        return Vec::new();
+    };
+    let path = crate::text::visible_path(&leftover.key.dir());
+    let quoted = path.replace('\'', r"'\''");
+    let command = format!("ocitop leftovers clean --dry-run '{quoted}'");
+    let entry = |word: &str, text: String| Entry {
+        label: format!("{word:<8} {text}"),
+        choice: Choice::Copy(text),
+    };
+    let mut entries = vec![entry("path", path), entry("command", command)];
+    entries.extend(
+        leftover
+            .id
+            .as_deref()
+            .map(|id| entry("id", crate::text::visible(id))),
+    );
+    let menu = Menu {
+        title: "copy".to_owned(),
+        entries,
+        selected: 0,
+        query: None,
+    };
+    open(model, Modal::Menu(menu));
+    Vec::new()
+}
