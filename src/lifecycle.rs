@@ -25,7 +25,7 @@ mod unit;
 pub mod wording;
 
 pub use claims::Claims;
-pub use run::{preview, run, run_among};
+pub use run::{preview, preview_among, run, run_among};
 pub use step::{
     OnFailure, Outcome, Plan, PlannedStep, Reason, Seen, Step, StepError, StepEvent, StepKind,
     Survivor, Verdict,
