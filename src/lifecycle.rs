@@ -28,7 +28,7 @@ pub mod wording;
 
 pub use claims::Claims;
 pub use clean::Clean;
-pub use run::{preview, run, run_among};
+pub use run::{preview, preview_among, run, run_among};
 pub use step::{
     OnFailure, Outcome, Plan, PlannedStep, Reason, Seen, Step, StepError, StepEvent, StepKind,
     Survivor, Verdict,

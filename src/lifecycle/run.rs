@@ -35,6 +35,11 @@ impl<K: Kernel, Q> Context<'_, K, Q> {
 
 /// Works out what a job would do, without changing anything.
 pub fn preview(machine: &Machine, job: &Job, options: &Options) -> Preview {
+    preview_among(machine, job, options, &Claims::read(machine))
+}
+
+/// As [`preview`], with the claims of other containers read before: several share one reading.
+pub fn preview_among(machine: &Machine, job: &Job, options: &Options, claims: &Claims) -> Preview {
     let target = job.target();
     if let Job::Clean(target, order) = job {
         return clean::preview(machine, target, order, options);
@@ -46,7 +51,7 @@ pub fn preview(machine: &Machine, job: &Job, options: &Options) -> Preview {
         refused: Some(why),
         notes: Vec::new(),
     };
-    let evidence = match Evidence::gather(machine, &target.key, &Claims::read(machine)) {
+    let evidence = match Evidence::gather(machine, &target.key, claims) {
         Ok(evidence) => evidence,
         Err(error) => return refused(crate::text::chain(&error)),
     };

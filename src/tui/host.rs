@@ -1,15 +1,16 @@
 //! What the threads of the screen ask of the rest of ocitop, in one place.
 
+use std::cell::RefCell;
 use std::io;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::config::{Config, StateRoot};
 use crate::inventory::rdt::{self, RdtView};
 use crate::inventory::{Container, Machine, Sampler, Snapshot, processes};
 use crate::kernel::LiveKernel;
 use crate::leftovers::{self, Found, Known};
-use crate::lifecycle::{self, Job, Options, Preview, StepEvent, Verdict};
+use crate::lifecycle::{self, Claims, Job, Options, Preview, StepEvent, Verdict};
 use crate::look::{self, Depth};
 use crate::resctrl::Reader;
 
@@ -18,13 +19,19 @@ use crate::resctrl::Reader;
 pub(super) struct Host {
     machine: Machine,
     options: Options,
+    /// What containers claimed when it was last read: hundreds of jobs follow each other closely.
+    claims: RefCell<Option<(Instant, Arc<Claims>)>>,
 }
+
+/// How long a reading of the claims serves.
+const CLAIMS_SERVE: Duration = Duration::from_millis(500);
 
 impl Host {
     pub(super) fn new(config: &Config) -> Self {
         Self {
             machine: Machine::new(&config.roots),
             options: Options::from(config),
+            claims: RefCell::default(),
         }
     }
 
@@ -56,16 +63,26 @@ impl Host {
     }
 
     pub(super) fn preview(&self, job: &Job) -> Preview {
-        lifecycle::preview(&self.machine, job, &self.options)
+        let claims = self.claims();
+        lifecycle::preview_among(&self.machine, job, &self.options, &claims)
     }
 
     pub(super) fn run(&self, job: &Job, report: &mut dyn FnMut(StepEvent)) -> Verdict {
-        lifecycle::run(
-            &LiveKernel::default(),
-            &self.machine,
-            job,
-            &self.options,
-            report,
-        )
+        let claims = self.claims();
+        let kernel = LiveKernel::default();
+        lifecycle::run_among(&kernel, &self.machine, job, &self.options, &claims, report)
+    }
+
+    fn claims(&self) -> Arc<Claims> {
+        let mut known = self.claims.borrow_mut();
+        match &*known {
+            Some((read, claims)) if read.elapsed() < CLAIMS_SERVE => Arc::clone(claims),
+            _ => {
+                let claims = Arc::new(Claims::read(&self.machine));
+                // Its age counts from when it was complete: a large host takes a while.
+                *known = Some((Instant::now(), Arc::clone(&claims)));
+                claims
+            }
+        }
     }
 }
