@@ -221,8 +221,9 @@ pub trait Kernel: Sync {
     fn write_state(&self, dir: StateDir<'_>, file: &str, bytes: &[u8]) -> io::Result<()>;
 
     /// Makes an empty file in a container's state directory, to remember something by. `EEXIST` if
-    /// there is one: of several that ask, one succeeds.
-    fn mark_state(&self, dir: StateDir<'_>, file: &str) -> io::Result<()>;
+    /// there is one: of several that ask, one succeeds. `ENOENT` if the file `beside` is gone: then
+    /// somebody else is removing the directory.
+    fn mark_state(&self, dir: StateDir<'_>, file: &str, beside: &str) -> io::Result<()>;
 
     /// Removes a container's state directory with all in it, never following a symlink and never
     /// leaving the root. Mounts inside are detached.

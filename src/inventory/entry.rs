@@ -121,12 +121,11 @@ impl<'r> Entry<'r> {
         }
     }
 
-    /// Whether its state file is still there: it is the first to go when the directory is emptied.
-    pub fn has_state_file(&self) -> bool {
+    /// The name of its state file.
+    pub fn state_file(&self) -> &'static str {
         match self.runtime {
-            Some(RuntimeKind::Crun) => self.has(crun::STATUS),
-            Some(RuntimeKind::Runc | RuntimeKind::Youki) => self.has(runc::STATE),
-            None => false,
+            Some(RuntimeKind::Crun) => crun::STATUS,
+            Some(RuntimeKind::Runc | RuntimeKind::Youki) | None => runc::STATE,
         }
     }
 

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 use rustix::process::{Pid, PidfdFlags};
@@ -25,6 +25,9 @@ const POLL_MAX: usize = 256;
 const CALL_WITHIN: Duration = Duration::from_secs(2);
 /// How often a directory that is not empty after all is emptied again.
 const SOMEBODY_ELSE: usize = 10;
+/// How often, and how far apart, a state directory that another ocitop has is tried.
+const LOCK_TRIES: usize = 500;
+const LOCK_PAUSE: Duration = Duration::from_millis(2);
 /// How long runc's init may take from opening its fifo to writing to it.
 const FIFO_WAIT: Duration = Duration::from_secs(5);
 
@@ -145,8 +148,10 @@ impl Kernel for LiveKernel {
         Ok(())
     }
 
-    fn mark_state(&self, dir: StateDir<'_>, file: &str) -> io::Result<()> {
+    fn mark_state(&self, dir: StateDir<'_>, file: &str, beside: &str) -> io::Result<()> {
         let dir = open_state_dir(dir)?;
+        lock(&dir);
+        stat_beneath(&dir, OsStr::new(beside))?.ok_or(Errno::NOENT)?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         rustix::fs::openat(&dir, file, flags, Mode::from_raw_mode(0o600))?;
         Ok(())
@@ -157,6 +162,7 @@ impl Kernel for LiveKernel {
         let name = OsStr::new(dir.id.as_str());
         let opened = open_or_detach(&root, name)?;
         check_inode(&opened, dir.inode)?;
+        lock(&opened);
         // Another teardown of the same container can put its mark in between the two.
         for _ in 0..SOMEBODY_ELSE {
             empty(&opened)?;
@@ -225,6 +231,19 @@ fn open_state_dir(dir: StateDir<'_>) -> io::Result<OwnedFd> {
     let opened = open_dir_beneath(open_root(dir.root)?, OsStr::new(dir.id.as_str()))?;
     check_inode(&opened, dir.inode)?;
     Ok(opened)
+}
+
+/// Has a state directory to itself, among all ocitop that remember something in one or remove one,
+/// until it is closed. Who else could open it could keep it locked, so this does not wait for long:
+/// without it a hook may run twice in the moment of a removal, and nothing worse.
+#[expect(clippy::disallowed_methods, reason = "between two tries")]
+fn lock(dir: &OwnedFd) {
+    for _ in 0..LOCK_TRIES {
+        match rustix::fs::flock(dir, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) => thread::sleep(LOCK_PAUSE),
+            Ok(()) | Err(_) => return,
+        }
+    }
 }
 
 fn check_inode(dir: &OwnedFd, inode: Inode) -> io::Result<()> {

@@ -6,7 +6,7 @@
 //!
 //! A poststop hook runs at most once: before it starts, a file in the state directory remembers
 //! that it did. A teardown that is repeated, also after SIGKILL, or that runs beside another, skips
-//! it: when the directory is emptied, the state file goes first and these files last. The other choice, at least once, would free a network address twice.
+//! it: one is not made where another teardown is emptying the directory. The other choice, at least once, would free a network address twice.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -87,18 +87,17 @@ fn run<K: Kernel>(
 
 /// Remembers that a hook starts now, or says why it must not.
 fn remember<K: Kernel>(context: &Context<'_, K>, file: &str) -> Option<Reason> {
+    let evidence = &context.evidence;
     let marked = context
         .kernel
-        .mark_state(context.evidence.state_dir(), file);
+        .mark_state(evidence.state_dir(), file, evidence.entry.state_file());
     match marked {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Some(Reason::AlreadyRun),
-        // Somebody else removed the state meanwhile, after the hooks, or even made it anew.
+        // Somebody else removed the state meanwhile, or is at it, after the hooks; or even made it
+        // anew.
         Err(error) if is_gone(&error) || error.raw_os_error() == Some(libc_errno::ESTALE) => {
             Some(Reason::AlreadyGone)
         }
-        // Made in a directory that another teardown is emptying, after it took the old mark away:
-        // the hooks ran. The state file goes first, the marks last, so this cannot be missed.
-        Ok(()) if !context.evidence.entry.has_state_file() => Some(Reason::AlreadyGone),
         // A full or read-only file system: better run than lost.
         Ok(()) | Err(_) => None,
     }

@@ -367,9 +367,10 @@ impl Kernel for FakeKernel<'_> {
         fs::write(dir.root.join(dir.id.as_str()).join(file), bytes)
     }
 
-    fn mark_state(&self, dir: StateDir<'_>, file: &str) -> io::Result<()> {
-        let path = dir.root.join(dir.id.as_str()).join(file);
-        fs::File::create_new(path).map(drop)
+    fn mark_state(&self, dir: StateDir<'_>, file: &str, beside: &str) -> io::Result<()> {
+        let dir = dir.root.join(dir.id.as_str());
+        fs::metadata(dir.join(beside))?;
+        fs::File::create_new(dir.join(file)).map(drop)
     }
 
     fn remove_state_dir(&self, dir: StateDir<'_>) -> io::Result<()> {
