@@ -53,6 +53,7 @@ pub mod cgroup;
 pub mod cli;
 pub mod config;
 pub mod demo;
+pub mod diagnosis;
 pub mod doctor;
 pub mod inventory;
 pub mod kernel;

@@ -1,0 +1,362 @@
+//! What its processes wait for.
+
+use std::collections::BTreeMap;
+
+use super::find;
+use crate::cgroup::freezer::Freezer;
+use crate::diagnosis::cause::TaskCause;
+use crate::diagnosis::evidence::{Evidence, InitSeen, MountSeen, Neighbour, Task, Wait};
+use crate::diagnosis::nature::Nature;
+use crate::diagnosis::{Finding, Remedy, Weight, wording};
+use crate::inventory::processes::{Place, Source};
+use crate::kernel::Signal;
+
+/// `SIGCONT` and `SIGCHLD` (signal(7)).
+const CONT: Signal = Signal(18);
+const CHLD: Signal = Signal(17);
+/// Most pids that a cause names.
+pub(super) const NAMED: usize = 8;
+
+pub(super) fn judge(evidence: &Evidence, out: &mut Vec<Finding>) {
+    let freezing = evidence.cgroups.iter().any(|cgroup| cgroup.freezer == Some(Freezer::Freezing));
+    for task in &evidence.tasks {
+        traced(task, out);
+        stuck(evidence, task, freezing, out);
+        exiting(evidence, task, out);
+        belonging(task, out);
+    }
+    stopped(evidence, out);
+    zombies(evidence, out);
+    outside(evidence, out);
+}
+
+/// A signal to the process if it is one that a job may signal.
+pub(super) fn signal(task: &Task, signal: Signal) -> Remedy {
+    Remedy::Signal {
+        process: task.process.who,
+        signal,
+    }
+}
+
+fn signal_other(neighbour: &Neighbour, signal: Signal) -> Remedy {
+    if neighbour.inside {
+        return Remedy::Signal {
+            process: neighbour.who,
+            signal,
+        };
+    }
+    Remedy::SignalOther {
+        pid: neighbour.who.pid,
+        name: neighbour.name.clone(),
+        signal,
+    }
+}
+
+fn traced(task: &Task, out: &mut Vec<Finding>) {
+    let process = &task.process;
+    let Some(tracer) = process.tracer.filter(|_| matches!(process.state, 't' | 'T')) else {
+        return;
+    };
+    let at_exit = task.waits.iter().any(|wait| wait.nature == Nature::ExitTracer);
+    let held = at_exit || process.kill_pending();
+    let pid = process.who.pid;
+    let end = task.tracer.iter().map(|tracer| signal_other(tracer, Signal::KILL));
+    let finding = if held {
+        find(Weight::Blocks, TaskCause::HeldAtExit { pid, tracer }).by(end)
+    } else {
+        find(Weight::Blocks, TaskCause::Traced { pid, tracer })
+            .by([Remedy::ForceDelete])
+            .by(end)
+    };
+    out.push(finding.seen(wording::of_task(task)));
+}
+
+/// In uninterruptible sleep, or about to be.
+fn stuck(evidence: &Evidence, task: &Task, freezing: bool, out: &mut Vec<Finding>) {
+    let process = &task.process;
+    if task.dumping {
+        let handler = evidence.viewer.core_handler.clone();
+        let pid = process.who.pid;
+        out.push(
+            find(Weight::Blocks, TaskCause::CoreDump { pid, handler })
+                .seen(wording::of_task(task))
+                .by([Remedy::Advice {
+                    text: "wait, or kill the program that takes the dump".to_owned(),
+                }]),
+        );
+    }
+    if process.frozen {
+        return;
+    }
+    let mut said: Vec<Nature> = Vec::new();
+    for wait in task.waits.iter().filter(|wait| wait.still) {
+        let asleep = wait.state == 'D' || (wait.state == 'S' && wait.nature == Nature::Fuse);
+        // While a freeze is under way, what is frozen already sleeps in D where it slept before.
+        let frozen = freezing && matches!(wait.nature, Nature::Other | Nature::Freezer);
+        if !asleep || frozen || said.contains(&wait.nature) || task.dumping {
+            continue;
+        }
+        if let Some(finding) = waiting(evidence, task, wait) {
+            said.push(wait.nature);
+            let lines = wording::of_task(task).into_iter().chain(wording::of_wait(wait));
+            out.push(finding.seen(lines));
+        }
+    }
+    if matches!(process.source, Source::Silent(_)) {
+        let pid = process.who.pid;
+        out.push(
+            find(Weight::Hampers, TaskCause::MemoryLocked { pid }).seen(wording::of_task(task)),
+        );
+    }
+}
+
+/// What one wait means; `None` for those that are dealt with elsewhere.
+fn waiting(evidence: &Evidence, task: &Task, wait: &Wait) -> Option<Finding> {
+    let pid = task.process.who.pid;
+    let mount = wait.mount.as_ref();
+    let point = mount.map(|mount| mount.point.clone());
+    let weight = if wait.state == 'D' { Weight::Blocks } else { Weight::Hampers };
+    Some(match wait.nature {
+        Nature::Fuse => {
+            let cause = TaskCause::Fuse {
+                pid,
+                tid: wait.tid,
+                connection: mount.filter(|mount| mount.fuse).map(|mount| mount.device.1),
+                mount: point,
+                exiting: task.process.exiting,
+            };
+            find(weight, cause).by(mount.map_or_else(no_mount, |mount| fuse(mount, pid)))
+        }
+        Nature::Network => {
+            let cause = TaskCause::Network {
+                pid,
+                kind: mount.map(|mount| mount.kind.clone()),
+                source: mount.map(|mount| mount.source.clone()),
+                mount: point,
+            };
+            find(weight, cause).by(mount.map_or_else(no_mount, |mount| network(mount, pid)))
+        }
+        Nature::FrozenFilesystem => {
+            let known = mount.map(|mount| mount.here.clone().unwrap_or(mount.point.clone()));
+            let remedy = known.map_or_else(
+                || Remedy::Advice {
+                    text: "fsfreeze -u MOUNT of the file system that a snapshot tool left frozen"
+                        .to_owned(),
+                },
+                |mount| Remedy::Unfreeze { mount },
+            );
+            find(weight, TaskCause::FrozenFilesystem { pid, mount: point }).by([remedy])
+        }
+        Nature::Block => {
+            let device = mount.map(|mount| mount.device);
+            find(weight, TaskCause::BlockDevice { pid, device, mount: point }).by([Remedy::Advice {
+                text: "restore the device; the kernel log says what ails it".to_owned(),
+            }])
+        }
+        Nature::CgroupLock => find(weight, TaskCause::CgroupLock { pid }).by([Remedy::Advice {
+            text: "raise the CPU quota of the throttled cgroup whose task holds the lock"
+                .to_owned(),
+        }]),
+        Nature::Vfork => {
+            let child = evidence.tasks.iter().find(|other| {
+                other.process.parent == pid && other.not_executed && !other.process.is_zombie()
+            });
+            let end = child.map(|child| signal(child, Signal::KILL));
+            let child = child.map(|child| child.process.who.pid);
+            find(Weight::Hampers, TaskCause::Vfork { pid, child })
+                .by(end)
+                .by([Remedy::ForceDelete])
+        }
+        // The cgroup says more.
+        Nature::Oom | Nature::MemoryHigh | Nature::Freezer => return None,
+        // Judged by what the task is, not by where it waits.
+        Nature::Namespace | Nature::ExitTracer | Nature::CoreDump | Nature::IoUring => return None,
+        Nature::MemoryLock | Nature::Unmapping | Nature::Other => {
+            let (tid, wchan) = (wait.tid, wait.wchan.clone());
+            find(weight, TaskCause::Uninterruptible { pid, tid, wchan }).by([Remedy::Advice {
+                text: "nothing ends this wait from outside; a reboot does".to_owned(),
+            }])
+        }
+    })
+}
+
+fn no_mount() -> Vec<Remedy> {
+    vec![Remedy::Advice {
+        text: "find the mount that does not answer (ocitop saw none that it could be)".to_owned(),
+    }]
+}
+
+fn fuse(mount: &MountSeen, pid: i32) -> Vec<Remedy> {
+    vec![
+        Remedy::AbortFuse {
+            connection: mount.device.1,
+            dir: mount
+                .waiting
+                .map(|_| format!("/sys/fs/fuse/connections/{}", mount.device.1).into()),
+        },
+        by_force(mount, pid),
+    ]
+}
+
+fn by_force(mount: &MountSeen, pid: i32) -> Remedy {
+    Remedy::Unmount {
+        within: mount.here.is_none().then_some(pid),
+        mount: mount.here.clone().unwrap_or_else(|| mount.point.clone()),
+        force: true,
+    }
+}
+
+fn network(mount: &MountSeen, pid: i32) -> Vec<Remedy> {
+    let back = Remedy::Advice {
+        text: format!("bring {} back: what waits then goes on", mount.source),
+    };
+    vec![back, by_force(mount, pid)]
+}
+
+/// On its way out, and not getting there.
+fn exiting(evidence: &Evidence, task: &Task, out: &mut Vec<Finding>) {
+    let process = &task.process;
+    let pid = process.who.pid;
+    let has = |nature| task.waits.iter().any(|wait| wait.nature == nature);
+    if has(Nature::Namespace) {
+        let others = || evidence.tasks.iter().filter(|other| other.process.who.pid != pid);
+        let in_d = others().find(|other| other.process.is_stuck());
+        let zombie = others().find(|other| {
+            other.process.is_zombie() && other.parent.as_ref().is_some_and(|parent| !parent.inside)
+        });
+        let culprit = in_d.or(zombie).or_else(|| others().find(|other| !other.process.is_zombie()));
+        let parent = zombie.filter(|_| in_d.is_none()).and_then(|zombie| zombie.parent.as_ref());
+        let cause = TaskCause::NamespaceWaits {
+            pid,
+            waits_for: culprit.map(|other| other.process.who.pid),
+            parent: parent.map(|parent| parent.who.pid),
+        };
+        out.push(
+            find(Weight::Blocks, cause)
+                .seen(wording::of_task(task))
+                .seen(culprit.map(wording::of_task).into_iter().flatten())
+                .by(parent.map(|parent| signal_other(parent, Signal::KILL))),
+        );
+    } else if has(Nature::IoUring) {
+        out.push(
+            find(Weight::Blocks, TaskCause::IoUring { pid }).seen(wording::of_task(task)),
+        );
+    } else if has(Nature::Unmapping) && process.exiting && process.state != 'D' {
+        let resident = process.resident;
+        out.push(
+            find(Weight::Hampers, TaskCause::LongExit { pid, resident })
+                .seen(wording::of_task(task)),
+        );
+    }
+    if let Some(threads) = process.orphaned_threads() {
+        out.push(
+            find(Weight::Hampers, TaskCause::DeadLeader { pid, threads })
+                .seen(wording::of_task(task))
+                .by([signal(task, Signal::KILL)]),
+        );
+    }
+}
+
+/// In its cgroup and not its own.
+fn belonging(task: &Task, out: &mut Vec<Finding>) {
+    let process = &task.process;
+    let pid = process.who.pid;
+    if process.kernel {
+        let name = process.command.clone();
+        out.push(
+            find(Weight::Blocks, TaskCause::KernelThread { pid, name }).by([Remedy::Advice {
+                text: "end the process it works for (of a vhost thread the virtual machine)"
+                    .to_owned(),
+            }]),
+        );
+        return;
+    }
+    let cgroup = match &task.place {
+        Place::Own(path) | Place::Below(path) => path.clone(),
+        Place::Family | Place::Outside => return,
+    };
+    if task.of_host && !process.is_init {
+        out.push(
+            find(Weight::Hampers, TaskCause::HostProcess { pid, cgroup })
+                .seen(wording::of_task(task))
+                .by([Remedy::Advice {
+                    text: format!("move it out: echo {pid} into cgroup.procs of the root cgroup"),
+                }]),
+        );
+    }
+}
+
+fn stopped(evidence: &Evidence, out: &mut Vec<Finding>) {
+    let stopped: Vec<&Task> = evidence
+        .tasks
+        .iter()
+        .filter(|task| task.process.state == 'T' && task.process.tracer.is_none())
+        .collect();
+    let Some(first) = stopped.first() else {
+        return;
+    };
+    let pids = stopped.iter().map(|task| task.process.who.pid).take(NAMED).collect();
+    out.push(
+        find(Weight::Blocks, TaskCause::StoppedBySignal { pids })
+            .seen(stopped.iter().take(3).flat_map(|task| wording::of_task(task)))
+            .by([signal(first, CONT), Remedy::ForceDelete]),
+    );
+}
+
+fn zombies(evidence: &Evidence, out: &mut Vec<Finding>) {
+    if let InitSeen::Zombie(init, parent) = &evidence.init {
+        let tracer = evidence.tasks.iter().find(|task| task.process.who == *init);
+        let tracer = tracer.and_then(|task| task.process.tracer);
+        let cause = TaskCause::ZombieInit {
+            pid: init.pid,
+            parent: parent.as_ref().map(|parent| parent.who.pid),
+            tracer,
+        };
+        out.push(
+            find(Weight::Hampers, cause)
+                .seen(parent.iter().map(wording::of_neighbour))
+                .by([Remedy::Delete])
+                .by(parent.as_ref().map(|parent| signal_other(parent, CHLD)))
+                .by(parent.as_ref().map(|parent| signal_other(parent, Signal::KILL))),
+        );
+    }
+    let mut by_parent: BTreeMap<i32, Vec<&Task>> = BTreeMap::new();
+    for task in evidence.tasks.iter().filter(|task| task.process.is_zombie()) {
+        if !matches!(&evidence.init, InitSeen::Zombie(init, _) if *init == task.process.who) {
+            by_parent.entry(task.process.parent).or_default().push(task);
+        }
+    }
+    for (parent, dead) in by_parent {
+        let cause = TaskCause::Zombies {
+            pids: dead.iter().map(|task| task.process.who.pid).take(NAMED).collect(),
+            count: dead.len(),
+            parent,
+        };
+        let neighbour = dead.iter().find_map(|task| task.parent.as_ref());
+        out.push(
+            find(Weight::Note, cause)
+                .seen(neighbour.map(wording::of_neighbour))
+                .by(neighbour.map(|parent| signal_other(parent, CHLD))),
+        );
+    }
+}
+
+fn outside(evidence: &Evidence, out: &mut Vec<Finding>) {
+    let outside: Vec<&Task> = evidence
+        .tasks
+        .iter()
+        .filter(|task| task.place == Place::Outside && !task.process.is_zombie())
+        .collect();
+    if outside.is_empty() || evidence.record.cgroup_disabled {
+        return;
+    }
+    let cause = TaskCause::Outside {
+        pids: outside.iter().map(|task| task.process.who.pid).take(NAMED).collect(),
+        cgroup: outside.iter().find_map(|task| task.process.elsewhere.clone()),
+    };
+    out.push(
+        find(Weight::Note, cause)
+            .seen(outside.iter().take(3).flat_map(|task| wording::of_task(task)))
+            .by([Remedy::ForceDelete]),
+    );
+}
