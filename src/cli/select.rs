@@ -119,9 +119,11 @@ impl Sought {
     ) -> Result<Vec<Container>, Failure> {
         let mut found = Vec::new();
         for root in roots {
-            found.extend(look_in(machine, &root.path, &self.id)?.filter(|container| {
-                self.runtime.is_none() || container.runtime == self.runtime
-            }));
+            found.extend(
+                look_in(machine, &root.path, &self.id)?.filter(|container| {
+                    self.runtime.is_none() || container.runtime == self.runtime
+                }),
+            );
         }
         Ok(found)
     }

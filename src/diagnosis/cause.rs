@@ -25,6 +25,59 @@ pub enum Cause {
     Host(HostCause),
 }
 
+impl Cause {
+    /// The process that waits, if that is what it is about.
+    pub(super) fn waiter(&self) -> Option<i32> {
+        match self {
+            Self::Task(
+                TaskCause::Fuse { pid, .. }
+                | TaskCause::Network { pid, .. }
+                | TaskCause::BlockDevice { pid, .. }
+                | TaskCause::FrozenFilesystem { pid, .. }
+                | TaskCause::CgroupLock { pid }
+                | TaskCause::Uninterruptible { pid, .. },
+            ) => Some(*pid),
+            _ => None,
+        }
+    }
+
+    /// Whether another process waits for the same thing.
+    pub(super) fn is_alike(&self, other: &Self) -> bool {
+        let (Self::Task(one), Self::Task(two)) = (self, other) else {
+            return false;
+        };
+        match (one, two) {
+            (
+                TaskCause::Fuse {
+                    connection: a,
+                    exiting: c,
+                    ..
+                },
+                TaskCause::Fuse {
+                    connection: b,
+                    exiting: d,
+                    ..
+                },
+            ) => a == b && c == d,
+            (TaskCause::Network { source: a, .. }, TaskCause::Network { source: b, .. }) => a == b,
+            (
+                TaskCause::BlockDevice { device: a, .. },
+                TaskCause::BlockDevice { device: b, .. },
+            ) => a == b,
+            (
+                TaskCause::FrozenFilesystem { mount: a, .. },
+                TaskCause::FrozenFilesystem { mount: b, .. },
+            ) => a == b,
+            (TaskCause::CgroupLock { .. }, TaskCause::CgroupLock { .. }) => true,
+            (
+                TaskCause::Uninterruptible { wchan: a, .. },
+                TaskCause::Uninterruptible { wchan: b, .. },
+            ) => a == b,
+            _ => false,
+        }
+    }
+}
+
 /// How a container is.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "cause", rename_all = "kebab-case")]
@@ -218,6 +271,13 @@ pub enum TaskCause {
         pid: i32,
         /// Where.
         cgroup: String,
+    },
+    /// Processes are in some of its cgroups and not in others (v1): somebody moved them.
+    PartlyOutside {
+        /// The processes.
+        pids: Vec<i32>,
+        /// The hierarchies in which the first of them is elsewhere.
+        hierarchies: Vec<String>,
     },
     /// Processes are in its pid namespace and not in its cgroup.
     Outside {
@@ -478,7 +538,10 @@ pub enum HostCause {
     OtherPidNamespace,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands references out")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands references out"
+)]
 fn word<S: serde::Serializer>(condition: &Condition, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(condition.as_str())
 }

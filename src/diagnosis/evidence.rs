@@ -110,6 +110,8 @@ pub struct Task {
     pub place: Place,
     /// It runs in the host's mount and pid namespaces, and init does not.
     pub of_host: bool,
+    /// Hierarchies in which init is in the container's cgroup and it is not.
+    pub missing_from: Vec<String>,
     /// It was forked and has not executed a program since.
     pub not_executed: bool,
     /// A core dump of it is being written.

@@ -25,6 +25,9 @@ const APART_WITHIN: Duration = Duration::from_secs(1);
 /// Between the two looks of a first examination: long enough for what lives to have run.
 const BETWEEN: Duration = Duration::from_millis(200);
 
+/// Most processes whose command lines are read.
+const FEW: usize = 64;
+
 /// Why a container could not be examined.
 #[derive(Debug, thiserror::Error)]
 pub enum NotExamined {
@@ -104,7 +107,7 @@ impl Examiner {
         let case = self.case(key)?;
         let subject = Subject {
             key: key.clone(),
-            init: case.found.identity.alive(),
+            init: case.identity.alive(),
             cgroups: case
                 .cgroups
                 .iter()
@@ -122,7 +125,10 @@ impl Examiner {
             before
         };
         let mut listing = self.reader.look(&subject, now());
-        self.reader.ask(&mut listing, &subject, now());
+        // Of a crowd the names say enough: each command line is a read of its own.
+        if listing.processes().count() <= FEW {
+            self.reader.ask(&mut listing, &subject, now());
+        }
         let evidence = self.complete(&case, &listing, &before);
         let next = self.remember(&case, &listing);
         self.before = Some((key.clone(), next));
@@ -145,7 +151,10 @@ impl Examiner {
         }
         let (machine, wanted) = (self.machine.clone(), key.clone());
         let within = if apart { APART_WITHIN } else { ROOT_WITHIN };
-        match self.bounded.ask(within, move || Case::read(&machine, &wanted)) {
+        match self
+            .bounded
+            .ask(within, move || Case::read(&machine, &wanted))
+        {
             Ok(result) => Ok(result?),
             Err(Unanswered::NotAsked(_)) => Err(NotExamined::Exhausted),
             Err(Unanswered::Late(late)) => {
@@ -162,7 +171,10 @@ impl Examiner {
             let point = crate::text::visible_path(&mount.point);
             let abort = mount.is_fuse().then(|| {
                 let dir = host::fuse_connection(&self.machine, mount.device.1);
-                format!("; {} frees it", super::remedy::abort_command(mount.device.1, dir))
+                format!(
+                    "; {} frees it",
+                    super::remedy::abort_command(mount.device.1, dir)
+                )
             });
             format!(
                 ": {} on {point} ({}){}",
@@ -195,10 +207,11 @@ impl Examiner {
             machine,
             mounts: &mounts,
             pids: &pids,
-            init: case.found.identity.alive(),
+            init: case.identity.alive(),
+            cgroups: &case.cgroups,
             threads: &before.threads,
         };
-        let init = record::init(&crowd, &case.found);
+        let init = record::init(&crowd, case);
         let supervisor = host::supervisor(&crowd, &self.bounded, case.found.id.as_str());
         let hooks = host::hooks(&crowd, &self.bounded, case);
         let rdt = host::rdt(machine, &self.bounded, case);
@@ -206,7 +219,7 @@ impl Examiner {
         Evidence {
             key: entry.key.clone(),
             runtime: entry.runtime,
-            condition: case.found.condition,
+            condition: case.condition,
             record: record::seen(entry, &case.found),
             tasks,
             cgroups: groups::seen(machine, &case.cgroups, &before.events),
@@ -233,7 +246,9 @@ impl Examiner {
 
 /// The time since boot.
 fn now() -> Duration {
-    clock_gettime(ClockId::Boottime).try_into().unwrap_or_default()
+    clock_gettime(ClockId::Boottime)
+        .try_into()
+        .unwrap_or_default()
 }
 
 fn pause(time: Duration) {

@@ -63,7 +63,10 @@ const TELLING: [(Nature, &[&str]); 15] = [
     ),
     (
         Nature::MemoryHigh,
-        &["mem_cgroup_handle_over_high", "__mem_cgroup_handle_over_high"],
+        &[
+            "mem_cgroup_handle_over_high",
+            "__mem_cgroup_handle_over_high",
+        ],
     ),
     (Nature::Vfork, &["wait_for_vfork_done", "__do_sys_vfork"]),
     (
@@ -79,15 +82,27 @@ const TELLING: [(Nature, &[&str]); 15] = [
     (Nature::Fuse, &["request_wait_answer", "fuse_"]),
     (
         Nature::Network,
-        &["nfs_", "nfs3_", "nfs4_", "rpc_", "__rpc_", "cifs_", "smb2_", "ceph_"],
+        &[
+            "nfs_", "nfs3_", "nfs4_", "rpc_", "__rpc_", "cifs_", "smb2_", "ceph_",
+        ],
     ),
     (Nature::IoUring, &["io_uring_", "io_wq_", "__io_uring_"]),
     (
         Nature::Block,
         &[
-            "io_schedule", "blk_", "jbd2_", "submit_bio", "bio_", "wait_on_page_bit",
-            "folio_wait_bit", "folio_wait_writeback", "wait_on_buffer", "__wait_on_buffer", "xfs_",
-            "ext4_", "btrfs_",
+            "io_schedule",
+            "blk_",
+            "jbd2_",
+            "submit_bio",
+            "bio_",
+            "wait_on_page_bit",
+            "folio_wait_bit",
+            "folio_wait_writeback",
+            "wait_on_buffer",
+            "__wait_on_buffer",
+            "xfs_",
+            "ext4_",
+            "btrfs_",
         ],
     ),
     (
@@ -96,12 +111,14 @@ const TELLING: [(Nature, &[&str]); 15] = [
     ),
     (
         Nature::MemoryLock,
-        &["down_read_mmap", "mmap_read_lock", "mmap_write_lock", "lock_mm_and_find_vma"],
+        &[
+            "down_read_mmap",
+            "mmap_read_lock",
+            "mmap_write_lock",
+            "lock_mm_and_find_vma",
+        ],
     ),
-    (
-        Nature::Freezer,
-        &["__refrigerator", "do_freezer_trap"],
-    ),
+    (Nature::Freezer, &["__refrigerator", "do_freezer_trap"]),
 ];
 
 impl Nature {
@@ -124,7 +141,8 @@ impl Nature {
         if matches!(wchan, Some("kernel_clone" | "_do_fork")) {
             return Self::Vfork;
         }
-        let hit = |names: &&[&str]| functions().any(|f| names.iter().any(|name| f.starts_with(name)));
+        let hit =
+            |names: &&[&str]| functions().any(|f| names.iter().any(|name| f.starts_with(name)));
         let found = TELLING.iter().find(|(_, names)| hit(&names));
         found.map_or(Self::Other, |(nature, _)| *nature)
     }

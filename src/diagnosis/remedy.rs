@@ -118,9 +118,7 @@ pub(super) fn abort_command(connection: u32, dir: Option<PathBuf>) -> String {
     let all = "/sys/fs/fuse/connections";
     match dir {
         Some(dir) => format!("echo 1 > {}", quoted(&dir.join("abort"))),
-        None => format!(
-            "mount -t fusectl fusectl {all}; echo 1 > {all}/{connection}/abort"
-        ),
+        None => format!("mount -t fusectl fusectl {all}; echo 1 > {all}/{connection}/abort"),
     }
 }
 
@@ -152,7 +150,10 @@ impl Remedy {
         };
         let ours = |verb: &str| {
             let root = quoted(key.root());
-            Some(format!("ocitop --root {root} {verb} {}", quoted(Path::new(key.name()))))
+            Some(format!(
+                "ocitop --root {root} {verb} {}",
+                quoted(Path::new(key.name()))
+            ))
         };
         match self {
             Self::ForceDelete => ours("delete --force"),
@@ -173,11 +174,16 @@ impl Remedy {
             Self::OomKiller { cgroup } => write("0", cgroup, "memory.oom_control"),
             Self::RaiseHigh { cgroup } => write("max", cgroup, "memory.high"),
             Self::AbortFuse { connection, dir } => Some(abort_command(*connection, dir.clone())),
-            Self::Unmount { mount, force, within } => Some(unmount(mount, *force, *within)),
+            Self::Unmount {
+                mount,
+                force,
+                within,
+            } => Some(unmount(mount, *force, *within)),
             Self::Unfreeze { mount } => Some(format!("fsfreeze -u {}", quoted(mount))),
-            Self::ResetFailed { unit } => {
-                Some(format!("systemctl reset-failed {}", quoted(Path::new(unit))))
-            }
+            Self::ResetFailed { unit } => Some(format!(
+                "systemctl reset-failed {}",
+                quoted(Path::new(unit))
+            )),
             Self::MountResctrl => Some("mount -t resctrl resctrl /sys/fs/resctrl".to_owned()),
             Self::RemountWritable { mount } => {
                 Some(format!("mount -o remount,rw {}", quoted(mount)))
@@ -206,7 +212,10 @@ fn quoted(path: &Path) -> String {
         return String::from_utf8_lossy(bytes).into_owned();
     }
     if bytes.iter().all(|byte| (b' '..=b'~').contains(byte)) {
-        return format!("'{}'", String::from_utf8_lossy(bytes).replace('\'', r"'\''"));
+        return format!(
+            "'{}'",
+            String::from_utf8_lossy(bytes).replace('\'', r"'\''")
+        );
     }
     let mut out = String::from("$'");
     for byte in bytes {

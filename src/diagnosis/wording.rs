@@ -5,7 +5,7 @@ mod task;
 
 use std::path::Path;
 
-pub(super) use task::{of_init, of_neighbour, of_task, of_wait};
+pub(super) use task::{of_init, of_more, of_neighbour, of_task, of_wait};
 
 use super::Cause;
 use super::cause::{CgroupCause, HostCause, RecordCause, StateCause};
@@ -83,7 +83,12 @@ impl StateCause {
 impl CgroupCause {
     fn words(&self) -> String {
         match self {
-            Self::Frozen { cgroup, level, killed, .. } => frozen(cgroup, *level, killed),
+            Self::Frozen {
+                cgroup,
+                level,
+                killed,
+                ..
+            } => frozen(cgroup, *level, killed),
             Self::FreezeUnfinished { cgroup, pid, .. } => {
                 let why = pid.map_or_else(String::new, |pid| {
                     format!(": pid {pid} is in D state and cannot be frozen")
@@ -95,7 +100,11 @@ impl CgroupCause {
                 path(cgroup)
             ),
             Self::Forbidden { why } => format!("ocitop would refuse to act on it: {why}"),
-            Self::SubCgroups { cgroups, count, processes } => {
+            Self::SubCgroups {
+                cgroups,
+                count,
+                processes,
+            } => {
                 let first = cgroups.first().map(|dir| path(dir)).unwrap_or_default();
                 let rest = if *count > 1 { " ..." } else { "" };
                 format!(
@@ -123,7 +132,11 @@ impl CgroupCause {
 
     fn of_limits(&self) -> String {
         match self {
-            Self::PidsLimit { cgroup, limit, refused } => {
+            Self::PidsLimit {
+                cgroup,
+                limit,
+                refused,
+            } => {
                 let refused = refused.filter(|count| *count > 0);
                 let refused = refused.map(|count| format!(", {count} forks were refused"));
                 format!(
@@ -132,7 +145,9 @@ impl CgroupCause {
                     refused.unwrap_or_default()
                 )
             }
-            Self::ForkBomb { processes, fresh, .. } => format!(
+            Self::ForkBomb {
+                processes, fresh, ..
+            } => format!(
                 "its processes fork as fast as they can: {processes} now, {fresh} of them new"
             ),
             Self::OomKillerOff { cgroup, pids } => {
@@ -150,10 +165,25 @@ impl CgroupCause {
                 "{} is above its memory.high of {high} bytes: the kernel holds it back",
                 path(cgroup)
             ),
-            Self::CpuQuota { cgroup, quota, runnable, killed, level, .. } => {
-                let whose = if *level == Level::Above { " (a cgroup above)" } else { "" };
+            Self::CpuQuota {
+                cgroup,
+                quota,
+                runnable,
+                killed,
+                level,
+                ..
+            } => {
+                let whose = if *level == Level::Above {
+                    " (a cgroup above)"
+                } else {
+                    ""
+                };
                 let cores = *quota as f64 / 1e6;
-                let dying = if *killed { "; SIGKILL waits for CPU time" } else { "" };
+                let dying = if *killed {
+                    "; SIGKILL waits for CPU time"
+                } else {
+                    ""
+                };
                 format!(
                     "{} want to run on {cores} of a CPU: the quota of {}{whose} is too small{dying}",
                     processes(*runnable),
@@ -192,13 +222,19 @@ pub(super) fn of_freezer(cgroup: &CgroupSeen) -> String {
         Some(Freezer::FrozenAbove) => "frozen with a cgroup above",
         Some(Freezer::Thawed) | None => "thawed",
     };
-    format!("{}: {word}, {}", path(&cgroup.dir), processes(cgroup.processes))
+    format!(
+        "{}: {word}, {}",
+        path(&cgroup.dir),
+        processes(cgroup.processes)
+    )
 }
 
 /// What the pids controller says.
 pub(super) fn of_pids(cgroup: &CgroupSeen) -> String {
     let number = |value: Option<u64>| value.map_or_else(|| "-".to_owned(), |n| n.to_string());
-    let limit = cgroup.pids_limit.map_or_else(|| "-".to_owned(), |limit| limit.to_string());
+    let limit = cgroup
+        .pids_limit
+        .map_or_else(|| "-".to_owned(), |limit| limit.to_string());
     format!(
         "{}: pids.current {}, pids.max {limit}, forks refused {} (just now {})",
         path(&cgroup.dir),
@@ -222,7 +258,10 @@ impl RecordCause {
                 format!("its record is cut short: {problem}; {}", living(processes))
             }
             Self::Corrupt { problem, processes } => {
-                format!("its record makes no sense: {problem}; {}", living(processes))
+                format!(
+                    "its record makes no sense: {problem}; {}",
+                    living(processes)
+                )
             }
             Self::Unreadable { problem } => format!("its record cannot be read: {problem}"),
             Self::Incomplete { problem } => format!("its record is not complete: {problem}"),
@@ -248,9 +287,9 @@ impl RecordCause {
                 );
                 format!("{whose} and may start it again: {name}, pid {pid}, holds it")
             }
-            Self::Abandoned { manager } => format!(
-                "{manager} made it, and no shim or conmon of {manager} holds it any more"
-            ),
+            Self::Abandoned { manager } => {
+                format!("{manager} made it, and no shim or conmon of {manager} holds it any more")
+            }
             Self::MountIn { mount } => format!(
                 "something is mounted in its state directory: {}",
                 path(mount)
@@ -263,14 +302,17 @@ impl HostCause {
     fn words(&self) -> String {
         match self {
             Self::StateFull { root, free } => {
-                format!("the file system of {} is full ({free} bytes left)", path(root))
+                format!(
+                    "the file system of {} is full ({free} bytes left)",
+                    path(root)
+                )
             }
             Self::StateReadOnly { root } => {
                 format!("the file system of {} is mounted read-only", path(root))
             }
-            Self::OutOfClosids { used, of } => format!(
-                "resctrl has no CLOSID left ({used} of {of}): no control group can be made"
-            ),
+            Self::OutOfClosids { used, of } => {
+                format!("resctrl has no CLOSID left ({used} of {of}): no control group can be made")
+            }
             Self::OutOfRmids { used, of } => format!(
                 "resctrl has no RMID left ({used} of {of}): no further group can be monitored"
             ),

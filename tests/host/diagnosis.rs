@@ -1,8 +1,8 @@
 //! What `ocitop diagnose` says of containers that are really stuck: the cause, with its pid or
 //! path, at once, and also beside what never answers.
 
-mod cases;
 mod beside;
+mod cases;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::rig::{Ended, Rig, has_v1, patient, program, skip};
 use crate::torture::{Stage, show, words};
 
 /// A diagnosis must not wait for anybody; a loaded machine gets this long.
-const AT_ONCE: Duration = Duration::from_secs(5);
+const AT_ONCE: Duration = Duration::from_secs(10);
 
 /// What was said.
 struct Said {
@@ -36,7 +36,10 @@ impl Said {
     /// The findings of this cause.
     fn all(&self, cause: &str) -> Vec<&Value> {
         let findings = self.json["findings"].as_array().unwrap();
-        findings.iter().filter(|finding| finding["cause"] == cause).collect()
+        findings
+            .iter()
+            .filter(|finding| finding["cause"] == cause)
+            .collect()
     }
 
     /// The finding of this cause; fails if there is none.
@@ -58,8 +61,16 @@ impl Said {
     #[track_caller]
     fn offers(&self, finding: &Value, command: &str) {
         let remedies = finding["remedies"].as_array().unwrap();
-        let has = |remedy: &Value| remedy["command"].as_str().is_some_and(|c| c.contains(command));
-        assert!(remedies.iter().any(has), "{command:?} in {}", self.ended.stdout);
+        let has = |remedy: &Value| {
+            remedy["command"]
+                .as_str()
+                .is_some_and(|c| c.contains(command))
+        };
+        assert!(
+            remedies.iter().any(has),
+            "{command:?} in {}",
+            self.ended.stdout
+        );
     }
 }
 

@@ -25,10 +25,11 @@ pub(super) fn seen(
             continue;
         };
         let own = cgroup.dir(&machine.hierarchies);
-        let mut above: Vec<PathBuf> = std::iter::successors(cgroup.path.parent(), CgroupPath::parent)
-            .take_while(|path| !path.is_root())
-            .map(|path| hierarchy.dir(&path))
-            .collect();
+        let mut above: Vec<PathBuf> =
+            std::iter::successors(cgroup.path.parent(), CgroupPath::parent)
+                .take_while(|path| !path.is_root())
+                .map(|path| hierarchy.dir(&path))
+                .collect();
         above.reverse();
         let mut below = tree(&own);
         below.reverse();
@@ -77,9 +78,8 @@ fn one(hierarchy: &Hierarchy, dir: PathBuf, level: Level, before: Option<Events>
         pids_limit: limit("pids.max"),
         pids_refused: now.refused,
         pids_refused_since: since.refused.unwrap_or(0),
-        oom_waits: oom.is_some_and(|oom| {
-            oom.kill_disabled == Some(true) && oom.under_oom == Some(true)
-        }),
+        oom_waits: oom
+            .is_some_and(|oom| oom.kill_disabled == Some(true) && oom.under_oom == Some(true)),
         high: limit("memory.high")
             .filter(|limit| *limit != Limit::Max)
             .map(|limit| (limit, since.high.unwrap_or(0))),
@@ -122,6 +122,8 @@ impl Events {
 
 /// Those of the container's own cgroups, to be compared with later.
 pub(super) fn events(machine: &Machine, cgroups: &[CgroupDir]) -> HashMap<PathBuf, Events> {
-    let dirs = cgroups.iter().map(|cgroup| cgroup.dir(&machine.hierarchies));
+    let dirs = cgroups
+        .iter()
+        .map(|cgroup| cgroup.dir(&machine.hierarchies));
     dirs.map(|dir| (dir.clone(), Events::read(&dir))).collect()
 }

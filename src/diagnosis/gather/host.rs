@@ -31,7 +31,10 @@ const RUNNERS: [&str; 4] = ["runc", "crun", "youki", "ocitop"];
 
 /// Where fusectl shows a connection, if it is mounted and the connection is there.
 pub(super) fn fuse_connection(machine: &Machine, number: u32) -> Option<PathBuf> {
-    let dir = machine.sys.join("fs/fuse/connections").join(number.to_string());
+    let dir = machine
+        .sys
+        .join("fs/fuse/connections")
+        .join(number.to_string());
     dir.is_dir().then_some(dir)
 }
 
@@ -56,9 +59,13 @@ pub(super) fn supervisor(crowd: &Crowd<'_>, bounded: &Bounded, id: &str) -> Opti
     };
     let named = |pid: i32| {
         let line = command(crowd.machine, bounded, pid).unwrap_or_default();
-        line.split(|byte| *byte == 0).any(|word| word == id.as_bytes())
+        line.split(|byte| *byte == 0)
+            .any(|word| word == id.as_bytes())
     };
-    let found = crowd.on_host(holds).into_iter().find(|(pid, _)| named(*pid));
+    let found = crowd
+        .on_host(holds)
+        .into_iter()
+        .find(|(pid, _)| named(*pid));
     found.and_then(|(pid, _)| crowd.neighbour(pid))
 }
 
@@ -109,12 +116,16 @@ fn running(crowd: &Crowd<'_>, bounded: &Bounded, path: &Path) -> Option<(Neighbo
     let (pid, stat) = found.into_iter().find(|(pid, stat)| {
         let parent = crowd.machine.stat(stat.ppid).ok().flatten();
         let runs = parent.is_some_and(|parent| {
-            RUNNERS.iter().any(|runner| parent.comm.starts_with(runner.as_bytes()))
+            RUNNERS
+                .iter()
+                .any(|runner| parent.comm.starts_with(runner.as_bytes()))
         });
         let line = || command(crowd.machine, bounded, *pid).unwrap_or_default();
         let exe = std::fs::read_link(crowd.machine.pid_file(*pid, "exe"));
         runs && (exe.is_ok_and(|exe| exe.file_name() == path.file_name() || exe == path)
-            || line().split(|byte| *byte == 0).any(|word| word == path.as_os_str().as_bytes()))
+            || line()
+                .split(|byte| *byte == 0)
+                .any(|word| word == path.as_os_str().as_bytes()))
     })?;
     let ticks = crowd.machine.host.ticks.max(1);
     let started = Duration::from_millis(stat.start_time.saturating_mul(1000) / ticks);
@@ -142,16 +153,21 @@ pub(super) fn busy(mounts: &[Mount], machine: &Machine, case: &Case) -> Vec<Path
         .collect();
     dirs.push(case.found.entry.key.dir());
     let inside = |mount: &&Mount| dirs.iter().any(|dir| mount.point.starts_with(dir));
-    mounts.iter().filter(inside).map(|mount| mount.point.clone()).collect()
+    mounts
+        .iter()
+        .filter(inside)
+        .map(|mount| mount.point.clone())
+        .collect()
 }
 
 /// resctrl, within its bound: it can be emulated by a process.
 pub(super) fn rdt(machine: &Machine, bounded: &Bounded, case: &Case) -> RdtSeen {
     let record = case.found.entry.record.as_ref().ok();
-    let wanted = record.is_some_and(|record| {
-        record.rdt.control.is_some() || record.rdt.monitoring.is_some()
-    });
-    let filesystems = kernel_text(&machine.proc.join("filesystems")).ok().flatten();
+    let wanted = record
+        .is_some_and(|record| record.rdt.control.is_some() || record.rdt.monitoring.is_some());
+    let filesystems = kernel_text(&machine.proc.join("filesystems"))
+        .ok()
+        .flatten();
     let Some(mount) = machine.find_resctrl() else {
         return RdtSeen {
             wanted,
@@ -178,7 +194,9 @@ pub(super) fn rdt(machine: &Machine, bounded: &Bounded, case: &Case) -> RdtSeen 
 
 /// What ocitop may see and do here.
 pub(super) fn viewer(machine: &Machine, cgroups: &[CgroupDir]) -> Viewer {
-    let status = kernel_text(&machine.proc.join("self/status")).ok().flatten();
+    let status = kernel_text(&machine.proc.join("self/status"))
+        .ok()
+        .flatten();
     let line = |key: &str| {
         let text = status.as_deref()?;
         text.lines().find_map(|line| line.strip_prefix(key))

@@ -6,9 +6,10 @@ use super::tasks::Crowd;
 use crate::diagnosis::evidence::{Disk, InitSeen, RecordProblem, RecordSeen};
 use crate::inventory::cgroups::{self, CgroupDir};
 use crate::inventory::entry::Entry;
-use crate::inventory::identity::Identity;
+use crate::inventory::identity::{Identity, Rigour, identify};
 use crate::inventory::scan::cgroups_of;
-use crate::inventory::{Machine, Manager, Problem, manager};
+use crate::inventory::tracked::derive;
+use crate::inventory::{Condition, Machine, Manager, Problem, manager};
 use crate::lifecycle::claims::Claims;
 use crate::lifecycle::evidence::{Evidence as Found, NoEvidence};
 use crate::oci::{ContainerKey, RecordError, RecordedCgroup, Status};
@@ -19,6 +20,9 @@ use crate::text::chain;
 #[derive(Debug)]
 pub(super) struct Case {
     pub(super) found: Found,
+    /// What became of the recorded init, as far as it can be shown. A job asks for more proof.
+    pub(super) identity: Identity,
+    pub(super) condition: Condition,
     /// Its cgroups that exist, also those a job would leave alone.
     pub(super) cgroups: Vec<CgroupDir>,
     pub(super) shared: Option<(PathBuf, String)>,
@@ -43,7 +47,18 @@ impl Case {
         let manager = found.entry.record.as_ref().ok().and_then(|record| {
             manager::manager_of(key.root(), &record.bundle, &record.annotations)
         });
+        let (identity, condition) = match &found.entry.record {
+            Ok(record) => {
+                let identity = identify(machine, record, &cgroups, Rigour::Shown);
+                let freezer = cgroups::freezer(&cgroups, &machine.hierarchies);
+                let condition = derive(record, identity, found.entry.exec_fifo, freezer);
+                (identity, condition)
+            }
+            Err(_) => (found.identity, found.condition),
+        };
         Ok(Self {
+            identity,
+            condition,
             cgroups,
             shared,
             manager,
@@ -94,9 +109,10 @@ fn problem(problem: &Problem) -> RecordProblem {
 }
 
 /// What became of the recorded init.
-pub(super) fn init(crowd: &Crowd<'_>, found: &Found) -> InitSeen {
-    let recorded = found.entry.record.as_ref().ok().and_then(|record| record.init);
-    match (found.identity, recorded) {
+pub(super) fn init(crowd: &Crowd<'_>, case: &Case) -> InitSeen {
+    let record = case.found.entry.record.as_ref().ok();
+    let recorded = record.and_then(|record| record.init);
+    match (case.identity, recorded) {
         (Identity::Alive(init), _) => InitSeen::Alive(init),
         (Identity::Recycled(pid), _) => match crowd.neighbour(pid) {
             Some(neighbour) => InitSeen::Recycled(neighbour),

@@ -7,6 +7,8 @@ use std::time::Duration;
 use super::host;
 use crate::diagnosis::evidence::{MountSeen, Neighbour, Task, Wait};
 use crate::diagnosis::nature::Nature;
+use crate::inventory::cgroups::CgroupDir;
+use crate::inventory::identity::is_member;
 use crate::inventory::mounts::{self, Mount};
 use crate::inventory::processes::{Closeup, Listing, Place, Process, Reader, Source};
 use crate::inventory::{Machine, members};
@@ -27,6 +29,7 @@ pub(super) struct Crowd<'a> {
     pub(super) mounts: &'a [Mount],
     pub(super) pids: &'a BTreeSet<i32>,
     pub(super) init: Option<InitProcess>,
+    pub(super) cgroups: &'a [CgroupDir],
     /// Context switches of threads at the look before.
     pub(super) threads: &'a HashMap<i32, u64>,
 }
@@ -75,11 +78,23 @@ impl Crowd<'_> {
             seen.entry(suspect.pid).or_default().push(wait);
         }
         let namespaces = self.host_namespaces();
+        let homes = self.homes();
         let mut tasks = Vec::new();
         for group in &listing.groups {
             for process in &group.processes {
                 let waits = seen.remove(&process.who.pid).unwrap_or_default();
-                tasks.push(self.task(process, &group.place, waits, namespaces.as_ref()));
+                let task = self.task(process, &group.place, waits, namespaces.as_ref());
+                let inside = matches!(group.place, Place::Own(_) | Place::Below(_));
+                let lost = inside && !process.exiting && !process.is_zombie();
+                let missing_from = if lost {
+                    self.missing(process, &homes)
+                } else {
+                    Vec::new()
+                };
+                tasks.push(Task {
+                    missing_from,
+                    ..task
+                });
             }
         }
         tasks
@@ -97,6 +112,7 @@ impl Crowd<'_> {
         let stands_out = process.is_zombie() || process.state == 'Z';
         Task {
             of_host: host.is_some_and(|host| self.namespaces(pid).as_ref() == Some(host)),
+            missing_from: Vec::new(),
             not_executed: stat.as_ref().is_some_and(ProcStat::has_not_executed),
             dumping: members::status(self.machine, pid).is_some_and(|status| status.dumping),
             parent: stands_out.then(|| self.neighbour(process.parent)).flatten(),
@@ -107,15 +123,45 @@ impl Crowd<'_> {
         }
     }
 
+    /// The cgroups of the container in which its init is.
+    fn homes(&self) -> Vec<&CgroupDir> {
+        let membership = self.init.and_then(|init| self.machine.membership(init.pid));
+        let Some(membership) = membership else {
+            return Vec::new();
+        };
+        let is_in = |cgroup: &&CgroupDir| {
+            is_member(self.machine, &membership, std::slice::from_ref(*cgroup))
+        };
+        self.cgroups.iter().filter(is_in).collect()
+    }
+
+    /// The hierarchies in which a process is not where init is.
+    fn missing(&self, process: &Process, homes: &[&CgroupDir]) -> Vec<String> {
+        let Some(membership) = self.machine.membership(process.who.pid) else {
+            return Vec::new();
+        };
+        let is_out = |cgroup: &&&CgroupDir| {
+            !is_member(self.machine, &membership, std::slice::from_ref(**cgroup))
+        };
+        let label = |cgroup: &&CgroupDir| cgroup.view(&self.machine.hierarchies).hierarchy;
+        homes.iter().filter(is_out).map(label).collect()
+    }
+
     fn namespaces(&self, pid: i32) -> Option<(PathBuf, PathBuf)> {
-        let link = |name: &str| std::fs::read_link(self.machine.pid_file(pid, name)).ok();
-        link("ns/mnt").zip(link("ns/pid"))
+        self.namespaces_of(&pid.to_string())
+    }
+
+    fn namespaces_of(&self, pid: &str) -> Option<(PathBuf, PathBuf)> {
+        let dir = self.machine.proc.join(pid).join("ns");
+        let link = |name: &str| std::fs::read_link(dir.join(name)).ok();
+        link("mnt").zip(link("pid"))
     }
 
     /// The host's mount and pid namespaces, unless the container's init is in that mount namespace
     /// too: then they tell nothing.
     fn host_namespaces(&self) -> Option<(PathBuf, PathBuf)> {
-        let host = self.namespaces(1)?;
+        // Those of pid 1 can be hidden even from root; ocitop's own serve as well then.
+        let host = self.namespaces(1).or_else(|| self.namespaces_of("self"))?;
         let init = self.namespaces(self.init?.pid)?;
         (init.0 != host.0).then_some(host)
     }
@@ -203,7 +249,12 @@ impl Crowd<'_> {
             let bytes = kernel_file(&self.machine.pid_file(pid, "mountinfo")).ok()?;
             Some(mounts::mounts(&bytes)).filter(|mounts| !mounts.is_empty())
         };
-        let siblings = || self.init.into_iter().map(|init| init.pid).chain(self.pids.iter().copied());
+        let siblings = || {
+            self.init
+                .into_iter()
+                .map(|init| init.pid)
+                .chain(self.pids.iter().copied())
+        };
         read(pid)
             .or_else(|| siblings().take(MOST_CLOSEUPS).find_map(read))
             .unwrap_or_else(|| self.mounts.to_vec())
@@ -218,12 +269,7 @@ impl Crowd<'_> {
 
     /// The one mount of this kind on which requests wait; without a word of fusectl, the one there
     /// is. Where `sure` is not given, only a word of fusectl will do.
-    fn only(
-        &self,
-        theirs: &[Mount],
-        kind: impl Fn(&Mount) -> bool,
-        sure: bool,
-    ) -> Option<Mount> {
+    fn only(&self, theirs: &[Mount], kind: impl Fn(&Mount) -> bool, sure: bool) -> Option<Mount> {
         let mut devices = HashSet::new();
         let mut all: Vec<&Mount> = theirs.iter().filter(|mount| kind(mount)).collect();
         all.retain(|mount| devices.insert(mount.device));
@@ -281,7 +327,9 @@ impl Crowd<'_> {
         let pid = |entry: std::fs::DirEntry| entry.file_name().to_str()?.parse::<i32>().ok();
         let pids = entries.flatten().filter_map(pid).filter(|pid| *pid > 1);
         let stat = |pid: i32| Some((pid, self.machine.stat(pid).ok().flatten()?));
-        pids.filter_map(stat).filter(|(_, stat)| wanted(stat)).collect()
+        pids.filter_map(stat)
+            .filter(|(_, stat)| wanted(stat))
+            .collect()
     }
 }
 

@@ -20,24 +20,38 @@ const BOMB: u64 = 50;
 pub(super) fn judge(evidence: &Evidence, out: &mut Vec<Finding>) {
     frozen(evidence, out);
     guarded(evidence, out);
-    bomb(evidence, out);
     for cgroup in &evidence.cgroups {
         limits(evidence, cgroup, out);
         shape(cgroup, out);
     }
     below(evidence, out);
-    out.extend(evidence.mounts.iter().filter(|mount| on_cgroup(evidence, mount)).map(|mount| {
-        find(Weight::Blocks, CgroupCause::MountOn { mount: mount.clone() }).by([Remedy::Unmount {
-            mount: mount.clone(),
-            force: false,
-            within: None,
-        }])
-    }));
+    out.extend(
+        evidence
+            .mounts
+            .iter()
+            .filter(|mount| on_cgroup(evidence, mount))
+            .map(|mount| {
+                find(
+                    Weight::Blocks,
+                    CgroupCause::MountOn {
+                        mount: mount.clone(),
+                    },
+                )
+                .by([Remedy::Unmount {
+                    mount: mount.clone(),
+                    force: false,
+                    within: None,
+                }])
+            }),
+    );
 }
 
 /// Whether a mount lies on a cgroup of the container.
 pub(super) fn on_cgroup(evidence: &Evidence, mount: &std::path::Path) -> bool {
-    let mut own = evidence.cgroups.iter().filter(|cgroup| cgroup.level != Level::Above);
+    let mut own = evidence
+        .cgroups
+        .iter()
+        .filter(|cgroup| cgroup.level != Level::Above);
     own.any(|cgroup| mount.starts_with(&cgroup.dir))
 }
 
@@ -120,7 +134,8 @@ fn guarded(evidence: &Evidence, out: &mut Vec<Finding>) {
     }
 }
 
-fn bomb(evidence: &Evidence, out: &mut Vec<Finding>) {
+/// Processes that are made faster than anything else can be said of them.
+pub(super) fn bomb(evidence: &Evidence, out: &mut Vec<Finding>) {
     let refusing = evidence
         .cgroups
         .iter()
@@ -176,9 +191,15 @@ fn limits(evidence: &Evidence, cgroup: &CgroupSeen, out: &mut Vec<Finding>) {
         && reached > 0
     {
         out.push(
-            find(Weight::Hampers, CgroupCause::MemoryHigh { cgroup: dir(), high })
-                .seen([format!("memory.events: high rose by {reached}")])
-                .by([Remedy::RaiseHigh { cgroup: dir() }]),
+            find(
+                Weight::Hampers,
+                CgroupCause::MemoryHigh {
+                    cgroup: dir(),
+                    high,
+                },
+            )
+            .seen([format!("memory.events: high rose by {reached}")])
+            .by([Remedy::RaiseHigh { cgroup: dir() }]),
         );
     }
     quota(evidence, cgroup, out);
@@ -188,7 +209,12 @@ fn quota(evidence: &Evidence, cgroup: &CgroupSeen, out: &mut Vec<Finding>) {
     let (Some(Limit::At(quota)), Some(1..)) = (cgroup.quota, cgroup.throttled) else {
         return;
     };
-    let wants = || evidence.tasks.iter().filter(|task| task.process.state == 'R');
+    let wants = || {
+        evidence
+            .tasks
+            .iter()
+            .filter(|task| task.process.state == 'R')
+    };
     let runnable = wants().count();
     let needed = STARVING.saturating_mul(u64::try_from(runnable).unwrap_or(u64::MAX));
     if runnable == 0 || quota >= needed {
@@ -203,11 +229,19 @@ fn quota(evidence: &Evidence, cgroup: &CgroupSeen, out: &mut Vec<Finding>) {
         runnable,
         killed,
     };
-    let weight = if killed { Weight::Blocks } else { Weight::Hampers };
+    let weight = if killed {
+        Weight::Blocks
+    } else {
+        Weight::Hampers
+    };
     let force = (cgroup.level != Level::Above).then_some(Remedy::ForceDelete);
     out.push(
         find(weight, cause)
-            .seen(cgroup.throttled.map(|count| format!("cpu.stat: throttled in {count} periods")))
+            .seen(
+                cgroup
+                    .throttled
+                    .map(|count| format!("cpu.stat: throttled in {count} periods")),
+            )
             .by([Remedy::LiftQuota {
                 cgroup: cgroup.dir.clone(),
                 version: cgroup.version,
@@ -224,14 +258,24 @@ fn shape(cgroup: &CgroupSeen, out: &mut Vec<Finding>) {
     let dir = cgroup.dir.clone();
     match cgroup.kind.as_deref() {
         Some("domain invalid") => out.push(
-            find(Weight::Blocks, CgroupCause::Invalid { cgroup: dir.clone() })
-                .seen(["cgroup.type: domain invalid".to_owned()])
-                .by([Remedy::ForceDelete]),
+            find(
+                Weight::Blocks,
+                CgroupCause::Invalid {
+                    cgroup: dir.clone(),
+                },
+            )
+            .seen(["cgroup.type: domain invalid".to_owned()])
+            .by([Remedy::ForceDelete]),
         ),
         Some("threaded") => out.push(
-            find(Weight::Note, CgroupCause::Threaded { cgroup: dir.clone() })
-                .seen(["cgroup.type: threaded".to_owned()])
-                .by([Remedy::ForceDelete]),
+            find(
+                Weight::Note,
+                CgroupCause::Threaded {
+                    cgroup: dir.clone(),
+                },
+            )
+            .seen(["cgroup.type: threaded".to_owned()])
+            .by([Remedy::ForceDelete]),
         ),
         _ => {}
     }
@@ -247,15 +291,26 @@ fn shape(cgroup: &CgroupSeen, out: &mut Vec<Finding>) {
 }
 
 fn below(evidence: &Evidence, out: &mut Vec<Finding>) {
-    let subs: Vec<&CgroupSeen> =
-        evidence.cgroups.iter().filter(|cgroup| cgroup.level == Level::Below).collect();
+    let subs: Vec<&CgroupSeen> = evidence
+        .cgroups
+        .iter()
+        .filter(|cgroup| cgroup.level == Level::Below)
+        .collect();
     if subs.is_empty() {
         return;
     }
     // On v1 the same processes stand in every hierarchy.
-    let processes = subs.iter().map(|cgroup| cgroup.processes).max().unwrap_or(0);
+    let processes = subs
+        .iter()
+        .map(|cgroup| cgroup.processes)
+        .max()
+        .unwrap_or(0);
     let cause = CgroupCause::SubCgroups {
-        cgroups: subs.iter().take(NAMED).map(|cgroup| cgroup.dir.clone()).collect(),
+        cgroups: subs
+            .iter()
+            .take(NAMED)
+            .map(|cgroup| cgroup.dir.clone())
+            .collect(),
         count: subs.len(),
         processes,
     };

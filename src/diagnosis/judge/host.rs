@@ -21,8 +21,13 @@ fn disk(evidence: &Evidence, out: &mut Vec<Finding>) {
     let root = disk.path.clone();
     if disk.read_only {
         out.push(
-            find(Weight::Blocks, HostCause::StateReadOnly { root: root.clone() })
-                .by([Remedy::RemountWritable { mount: root.clone() }]),
+            find(
+                Weight::Blocks,
+                HostCause::StateReadOnly { root: root.clone() },
+            )
+            .by([Remedy::RemountWritable {
+                mount: root.clone(),
+            }]),
         );
     }
     if disk.free < FULL || disk.files == Some(0) {
@@ -42,7 +47,11 @@ fn rdt(evidence: &Evidence, out: &mut Vec<Finding>) {
     };
     // Who has a group already does not need another.
     let taken = |pair: Option<(u64, u64)>| pair.filter(|(used, of)| used >= of && !rdt.has_group);
-    let weight = if rdt.wanted { Weight::Hampers } else { Weight::Note };
+    let weight = if rdt.wanted {
+        Weight::Hampers
+    } else {
+        Weight::Note
+    };
     if let Some((used, of)) = taken(rdt.closids) {
         out.push(find(weight, HostCause::OutOfClosids { used, of }).by([clean()]));
     }
@@ -50,9 +59,7 @@ fn rdt(evidence: &Evidence, out: &mut Vec<Finding>) {
         out.push(find(weight, HostCause::OutOfRmids { used, of }).by([clean()]));
     }
     if rdt.wanted && rdt.not_mounted {
-        out.push(
-            find(Weight::Hampers, HostCause::ResctrlNotMounted).by([Remedy::MountResctrl]),
-        );
+        out.push(find(Weight::Hampers, HostCause::ResctrlNotMounted).by([Remedy::MountResctrl]));
     }
 }
 
@@ -70,7 +77,12 @@ fn viewer(evidence: &Evidence, out: &mut Vec<Finding>) {
     mounts.sort();
     mounts.dedup();
     out.extend(mounts.into_iter().map(|mount| {
-        find(Weight::Hampers, HostCause::CgroupReadOnly { mount: mount.clone() })
-            .by([Remedy::RemountWritable { mount }])
+        find(
+            Weight::Hampers,
+            HostCause::CgroupReadOnly {
+                mount: mount.clone(),
+            },
+        )
+        .by([Remedy::RemountWritable { mount }])
     }));
 }

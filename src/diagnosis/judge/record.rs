@@ -32,9 +32,18 @@ pub(super) fn judge(evidence: &Evidence, out: &mut Vec<Finding>) {
     );
     hooks(evidence, out);
     owners(evidence, out);
-    let inside = evidence.mounts.iter().filter(|mount| !on_cgroup(evidence, mount));
+    let inside = evidence
+        .mounts
+        .iter()
+        .filter(|mount| !on_cgroup(evidence, mount));
     out.extend(inside.map(|mount| {
-        find(Weight::Blocks, RecordCause::MountIn { mount: mount.clone() }).by([Remedy::Unmount {
+        find(
+            Weight::Blocks,
+            RecordCause::MountIn {
+                mount: mount.clone(),
+            },
+        )
+        .by([Remedy::Unmount {
             mount: mount.clone(),
             force: false,
             within: None,
@@ -46,7 +55,10 @@ fn problem(evidence: &Evidence, out: &mut Vec<Finding>) {
     let Some(problem) = &evidence.record.problem else {
         return;
     };
-    let living = evidence.tasks.iter().filter(|task| !task.process.is_zombie());
+    let living = evidence
+        .tasks
+        .iter()
+        .filter(|task| !task.process.is_zombie());
     let processes = living.count();
     let cause = match problem.clone() {
         RecordProblem::Missing(problem) => RecordCause::Missing { problem, processes },
@@ -54,7 +66,10 @@ fn problem(evidence: &Evidence, out: &mut Vec<Finding>) {
         RecordProblem::Corrupt(problem) => RecordCause::Corrupt { problem, processes },
         RecordProblem::Unreadable(problem) => RecordCause::Unreadable { problem },
     };
-    let own = evidence.cgroups.iter().filter(|cgroup| cgroup.processes > 0);
+    let own = evidence
+        .cgroups
+        .iter()
+        .filter(|cgroup| cgroup.processes > 0);
     let lines = own.map(|cgroup| {
         let dir = crate::text::visible_path(&cgroup.dir);
         format!("{dir}: {} processes", cgroup.processes)
@@ -95,12 +110,19 @@ fn hooks(evidence: &Evidence, out: &mut Vec<Finding>) {
 }
 
 fn owners(evidence: &Evidence, out: &mut Vec<Finding>) {
-    if let Some(unit) = evidence.unit.as_ref().filter(|unit| unit.loaded && !unit.active) {
+    if let Some(unit) = evidence
+        .unit
+        .as_ref()
+        .filter(|unit| unit.loaded && !unit.active)
+    {
         let name = unit.name.clone();
         out.push(
-            find(Weight::Hampers, RecordCause::UnitFailed { unit: name.clone() })
-                .seen(["systemd has it loaded and not active".to_owned()])
-                .by([Remedy::ResetFailed { unit: name }]),
+            find(
+                Weight::Hampers,
+                RecordCause::UnitFailed { unit: name.clone() },
+            )
+            .seen(["systemd has it loaded and not active".to_owned()])
+            .by([Remedy::ResetFailed { unit: name }]),
         );
     }
     let id = evidence.key.label();
@@ -120,9 +142,9 @@ fn owners(evidence: &Evidence, out: &mut Vec<Finding>) {
                     .by(manager.map(command)),
             );
         }
-        (None, Some(manager)) => out.push(
-            find(Weight::Note, RecordCause::Abandoned { manager }).by([command(manager)]),
-        ),
+        (None, Some(manager)) => {
+            out.push(find(Weight::Note, RecordCause::Abandoned { manager }).by([command(manager)]))
+        }
         (None, None) => {}
     }
 }

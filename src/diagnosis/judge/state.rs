@@ -14,7 +14,11 @@ pub(super) fn judge(evidence: &Evidence, out: &mut Vec<Finding>) {
         InitSeen::Gone(pid) => Some(*pid),
         InitSeen::Unknown | InitSeen::Recycled(_) => None,
     };
-    let left = evidence.tasks.iter().filter(|task| !task.process.is_zombie()).count();
+    let left = evidence
+        .tasks
+        .iter()
+        .filter(|task| !task.process.is_zombie())
+        .count();
     let processes = evidence.tasks.len() + evidence.more;
     let (cause, remedies) = match evidence.condition {
         Condition::Known(Status::Running) => (
@@ -37,7 +41,11 @@ pub(super) fn judge(evidence: &Evidence, out: &mut Vec<Finding>) {
             None => return,
         },
         Condition::Known(Status::Stopped) => {
-            let delete = if left > 0 { Remedy::ForceDelete } else { Remedy::Delete };
+            let delete = if left > 0 {
+                Remedy::ForceDelete
+            } else {
+                Remedy::Delete
+            };
             (StateCause::Stopped { pid, left }, vec![delete])
         }
         // What is wrong with these has been said: the record, or the freezer.
@@ -55,12 +63,16 @@ pub(super) fn judge(evidence: &Evidence, out: &mut Vec<Finding>) {
 /// nothing waits for the thaw.
 pub(super) fn plain_pause(evidence: &Evidence) -> Option<std::path::PathBuf> {
     let frozen = |level| {
-        let hit = evidence.cgroups.iter().find(|cgroup| {
-            cgroup.level == level && cgroup.freezer == Some(Freezer::Frozen)
-        });
+        let hit = evidence
+            .cgroups
+            .iter()
+            .find(|cgroup| cgroup.level == level && cgroup.freezer == Some(Freezer::Frozen));
         hit.map(|cgroup| cgroup.dir.clone())
     };
-    let killed = evidence.tasks.iter().any(|task| task.process.kill_pending());
+    let killed = evidence
+        .tasks
+        .iter()
+        .any(|task| task.process.kill_pending());
     let plain = !evidence.record.stored_running && !killed;
     frozen(Level::Own).filter(|_| plain)
 }

@@ -18,7 +18,10 @@ const CHLD: Signal = Signal(17);
 pub(super) const NAMED: usize = 8;
 
 pub(super) fn judge(evidence: &Evidence, out: &mut Vec<Finding>) {
-    let freezing = evidence.cgroups.iter().any(|cgroup| cgroup.freezer == Some(Freezer::Freezing));
+    let freezing = evidence
+        .cgroups
+        .iter()
+        .any(|cgroup| cgroup.freezer == Some(Freezer::Freezing));
     for task in &evidence.tasks {
         traced(task, out);
         stuck(evidence, task, freezing, out);
@@ -38,29 +41,43 @@ pub(super) fn signal(task: &Task, signal: Signal) -> Remedy {
     }
 }
 
-fn signal_other(neighbour: &Neighbour, signal: Signal) -> Remedy {
-    if neighbour.inside {
-        return Remedy::Signal {
+/// A signal to another process. Never to pid 1: the host hangs on it.
+fn signal_other(neighbour: &Neighbour, signal: Signal) -> Option<Remedy> {
+    if neighbour.who.pid <= 1 {
+        return None;
+    }
+    Some(if neighbour.inside {
+        Remedy::Signal {
             process: neighbour.who,
             signal,
-        };
-    }
-    Remedy::SignalOther {
-        pid: neighbour.who.pid,
-        name: neighbour.name.clone(),
-        signal,
-    }
+        }
+    } else {
+        Remedy::SignalOther {
+            pid: neighbour.who.pid,
+            name: neighbour.name.clone(),
+            signal,
+        }
+    })
 }
 
 fn traced(task: &Task, out: &mut Vec<Finding>) {
     let process = &task.process;
-    let Some(tracer) = process.tracer.filter(|_| matches!(process.state, 't' | 'T')) else {
+    let Some(tracer) = process
+        .tracer
+        .filter(|_| matches!(process.state, 't' | 'T'))
+    else {
         return;
     };
-    let at_exit = task.waits.iter().any(|wait| wait.nature == Nature::ExitTracer);
+    let at_exit = task
+        .waits
+        .iter()
+        .any(|wait| wait.nature == Nature::ExitTracer);
     let held = at_exit || process.kill_pending();
     let pid = process.who.pid;
-    let end = task.tracer.iter().map(|tracer| signal_other(tracer, Signal::KILL));
+    let end = task
+        .tracer
+        .iter()
+        .filter_map(|tracer| signal_other(tracer, Signal::KILL));
     let finding = if held {
         find(Weight::Blocks, TaskCause::HeldAtExit { pid, tracer }).by(end)
     } else {
@@ -98,7 +115,9 @@ fn stuck(evidence: &Evidence, task: &Task, freezing: bool, out: &mut Vec<Finding
         }
         if let Some(finding) = waiting(evidence, task, wait) {
             said.push(wait.nature);
-            let lines = wording::of_task(task).into_iter().chain(wording::of_wait(wait));
+            let lines = wording::of_task(task)
+                .into_iter()
+                .chain(wording::of_wait(wait));
             out.push(finding.seen(lines));
         }
     }
@@ -115,7 +134,11 @@ fn waiting(evidence: &Evidence, task: &Task, wait: &Wait) -> Option<Finding> {
     let pid = task.process.who.pid;
     let mount = wait.mount.as_ref();
     let point = mount.map(|mount| mount.point.clone());
-    let weight = if wait.state == 'D' { Weight::Blocks } else { Weight::Hampers };
+    let weight = if wait.state == 'D' {
+        Weight::Blocks
+    } else {
+        Weight::Hampers
+    };
     Some(match wait.nature {
         Nature::Fuse => {
             let cause = TaskCause::Fuse {
@@ -149,7 +172,15 @@ fn waiting(evidence: &Evidence, task: &Task, wait: &Wait) -> Option<Finding> {
         }
         Nature::Block => {
             let device = mount.map(|mount| mount.device);
-            find(weight, TaskCause::BlockDevice { pid, device, mount: point }).by([Remedy::Advice {
+            find(
+                weight,
+                TaskCause::BlockDevice {
+                    pid,
+                    device,
+                    mount: point,
+                },
+            )
+            .by([Remedy::Advice {
                 text: "restore the device; the kernel log says what ails it".to_owned(),
             }])
         }
@@ -219,13 +250,22 @@ fn exiting(evidence: &Evidence, task: &Task, out: &mut Vec<Finding>) {
     let pid = process.who.pid;
     let has = |nature| task.waits.iter().any(|wait| wait.nature == nature);
     if has(Nature::Namespace) {
-        let others = || evidence.tasks.iter().filter(|other| other.process.who.pid != pid);
+        let others = || {
+            evidence
+                .tasks
+                .iter()
+                .filter(|other| other.process.who.pid != pid)
+        };
         let in_d = others().find(|other| other.process.is_stuck());
         let zombie = others().find(|other| {
             other.process.is_zombie() && other.parent.as_ref().is_some_and(|parent| !parent.inside)
         });
-        let culprit = in_d.or(zombie).or_else(|| others().find(|other| !other.process.is_zombie()));
-        let parent = zombie.filter(|_| in_d.is_none()).and_then(|zombie| zombie.parent.as_ref());
+        let culprit = in_d
+            .or(zombie)
+            .or_else(|| others().find(|other| !other.process.is_zombie()));
+        let parent = zombie
+            .filter(|_| in_d.is_none())
+            .and_then(|zombie| zombie.parent.as_ref());
         let cause = TaskCause::NamespaceWaits {
             pid,
             waits_for: culprit.map(|other| other.process.who.pid),
@@ -235,12 +275,10 @@ fn exiting(evidence: &Evidence, task: &Task, out: &mut Vec<Finding>) {
             find(Weight::Blocks, cause)
                 .seen(wording::of_task(task))
                 .seen(culprit.map(wording::of_task).into_iter().flatten())
-                .by(parent.map(|parent| signal_other(parent, Signal::KILL))),
+                .by(parent.and_then(|parent| signal_other(parent, Signal::KILL))),
         );
     } else if has(Nature::IoUring) {
-        out.push(
-            find(Weight::Blocks, TaskCause::IoUring { pid }).seen(wording::of_task(task)),
-        );
+        out.push(find(Weight::Blocks, TaskCause::IoUring { pid }).seen(wording::of_task(task)));
     } else if has(Nature::Unmapping) && process.exiting && process.state != 'D' {
         let resident = process.resident;
         out.push(
@@ -295,10 +333,19 @@ fn stopped(evidence: &Evidence, out: &mut Vec<Finding>) {
     let Some(first) = stopped.first() else {
         return;
     };
-    let pids = stopped.iter().map(|task| task.process.who.pid).take(NAMED).collect();
+    let pids = stopped
+        .iter()
+        .map(|task| task.process.who.pid)
+        .take(NAMED)
+        .collect();
     out.push(
         find(Weight::Blocks, TaskCause::StoppedBySignal { pids })
-            .seen(stopped.iter().take(3).flat_map(|task| wording::of_task(task)))
+            .seen(
+                stopped
+                    .iter()
+                    .take(3)
+                    .flat_map(|task| wording::of_task(task)),
+            )
             .by([signal(first, CONT), Remedy::ForceDelete]),
     );
 }
@@ -312,23 +359,39 @@ fn zombies(evidence: &Evidence, out: &mut Vec<Finding>) {
             parent: parent.as_ref().map(|parent| parent.who.pid),
             tracer,
         };
+        let parent = parent.as_ref();
+        // pid 1 reaps in its own time: a delete does not wait for that.
+        let by_host = parent.is_some_and(|parent| parent.who.pid == 1) && tracer.is_none();
+        let weight = if by_host {
+            Weight::Note
+        } else {
+            Weight::Hampers
+        };
         out.push(
-            find(Weight::Hampers, cause)
-                .seen(parent.iter().map(wording::of_neighbour))
+            find(weight, cause)
+                .seen(parent.map(wording::of_neighbour))
                 .by([Remedy::Delete])
-                .by(parent.as_ref().map(|parent| signal_other(parent, CHLD)))
-                .by(parent.as_ref().map(|parent| signal_other(parent, Signal::KILL))),
+                .by(parent.and_then(|parent| signal_other(parent, CHLD)))
+                .by(parent.and_then(|parent| signal_other(parent, Signal::KILL))),
         );
     }
     let mut by_parent: BTreeMap<i32, Vec<&Task>> = BTreeMap::new();
-    for task in evidence.tasks.iter().filter(|task| task.process.is_zombie()) {
+    for task in evidence
+        .tasks
+        .iter()
+        .filter(|task| task.process.is_zombie())
+    {
         if !matches!(&evidence.init, InitSeen::Zombie(init, _) if *init == task.process.who) {
             by_parent.entry(task.process.parent).or_default().push(task);
         }
     }
     for (parent, dead) in by_parent {
         let cause = TaskCause::Zombies {
-            pids: dead.iter().map(|task| task.process.who.pid).take(NAMED).collect(),
+            pids: dead
+                .iter()
+                .map(|task| task.process.who.pid)
+                .take(NAMED)
+                .collect(),
             count: dead.len(),
             parent,
         };
@@ -336,12 +399,37 @@ fn zombies(evidence: &Evidence, out: &mut Vec<Finding>) {
         out.push(
             find(Weight::Note, cause)
                 .seen(neighbour.map(wording::of_neighbour))
-                .by(neighbour.map(|parent| signal_other(parent, CHLD))),
+                .by(neighbour.and_then(|parent| signal_other(parent, CHLD))),
         );
     }
 }
 
 fn outside(evidence: &Evidence, out: &mut Vec<Finding>) {
+    let partly: Vec<&Task> = evidence
+        .tasks
+        .iter()
+        .filter(|task| !task.missing_from.is_empty())
+        .collect();
+    if let Some(first) = partly.first() {
+        let cause = TaskCause::PartlyOutside {
+            pids: partly
+                .iter()
+                .map(|task| task.process.who.pid)
+                .take(NAMED)
+                .collect(),
+            hierarchies: first.missing_from.clone(),
+        };
+        out.push(
+            find(Weight::Note, cause)
+                .seen(
+                    partly
+                        .iter()
+                        .take(3)
+                        .flat_map(|task| wording::of_task(task)),
+                )
+                .by([Remedy::ForceDelete]),
+        );
+    }
     let outside: Vec<&Task> = evidence
         .tasks
         .iter()
@@ -351,12 +439,23 @@ fn outside(evidence: &Evidence, out: &mut Vec<Finding>) {
         return;
     }
     let cause = TaskCause::Outside {
-        pids: outside.iter().map(|task| task.process.who.pid).take(NAMED).collect(),
-        cgroup: outside.iter().find_map(|task| task.process.elsewhere.clone()),
+        pids: outside
+            .iter()
+            .map(|task| task.process.who.pid)
+            .take(NAMED)
+            .collect(),
+        cgroup: outside
+            .iter()
+            .find_map(|task| task.process.elsewhere.clone()),
     };
     out.push(
         find(Weight::Note, cause)
-            .seen(outside.iter().take(3).flat_map(|task| wording::of_task(task)))
+            .seen(
+                outside
+                    .iter()
+                    .take(3)
+                    .flat_map(|task| wording::of_task(task)),
+            )
             .by([Remedy::ForceDelete]),
     );
 }

@@ -22,11 +22,16 @@ impl Remedy {
             Self::RaisePids { cgroup } => format!("lift pids.max of {}", path(cgroup)),
             Self::OomKiller { cgroup } => format!("switch the OOM killer of {} on", path(cgroup)),
             Self::RaiseHigh { cgroup } => format!("lift memory.high of {}", path(cgroup)),
-            Self::AbortFuse { connection, .. } => format!(
-                "abort FUSE connection {connection}: who waits for it gets an error"
-            ),
-            Self::Unmount { mount, force: true, .. } => {
-                format!("unmount {} by force: all who use it get errors", path(mount))
+            Self::AbortFuse { connection, .. } => {
+                format!("abort FUSE connection {connection}: who waits for it gets an error")
+            }
+            Self::Unmount {
+                mount, force: true, ..
+            } => {
+                format!(
+                    "unmount {} by force: all who use it get errors",
+                    path(mount)
+                )
             }
             Self::Unmount { mount, .. } => format!("unmount {}", path(mount)),
             Self::Unfreeze { mount } => format!("thaw the file system on {}", path(mount)),

@@ -43,6 +43,11 @@ impl TaskCause {
             Self::HostProcess { pid, cgroup } => {
                 format!("pid {pid}, a process of the host, is in its cgroup {cgroup}")
             }
+            Self::PartlyOutside { pids, hierarchies } => format!(
+                "{} moved out of its cgroup in some hierarchies: {}",
+                be(pids),
+                super::name(&hierarchies.join(" "))
+            ),
             Self::Outside { pids, cgroup } => {
                 let place = cgroup.as_ref().map(|place| format!(" (in {place})"));
                 format!(
@@ -60,7 +65,13 @@ impl TaskCause {
             mount.unwrap_or_default()
         };
         match self {
-            Self::Fuse { pid, mount, connection, exiting, .. } => {
+            Self::Fuse {
+                pid,
+                mount,
+                connection,
+                exiting,
+                ..
+            } => {
                 let number = connection.map(|number| format!(", connection {number}"));
                 let end = if *exiting { " at its exit" } else { "" };
                 format!(
@@ -69,7 +80,12 @@ impl TaskCause {
                     number.unwrap_or_default()
                 )
             }
-            Self::Network { pid, kind, source, mount } => {
+            Self::Network {
+                pid,
+                kind,
+                source,
+                mount,
+            } => {
                 let kind = kind.as_deref().unwrap_or("network file system");
                 let source = source.as_ref().map(|source| format!(" {source}"));
                 format!(
@@ -87,14 +103,17 @@ impl TaskCause {
                 )
             }
             Self::FrozenFilesystem { pid, mount } => {
-                format!("pid {pid} waits to write to a frozen file system{}", on(mount))
+                format!(
+                    "pid {pid} waits to write to a frozen file system{}",
+                    on(mount)
+                )
             }
             Self::CgroupLock { pid } => {
                 format!("pid {pid} waits for the lock of all cgroups, which another task holds")
             }
-            Self::MemoryLocked { pid } => format!(
-                "the memory of pid {pid} is locked by a thread of it that waits itself"
-            ),
+            Self::MemoryLocked { pid } => {
+                format!("the memory of pid {pid} is locked by a thread of it that waits itself")
+            }
             Self::Uninterruptible { pid, tid, wchan } => {
                 let place = wchan.as_deref().unwrap_or("an unknown place");
                 let thread = if tid == pid {
@@ -110,7 +129,11 @@ impl TaskCause {
 
     fn of_ends(&self) -> String {
         match self {
-            Self::ZombieInit { pid, parent, tracer } => {
+            Self::ZombieInit {
+                pid,
+                parent,
+                tracer,
+            } => {
                 let parent = parent.map_or_else(String::new, |parent| format!(", pid {parent},"));
                 let held = tracer.map(|tracer| format!("; tracer {tracer} holds it"));
                 format!(
@@ -118,7 +141,11 @@ impl TaskCause {
                     held.unwrap_or_default()
                 )
             }
-            Self::Zombies { pids, count, parent } => {
+            Self::Zombies {
+                pids,
+                count,
+                parent,
+            } => {
                 let who = if *count == pids.len() {
                     self::pids(pids)
                 } else {
@@ -130,7 +157,11 @@ impl TaskCause {
                 "the first thread of pid {pid} is dead (state Z), {} of it live on",
                 super::count(usize::try_from(*threads).unwrap_or(0), "thread", "threads")
             ),
-            Self::NamespaceWaits { pid, waits_for, parent } => {
+            Self::NamespaceWaits {
+                pid,
+                waits_for,
+                parent,
+            } => {
                 let what = match (waits_for, parent) {
                     (Some(zombie), Some(parent)) => {
                         format!("zombie {zombie}, which pid {parent} outside does not reap")
@@ -142,11 +173,17 @@ impl TaskCause {
             }
             Self::CoreDump { pid, handler } => {
                 let handler = handler.as_ref().map(|handler| format!(" by {handler}"));
-                format!("a core dump of pid {pid} is being taken{}", handler.unwrap_or_default())
+                format!(
+                    "a core dump of pid {pid} is being taken{}",
+                    handler.unwrap_or_default()
+                )
             }
             Self::LongExit { pid, resident } => {
                 let left = resident.map(|bytes| format!(", {bytes} bytes left"));
-                format!("pid {pid} is dying and gives its memory back{}", left.unwrap_or_default())
+                format!(
+                    "pid {pid} is dying and gives its memory back{}",
+                    left.unwrap_or_default()
+                )
             }
             Self::IoUring { pid } => {
                 format!("pid {pid} is dying and waits for requests of io_uring that are not done")
@@ -165,7 +202,10 @@ fn be(who: &[i32]) -> String {
 /// A process, in one line.
 pub(in crate::diagnosis) fn of_task(task: &Task) -> Vec<String> {
     let process = &task.process;
-    let mut line = format!("pid {} {}: {}", process.who.pid, process.command, process.state);
+    let mut line = format!(
+        "pid {} {}: {}",
+        process.who.pid, process.command, process.state
+    );
     if process.kill_pending() {
         line.push_str(", SIGKILL pending");
     }
@@ -175,9 +215,15 @@ pub(in crate::diagnosis) fn of_task(task: &Task) -> Vec<String> {
     }
     let held = &process.held;
     if held.looks > 1 && held.switches == Some(0) && process.state != 'Z' {
-        line.push_str(&format!(", has not run for {:.1} s", held.time.as_secs_f64()));
+        line.push_str(&format!(
+            ", has not run for {:.1} s",
+            held.time.as_secs_f64()
+        ));
     }
-    let tracer = task.tracer.as_ref().map(|tracer| format!("tracer: {}", of_neighbour(tracer)));
+    let tracer = task
+        .tracer
+        .as_ref()
+        .map(|tracer| format!("tracer: {}", of_neighbour(tracer)));
     std::iter::once(line).chain(tracer).collect()
 }
 
@@ -185,7 +231,12 @@ pub(in crate::diagnosis) fn of_task(task: &Task) -> Vec<String> {
 pub(in crate::diagnosis) fn of_wait(wait: &Wait) -> Vec<String> {
     let mut lines = Vec::new();
     let closeup = &wait.closeup;
-    let functions: Vec<&str> = closeup.stack.iter().take(FRAMES).map(String::as_str).collect();
+    let functions: Vec<&str> = closeup
+        .stack
+        .iter()
+        .take(FRAMES)
+        .map(String::as_str)
+        .collect();
     match (functions.as_slice(), &wait.wchan) {
         ([], Some(wchan)) => lines.push(format!("waits in {wchan}")),
         ([], None) => {}
@@ -196,7 +247,10 @@ pub(in crate::diagnosis) fn of_wait(wait: &Wait) -> Vec<String> {
         lines.push(format!("system call {syscall}{}", file.unwrap_or_default()));
     }
     if let Some(time) = closeup.silent {
-        lines.push(format!("its files have not answered for {:.1} s", time.as_secs_f64()));
+        lines.push(format!(
+            "its files have not answered for {:.1} s",
+            time.as_secs_f64()
+        ));
     }
     lines.extend(wait.mount.as_ref().map(of_mount));
     lines
@@ -208,7 +262,9 @@ fn of_mount(mount: &MountSeen) -> String {
         Some(_) => String::new(),
         None => ", not mounted here".to_owned(),
     };
-    let waiting = mount.waiting.map(|count| format!(", {count} requests wait"));
+    let waiting = mount
+        .waiting
+        .map(|count| format!(", {count} requests wait"));
     format!(
         "{} on {} ({}, device {}:{}){here}{}",
         mount.source,
@@ -222,8 +278,15 @@ fn of_mount(mount: &MountSeen) -> String {
 
 /// Another process, in one line.
 pub(in crate::diagnosis) fn of_neighbour(neighbour: &Neighbour) -> String {
-    let place = if neighbour.inside { "in the container" } else { "outside" };
-    format!("pid {} {}: {}, {place}", neighbour.who.pid, neighbour.name, neighbour.state)
+    let place = if neighbour.inside {
+        "in the container"
+    } else {
+        "outside"
+    };
+    format!(
+        "pid {} {}: {}, {place}",
+        neighbour.who.pid, neighbour.name, neighbour.state
+    )
 }
 
 /// The recorded init.
@@ -235,4 +298,18 @@ pub(in crate::diagnosis) fn of_init(evidence: &Evidence) -> Vec<String> {
         }
         _ => Vec::new(),
     }
+}
+
+/// Others that wait for the same thing.
+pub(in crate::diagnosis) fn of_more(more: &[i32]) -> Option<String> {
+    const SHOWN: usize = 8;
+    let shown = more
+        .get(..SHOWN.min(more.len()))
+        .filter(|shown| !shown.is_empty())?;
+    let rest = if more.len() > SHOWN { " ..." } else { "" };
+    Some(format!(
+        "so {} {}{rest}",
+        if more.len() == 1 { "does" } else { "do" },
+        pids(shown)
+    ))
 }
