@@ -10,6 +10,8 @@
 //! main ─> cli ──────┬─> tui ─────────┐      front ends: threads, terminal, printing
 //!                   ├─> demo, doctor │
 //!                   v                v
+//!              diagnosis ─────────┐         why it is stuck: evidence, cause, remedy
+//!                   v             v
 //!              lifecycle ──────> inventory  the engine; what is on this host
 //!                   │                │
 //!                   v                v
@@ -29,6 +31,7 @@
 //! | [`kernel`] | openat2 readers for state roots, the trait behind every change, systemd over D-Bus |
 //! | [`inventory`] | the scanner (once) and the sampler (again and again): state roots, cgroups and /proc into a [`inventory::Snapshot`] |
 //! | [`lifecycle`] | delete, kill, pause, resume, start: evidence, guard, plan, steps, verdict |
+//! | [`diagnosis`] | why a container is stuck: evidence gathered without a wait, judged by a pure function |
 //! | [`tui`] | the screen: `update(&mut Model, Event)`, `draw(&Model)`, and the threads around them |
 //! | [`cli`] | the commands, in the shapes and words that tools above the runtimes rely on |
 //! | [`look`] | one look at every state root, by several threads, for `list` and the first screen |

@@ -40,7 +40,7 @@ fn find(machine: &Machine, text: &str) -> Result<ContainerKey, Failure> {
     let parted = machine.parted(machine.state_roots());
     let found = sought.keys_in(machine, &parted.near)?;
     if parted.apart.is_empty() || !found.is_empty() {
-        return sought.one(found);
+        return sought.one(&found);
     }
     let (machine, elsewhere) = (machine.clone(), sought.clone());
     let names: Vec<String> = parted
@@ -55,7 +55,7 @@ fn find(machine: &Machine, text: &str) -> Result<ContainerKey, Failure> {
             "look for {text}: state root {roots} does not answer"
         )));
     };
-    sought.one(found?)
+    sought.one(&found?)
 }
 
 /// As the page on the screen.

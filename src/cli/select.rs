@@ -129,8 +129,8 @@ impl Sought {
     }
 
     /// The only one of these.
-    pub(super) fn one(&self, found: Vec<Container>) -> Result<ContainerKey, Failure> {
-        match found.as_slice() {
+    pub(super) fn one(&self, found: &[Container]) -> Result<ContainerKey, Failure> {
+        match found {
             [] => Err(absent(&self.id)),
             [one] => Ok(one.key.clone()),
             several => Err(self::several(&self.id, several)),

@@ -5,6 +5,7 @@ mod host;
 mod record;
 mod state;
 mod tasks;
+mod waits;
 
 use super::evidence::Evidence;
 use super::remedy::Remedy;

@@ -143,7 +143,7 @@ impl Nature {
         }
         let hit =
             |names: &&[&str]| functions().any(|f| names.iter().any(|name| f.starts_with(name)));
-        let found = TELLING.iter().find(|(_, names)| hit(&names));
+        let found = TELLING.iter().find(|(_, names)| hit(names));
         found.map_or(Self::Other, |(nature, _)| *nature)
     }
 

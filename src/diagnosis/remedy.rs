@@ -1,5 +1,6 @@
 //! What would help: an action of ocitop, or a command for the operator.
 
+use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -109,10 +110,47 @@ pub enum Remedy {
     /// Something that has no command.
     Advice {
         /// What.
-        text: String,
+        advice: Advice,
     },
 }
 
+/// What an operator can do where there is no command for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Advice {
+    /// End the program that takes a core dump.
+    EndDump,
+    /// Find the file system that is frozen.
+    FindFrozen,
+    /// Find the mount that does not answer.
+    FindMount,
+    /// Repair the device.
+    RestoreDevice,
+    /// Bring a server back.
+    RestoreServer(String),
+    /// Free the task that holds the lock of all cgroups.
+    FreeLock,
+    /// Nothing helps but a reboot.
+    Reboot,
+    /// End the process a kernel thread works for.
+    EndOwner,
+    /// Move a process to another cgroup.
+    MoveOut(i32),
+    /// Delete another container first.
+    DeleteFirst(String),
+    /// Run ocitop where it sees all processes.
+    HostPids,
+    /// Free room on a file system.
+    MakeRoom,
+    /// Remove resctrl groups that nobody uses.
+    CleanResctrl,
+}
+
+impl From<Advice> for Remedy {
+    fn from(advice: Advice) -> Self {
+        Self::Advice { advice }
+    }
+}
 /// The command that ends a FUSE connection; fusectl need not be mounted.
 pub(super) fn abort_command(connection: u32, dir: Option<PathBuf>) -> String {
     let all = "/sys/fs/fuse/connections";
@@ -223,7 +261,7 @@ fn quoted(path: &Path) -> String {
             b'\'' | b'\\' => out.extend(['\\', char::from(*byte)]),
             b' '..=b'~' => out.push(char::from(*byte)),
             // Three octal digits end by themselves, whatever follows.
-            byte => out.push_str(&format!("\\{byte:03o}")),
+            byte => write!(out, "\\{byte:03o}").unwrap_or_default(),
         }
     }
     out.push('\'');

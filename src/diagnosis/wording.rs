@@ -165,31 +165,7 @@ impl CgroupCause {
                 "{} is above its memory.high of {high} bytes: the kernel holds it back",
                 path(cgroup)
             ),
-            Self::CpuQuota {
-                cgroup,
-                quota,
-                runnable,
-                killed,
-                level,
-                ..
-            } => {
-                let whose = if *level == Level::Above {
-                    " (a cgroup above)"
-                } else {
-                    ""
-                };
-                let cores = *quota as f64 / 1e6;
-                let dying = if *killed {
-                    "; SIGKILL waits for CPU time"
-                } else {
-                    ""
-                };
-                format!(
-                    "{} want to run on {cores} of a CPU: the quota of {}{whose} is too small{dying}",
-                    processes(*runnable),
-                    path(cgroup)
-                )
-            }
+            Self::CpuQuota { .. } => self.of_quota(),
             Self::MountOn { mount } => format!(
                 "something is mounted on {}: the cgroup cannot be removed",
                 path(mount)
@@ -197,6 +173,35 @@ impl CgroupCause {
             // The rest has been said.
             _ => String::new(),
         }
+    }
+
+    fn of_quota(&self) -> String {
+        let Self::CpuQuota {
+            cgroup,
+            quota,
+            runnable,
+            killed,
+            level,
+            ..
+        } = self
+        else {
+            return String::new();
+        };
+        let whose = match level {
+            Level::Above => " (a cgroup above)",
+            Level::Own | Level::Below => "",
+        };
+        let dying = if *killed {
+            "; SIGKILL waits for CPU time"
+        } else {
+            ""
+        };
+        let cores = *quota as f64 / 1e6;
+        format!(
+            "{} want to run on {cores} of a CPU: the quota of {}{whose} is too small{dying}",
+            processes(*runnable),
+            path(cgroup)
+        )
     }
 }
 

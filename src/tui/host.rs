@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::config::{Config, StateRoot};
+use crate::diagnosis::Examiner;
 use crate::inventory::rdt::{self, RdtView};
 use crate::inventory::{Container, Machine, Sampler, Snapshot, processes};
 use crate::kernel::LiveKernel;
@@ -48,6 +49,10 @@ impl Host {
 
     pub(super) fn reader(&self) -> processes::Reader {
         processes::Reader::new(self.machine.clone())
+    }
+
+    pub(super) fn examiner(&self) -> Examiner {
+        Examiner::new(self.machine.clone())
     }
 
     pub(super) fn preview(&self, job: &Job) -> Preview {

@@ -6,6 +6,7 @@ mod keys;
 mod menus;
 mod past;
 mod processes;
+mod why;
 
 use std::sync::Arc;
 
@@ -45,6 +46,10 @@ fn take(model: &mut Model, event: Event) -> Vec<Effect> {
         }
         EventKind::Processes(listing) => {
             processes::take(model, listing);
+            Vec::new()
+        }
+        EventKind::Diagnosis { key, answer } => {
+            why::take(model, &key, answer);
             Vec::new()
         }
         EventKind::Step(step) => take_step(model, &step),

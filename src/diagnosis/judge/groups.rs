@@ -7,6 +7,7 @@ use crate::cgroup::freezer::Freezer;
 use crate::diagnosis::cause::CgroupCause;
 use crate::diagnosis::evidence::{CgroupSeen, Evidence, Level};
 use crate::diagnosis::nature::Nature;
+use crate::diagnosis::remedy::Advice;
 use crate::diagnosis::{Finding, Remedy, Weight, wording};
 use crate::inventory::Condition;
 use crate::oci::Status;
@@ -123,9 +124,7 @@ fn guarded(evidence: &Evidence, out: &mut Vec<Finding>) {
             cgroup: cgroup.clone(),
             with: with.clone(),
         };
-        out.push(find(Weight::Blocks, cause).by([Remedy::Advice {
-            text: format!("delete {with} first, if it may go"),
-        }]));
+        out.push(find(Weight::Blocks, cause).by([Advice::DeleteFirst(with.clone()).into()]));
     } else if let Some(why) = &evidence.forbidden {
         out.push(find(
             Weight::Blocks,
@@ -284,9 +283,7 @@ fn shape(cgroup: &CgroupSeen, out: &mut Vec<Finding>) {
             cgroup: dir,
             count: cgroup.foreign,
         };
-        out.push(find(Weight::Hampers, cause).by([Remedy::Advice {
-            text: "run ocitop in the host's pid namespace".to_owned(),
-        }]));
+        out.push(find(Weight::Hampers, cause).by([Advice::HostPids.into()]));
     }
 }
 

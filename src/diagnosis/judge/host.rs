@@ -3,6 +3,7 @@
 use super::find;
 use crate::diagnosis::cause::HostCause;
 use crate::diagnosis::evidence::Evidence;
+use crate::diagnosis::remedy::Advice;
 use crate::diagnosis::{Finding, Remedy, Weight};
 
 /// Less than this is as good as nothing: a state file takes a few KiB. Bytes.
@@ -33,18 +34,14 @@ fn disk(evidence: &Evidence, out: &mut Vec<Finding>) {
     if disk.free < FULL || disk.files == Some(0) {
         let free = disk.free;
         out.push(
-            find(Weight::Blocks, HostCause::StateFull { root, free }).by([Remedy::Advice {
-                text: "make room there: no state can be stored".to_owned(),
-            }]),
+            find(Weight::Blocks, HostCause::StateFull { root, free }).by([Advice::MakeRoom.into()]),
         );
     }
 }
 
 fn rdt(evidence: &Evidence, out: &mut Vec<Finding>) {
     let rdt = &evidence.rdt;
-    let clean = || Remedy::Advice {
-        text: "remove resctrl groups of containers that are gone".to_owned(),
-    };
+    let clean = || Advice::CleanResctrl.into();
     // Who has a group already does not need another.
     let taken = |pair: Option<(u64, u64)>| pair.filter(|(used, of)| used >= of && !rdt.has_group);
     let weight = if rdt.wanted {

@@ -143,7 +143,7 @@ fn owners(evidence: &Evidence, out: &mut Vec<Finding>) {
             );
         }
         (None, Some(manager)) => {
-            out.push(find(Weight::Note, RecordCause::Abandoned { manager }).by([command(manager)]))
+            out.push(find(Weight::Note, RecordCause::Abandoned { manager }).by([command(manager)]));
         }
         (None, None) => {}
     }

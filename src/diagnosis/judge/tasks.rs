@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::find;
+use super::{find, waits};
 use crate::cgroup::freezer::Freezer;
 use crate::diagnosis::cause::TaskCause;
-use crate::diagnosis::evidence::{Evidence, InitSeen, MountSeen, Neighbour, Task, Wait};
+use crate::diagnosis::evidence::{Evidence, InitSeen, Neighbour, Task};
 use crate::diagnosis::nature::Nature;
+use crate::diagnosis::remedy::Advice;
 use crate::diagnosis::{Finding, Remedy, Weight, wording};
 use crate::inventory::processes::{Place, Source};
 use crate::kernel::Signal;
@@ -97,9 +98,7 @@ fn stuck(evidence: &Evidence, task: &Task, freezing: bool, out: &mut Vec<Finding
         out.push(
             find(Weight::Blocks, TaskCause::CoreDump { pid, handler })
                 .seen(wording::of_task(task))
-                .by([Remedy::Advice {
-                    text: "wait, or kill the program that takes the dump".to_owned(),
-                }]),
+                .by([Advice::EndDump.into()]),
         );
     }
     if process.frozen {
@@ -113,7 +112,7 @@ fn stuck(evidence: &Evidence, task: &Task, freezing: bool, out: &mut Vec<Finding
         if !asleep || frozen || said.contains(&wait.nature) || task.dumping {
             continue;
         }
-        if let Some(finding) = waiting(evidence, task, wait) {
+        if let Some(finding) = waits::judge(evidence, task, wait) {
             said.push(wait.nature);
             let lines = wording::of_task(task)
                 .into_iter()
@@ -127,121 +126,6 @@ fn stuck(evidence: &Evidence, task: &Task, freezing: bool, out: &mut Vec<Finding
             find(Weight::Hampers, TaskCause::MemoryLocked { pid }).seen(wording::of_task(task)),
         );
     }
-}
-
-/// What one wait means; `None` for those that are dealt with elsewhere.
-fn waiting(evidence: &Evidence, task: &Task, wait: &Wait) -> Option<Finding> {
-    let pid = task.process.who.pid;
-    let mount = wait.mount.as_ref();
-    let point = mount.map(|mount| mount.point.clone());
-    let weight = if wait.state == 'D' {
-        Weight::Blocks
-    } else {
-        Weight::Hampers
-    };
-    Some(match wait.nature {
-        Nature::Fuse => {
-            let cause = TaskCause::Fuse {
-                pid,
-                tid: wait.tid,
-                connection: mount.filter(|mount| mount.fuse).map(|mount| mount.device.1),
-                mount: point,
-                exiting: task.process.exiting,
-            };
-            find(weight, cause).by(mount.map_or_else(no_mount, |mount| fuse(mount, pid)))
-        }
-        Nature::Network => {
-            let cause = TaskCause::Network {
-                pid,
-                kind: mount.map(|mount| mount.kind.clone()),
-                source: mount.map(|mount| mount.source.clone()),
-                mount: point,
-            };
-            find(weight, cause).by(mount.map_or_else(no_mount, |mount| network(mount, pid)))
-        }
-        Nature::FrozenFilesystem => {
-            let known = mount.map(|mount| mount.here.clone().unwrap_or(mount.point.clone()));
-            let remedy = known.map_or_else(
-                || Remedy::Advice {
-                    text: "fsfreeze -u MOUNT of the file system that a snapshot tool left frozen"
-                        .to_owned(),
-                },
-                |mount| Remedy::Unfreeze { mount },
-            );
-            find(weight, TaskCause::FrozenFilesystem { pid, mount: point }).by([remedy])
-        }
-        Nature::Block => {
-            let device = mount.map(|mount| mount.device);
-            find(
-                weight,
-                TaskCause::BlockDevice {
-                    pid,
-                    device,
-                    mount: point,
-                },
-            )
-            .by([Remedy::Advice {
-                text: "restore the device; the kernel log says what ails it".to_owned(),
-            }])
-        }
-        Nature::CgroupLock => find(weight, TaskCause::CgroupLock { pid }).by([Remedy::Advice {
-            text: "raise the CPU quota of the throttled cgroup whose task holds the lock"
-                .to_owned(),
-        }]),
-        Nature::Vfork => {
-            let child = evidence.tasks.iter().find(|other| {
-                other.process.parent == pid && other.not_executed && !other.process.is_zombie()
-            });
-            let end = child.map(|child| signal(child, Signal::KILL));
-            let child = child.map(|child| child.process.who.pid);
-            find(Weight::Hampers, TaskCause::Vfork { pid, child })
-                .by(end)
-                .by([Remedy::ForceDelete])
-        }
-        // The cgroup says more.
-        Nature::Oom | Nature::MemoryHigh | Nature::Freezer => return None,
-        // Judged by what the task is, not by where it waits.
-        Nature::Namespace | Nature::ExitTracer | Nature::CoreDump | Nature::IoUring => return None,
-        Nature::MemoryLock | Nature::Unmapping | Nature::Other => {
-            let (tid, wchan) = (wait.tid, wait.wchan.clone());
-            find(weight, TaskCause::Uninterruptible { pid, tid, wchan }).by([Remedy::Advice {
-                text: "nothing ends this wait from outside; a reboot does".to_owned(),
-            }])
-        }
-    })
-}
-
-fn no_mount() -> Vec<Remedy> {
-    vec![Remedy::Advice {
-        text: "find the mount that does not answer (ocitop saw none that it could be)".to_owned(),
-    }]
-}
-
-fn fuse(mount: &MountSeen, pid: i32) -> Vec<Remedy> {
-    vec![
-        Remedy::AbortFuse {
-            connection: mount.device.1,
-            dir: mount
-                .waiting
-                .map(|_| format!("/sys/fs/fuse/connections/{}", mount.device.1).into()),
-        },
-        by_force(mount, pid),
-    ]
-}
-
-fn by_force(mount: &MountSeen, pid: i32) -> Remedy {
-    Remedy::Unmount {
-        within: mount.here.is_none().then_some(pid),
-        mount: mount.here.clone().unwrap_or_else(|| mount.point.clone()),
-        force: true,
-    }
-}
-
-fn network(mount: &MountSeen, pid: i32) -> Vec<Remedy> {
-    let back = Remedy::Advice {
-        text: format!("bring {} back: what waits then goes on", mount.source),
-    };
-    vec![back, by_force(mount, pid)]
 }
 
 /// On its way out, and not getting there.
@@ -302,10 +186,8 @@ fn belonging(task: &Task, out: &mut Vec<Finding>) {
     if process.kernel {
         let name = process.command.clone();
         out.push(
-            find(Weight::Blocks, TaskCause::KernelThread { pid, name }).by([Remedy::Advice {
-                text: "end the process it works for (of a vhost thread the virtual machine)"
-                    .to_owned(),
-            }]),
+            find(Weight::Blocks, TaskCause::KernelThread { pid, name })
+                .by([Advice::EndOwner.into()]),
         );
         return;
     }
@@ -317,9 +199,7 @@ fn belonging(task: &Task, out: &mut Vec<Finding>) {
         out.push(
             find(Weight::Hampers, TaskCause::HostProcess { pid, cgroup })
                 .seen(wording::of_task(task))
-                .by([Remedy::Advice {
-                    text: format!("move it out: echo {pid} into cgroup.procs of the root cgroup"),
-                }]),
+                .by([Advice::MoveOut(pid).into()]),
         );
     }
 }

@@ -2,6 +2,7 @@
 
 use super::path;
 use crate::diagnosis::Remedy;
+use crate::diagnosis::remedy::Advice;
 
 impl Remedy {
     /// What it is, in a few words.
@@ -39,7 +40,38 @@ impl Remedy {
             Self::MountResctrl => "mount resctrl".to_owned(),
             Self::RemountWritable { mount } => format!("make {} writable", path(mount)),
             Self::ByManager { .. } => "remove it by the engine that has it".to_owned(),
-            Self::Advice { text } => text.clone(),
+            Self::Advice { advice } => advice.words(),
         }
+    }
+}
+
+impl Advice {
+    fn words(&self) -> String {
+        let fixed = match self {
+            Self::RestoreServer(source) => {
+                return format!("bring {source} back: what waits then goes on");
+            }
+            Self::MoveOut(pid) => {
+                return format!("move pid {pid} out: write it into cgroup.procs of another cgroup");
+            }
+            Self::DeleteFirst(id) => return format!("delete {id} first, if it may go"),
+            Self::EndDump => "wait, or end the program that takes the dump",
+            Self::FindFrozen => {
+                "thaw the file system that a snapshot tool left frozen: fsfreeze -u MOUNT"
+            }
+            Self::FindMount => "find the mount that does not answer: none was seen that it must be",
+            Self::RestoreDevice => "restore the device: the kernel log says what ails it",
+            Self::FreeLock => {
+                "raise the CPU quota of the throttled cgroup whose task holds the lock"
+            }
+            Self::Reboot => "nothing ends this wait from outside; a reboot does",
+            Self::EndOwner => {
+                "end the process it works for (that of a vhost thread is the virtual machine)"
+            }
+            Self::HostPids => "run ocitop in the host's pid namespace",
+            Self::MakeRoom => "make room there: no state can be stored",
+            Self::CleanResctrl => "remove resctrl groups of containers that are gone",
+        };
+        fixed.to_owned()
     }
 }

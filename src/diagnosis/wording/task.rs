@@ -1,5 +1,8 @@
 //! What is said of processes.
 
+use std::fmt::Write as _;
+use std::path::Path;
+
 use super::{path, pids};
 use crate::diagnosis::cause::TaskCause;
 use crate::diagnosis::evidence::{Evidence, InitSeen, MountSeen, Neighbour, Task, Wait};
@@ -60,52 +63,20 @@ impl TaskCause {
     }
 
     fn of_waits(&self) -> String {
-        let on = |mount: &Option<std::path::PathBuf>| {
-            let mount = mount.as_ref().map(|mount| format!(" on {}", path(mount)));
-            mount.unwrap_or_default()
-        };
         match self {
-            Self::Fuse {
-                pid,
-                mount,
-                connection,
-                exiting,
-                ..
-            } => {
-                let number = connection.map(|number| format!(", connection {number}"));
-                let end = if *exiting { " at its exit" } else { "" };
-                format!(
-                    "pid {pid} waits{end} for a FUSE file system that does not answer{}{}",
-                    on(mount),
-                    number.unwrap_or_default()
-                )
-            }
-            Self::Network {
-                pid,
-                kind,
-                source,
-                mount,
-            } => {
-                let kind = kind.as_deref().unwrap_or("network file system");
-                let source = source.as_ref().map(|source| format!(" {source}"));
-                format!(
-                    "pid {pid} waits for a server that does not answer: {kind}{}{}",
-                    source.unwrap_or_default(),
-                    on(mount)
-                )
-            }
+            Self::Fuse { .. } | Self::Network { .. } => self.of_answers(),
             Self::BlockDevice { pid, device, mount } => {
                 let device = device.map(|(major, minor)| format!(" {major}:{minor}"));
                 format!(
                     "pid {pid} waits for a device{}, or for a file system{}",
                     device.unwrap_or_default(),
-                    on(mount)
+                    on(mount.as_deref())
                 )
             }
             Self::FrozenFilesystem { pid, mount } => {
                 format!(
                     "pid {pid} waits to write to a frozen file system{}",
-                    on(mount)
+                    on(mount.as_deref())
                 )
             }
             Self::CgroupLock { pid } => {
@@ -122,6 +93,41 @@ impl TaskCause {
                     format!(" (thread {tid})")
                 };
                 format!("pid {pid}{thread} sleeps uninterruptibly in {place}")
+            }
+            _ => String::new(),
+        }
+    }
+
+    fn of_answers(&self) -> String {
+        match self {
+            Self::Fuse {
+                pid,
+                mount,
+                connection,
+                exiting,
+                ..
+            } => {
+                let number = connection.map(|number| format!(", connection {number}"));
+                let end = if *exiting { " at its exit" } else { "" };
+                format!(
+                    "pid {pid} waits{end} for a FUSE file system that does not answer{}{}",
+                    on(mount.as_deref()),
+                    number.unwrap_or_default()
+                )
+            }
+            Self::Network {
+                pid,
+                kind,
+                source,
+                mount,
+            } => {
+                let kind = kind.as_deref().unwrap_or("network file system");
+                let source = source.as_ref().map(|source| format!(" {source}"));
+                format!(
+                    "pid {pid} waits for a server that does not answer: {kind}{}{}",
+                    source.unwrap_or_default(),
+                    on(mount.as_deref())
+                )
             }
             _ => String::new(),
         }
@@ -161,16 +167,10 @@ impl TaskCause {
                 pid,
                 waits_for,
                 parent,
-            } => {
-                let what = match (waits_for, parent) {
-                    (Some(zombie), Some(parent)) => {
-                        format!("zombie {zombie}, which pid {parent} outside does not reap")
-                    }
-                    (Some(other), None) => format!("pid {other}"),
-                    (None, _) => "a process that was not found".to_owned(),
-                };
-                format!("init, pid {pid}, is dying and waits for the last of its namespace: {what}")
-            }
+            } => format!(
+                "init, pid {pid}, is dying and waits for the last of its namespace: {}",
+                last(*waits_for, *parent)
+            ),
             Self::CoreDump { pid, handler } => {
                 let handler = handler.as_ref().map(|handler| format!(" by {handler}"));
                 format!(
@@ -190,6 +190,21 @@ impl TaskCause {
             }
             _ => String::new(),
         }
+    }
+}
+
+fn on(mount: Option<&Path>) -> String {
+    mount.map_or_else(String::new, |mount| format!(" on {}", path(mount)))
+}
+
+/// The last process of a pid namespace.
+fn last(waits_for: Option<i32>, parent: Option<i32>) -> String {
+    match (waits_for, parent) {
+        (Some(zombie), Some(parent)) => {
+            format!("zombie {zombie}, which pid {parent} outside does not reap")
+        }
+        (Some(other), None) => format!("pid {other}"),
+        (None, _) => "a process that was not found".to_owned(),
     }
 }
 
@@ -215,10 +230,7 @@ pub(in crate::diagnosis) fn of_task(task: &Task) -> Vec<String> {
     }
     let held = &process.held;
     if held.looks > 1 && held.switches == Some(0) && process.state != 'Z' {
-        line.push_str(&format!(
-            ", has not run for {:.1} s",
-            held.time.as_secs_f64()
-        ));
+        write!(line, ", has not run for {:.1} s", held.time.as_secs_f64()).ok();
     }
     let tracer = task
         .tracer

@@ -152,8 +152,9 @@ pub(super) const CASES: &[Case] = &[
     after(
         "init is a zombie",
         |stage| {
-            let init = stage.init();
-            until("it is a zombie", || process_state(init) == Some('Z'));
+            until("the runtime says stopped", || {
+                stage.rig.status(&stage.id) == "stopped"
+            });
         },
         |_, said| {
             let parent = said.verdict("zombie-init")["parent"].as_i64().unwrap();
