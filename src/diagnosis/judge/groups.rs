@@ -273,8 +273,7 @@ fn shape(cgroup: &CgroupSeen, out: &mut Vec<Finding>) {
                     cgroup: dir.clone(),
                 },
             )
-            .seen(["cgroup.type: threaded".to_owned()])
-            .by([Remedy::ForceDelete]),
+            .seen(["cgroup.type: threaded".to_owned()]),
         ),
         _ => {}
     }
@@ -311,5 +310,5 @@ fn below(evidence: &Evidence, out: &mut Vec<Finding>) {
         count: subs.len(),
         processes,
     };
-    out.push(find(Weight::Note, cause).by([Remedy::ForceDelete]));
+    out.push(find(Weight::Note, cause));
 }

@@ -21,6 +21,12 @@ pub(super) fn judge(evidence: &Evidence, out: &mut Vec<Finding>) {
         .count();
     let processes = evidence.tasks.len() + evidence.more;
     let (cause, remedies) = match evidence.condition {
+        // Something is wrong with it, and has been said.
+        Condition::Known(Status::Running)
+            if out.iter().any(|finding| finding.weight < Weight::State) =>
+        {
+            return;
+        }
         Condition::Known(Status::Running) => (
             StateCause::Running {
                 pid: pid.unwrap_or(0),

@@ -300,14 +300,12 @@ fn outside(evidence: &Evidence, out: &mut Vec<Finding>) {
             hierarchies: first.missing_from.clone(),
         };
         out.push(
-            find(Weight::Note, cause)
-                .seen(
-                    partly
-                        .iter()
-                        .take(3)
-                        .flat_map(|task| wording::of_task(task)),
-                )
-                .by([Remedy::ForceDelete]),
+            find(Weight::Note, cause).seen(
+                partly
+                    .iter()
+                    .take(3)
+                    .flat_map(|task| wording::of_task(task)),
+            ),
         );
     }
     let outside: Vec<&Task> = evidence
@@ -329,13 +327,11 @@ fn outside(evidence: &Evidence, out: &mut Vec<Finding>) {
             .find_map(|task| task.process.elsewhere.clone()),
     };
     out.push(
-        find(Weight::Note, cause)
-            .seen(
-                outside
-                    .iter()
-                    .take(3)
-                    .flat_map(|task| wording::of_task(task)),
-            )
-            .by([Remedy::ForceDelete]),
+        find(Weight::Note, cause).seen(
+            outside
+                .iter()
+                .take(3)
+                .flat_map(|task| wording::of_task(task)),
+        ),
     );
 }

@@ -274,9 +274,13 @@ fn of_mount(mount: &MountSeen) -> String {
         Some(_) => String::new(),
         None => ", not mounted here".to_owned(),
     };
-    let waiting = mount
-        .waiting
-        .map(|count| format!(", {count} requests wait"));
+    let waiting = mount.waiting.map(|number| {
+        let number = usize::try_from(number).unwrap_or(usize::MAX);
+        format!(
+            ", {} without an answer",
+            super::count(number, "request", "requests")
+        )
+    });
     format!(
         "{} on {} ({}, device {}:{}){here}{}",
         mount.source,

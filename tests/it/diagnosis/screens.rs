@@ -43,6 +43,12 @@ fn evidence() -> Evidence {
     seen
 }
 
+fn with_a_stopped_process() -> Evidence {
+    let mut seen = evidence();
+    seen.tasks[1].process.state = 'T';
+    seen
+}
+
 fn diagnosis(seen: &Evidence) -> Diagnosis {
     Diagnosis {
         key: seen.key.clone(),
@@ -126,9 +132,10 @@ fn y_copies_the_command_under_the_cursor() {
 #[test]
 fn what_ocitop_can_do_asks_first_with_the_focus_on_cancel() {
     let mut stage = asked(120, 40);
+    answer(&mut stage, &with_a_stopped_process());
     stage.effects.clear();
-    // The third remedy, which is one of a lesser finding.
-    stage.keys("jj<Enter>");
+    // The last remedy, which is one against the second finding.
+    stage.keys("jjj<Enter>");
     stage.sees("orce delete?");
     let jobs = stage.effects.iter().find_map(|effect| match effect {
         Effect::Preview { ticket, jobs } => Some((*ticket, jobs.clone())),
@@ -165,8 +172,8 @@ fn read_only_changes_nothing_from_the_page_either() {
     let mut stage = Stage::with(120, 40, &config);
     stage.shows(zoo());
     stage.keys("/api<Enter>w");
-    answer(&mut stage, &evidence());
-    stage.keys("jj<Enter><Esc>");
+    answer(&mut stage, &with_a_stopped_process());
+    stage.keys("jjj<Enter><Esc>");
     stage.sees("read-only: nothing on the host is changed");
     assert!(
         !stage
