@@ -7,6 +7,7 @@
 
 pub mod args;
 mod delete;
+mod diagnose;
 mod events;
 mod leftovers;
 mod lifecycle;
@@ -102,6 +103,7 @@ fn dispatch(command: Option<Command>, config: &Config) -> Outcome {
         Some(Command::Ps(ps)) => ps::run(config, &ps),
         Some(Command::Events(events)) => events::run(config, &events),
         Some(Command::Top(top)) => top::run(config, &top),
+        Some(Command::Diagnose(diagnose)) => diagnose::run(config, &diagnose),
         Some(Command::Delete(delete)) => delete::run(config, &delete),
         Some(Command::Leftovers(leftovers)) => leftovers::run(config, &leftovers),
         Some(Command::Kill(kill)) => lifecycle::kill(config, &kill),

@@ -208,7 +208,7 @@ pub struct Leftover {
     pub confidence: Confidence,
     /// What speaks for that and against it.
     pub arguments: Vec<Argument>,
-    /// What it is made of, for [`order`].
+    /// What it is made of, for [`order()`].
     pub parts: Parts,
 }
 

@@ -10,7 +10,9 @@
 //! main ─> cli ──────┬─> tui ─────────┐      front ends: threads, terminal, printing
 //!                   ├─> demo, doctor │
 //!                   v                v
-//! leftovers ─> lifecycle ──────> inventory  what nobody owns; the engine; what is on this host
+//!          leftovers, diagnosis ────┐      what nobody owns; why it is stuck: evidence, cause, remedy
+//!                   v                v
+//!              lifecycle ──────> inventory  the engine; what is on this host
 //!                   │                │
 //!                   v                v
 //!     oci   cgroup   resctrl   process   procfs   words of the field; siblings do not know each other
@@ -30,6 +32,7 @@
 //! | [`inventory`] | the scanner (once) and the sampler (again and again): state roots, cgroups and /proc into a [`inventory::Snapshot`] |
 //! | [`lifecycle`] | delete, kill, pause, resume, start: evidence, guard, plan, steps, verdict |
 //! | [`leftovers`] | cgroups, resctrl groups, state directories, scopes, mounts that no container owns: how sure, and why they stay |
+//! | [`diagnosis`] | why a container is stuck: evidence gathered without a wait, judged by a pure function |
 //! | [`tui`] | the screen: `update(&mut Model, Event)`, `draw(&Model)`, and the threads around them |
 //! | [`cli`] | the commands, in the shapes and words that tools above the runtimes rely on |
 //! | [`look`] | one look at every state root, by several threads, for `list` and the first screen |
@@ -60,6 +63,7 @@ pub mod cgroup;
 pub mod cli;
 pub mod config;
 pub mod demo;
+pub mod diagnosis;
 pub mod doctor;
 pub mod inventory;
 pub mod kernel;

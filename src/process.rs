@@ -38,6 +38,8 @@ pub struct ProcStat {
 
 /// `PF_EXITING`: on its way out.
 const PF_EXITING: u64 = 0x4;
+/// `PF_FORKNOEXEC`: forked and has not executed a program since.
+const PF_FORKNOEXEC: u64 = 0x40;
 /// `PF_KTHREAD`: a kernel thread.
 const PF_KTHREAD: u64 = 0x0020_0000;
 
@@ -93,6 +95,11 @@ impl ProcStat {
     /// Whether it is on its way out.
     pub fn is_exiting(&self) -> bool {
         self.flags & PF_EXITING != 0
+    }
+
+    /// Whether it still runs the program of the process it was forked from.
+    pub fn has_not_executed(&self) -> bool {
+        self.flags & PF_FORKNOEXEC != 0
     }
 
     /// Whether it is a kernel thread.

@@ -96,6 +96,7 @@ fn show(
         );
         threads.watch(model.watch());
         threads.look_at(model.process_subject());
+        threads.examine(model.examined());
         threads::panic_if_asked("ui", model.selected_key().is_some());
         for event in batch(inbox, start)? {
             threads.notice(&event.kind);

@@ -135,6 +135,8 @@ pub enum Command {
     Delete(Delete),
     /// See, and remove, what no container owns any more
     Leftovers(Leftovers),
+    /// Say why a container is as it is: what it waits for, and what would help
+    Diagnose(Diagnose),
     /// Say what this host offers: cgroups, resctrl, runtimes, roots, privileges, terminal
     Doctor,
     /// The screen on a private lab: real processes, real cgroups, real state files
@@ -175,12 +177,13 @@ pub enum TopFormat {
     Csv,
 }
 
-/// Format of the report of a delete.
+/// Format of the report of a delete or a diagnosis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ReportFormat {
-    /// A line a step.
+    /// For people; of a delete, a line a step.
     Text,
-    /// A JSON object an event, one per line; the last has "kind":"finished" and "verdict".
+    /// For programs; of a delete, an object an event, one per line, of which the last has
+    /// "kind":"finished" and "verdict".
     Json,
 }
 
@@ -311,6 +314,16 @@ pub struct Leftovers {
     pub paths: Vec<PathBuf>,
 }
 
+/// `diagnose`.
+#[derive(Debug, Args)]
+pub struct Diagnose {
+    /// Format
+    #[arg(short, long, default_value = "text")]
+    pub format: ReportFormat,
+    /// Container id, or runtime:id
+    pub id: String,
+}
+
 /// `demo`.
 #[derive(Debug, Args)]
 pub struct Demo {
@@ -379,6 +392,7 @@ impl Arguments {
                         | Command::Events(_)
                         | Command::Top(_)
                         | Command::Probe
+                        | Command::Diagnose(_)
                         | Command::Doctor
                         | Command::Completions { .. }
                         | Command::Lab { .. }

@@ -1,9 +1,10 @@
 //! From an id on the command line to one container of this host.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::Failure;
-use crate::config::Config;
+use crate::config::{Config, StateRoot};
 use crate::inventory::scan::look_up;
 use crate::inventory::{Container, Machine};
 use crate::kernel::read::{is_gone, open_root, stat_beneath};
@@ -42,26 +43,7 @@ pub(super) fn find(machine: &Machine, text: &str) -> Result<Found, Failure> {
     let (runtime, id) = split(text)?;
     let mut found = Vec::new();
     for root in machine.state_roots() {
-        let here = match open_root(&root.path) {
-            Ok(dir) => stat_beneath(&dir, id.as_str().as_ref()),
-            Err(error) if is_gone(&error) => continue,
-            // Only an unreadable root that was asked for can hide the container asked for.
-            Err(_) if !machine.roots_are_given() => continue,
-            Err(error) => Err(error),
-        };
-        let here = here.map_err(|error| {
-            Failure::failed(format!(
-                "open state root {}: {error}",
-                visible_path(&root.path)
-            ))
-        })?;
-        if here.is_none() {
-            continue;
-        }
-        let key = ContainerKey::new(Arc::clone(&root.path), id.as_str());
-        let container = look_up(machine, &key).map_err(|error| {
-            Failure::failed(format!("read {}: {error}", visible_path(&key.dir())))
-        })?;
+        let container = look_in(machine, &root.path, &id)?;
         let wanted = |container: &Container| runtime.is_none() || container.runtime == runtime;
         found.extend(container.filter(wanted));
     }
@@ -72,6 +54,30 @@ pub(super) fn find(machine: &Machine, text: &str) -> Result<Found, Failure> {
             .map_or(Found::Absent(id), |one| Found::One(Box::new(one)))),
         _ => Err(several(&id, &found)),
     }
+}
+
+/// Looks in one root.
+fn look_in(
+    machine: &Machine,
+    root: &Arc<Path>,
+    id: &ContainerId,
+) -> Result<Option<Container>, Failure> {
+    let here = match open_root(root) {
+        Ok(dir) => stat_beneath(&dir, id.as_str().as_ref()),
+        Err(error) if is_gone(&error) => return Ok(None),
+        // Only an unreadable root that was asked for can hide the container asked for.
+        Err(_) if !machine.roots_are_given() => return Ok(None),
+        Err(error) => Err(error),
+    };
+    let here = here.map_err(|error| {
+        Failure::failed(format!("open state root {}: {error}", visible_path(root)))
+    })?;
+    if here.is_none() {
+        return Ok(None);
+    }
+    let key = ContainerKey::new(Arc::clone(root), id.as_str());
+    look_up(machine, &key)
+        .map_err(|error| Failure::failed(format!("read {}: {error}", visible_path(&key.dir()))))
 }
 
 fn several(id: &ContainerId, found: &[Container]) -> Failure {
@@ -86,6 +92,50 @@ fn several(id: &ContainerId, found: &[Container]) -> Failure {
         "container {id} exists in several roots: {}; say which with --root or runtime:id",
         places.join(", ")
     ))
+}
+
+/// An id as it was given, to be looked for by its directory alone: what is in there may be broken.
+#[derive(Debug, Clone)]
+pub(super) struct Sought {
+    runtime: Option<RuntimeKind>,
+    id: ContainerId,
+}
+
+impl std::str::FromStr for Sought {
+    type Err = Failure;
+
+    fn from_str(text: &str) -> Result<Self, Failure> {
+        let (runtime, id) = split(text)?;
+        Ok(Self { runtime, id })
+    }
+}
+
+impl Sought {
+    /// Where it is, among these roots.
+    pub(super) fn keys_in(
+        &self,
+        machine: &Machine,
+        roots: &[StateRoot],
+    ) -> Result<Vec<Container>, Failure> {
+        let mut found = Vec::new();
+        for root in roots {
+            found.extend(
+                look_in(machine, &root.path, &self.id)?.filter(|container| {
+                    self.runtime.is_none() || container.runtime == self.runtime
+                }),
+            );
+        }
+        Ok(found)
+    }
+
+    /// The only one of these.
+    pub(super) fn one(&self, found: &[Container]) -> Result<ContainerKey, Failure> {
+        match found {
+            [] => Err(absent(&self.id)),
+            [one] => Ok(one.key.clone()),
+            several => Err(self::several(&self.id, several)),
+        }
+    }
 }
 
 /// The one container, or an error in the words tools look for.

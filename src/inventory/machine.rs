@@ -138,10 +138,15 @@ impl Machine {
         self.alone.is_some()
     }
 
+    /// What is mounted now.
+    pub fn mounts(&self) -> Vec<mounts::Mount> {
+        let mountinfo = kernel_file(&self.proc.join("self/mountinfo"));
+        mounts::mounts(&mountinfo.unwrap_or_default())
+    }
+
     /// Parts roots by what is mounted now.
     pub fn parted(&self, roots: Vec<StateRoot>) -> Parted {
-        let mountinfo = kernel_file(&self.proc.join("self/mountinfo")).unwrap_or_default();
-        let mounts = mounts::mounts(&mountinfo);
+        let mounts = self.mounts();
         let is_apart = |root: &StateRoot| mounts::is_apart(&root.path, &mounts);
         let (apart, near) = roots.into_iter().partition(is_apart);
         Parted { near, apart }

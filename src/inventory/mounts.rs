@@ -21,11 +21,19 @@ const REMOTE: [&str; 12] = [
     "ocfs2",
 ];
 
-/// A mount point, and whether its file system may never answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A mount, and whether its file system may never answer.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Mount {
+    /// Its number, which `/proc/PID/fdinfo/FD` names.
+    pub id: u64,
+    /// Device of the file system: major and minor. FUSE numbers a connection by the minor.
+    pub device: (u32, u32),
     /// Where.
     pub point: PathBuf,
+    /// Type of the file system, as the kernel names it.
+    pub kind: String,
+    /// What is mounted: a device, a server and its export.
+    pub source: String,
     /// Whether there is a network or a process behind it.
     pub remote: bool,
 }
@@ -39,6 +47,7 @@ pub struct Mount {
 /// let found = mounts(text);
 /// assert_eq!((found.len(), found[0].remote, found[1].remote), (2, false, true));
 /// assert_eq!(found[1].point, std::path::Path::new("/run/my runc"));
+/// assert_eq!((found[1].id, found[1].device, &*found[1].source), (40, (0, 93), "host:"));
 /// ```
 pub fn mounts(mountinfo: &[u8]) -> Vec<Mount> {
     let lines = mountinfo.split(|byte| *byte == b'\n');
@@ -47,15 +56,38 @@ pub fn mounts(mountinfo: &[u8]) -> Vec<Mount> {
 
 fn mount(line: &[u8]) -> Option<Mount> {
     let mut fields = line.split(|byte| *byte == b' ');
-    let point = fields.nth(4)?;
+    let id = text(fields.next()?).parse().unwrap_or(0);
+    let device = text(fields.nth(1)?);
+    let (major, minor) = device.split_once(':').unwrap_or_default();
+    let point = fields.nth(1)?;
     // Optional fields vary in number; a lone dash ends them.
-    let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
-    let kind = String::from_utf8_lossy(kind);
+    let mut rest = fields.skip_while(|field| *field != b"-").skip(1);
+    let kind = text(rest.next()?);
     let family = kind.split('.').next().unwrap_or(&kind);
+    let remote = REMOTE.contains(&family);
+    let source = unescaped(rest.next().unwrap_or_default());
     Some(Mount {
+        id,
+        device: (
+            major.parse().unwrap_or_default(),
+            minor.parse().unwrap_or_default(),
+        ),
         point: PathBuf::from(OsString::from_vec(unescaped(point))),
-        remote: REMOTE.contains(&family),
+        source: String::from_utf8_lossy(&source).into_owned(),
+        remote,
+        kind,
     })
+}
+
+fn text(field: &[u8]) -> String {
+    String::from_utf8_lossy(field).into_owned()
+}
+
+impl Mount {
+    /// Whether a process answers for it.
+    pub fn is_fuse(&self) -> bool {
+        self.kind == "fuse" || self.kind.starts_with("fuse.") || self.kind == "fuseblk"
+    }
 }
 
 /// `\040` and the like as the bytes they stand for.
@@ -97,6 +129,7 @@ mod tests {
         let mount = |(point, remote): &(&str, bool)| Mount {
             point: point.into(),
             remote: *remote,
+            ..Mount::default()
         };
         points.iter().map(mount).collect()
     }

@@ -57,6 +57,8 @@ pub struct ProcStatus {
     pub pending: SignalSet,
     /// Context switches so far, given up and taken away.
     pub switches: Option<u64>,
+    /// Its memory is being written to a core dump.
+    pub dumping: bool,
 }
 
 impl ProcStatus {
@@ -84,6 +86,7 @@ impl ProcStatus {
             let first = words.next().unwrap_or_default();
             match key {
                 "Uid" => status.uid = words.next().and_then(|word| word.parse().ok()),
+                "CoreDumping" => status.dumping = first == "1",
                 "TracerPid" => status.tracer = first.parse().unwrap_or(0),
                 "NSpid" => {
                     let all = value.split_ascii_whitespace();

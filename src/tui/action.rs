@@ -30,6 +30,7 @@ pub(crate) enum Action {
     Menu,
     Details,
     Inspect,
+    Why,
     Usage,
     FocusLog,
     HideLog,
@@ -108,6 +109,7 @@ impl Action {
                     | Self::ClearMarks
                     | Self::Menu
                     | Self::Inspect
+                    | Self::Why
                     | Self::Copy
                     | Self::Export
             )

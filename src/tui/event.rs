@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use ratatui::crossterm::event::Event as Input;
 
+use crate::diagnosis::Diagnosis;
 use crate::inventory::Snapshot;
 use crate::inventory::processes::Listing;
 use crate::inventory::rdt::RdtView;
@@ -53,6 +54,13 @@ pub enum EventKind {
     Processes(Arc<Listing>),
     /// Leftovers were looked for.
     Leftovers(Arc<Found>),
+    /// A container was examined.
+    Diagnosis {
+        /// Which.
+        key: ContainerKey,
+        /// What was found, or why it could not be; safe to print.
+        answer: Result<Arc<Diagnosis>, String>,
+    },
     /// The engine reports.
     Step(StepEvent),
     /// The engine is done with a container, whichever way; its row is free again.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::{Config, StateRoot};
+use crate::diagnosis::Examiner;
 use crate::inventory::rdt::{self, RdtView};
 use crate::inventory::{Container, Machine, Sampler, Snapshot, processes};
 use crate::kernel::LiveKernel;
@@ -60,6 +61,11 @@ impl Host {
 
     pub(super) fn leftovers(&self, known: &Known) -> Found {
         leftovers::find(&self.machine, known)
+    }
+
+    /// What examines a container.
+    pub(super) fn examiner(&self) -> Examiner {
+        Examiner::new(self.machine.clone())
     }
 
     pub(super) fn preview(&self, job: &Job) -> Preview {

@@ -142,6 +142,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
     bind(&[ch(' ')], "Space", A::Mark, List, "mark", "mark, and go to the next"),
     bind(&[code(K::Enter)], "Enter", A::Menu, Look, "menu", "what can be done with this container; the first line is its details"),
     bind(&[ch('i')], "i", A::Inspect, Look, "inspect", "its state and configuration as written on disk"),
+    bind(&[ch('w')], "w", A::Why, Look, "why", "why it is stuck, and what would help"),
     bind(&[ch('l')], "l", A::FocusLog, Log, "log", "go to the log and back"),
     bind(&[ch('c')], "c", A::Columns, List, "columns", "columns"),
     bind(&[ch('j'), code(K::Down)], "j Down", A::Move(Motion::Down), General, "", "down; in the usage view, the next container"),

@@ -168,7 +168,10 @@ impl LogPane {
             Verdict::Refused(_) => (Mark::Warning, "REFUSED"),
             Verdict::Leftovers(_) | Verdict::Failed(_) => (Mark::Bad, "FAIL"),
         };
-        let text = format!("{verb}: {}", crate::text::visible(&verdict.words()));
+        let mut text = format!("{verb}: {}", crate::text::visible(&verdict.words()));
+        if mark == Mark::Bad && verb.starts_with("delete") {
+            text.push_str("   (why: w)");
+        }
         self.push(Line {
             at,
             subject: Some(key.clone()),

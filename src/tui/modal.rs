@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::diagnosis::{Diagnosis, Remedy};
 use crate::inventory::processes::Process;
 use crate::inventory::{Condition, Container};
 use crate::kernel::Signal;
@@ -41,6 +42,7 @@ pub(crate) enum Modal {
     Clean(CleanDialog),
     Leave(Button),
     Page(Page),
+    Why(Why),
 }
 
 /// The line in which a filter or a search is typed.
@@ -61,6 +63,57 @@ pub(crate) struct Page {
     pub(crate) pending: bool,
     /// The process it is about: it shows what was read of that last.
     pub(crate) process: Option<InitProcess>,
+}
+
+/// Why a container is as it is; gathered anew for as long as it is open.
+#[derive(Debug)]
+pub(crate) struct Why {
+    /// As it was when the page opened.
+    pub(crate) container: Arc<Container>,
+    /// What was found last; `None` while the first look is under way.
+    pub(crate) answer: Option<Result<Arc<Diagnosis>, String>>,
+    /// The remedy under the cursor.
+    pub(crate) cursor: Option<Remedy>,
+    /// Lines above the first on the screen.
+    pub(crate) top: usize,
+}
+
+impl Why {
+    pub(crate) fn new(container: Arc<Container>) -> Self {
+        Self {
+            container,
+            answer: None,
+            cursor: None,
+            top: 0,
+        }
+    }
+
+    /// Every remedy once, in the order of the findings.
+    pub(crate) fn remedies(&self) -> Vec<&Remedy> {
+        let mut out: Vec<&Remedy> = Vec::new();
+        let Some(Ok(diagnosis)) = &self.answer else {
+            return out;
+        };
+        for remedy in diagnosis
+            .findings
+            .iter()
+            .flat_map(|finding| &finding.remedies)
+        {
+            if !out.contains(&remedy) {
+                out.push(remedy);
+            }
+        }
+        out
+    }
+
+    /// The remedy that is chosen: the one under the cursor, or the first if that is none any more.
+    pub(crate) fn chosen(&self) -> Option<&Remedy> {
+        let remedies = self.remedies();
+        let held = remedies
+            .iter()
+            .find(|remedy| Some(**remedy) == self.cursor.as_ref());
+        held.or(remedies.first()).copied()
+    }
 }
 
 /// A list to choose from.

@@ -331,6 +331,14 @@ impl Model {
         })
     }
 
+    /// The container that is to be examined, while its page is open.
+    pub(crate) fn examined(&self) -> Option<ContainerKey> {
+        match self.modal() {
+            Some(Modal::Why(why)) => Some(why.container.key.clone()),
+            _ => None,
+        }
+    }
+
     /// The container that keys for one container are about: under the cursor, or the one whose
     /// processes are shown.
     pub(crate) fn subject(&self) -> Option<&Arc<Container>> {

@@ -2,6 +2,7 @@
 //! panic; none shares anything with another but a channel.
 
 mod apart;
+mod diagnosis;
 mod engine;
 mod files;
 mod leftovers;
@@ -134,6 +135,8 @@ pub(super) struct Threads {
     details: Sender<DetailOrder>,
     processes: Sender<processes::Order>,
     looked_at: processes::Order,
+    diagnosis: Sender<diagnosis::Order>,
+    examined: diagnosis::Order,
     workers: Vec<Worker>,
     waiting: VecDeque<Job>,
     restarts: HashMap<String, u32>,
@@ -157,6 +160,7 @@ impl Threads {
         let previews = start_previews(&mailbox, host.clone())?;
         let details = start_details(&mailbox)?;
         let processes = processes::start(&mailbox, host.clone())?;
+        let diagnosis = diagnosis::start(&mailbox, host.clone())?;
         let mut workers = Vec::new();
         for number in 1..=WORKERS {
             let jobs = engine::start_worker(&mailbox, host.clone(), number)?;
@@ -176,6 +180,8 @@ impl Threads {
             details,
             processes,
             looked_at: processes::Order::default(),
+            diagnosis,
+            examined: diagnosis::Order::default(),
             workers,
             waiting: VecDeque::new(),
             restarts: HashMap::new(),
@@ -201,6 +207,17 @@ impl Threads {
         }
     }
 
+    /// Tells the thread for it which container is to be examined, if that has changed.
+    pub(super) fn examine(&mut self, key: Option<ContainerKey>) {
+        let order = diagnosis::Order {
+            key,
+            interval: self.interval,
+        };
+        if order != self.examined && self.diagnosis.send(order.clone()).is_ok() {
+            self.examined = order;
+        }
+    }
+
     pub(super) fn say(&self, failed: bool, text: &str) {
         self.mailbox.say(failed, text);
     }
@@ -221,7 +238,8 @@ impl Threads {
             Effect::FindLeftovers(gone) => self.leftovers.send(gone).is_ok(),
             Effect::Rescan => {
                 let again = self.processes.send(self.looked_at.clone());
-                self.scanner.now() && again.is_ok()
+                let examined = self.diagnosis.send(self.examined.clone());
+                self.scanner.now() && again.is_ok() && examined.is_ok()
             }
             Effect::Interval(interval) => {
                 self.interval = interval;
@@ -325,6 +343,10 @@ impl Threads {
                 self.processes = processes::start(mailbox, host)?;
                 // It knows of nothing: the order is given again.
                 self.looked_at = processes::Order::default();
+            }
+            "diagnosis" => {
+                self.diagnosis = diagnosis::start(mailbox, host)?;
+                self.examined = diagnosis::Order::default();
             }
             _ => {
                 for (number, worker) in (1..).zip(&mut self.workers) {

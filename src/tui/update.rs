@@ -7,6 +7,7 @@ mod leavings;
 mod menus;
 mod past;
 mod processes;
+mod why;
 
 use std::sync::Arc;
 
@@ -53,6 +54,10 @@ fn take(model: &mut Model, event: Event) -> Vec<Effect> {
             processes::take(model, listing);
             Vec::new()
         }
+        EventKind::Diagnosis { key, answer } => {
+            why::take(model, &key, answer);
+            Vec::new()
+        }
         EventKind::Step(step) => take_step(model, &step),
         EventKind::JobDone { key, verdict } => finish(model, &key, &verdict),
         EventKind::Preview {
@@ -64,12 +69,7 @@ fn take(model: &mut Model, event: Event) -> Vec<Effect> {
             Vec::new()
         }
         EventKind::Inspected { ticket, lines } => {
-            if let Some(open) = model.open.as_mut().filter(|open| open.ticket == ticket)
-                && let Modal::Page(page) = &mut open.modal
-            {
-                page.lines = lines;
-                page.pending = false;
-            }
+            take_page(model, ticket, lines);
             Vec::new()
         }
         EventKind::Said { failed, text } => {
@@ -78,13 +78,7 @@ fn take(model: &mut Model, event: Event) -> Vec<Effect> {
             Vec::new()
         }
         EventKind::ThreadLost(name) => {
-            match name.as_str() {
-                "rdt" => model.rdt.lost(),
-                "leftovers" => model.leftovers.lost(),
-                _ => {}
-            }
-            let text = format!("thread {name} ended unexpectedly; the log file says why");
-            model.log.say(model.now.wall, Mark::Bad, text);
+            lose_thread(model, &name);
             Vec::new()
         }
         // Whoever sends a signal does not wait for a step that may wait ten seconds. Every step
@@ -100,6 +94,25 @@ fn take(model: &mut Model, event: Event) -> Vec<Effect> {
         }
         EventKind::Tick => Vec::new(),
     }
+}
+
+fn take_page(model: &mut Model, ticket: u64, lines: Vec<String>) {
+    if let Some(open) = model.open.as_mut().filter(|open| open.ticket == ticket)
+        && let Modal::Page(page) = &mut open.modal
+    {
+        page.lines = lines;
+        page.pending = false;
+    }
+}
+
+fn lose_thread(model: &mut Model, name: &str) {
+    match name {
+        "rdt" => model.rdt.lost(),
+        "leftovers" => model.leftovers.lost(),
+        _ => {}
+    }
+    let text = format!("thread {name} ended unexpectedly; the log file says why");
+    model.log.say(model.now.wall, Mark::Bad, text);
 }
 
 fn take_input(model: &mut Model, input: Input, at: std::time::Duration) -> Vec<Effect> {

@@ -20,6 +20,7 @@ mod sheet;
 pub(crate) mod status_bar;
 pub(crate) mod too_small;
 pub(crate) mod usage;
+pub(crate) mod why;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -67,6 +68,7 @@ pub fn draw(frame: &mut Frame<'_>, model: &Model) {
         Some(Modal::Leave(button)) => popup::leave(frame, area, model, *button, &panes),
         Some(Modal::Menu(menu)) => popup::menu(frame, area, model, menu, &panes),
         Some(Modal::Page(page)) => popup::page(frame, area, model, page, &panes),
+        Some(Modal::Why(page)) => why::draw(frame, area, model, page, &panes),
     }
 }
 
@@ -81,6 +83,7 @@ pub(crate) fn dialog_extent(model: &Model) -> (usize, usize) {
             page.lines.len(),
             usize::from(popup::page_area(area, &panes).height).saturating_sub(2),
         ),
+        Some(Modal::Why(page)) => why::extent(area, model, page, &panes),
         Some(Modal::Menu(menu)) => (
             menu.found().len(),
             usize::from(area.height).saturating_sub(6),

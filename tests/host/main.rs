@@ -31,6 +31,7 @@ mod bystander;
 mod crash;
 mod delete;
 mod demo;
+mod diagnosis;
 mod dropin;
 #[path = "../fuse/resctrl.rs"]
 mod fuse;

@@ -62,14 +62,14 @@ enum Ends {
 }
 
 /// A row being played.
-struct Stage<'a> {
-    rig: &'a Rig,
-    id: String,
-    fuse: Option<Fuse>,
+pub(crate) struct Stage<'a> {
+    pub(crate) rig: &'a Rig,
+    pub(crate) id: String,
+    pub(crate) fuse: Option<Fuse>,
     /// Helpers outside the container; ended after the row.
     helpers: Vec<Helper>,
     /// Processes of the host that have to survive.
-    strangers: Vec<Stranger>,
+    pub(crate) strangers: Vec<Stranger>,
     /// Cgroups that have to survive, with all that is in them.
     stays: Vec<PathBuf>,
     /// Cgroups that have to go, besides those of its name.
@@ -81,7 +81,7 @@ struct Stage<'a> {
     /// What was mounted over.
     mounted: Vec<PathBuf>,
     /// The pid that the report has to name.
-    culprit: i32,
+    pub(crate) culprit: i32,
     /// Whether what it needs is here.
     applies: bool,
     /// Why the kernel does not let it be made on this version of cgroups.
@@ -123,7 +123,7 @@ pub(crate) fn odd() -> Option<&'static Path> {
 }
 
 impl<'a> Stage<'a> {
-    fn new(rig: &'a Rig) -> Self {
+    pub(crate) fn new(rig: &'a Rig) -> Self {
         Self {
             id: rig.id(),
             rig,
@@ -141,7 +141,7 @@ impl<'a> Stage<'a> {
         }
     }
 
-    fn run(&self, spec: &Spec) {
+    pub(crate) fn run(&self, spec: &Spec) {
         self.rig.run_with(&self.id, spec);
     }
 
@@ -164,12 +164,12 @@ impl<'a> Stage<'a> {
         self.rig.kind == kind
     }
 
-    fn init(&self) -> i32 {
+    pub(crate) fn init(&self) -> i32 {
         self.rig.pid(&self.id)
     }
 
     /// Waits until the container has this many processes; gives those that are not init.
-    fn others(&self, count: usize) -> Vec<i32> {
+    pub(crate) fn others(&self, count: usize) -> Vec<i32> {
         until("its processes run", || self.members().len() == count);
         let init = self.init();
         let mut pids = self.members();
@@ -178,12 +178,12 @@ impl<'a> Stage<'a> {
     }
 
     /// The processes of its cgroups, by the hierarchy that tells most.
-    fn members(&self) -> Vec<i32> {
+    pub(crate) fn members(&self) -> Vec<i32> {
         self.rig.members(&self.id)
     }
 
     /// Puts the odd program into the rootfs; without a compiler the row does not apply.
-    fn with_odd(&mut self) -> bool {
+    pub(crate) fn with_odd(&mut self) -> bool {
         let Some(odd) = odd() else {
             self.applies = false;
             return false;
@@ -196,7 +196,7 @@ impl<'a> Stage<'a> {
     }
 
     /// Runs the odd program outside the container and waits until it says that it is ready.
-    fn helper(&mut self, args: &[&str]) {
+    pub(crate) fn helper(&mut self, args: &[&str]) {
         let ready = self.rig.scratch("ready");
         let mut command = Command::new(odd().unwrap());
         command.args(args).stdin(Stdio::null());
@@ -212,7 +212,7 @@ impl<'a> Stage<'a> {
         }
     }
 
-    fn controller(&self, name: &'static str) -> PathBuf {
+    pub(crate) fn controller(&self, name: &'static str) -> PathBuf {
         self.rig.cgroup(&self.id, if has_v1() { name } else { "" })
     }
 }
@@ -314,6 +314,36 @@ fn own_delete(stage: &Stage<'_>, starts: &[(i32, Option<u64>)]) -> String {
     format!("rc {} after {seconds:.1} s, left: {left}", ended.code)
 }
 
+/// Makes the row of this name and shows it to `look`; says loudly why it cannot. A row that does
+/// not apply to the runtime or to this version of cgroups is passed over.
+pub(crate) fn show(name: &str, kind: RuntimeKind, look: &mut dyn FnMut(&mut Stage<'_>)) {
+    let row = ROWS.iter().find(|row| row.name == name);
+    let row = row.unwrap_or_else(|| panic!("no row {name:?}"));
+    let own = match kind {
+        RuntimeKind::Youki => 0,
+        RuntimeKind::Runc => 1,
+        RuntimeKind::Crun => 2,
+    };
+    let elsewhere = (row.needs == Needs::V1) != has_v1() && row.needs != Needs::Nothing;
+    if row.own[own] == "-" || (elsewhere && row.needs != Needs::Fuse) {
+        return;
+    }
+    let rig = Rig::new(kind).unwrap();
+    let mut stage = Stage::new(&rig);
+    if row.needs == Needs::Fuse {
+        stage.fuse = Fuse::mount(rig.scratch("fuse"));
+        stage.applies = stage.fuse.is_some();
+    }
+    if stage.applies {
+        (row.make)(&mut stage);
+    }
+    match (stage.applies, stage.impossible) {
+        (false, _) => skip(name, "needs /dev/fuse or a C compiler"),
+        (true, None) => look(&mut stage),
+        (true, Some(_)) => {}
+    }
+}
+
 /// Plays a row to its end; `None` where something it needs is missing.
 fn play(row: &Row, stage: &mut Stage<'_>) -> Option<Played> {
     if row.needs == Needs::Fuse {
@@ -412,7 +442,7 @@ fn tell(index: usize, row: &Row, kind: RuntimeKind, own: &str, result: &str, too
     file.write_all(line.as_bytes()).unwrap();
 }
 
-fn words(panic: &(dyn std::any::Any + Send)) -> String {
+pub(crate) fn words(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
     text.unwrap_or("panic").to_owned()

@@ -9,6 +9,7 @@
 mod cli;
 mod control_files;
 mod demo;
+mod diagnosis;
 mod fake_kernel;
 mod fixtures;
 mod groups;

@@ -5,19 +5,33 @@ use std::time::Duration;
 use super::slow::{Answer, Slow};
 use super::{Closeup, Process};
 use crate::inventory::Machine;
-use crate::process::{stack, syscall::Syscall};
+use crate::process::{InitProcess, stack, syscall::Syscall};
 
 /// Innermost frames that are kept.
 const FRAMES: usize = 12;
 
-/// Reads it, each file within its bound.
+/// Reads it of a process, each file within its bound.
 pub(super) fn read(
     machine: &Machine,
     slow: &mut Slow,
     process: &Process,
     now: Duration,
 ) -> Closeup {
-    let who = process.who;
+    // A zombie has neither stack nor system call.
+    if process.is_zombie() {
+        return Closeup {
+            who: process.who,
+            stack: Vec::new(),
+            syscall: None,
+            file: None,
+            silent: None,
+        };
+    }
+    of(machine, slow, process.who, now)
+}
+
+/// The same of any task that lives: a thread's files are found by its tid as a process's are.
+pub(super) fn of(machine: &Machine, slow: &mut Slow, who: InitProcess, now: Duration) -> Closeup {
     let mut silent = None;
     let mut text = |name: &'static str| {
         let answer = slow.read(who, name, machine.pid_file(who.pid, name), now);
@@ -30,13 +44,8 @@ pub(super) fn read(
             }
         }
     };
-    // A zombie has neither.
-    let alive = !process.is_zombie();
-    let syscall = alive
-        .then(|| text("syscall"))
-        .flatten()
-        .and_then(|text| text.parse::<Syscall>().ok());
-    let stack = alive.then(|| text("stack")).flatten();
+    let syscall = text("syscall").and_then(|text| text.parse::<Syscall>().ok());
+    let stack = text("stack");
     let file = syscall
         .and_then(Syscall::descriptor)
         .and_then(|fd| file(machine, who.pid, fd));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::gather::{self, Found};
 use super::slow::{Answer, Slow};
-use super::{Group, Held, Listing, MOST, Place, Process, Source, Subject, closeup};
+use super::{Closeup, Group, Held, Listing, MOST, Place, Process, Source, Subject, closeup};
 use crate::inventory::Machine;
 use crate::inventory::members;
 use crate::inventory::users::Users;
@@ -274,6 +274,25 @@ impl Reader {
         let closeup =
             selected.map(|process| closeup::read(&self.machine, &mut self.slow, process, now));
         listing.closeup = closeup;
+    }
+
+    /// Where in the kernel tasks are, each a process or a thread of one; with the function it waits
+    /// in. Only of those that live.
+    pub fn closeups(
+        &mut self,
+        tasks: &[InitProcess],
+        now: Duration,
+    ) -> Vec<(Closeup, Option<String>)> {
+        let paths = tasks
+            .iter()
+            .map(|task| self.machine.pid_file(task.pid, "wchan"))
+            .collect();
+        let mut wchans = self.slow.wchans(paths).into_iter();
+        let look = |task: &InitProcess| {
+            let closeup = closeup::of(&self.machine, &mut self.slow, *task, now);
+            (closeup, wchans.next().flatten())
+        };
+        tasks.iter().map(look).collect()
     }
 
     /// The command of a process if it is to be asked for, or was and has not come.

@@ -14,7 +14,7 @@ use crate::tui::model::{Model, Pane};
 use crate::tui::table::Column;
 use crate::tui::view;
 
-use super::{jobs, keys, leavings, menus, processes};
+use super::{jobs, keys, leavings, menus, processes, why};
 
 /// Opens a dialog in place of any other; gives back its number.
 pub(super) fn open(model: &mut Model, dialog: Modal) -> u64 {
@@ -76,6 +76,7 @@ pub(super) fn press(model: &mut Model, press: Press, at: Duration) -> Vec<Effect
         Modal::Prompt(_) => prompt_key(model, press),
         Modal::Menu(_) => menu_key(model, press),
         Modal::Page(_) => page_key(model, press),
+        Modal::Why(_) => why::key(model, press),
     }
 }
 
@@ -159,6 +160,7 @@ pub(super) fn scroll(model: &mut Model, motion: Motion) {
         Modal::Confirm(confirm) => confirm.scroll = motion.apply(confirm.scroll, last, page),
         Modal::Clean(dialog) => dialog.scroll = motion.apply(dialog.scroll, last, page),
         Modal::Page(shown) => shown.scroll = motion.apply(shown.scroll, last, page),
+        Modal::Why(why) => why.top = motion.apply(why.top, last, page),
         Modal::Menu(menu) => {
             let len = menu.found().len();
             menu.selected = motion.apply(menu.selected, len, page);
@@ -167,7 +169,7 @@ pub(super) fn scroll(model: &mut Model, motion: Motion) {
     }
 }
 
-fn motion(press: Press, letters: bool) -> Option<Motion> {
+pub(super) fn motion(press: Press, letters: bool) -> Option<Motion> {
     match press.code {
         KeyCode::Up => Some(Motion::Up),
         KeyCode::Down => Some(Motion::Down),

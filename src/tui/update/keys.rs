@@ -14,7 +14,7 @@ use crate::tui::table::{self, SortKey};
 use crate::tui::view::layout::{self, Class, Spot};
 use crate::tui::{leftovers, rdt};
 
-use super::{dialogs, jobs, leavings, main_pane, menus, past, processes, settle_focus};
+use super::{dialogs, jobs, leavings, main_pane, menus, past, processes, settle_focus, why};
 
 /// The intervals that `+` and `-` go through, in milliseconds.
 const INTERVALS: [u64; 7] = [250, 500, 1000, 2000, 5000, 10_000, 30_000];
@@ -59,6 +59,7 @@ pub(super) fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         | Action::Export
         | Action::Palette
         | Action::Inspect => return menus::open_for(model, action),
+        Action::Why => why::open(model),
         Action::Filter => {
             let pane = match model.focus {
                 Pane::Log => Pane::Log,

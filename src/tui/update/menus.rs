@@ -207,6 +207,7 @@ fn action_entries(acts: bool) -> Vec<Entry> {
         (Action::Details, "details"),
         (Action::Usage, "usage"),
         (Action::Inspect, "inspect state and configuration"),
+        (Action::Why, "why is it stuck"),
         (Action::Copy, "copy id, path or command"),
     ];
     let change = [

@@ -259,6 +259,7 @@ pub(crate) fn hints(frame: &mut Frame<'_>, area: Rect, model: &Model) {
         Some(Modal::Page(_)) => {
             " Esc back  j k PgUp PgDn scroll  Left Right sideways  Ctrl-S save".to_owned()
         }
+        Some(Modal::Why(_)) => why(columns),
         Some(Modal::Menu(_)) => " Enter choose  Esc back".to_owned(),
         Some(Modal::Confirm(_) | Modal::Clean(_) | Modal::Leave(_)) => {
             " Esc cancel  Tab move  Enter press".to_owned()
@@ -269,6 +270,27 @@ pub(crate) fn hints(frame: &mut Frame<'_>, area: Rect, model: &Model) {
         Line::styled(measure::left(&text, columns), model.look.selected()),
         area,
     );
+}
+
+/// As many of the keys of the page as fit.
+fn why(columns: usize) -> String {
+    let all = [
+        "Esc back",
+        "j k choose",
+        "Enter do",
+        "y copy command",
+        "PgUp PgDn scroll",
+        "r look again",
+        "Ctrl-S save",
+    ];
+    let mut text = String::new();
+    for hint in all {
+        if width(&text) + width(hint) + 2 > columns {
+            break;
+        }
+        write!(text, " {hint} ").ok();
+    }
+    text
 }
 
 fn prompt(pane: Pane, text: &str) -> String {

@@ -1,0 +1,80 @@
+//! Why is it stuck: evidence, cause, remedy.
+//!
+//! An [`Examiner`] gathers [`Evidence`] and changes nothing; [`judge`] is a function of the
+//! evidence alone, so every cause can be tested on what was once captured. The first finding is
+//! the verdict. Nothing here waits for what may never answer: what can hang (a state root on a
+//! dead file system, `cmdline` and `stack` of a process whose memory is locked) is asked on a
+//! thread that can be left behind, mounts are told from mountinfo and never touched.
+//!
+//! What the kernel shows of each state was seen on Linux 6.18 and 6.12; the pages are
+//! proc_pid_stat(5), proc_pid_status(5), proc_pid_mountinfo(5), ptrace(2), cgroups(7),
+//! freezer-subsystem.rst, cgroup-v2.rst, fuse.rst and resctrl.rst.
+
+pub mod cause;
+pub mod evidence;
+mod gather;
+mod judge;
+pub mod nature;
+pub mod remedy;
+mod wording;
+
+use serde::Serialize;
+
+pub use cause::Cause;
+pub use evidence::Evidence;
+pub use gather::{Examiner, NotExamined};
+pub use judge::judge;
+pub use remedy::Remedy;
+
+use crate::oci::ContainerKey;
+
+/// How much a finding matters; the first in this order is the verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Weight {
+    /// It keeps the container from running, dying or being removed.
+    Blocks,
+    /// It makes that slow, or incomplete.
+    Hampers,
+    /// How the container is.
+    State,
+    /// An operator should know.
+    Note,
+}
+
+/// One thing that was found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Finding {
+    /// How much it matters.
+    pub weight: Weight,
+    /// What.
+    #[serde(flatten)]
+    pub cause: Cause,
+    /// What was seen, a line each, safe to print.
+    pub evidence: Vec<String>,
+    /// What would end it, the best first.
+    pub remedies: Vec<Remedy>,
+}
+
+/// What is known of why a container is as it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Diagnosis {
+    /// Which container.
+    pub key: ContainerKey,
+    /// What was found, the verdict first; never empty.
+    pub findings: Vec<Finding>,
+    /// Processes that were looked at.
+    pub processes: usize,
+    /// Cgroups that were looked at.
+    pub cgroups: usize,
+}
+
+impl Diagnosis {
+    /// The verdict in words.
+    pub fn verdict(&self) -> String {
+        self.findings
+            .first()
+            .map(|finding| finding.cause.words())
+            .unwrap_or_default()
+    }
+}

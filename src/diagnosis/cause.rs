@@ -1,0 +1,234 @@
+//! What a container can be stuck on, as data. The words are in `wording`.
+
+mod cgroup;
+mod task;
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::inventory::{Condition, Manager};
+
+pub use cgroup::CgroupCause;
+pub use task::TaskCause;
+
+/// A cause, with what tells this one from another of its kind.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Cause {
+    /// How the container is, when nothing is wrong.
+    State(StateCause),
+    /// Something about one of its processes.
+    Task(TaskCause),
+    /// Something about a cgroup.
+    Cgroup(CgroupCause),
+    /// Something about its record, its hooks, who owns it.
+    Record(RecordCause),
+    /// Something about the host, or about what ocitop may see of it.
+    Host(HostCause),
+}
+
+impl Cause {
+    /// The process that waits, if that is what it is about.
+    pub(super) fn waiter(&self) -> Option<i32> {
+        match self {
+            Self::Task(
+                TaskCause::Fuse { pid, .. }
+                | TaskCause::Network { pid, .. }
+                | TaskCause::BlockDevice { pid, .. }
+                | TaskCause::FrozenFilesystem { pid, .. }
+                | TaskCause::CgroupLock { pid }
+                | TaskCause::Uninterruptible { pid, .. },
+            ) => Some(*pid),
+            _ => None,
+        }
+    }
+
+    /// Whether another process waits for the same thing.
+    pub(super) fn is_alike(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Task(one), Self::Task(two)) => one.is_alike(two),
+            _ => false,
+        }
+    }
+}
+
+/// How a container is.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "cause", rename_all = "kebab-case")]
+pub enum StateCause {
+    /// Nothing is wrong: it runs.
+    Running {
+        /// Its init.
+        pid: i32,
+        /// Its processes.
+        processes: usize,
+    },
+    /// It waits for its start.
+    Created {
+        /// Its init.
+        pid: i32,
+    },
+    /// It is being made, or that was broken off.
+    Creating,
+    /// Frozen by its own freezer, as `pause` does.
+    Paused {
+        /// Where.
+        cgroup: PathBuf,
+    },
+    /// Its init is gone and nothing of it lives.
+    Stopped {
+        /// The pid that init had.
+        pid: Option<i32>,
+        /// Processes that live on without it.
+        left: usize,
+    },
+    /// Nothing can be said of it.
+    Unknown {
+        /// Its status.
+        #[serde(serialize_with = "word")]
+        condition: Condition,
+    },
+}
+
+/// What is wrong with what is recorded.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "cause", rename_all = "kebab-case")]
+pub enum RecordCause {
+    /// The state file is missing.
+    Missing {
+        /// What was looked for.
+        problem: String,
+        /// Processes that live in its cgroups.
+        processes: usize,
+    },
+    /// It is empty or cut short.
+    Torn {
+        /// What is wrong.
+        problem: String,
+        /// Processes that live in its cgroups.
+        processes: usize,
+    },
+    /// It makes no sense.
+    Corrupt {
+        /// What is wrong.
+        problem: String,
+        /// Processes that live in its cgroups.
+        processes: usize,
+    },
+    /// It cannot be read.
+    Unreadable {
+        /// What is wrong.
+        problem: String,
+    },
+    /// A second file is missing or wrong.
+    Incomplete {
+        /// What is wrong.
+        problem: String,
+    },
+    /// Another user wrote it.
+    Foreign {
+        /// Who.
+        uid: u32,
+    },
+    /// The recorded pid is another process's.
+    Recycled {
+        /// The pid.
+        pid: i32,
+        /// The name of who has it.
+        name: String,
+    },
+    /// A hook cannot be run.
+    HookBroken {
+        /// Its program.
+        hook: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// A hook runs and does not end.
+    HookRuns {
+        /// Its program.
+        hook: PathBuf,
+        /// The process.
+        pid: i32,
+        /// For this long.
+        seconds: u64,
+    },
+    /// systemd keeps the scope as failed.
+    UnitFailed {
+        /// Which.
+        unit: String,
+    },
+    /// An engine has it and may act on it.
+    Managed {
+        /// Which.
+        manager: Option<Manager>,
+        /// The process that holds it.
+        pid: i32,
+        /// Its name.
+        name: String,
+    },
+    /// An engine had it, and its process for it is gone.
+    Abandoned {
+        /// Which.
+        manager: Manager,
+    },
+    /// Something is mounted in the state directory.
+    MountIn {
+        /// Where.
+        mount: PathBuf,
+    },
+}
+
+/// What is wrong with the host, or keeps ocitop from seeing.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "cause", rename_all = "kebab-case")]
+pub enum HostCause {
+    /// The file system of the state root is full.
+    StateFull {
+        /// The state root.
+        root: PathBuf,
+        /// Bytes left.
+        free: u64,
+    },
+    /// It is mounted read-only.
+    StateReadOnly {
+        /// The state root.
+        root: PathBuf,
+    },
+    /// No control group can be made any more.
+    OutOfClosids {
+        /// In use.
+        used: u64,
+        /// Of so many.
+        of: u64,
+    },
+    /// No group can be monitored any more.
+    OutOfRmids {
+        /// In use.
+        used: u64,
+        /// Of so many.
+        of: u64,
+    },
+    /// The container has a group in resctrl, which is not mounted.
+    ResctrlNotMounted,
+    /// ocitop is not root.
+    NotRoot,
+    /// It may not look into processes of others.
+    NoPtrace,
+    /// A cgroup hierarchy is mounted read-only.
+    CgroupReadOnly {
+        /// Its mount.
+        mount: PathBuf,
+    },
+    /// ocitop is in a pid namespace of its own: recorded pids mean other processes.
+    OtherPidNamespace,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands references out"
+)]
+fn word<S: serde::Serializer>(condition: &Condition, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(condition.as_str())
+}

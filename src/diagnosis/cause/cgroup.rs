@@ -1,0 +1,124 @@
+//! Causes that are a cgroup.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::cgroup::Version;
+use crate::diagnosis::evidence::Level;
+
+/// What is special about a cgroup.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "cause", rename_all = "kebab-case")]
+pub enum CgroupCause {
+    /// It is frozen, otherwise than by a plain pause.
+    Frozen {
+        /// Where the freezer was set.
+        cgroup: PathBuf,
+        /// v1 or v2.
+        version: Version,
+        /// Where that stands to the container.
+        level: Level,
+        /// Processes whose SIGKILL waits for the thaw.
+        killed: Vec<i32>,
+    },
+    /// A freeze does not come to its end.
+    FreezeUnfinished {
+        /// Where.
+        cgroup: PathBuf,
+        /// v1 or v2.
+        version: Version,
+        /// A process that cannot be frozen.
+        pid: Option<i32>,
+    },
+    /// Another live container has it too.
+    Shared {
+        /// Which cgroup.
+        cgroup: PathBuf,
+        /// Which container.
+        with: String,
+    },
+    /// An action on it would be refused.
+    Forbidden {
+        /// Why.
+        why: String,
+    },
+    /// There are cgroups below.
+    SubCgroups {
+        /// The first few.
+        cgroups: Vec<PathBuf>,
+        /// How many.
+        count: usize,
+        /// Processes in them.
+        processes: usize,
+    },
+    /// It is threaded: its processes cannot be listed, nor killed as one.
+    Threaded {
+        /// Which.
+        cgroup: PathBuf,
+    },
+    /// It cannot hold processes.
+    Invalid {
+        /// Which.
+        cgroup: PathBuf,
+    },
+    /// It holds processes that ocitop's pid namespace does not have.
+    ForeignPids {
+        /// Which.
+        cgroup: PathBuf,
+        /// How many.
+        count: usize,
+    },
+    /// No process can be made any more.
+    PidsLimit {
+        /// Which.
+        cgroup: PathBuf,
+        /// Its limit.
+        limit: u64,
+        /// How often a fork was refused.
+        refused: Option<u64>,
+    },
+    /// Processes fork as fast as they can.
+    ForkBomb {
+        /// Which.
+        cgroup: Option<PathBuf>,
+        /// Processes now.
+        processes: usize,
+        /// Processes that appeared since the look before.
+        fresh: usize,
+    },
+    /// Memory is out and the OOM killer is off.
+    OomKillerOff {
+        /// Which.
+        cgroup: PathBuf,
+        /// Processes that wait.
+        pids: Vec<i32>,
+    },
+    /// Memory stands above `memory.high`.
+    MemoryHigh {
+        /// Which.
+        cgroup: PathBuf,
+        /// The limit, bytes.
+        high: u64,
+    },
+    /// The CPU quota is far too small for what wants to run.
+    CpuQuota {
+        /// Which.
+        cgroup: PathBuf,
+        /// v1 or v2.
+        version: Version,
+        /// Where it stands.
+        level: Level,
+        /// Millionths of a core.
+        quota: u64,
+        /// Processes that want to run.
+        runnable: usize,
+        /// A SIGKILL waits for CPU time.
+        killed: bool,
+    },
+    /// Something is mounted on it.
+    MountOn {
+        /// Where.
+        mount: PathBuf,
+    },
+}

@@ -1,0 +1,290 @@
+//! What was seen of one container, as plain data: all that [`super::judge`] knows.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::cgroup::freezer::Freezer;
+use crate::cgroup::{Limit, Version};
+use crate::inventory::processes::{Closeup, Place, Process};
+use crate::inventory::{Condition, Manager};
+use crate::oci::{ContainerKey, RuntimeKind};
+use crate::process::InitProcess;
+
+use super::nature::Nature;
+
+/// Everything that was seen.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evidence {
+    /// Which container.
+    pub key: ContainerKey,
+    /// Who wrote it, if that can be told.
+    pub runtime: Option<RuntimeKind>,
+    /// Its status as derived from the machine.
+    pub condition: Condition,
+    /// What its record says and is.
+    pub record: RecordSeen,
+    /// Its recorded init.
+    pub init: InitSeen,
+    /// Its processes, and those in its namespaces.
+    pub tasks: Vec<Task>,
+    /// Its cgroups, those below, and those above.
+    pub cgroups: Vec<CgroupSeen>,
+    /// A cgroup of its own that another live container has too, and which.
+    pub shared: Option<(PathBuf, String)>,
+    /// Why an action on its cgroups would be refused.
+    pub forbidden: Option<String>,
+    /// Its poststop hooks.
+    pub hooks: Vec<HookSeen>,
+    /// Its systemd scope.
+    pub unit: Option<UnitSeen>,
+    /// The engine above it.
+    pub manager: Option<Manager>,
+    /// The process of that engine that holds it: a shim, conmon.
+    pub supervisor: Option<Neighbour>,
+    /// Mounts on its cgroups, or in its state directory.
+    pub mounts: Vec<PathBuf>,
+    /// The file system of its state root.
+    pub disk: Option<Disk>,
+    /// resctrl.
+    pub rdt: RdtSeen,
+    /// What ocitop itself may see and do.
+    pub viewer: Viewer,
+    /// Time over which changes were seen.
+    pub span: Duration,
+    /// Processes that appeared in that time.
+    pub fresh: usize,
+    /// Processes that there are beyond those that were read.
+    pub more: usize,
+}
+
+/// What became of the state file.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RecordSeen {
+    /// What is wrong with it.
+    pub problem: Option<RecordProblem>,
+    /// A lesser problem beside a good one.
+    pub note: Option<String>,
+    /// The uid that owns the directory, if that is neither root nor ocitop's.
+    pub foreign: Option<u32>,
+    /// youki stored that it is not paused; `None` where the record does not say.
+    pub stored_running: bool,
+    /// The cgroup is recorded to be disabled.
+    pub cgroup_disabled: bool,
+}
+
+/// Why a state file is no record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RecordProblem {
+    /// There is none.
+    Missing(String),
+    /// It is empty or cut short.
+    Torn(String),
+    /// It is whole and makes no sense.
+    Corrupt(String),
+    /// It cannot be read.
+    Unreadable(String),
+}
+
+/// The recorded init.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum InitSeen {
+    /// None is known.
+    #[default]
+    Unknown,
+    /// It lives.
+    Alive(InitProcess),
+    /// It is gone.
+    Gone(i32),
+    /// It is dead, and its parent has not taken note.
+    Zombie(InitProcess, Option<Neighbour>),
+    /// Its pid is another process's.
+    Recycled(Neighbour),
+}
+
+/// One process, with what is seen of it besides.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Task {
+    /// The process.
+    pub process: Process,
+    /// Where it was found.
+    pub place: Place,
+    /// It runs in the host's mount and pid namespaces, and init does not.
+    pub of_host: bool,
+    /// Hierarchies in which init is in the container's cgroup and it is not.
+    pub missing_from: Vec<String>,
+    /// It was forked and has not executed a program since.
+    pub not_executed: bool,
+    /// A core dump of it is being written.
+    pub dumping: bool,
+    /// Its parent.
+    pub parent: Option<Neighbour>,
+    /// Who traces it.
+    pub tracer: Option<Neighbour>,
+    /// Where it and its threads wait, those worth a look.
+    pub waits: Vec<Wait>,
+}
+
+/// Where in the kernel a task waits.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wait {
+    /// The task: a process, or a thread of it.
+    pub tid: i32,
+    /// Its state letter.
+    pub state: char,
+    /// It did not run between two looks.
+    pub still: bool,
+    /// The function it waits in.
+    pub wchan: Option<String>,
+    /// Stack, system call and file.
+    pub closeup: Closeup,
+    /// The mount that file is on, or the one that it must be.
+    pub mount: Option<MountSeen>,
+    /// What all that says.
+    pub nature: Nature,
+}
+
+/// A mount, as the process sees it and as ocitop does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MountSeen {
+    /// Type of the file system.
+    pub kind: String,
+    /// What is mounted.
+    pub source: String,
+    /// Where, as the process sees it.
+    pub point: PathBuf,
+    /// Where ocitop sees the same file system, if it does.
+    pub here: Option<PathBuf>,
+    /// Device numbers.
+    pub device: (u32, u32),
+    /// A process answers for it.
+    pub fuse: bool,
+    /// A network or a process is behind it.
+    pub remote: bool,
+    /// Requests that wait for an answer, where fusectl tells.
+    pub waiting: Option<u64>,
+}
+
+/// Another process that matters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Neighbour {
+    /// Which.
+    pub who: InitProcess,
+    /// Its name, safe to print.
+    pub name: String,
+    /// Its state letter.
+    pub state: char,
+    /// It is a process of this container.
+    pub inside: bool,
+}
+
+/// Where a cgroup stands to the container's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Above it.
+    Above,
+    /// It is the container's.
+    Own,
+    /// Below it.
+    Below,
+}
+
+/// One cgroup directory. What a hierarchy does not have is `None`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CgroupSeen {
+    /// The directory.
+    pub dir: PathBuf,
+    /// v1 or v2.
+    pub version: Version,
+    /// Where it stands.
+    pub level: Level,
+    /// Processes in it.
+    pub processes: usize,
+    /// Processes in it that are outside of ocitop's pid namespace.
+    pub foreign: usize,
+    /// Its freezer.
+    pub freezer: Option<Freezer>,
+    /// `cgroup.type` (v2).
+    pub kind: Option<String>,
+    /// `pids.current`.
+    pub pids: Option<u64>,
+    /// `pids.max`.
+    pub pids_limit: Option<Limit>,
+    /// How often a fork was refused so far.
+    pub pids_refused: Option<u64>,
+    /// How often of those between two looks.
+    pub pids_refused_since: u64,
+    /// The OOM killer is off and memory is out (v1).
+    pub oom_waits: bool,
+    /// `memory.high`, and how often it was reached between two looks (v2).
+    pub high: Option<(Limit, u64)>,
+    /// CPU quota, millionths of a core.
+    pub quota: Option<Limit>,
+    /// Periods in which it was throttled, so far.
+    pub throttled: Option<u64>,
+}
+
+/// A poststop hook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HookSeen {
+    /// Its program.
+    pub path: PathBuf,
+    /// Why it cannot be run, if so.
+    pub broken: Option<String>,
+    /// It runs now, for this long.
+    pub running: Option<(Neighbour, Duration)>,
+}
+
+/// A systemd scope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnitSeen {
+    /// Its name.
+    pub name: String,
+    /// systemd has it loaded.
+    pub loaded: bool,
+    /// It is active.
+    pub active: bool,
+}
+
+/// The file system of a state root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disk {
+    /// The root.
+    pub path: PathBuf,
+    /// Bytes that are free.
+    pub free: u64,
+    /// Files that can still be made; `None` where they are not counted.
+    pub files: Option<u64>,
+    /// Mounted read-only.
+    pub read_only: bool,
+}
+
+/// resctrl, as far as the container has to do with it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RdtSeen {
+    /// The record names a group.
+    pub wanted: bool,
+    /// The kernel knows resctrl and it is not mounted.
+    pub not_mounted: bool,
+    /// Control groups in use, and how many there can be.
+    pub closids: Option<(u64, u64)>,
+    /// Groups that are monitored, and how many can be.
+    pub rmids: Option<(u64, u64)>,
+    /// It has a group of its own there.
+    pub has_group: bool,
+}
+
+/// What ocitop may see and do. `None` where that is not known.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Viewer {
+    /// It runs as root.
+    pub root: Option<bool>,
+    /// `CAP_SYS_PTRACE`.
+    pub ptrace: Option<bool>,
+    /// It is in the host's pid namespace.
+    pub host_pids: Option<bool>,
+    /// Mounts of cgroup hierarchies that are read-only.
+    pub read_only: Vec<PathBuf>,
+    /// The command that core dumps are piped to.
+    pub core_handler: Option<String>,
+}

@@ -1,0 +1,261 @@
+//! Gathers the evidence, and never waits for what may not answer.
+
+mod groups;
+mod host;
+mod record;
+mod tasks;
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use rustix::time::{ClockId, Timespec, clock_gettime};
+
+use super::evidence::{Evidence, InitSeen};
+use super::{Diagnosis, judge};
+use crate::inventory::processes::{Listing, Reader, Subject};
+use crate::inventory::{Machine, mounts};
+use crate::kernel::bounded::{Bounded, Late, Lateness, Unanswered};
+use crate::lifecycle::evidence::NoEvidence;
+use crate::oci::ContainerKey;
+use record::Case;
+
+/// How long the state root may take. A root whose other end can go away gets less.
+const ROOT_WITHIN: Duration = Duration::from_secs(5);
+const APART_WITHIN: Duration = Duration::from_secs(1);
+/// Between the two looks of a first examination: long enough for what lives to have run.
+const BETWEEN: Duration = Duration::from_millis(200);
+
+/// Most processes whose command lines are read.
+const FEW: usize = 64;
+
+/// Why a container could not be examined.
+#[derive(Debug, thiserror::Error)]
+pub enum NotExamined {
+    /// Its record and directory cannot be reached.
+    #[error(transparent)]
+    Record(#[from] NoEvidence),
+    /// Its state root does not answer.
+    #[error("state root {path} does not answer{behind}")]
+    Silent {
+        /// Which; safe to print.
+        path: String,
+        /// The mount it is on, if one is to blame; safe to print.
+        behind: String,
+    },
+    /// Too many reads hang already.
+    #[error("not looked at: several reads of this host have not come back")]
+    Exhausted,
+}
+
+/// What is compared from one look to the next.
+#[derive(Debug, Default)]
+struct Before {
+    at: Duration,
+    pids: BTreeSet<i32>,
+    /// Context switches of threads that are not the first of their process.
+    threads: HashMap<i32, u64>,
+    /// Counters of its own cgroups.
+    events: HashMap<std::path::PathBuf, groups::Events>,
+}
+
+/// Examines one container after the other, or one again and again.
+#[derive(Debug)]
+pub struct Examiner {
+    machine: Machine,
+    reader: Reader,
+    bounded: Bounded,
+    /// Whose look it was, and what it saw.
+    before: Option<(ContainerKey, Before)>,
+    /// A state root that has not answered: it is not asked again until it does.
+    late: Option<(ContainerKey, Late<Result<Case, NoEvidence>>)>,
+}
+
+impl Examiner {
+    /// Of this machine.
+    pub fn new(machine: Machine) -> Self {
+        Self {
+            reader: Reader::new(machine.clone()),
+            machine,
+            bounded: Bounded::reads(),
+            before: None,
+            late: None,
+        }
+    }
+
+    /// Gathers and judges.
+    ///
+    /// # Errors
+    /// The container is not there, or its state root does not answer.
+    pub fn examine(&mut self, key: &ContainerKey) -> Result<Diagnosis, NotExamined> {
+        let evidence = self.gather(key)?;
+        let cgroups = evidence.cgroups.iter();
+        let above = |c: &&super::evidence::CgroupSeen| c.level != super::evidence::Level::Above;
+        Ok(Diagnosis {
+            key: key.clone(),
+            findings: judge(&evidence),
+            processes: evidence.tasks.len() + evidence.more,
+            cgroups: cgroups.filter(above).count(),
+        })
+    }
+
+    /// All that is to be seen of a container. Changes nothing. Takes two looks, the first time with
+    /// a fifth of a second between them.
+    ///
+    /// # Errors
+    /// The container is not there, or its state root does not answer.
+    pub fn gather(&mut self, key: &ContainerKey) -> Result<Evidence, NotExamined> {
+        let case = self.case(key)?;
+        let subject = Subject {
+            key: key.clone(),
+            init: case.identity.alive(),
+            cgroups: case
+                .cgroups
+                .iter()
+                .map(|cgroup| cgroup.view(&self.machine.hierarchies))
+                .collect(),
+            selected: None,
+        };
+        let known = self.before.take().filter(|(whose, _)| whose == key);
+        let before = if let Some((_, before)) = known {
+            before
+        } else {
+            let listing = self.reader.look(&subject, now());
+            let before = self.remember(&case, &listing);
+            pause(BETWEEN);
+            before
+        };
+        let mut listing = self.reader.look(&subject, now());
+        // Of a crowd the names say enough: each command line is a read of its own.
+        if listing.processes().count() <= FEW {
+            self.reader.ask(&mut listing, &subject, now());
+        }
+        let evidence = self.complete(&case, &listing, &before);
+        let next = self.remember(&case, &listing);
+        self.before = Some((key.clone(), next));
+        Ok(evidence)
+    }
+
+    /// The record and what it leads to, read on a thread that can be left behind.
+    fn case(&mut self, key: &ContainerKey) -> Result<Case, NotExamined> {
+        let mounts = self.machine.mounts();
+        let apart = mounts::is_apart(key.root(), &mounts);
+        if let Some((whose, late)) = self.late.take().filter(|(whose, _)| whose == key) {
+            match late.look() {
+                Lateness::Came(result) => return Ok(result?),
+                Lateness::Waiting => {
+                    self.late = Some((whose, late));
+                    return Err(self.silent(key, &mounts));
+                }
+                Lateness::Never => {}
+            }
+        }
+        let (machine, wanted) = (self.machine.clone(), key.clone());
+        let within = if apart { APART_WITHIN } else { ROOT_WITHIN };
+        match self
+            .bounded
+            .ask(within, move || Case::read(&machine, &wanted))
+        {
+            Ok(result) => Ok(result?),
+            Err(Unanswered::NotAsked(_)) => Err(NotExamined::Exhausted),
+            Err(Unanswered::Late(late)) => {
+                self.late = Some((key.clone(), late));
+                Err(self.silent(key, &mounts))
+            }
+        }
+    }
+
+    fn silent(&self, key: &ContainerKey, mounts: &[mounts::Mount]) -> NotExamined {
+        let above = mounts.iter().filter(|m| key.root().starts_with(&m.point));
+        let mount = above.max_by_key(|mount| mount.point.components().count());
+        let behind = mount.filter(|mount| mount.remote).map(|mount| {
+            let point = crate::text::visible_path(&mount.point);
+            let abort = mount.is_fuse().then(|| {
+                let dir = host::fuse_connection(&self.machine, mount.device.1);
+                format!(
+                    "; {} frees it",
+                    super::remedy::abort_command(mount.device.1, dir)
+                )
+            });
+            format!(
+                ": {} on {point} ({}){}",
+                crate::text::visible(&mount.source),
+                crate::text::visible(&mount.kind),
+                abort.unwrap_or_default()
+            )
+        });
+        NotExamined::Silent {
+            path: crate::text::visible_path(key.root()),
+            behind: behind.unwrap_or_default(),
+        }
+    }
+
+    fn remember(&self, case: &Case, listing: &Listing) -> Before {
+        Before {
+            at: now(),
+            pids: listing.processes().map(|process| process.who.pid).collect(),
+            threads: tasks::switches(&self.machine, listing),
+            events: groups::events(&self.machine, &case.cgroups),
+        }
+    }
+
+    fn complete(&mut self, case: &Case, listing: &Listing, before: &Before) -> Evidence {
+        let machine = &self.machine;
+        let entry = &case.found.entry;
+        let pids: BTreeSet<i32> = listing.processes().map(|p| p.who.pid).collect();
+        let mounts = machine.mounts();
+        let crowd = tasks::Crowd {
+            machine,
+            mounts: &mounts,
+            pids: &pids,
+            init: case.identity.alive(),
+            cgroups: &case.cgroups,
+            threads: &before.threads,
+        };
+        let init = record::init(&crowd, case);
+        let supervisor = host::supervisor(&crowd, &self.bounded, case.found.id.as_str());
+        let hooks = host::hooks(&crowd, &self.bounded, case);
+        let rdt = host::rdt(machine, &self.bounded, case);
+        let tasks = crowd.tasks(&mut self.reader, listing, now());
+        Evidence {
+            key: entry.key.clone(),
+            runtime: entry.runtime,
+            condition: case.condition,
+            record: record::seen(entry, &case.found),
+            tasks,
+            cgroups: groups::seen(machine, &case.cgroups, &before.events),
+            shared: case.shared.clone(),
+            forbidden: case.found.forbidden.clone(),
+            hooks,
+            unit: host::unit(machine, &case.found),
+            manager: case.manager,
+            supervisor,
+            mounts: host::busy(&mounts, machine, case),
+            disk: case.disk.clone(),
+            rdt,
+            viewer: host::viewer(machine, &case.cgroups),
+            span: now().saturating_sub(before.at),
+            fresh: pids.difference(&before.pids).count(),
+            more: listing.more,
+            init: match init {
+                InitSeen::Gone(_) if entry.record.is_err() => InitSeen::Unknown,
+                init => init,
+            },
+        }
+    }
+}
+
+/// The time since boot.
+fn now() -> Duration {
+    clock_gettime(ClockId::Boottime)
+        .try_into()
+        .unwrap_or_default()
+}
+
+fn pause(time: Duration) {
+    let time = Timespec {
+        tv_sec: 0,
+        tv_nsec: time.subsec_nanos().into(),
+    };
+    // Cut short by a signal the two looks are closer together, no more.
+    let _slept = rustix::thread::nanosleep(&time);
+}

@@ -1,0 +1,129 @@
+//! The cgroups of a container, those below and those above: what each file says.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use crate::cgroup::{CgroupPath, Hierarchy, Limit, Version, cpu, memory};
+use crate::diagnosis::evidence::{CgroupSeen, Level};
+use crate::inventory::Machine;
+use crate::inventory::cgroups::{CgroupDir, freezer_at};
+use crate::inventory::members::tree;
+use crate::kernel::read::kernel_text;
+
+/// Most cgroups that are read: a delegated container can make millions.
+const MOST: usize = 512;
+
+/// All of them, hierarchy by hierarchy, from the top down.
+pub(super) fn seen(
+    machine: &Machine,
+    cgroups: &[CgroupDir],
+    before: &HashMap<PathBuf, Events>,
+) -> Vec<CgroupSeen> {
+    let mut out = Vec::new();
+    for cgroup in cgroups {
+        let Some(hierarchy) = machine.hierarchies.at(cgroup.hierarchy) else {
+            continue;
+        };
+        let own = cgroup.dir(&machine.hierarchies);
+        let mut above: Vec<PathBuf> =
+            std::iter::successors(cgroup.path.parent(), CgroupPath::parent)
+                .take_while(|path| !path.is_root())
+                .map(|path| hierarchy.dir(&path))
+                .collect();
+        above.reverse();
+        let mut below = tree(&own);
+        below.reverse();
+        let dirs = above
+            .into_iter()
+            .map(|dir| (dir, Level::Above))
+            .chain(below.into_iter().map(|dir| {
+                let level = if dir == own { Level::Own } else { Level::Below };
+                (dir, level)
+            }));
+        let room = MOST.saturating_sub(out.len());
+        out.extend(dirs.take(room).map(|(dir, level)| {
+            let before = before.get(&dir).copied();
+            one(hierarchy, dir, level, before)
+        }));
+    }
+    out
+}
+
+fn one(hierarchy: &Hierarchy, dir: PathBuf, level: Level, before: Option<Events>) -> CgroupSeen {
+    let text = |name: &str| kernel_text(&dir.join(name)).ok().flatten();
+    let number = |name: &str| text(name)?.trim().parse::<u64>().ok();
+    let limit = |name: &str| text(name)?.parse::<Limit>().ok();
+    let procs = text("cgroup.procs").or_else(|| text("cgroup.threads"));
+    let procs: Vec<&str> = procs.as_deref().unwrap_or_default().lines().collect();
+    let v2 = hierarchy.version == Version::V2;
+    let quota = if v2 {
+        text("cpu.max").and_then(|max| cpu::parse_cpu_max(&max).ok())
+    } else {
+        let both = text("cpu.cfs_quota_us").zip(text("cpu.cfs_period_us"));
+        both.and_then(|(quota, period)| cpu::parse_cfs(&quota, &period).ok())
+    };
+    let oom = text("memory.oom_control").map(|oom| memory::parse_oom_control(&oom));
+    let now = Events::read(&dir);
+    let since = now.since(before.unwrap_or(now));
+    CgroupSeen {
+        version: hierarchy.version,
+        level,
+        processes: procs.iter().filter(|line| **line != "0").count(),
+        foreign: procs.iter().filter(|line| **line == "0").count(),
+        freezer: (v2 || hierarchy.has("freezer"))
+            .then(|| freezer_at(&dir, hierarchy.version))
+            .flatten(),
+        kind: text("cgroup.type").map(|kind| kind.trim().to_owned()),
+        pids: number("pids.current"),
+        pids_limit: limit("pids.max"),
+        pids_refused: now.refused,
+        pids_refused_since: since.refused.unwrap_or(0),
+        oom_waits: oom
+            .is_some_and(|oom| oom.kill_disabled == Some(true) && oom.under_oom == Some(true)),
+        high: limit("memory.high")
+            .filter(|limit| *limit != Limit::Max)
+            .map(|limit| (limit, since.high.unwrap_or(0))),
+        quota,
+        throttled: text("cpu.stat")
+            .as_deref()
+            .and_then(cpu::parse_throttling)
+            .map(|throttling| throttling.throttled),
+        dir,
+    }
+}
+
+/// Counters that only rise.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Events {
+    /// How often memory was held back at `memory.high`.
+    high: Option<u64>,
+    /// How often a fork was refused.
+    refused: Option<u64>,
+}
+
+impl Events {
+    fn read(dir: &Path) -> Self {
+        let text = |name: &str| kernel_text(&dir.join(name)).ok().flatten();
+        let pids = text("pids.events");
+        Self {
+            high: text("memory.events").and_then(|text| memory::parse_events(&text).high),
+            refused: pids.and_then(|text| crate::cgroup::flat_key(&text, "max")),
+        }
+    }
+
+    fn since(self, before: Self) -> Self {
+        let less = |now: Option<u64>, then: Option<u64>| Some(now?.saturating_sub(then?));
+        Self {
+            high: less(self.high, before.high),
+            refused: less(self.refused, before.refused),
+        }
+    }
+}
+
+/// Those of the container's own cgroups, to be compared with later.
+pub(super) fn events(machine: &Machine, cgroups: &[CgroupDir]) -> HashMap<PathBuf, Events> {
+    let dirs = cgroups
+        .iter()
+        .map(|cgroup| cgroup.dir(&machine.hierarchies));
+    dirs.map(|dir| (dir.clone(), Events::read(&dir))).collect()
+}

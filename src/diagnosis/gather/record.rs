@@ -1,0 +1,137 @@
+//! The record, what it names, and what became of the init it names.
+
+use std::path::PathBuf;
+
+use super::tasks::Crowd;
+use crate::diagnosis::evidence::{Disk, InitSeen, RecordProblem, RecordSeen};
+use crate::inventory::cgroups::{self, CgroupDir};
+use crate::inventory::entry::Entry;
+use crate::inventory::identity::{Identity, Rigour, identify};
+use crate::inventory::scan::cgroups_of;
+use crate::inventory::tracked::derive;
+use crate::inventory::{Condition, Machine, Manager, Problem, manager};
+use crate::lifecycle::claims::Claims;
+use crate::lifecycle::evidence::{Evidence as Found, NoEvidence};
+use crate::oci::{ContainerKey, RecordError, RecordedCgroup, Status};
+use crate::process::InitProcess;
+use crate::text::chain;
+
+/// A container as a job would find it, and what is read of its state root besides.
+#[derive(Debug)]
+pub(super) struct Case {
+    pub(super) found: Found,
+    /// What became of the recorded init, as far as it can be shown. A job asks for more proof.
+    pub(super) identity: Identity,
+    pub(super) condition: Condition,
+    /// Its cgroups that exist, also those a job would leave alone.
+    pub(super) cgroups: Vec<CgroupDir>,
+    pub(super) shared: Option<(PathBuf, String)>,
+    pub(super) manager: Option<Manager>,
+    pub(super) disk: Option<Disk>,
+}
+
+impl Case {
+    /// May never come back: the state root can lie on a dead file system.
+    pub(super) fn read(machine: &Machine, key: &ContainerKey) -> Result<Self, NoEvidence> {
+        let claims = Claims::read(machine);
+        let found = Found::gather(machine, key, &claims)?;
+        let mut cgroups = found.cgroups(machine);
+        if cgroups.is_empty() {
+            let named = cgroups_of(machine, &found.entry);
+            cgroups = cgroups::existing(&named, &machine.hierarchies);
+        }
+        let shared = claims.sharing(key, &cgroups).map(|shared| {
+            let dir = shared.cgroup.dir(&machine.hierarchies);
+            (dir, shared.with.label())
+        });
+        let manager = found.entry.record.as_ref().ok().and_then(|record| {
+            manager::manager_of(key.root(), &record.bundle, &record.annotations)
+        });
+        let (identity, condition) = match &found.entry.record {
+            Ok(record) => {
+                let identity = identify(machine, record, &cgroups, Rigour::Shown);
+                let freezer = cgroups::freezer(&cgroups, &machine.hierarchies);
+                let condition = derive(record, identity, found.entry.exec_fifo, freezer);
+                (identity, condition)
+            }
+            Err(_) => (found.identity, found.condition),
+        };
+        Ok(Self {
+            identity,
+            condition,
+            cgroups,
+            shared,
+            manager,
+            disk: disk(key),
+            found,
+        })
+    }
+}
+
+fn disk(key: &ContainerKey) -> Option<Disk> {
+    let stat = rustix::fs::statvfs(key.root()).ok()?;
+    Some(Disk {
+        path: key.root().to_owned(),
+        free: stat.f_bavail.saturating_mul(stat.f_frsize),
+        files: (stat.f_files > 0).then_some(stat.f_ffree),
+        read_only: stat.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY),
+    })
+}
+
+/// What is to be said of the record.
+pub(super) fn seen(entry: &Entry<'_>, found: &Found) -> RecordSeen {
+    let own = rustix::process::geteuid().as_raw();
+    let record = entry.record.as_ref().ok();
+    RecordSeen {
+        problem: entry.record.as_ref().err().map(problem),
+        note: entry.note.as_ref().map(|note| chain(note)),
+        foreign: Some(entry.uid).filter(|uid| *uid != 0 && *uid != own),
+        stored_running: record.is_some_and(|record| record.stored_status == Some(Status::Running)),
+        cgroup_disabled: record.is_some_and(|record| record.cgroup == RecordedCgroup::Disabled)
+            && !found.has_cgroup(),
+    }
+}
+
+fn problem(problem: &Problem) -> RecordProblem {
+    let words = chain(problem);
+    match problem {
+        Problem::NoState(_) | Problem::Nothing => RecordProblem::Missing(words),
+        Problem::Record(RecordError::Syntax { source, .. }) if source.is_eof() => {
+            RecordProblem::Torn(words)
+        }
+        Problem::Record(RecordError::Empty { .. }) => RecordProblem::Torn(words),
+        Problem::Record(_) | Problem::OtherId(_) => RecordProblem::Corrupt(words),
+        Problem::Read(_) | Problem::Open(_) => RecordProblem::Unreadable(words),
+        Problem::Id(_) | Problem::NotDirectory(_) | Problem::Recycled(_) | Problem::NoConfig(_) => {
+            RecordProblem::Corrupt(words)
+        }
+    }
+}
+
+/// What became of the recorded init.
+pub(super) fn init(crowd: &Crowd<'_>, case: &Case) -> InitSeen {
+    let record = case.found.entry.record.as_ref().ok();
+    let recorded = record.and_then(|record| record.init);
+    match (case.identity, recorded) {
+        (Identity::Alive(init), _) => InitSeen::Alive(init),
+        (Identity::Recycled(pid), _) => match crowd.neighbour(pid) {
+            Some(neighbour) => InitSeen::Recycled(neighbour),
+            None => InitSeen::Gone(pid),
+        },
+        (Identity::Dead, None) => InitSeen::Unknown,
+        (Identity::Dead, Some(init)) => {
+            let stat = crowd.machine.stat(init.pid).ok().flatten();
+            let same = |start: u64| init.start_time.is_none_or(|recorded| recorded == start);
+            match stat.filter(|stat| stat.is_dead() && same(stat.start_time)) {
+                Some(stat) => {
+                    let who = InitProcess {
+                        pid: init.pid,
+                        start_time: stat.start_time,
+                    };
+                    InitSeen::Zombie(who, crowd.neighbour(stat.ppid))
+                }
+                None => InitSeen::Gone(init.pid),
+            }
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! What its cgroups do to it.
+
+use super::tasks::NAMED;
+use super::{find, state};
+use crate::cgroup::Limit;
+use crate::cgroup::freezer::Freezer;
+use crate::diagnosis::cause::CgroupCause;
+use crate::diagnosis::evidence::{CgroupSeen, Evidence, Level};
+use crate::diagnosis::nature::Nature;
+use crate::diagnosis::remedy::Advice;
+use crate::diagnosis::{Finding, Remedy, Weight, wording};
+use crate::inventory::Condition;
+use crate::oci::Status;
+
+/// A quota that gives each process that wants to run less than this is far too small, millionths
+/// of a core.
+const STARVING: u64 = 100_000;
+/// Forks refused, or processes that appeared, between two looks, that no sane program makes.
+const BOMB: u64 = 50;
+
+pub(super) fn judge(evidence: &Evidence, out: &mut Vec<Finding>) {
+    frozen(evidence, out);
+    guarded(evidence, out);
+    for cgroup in &evidence.cgroups {
+        limits(evidence, cgroup, out);
+        shape(cgroup, out);
+    }
+    below(evidence, out);
+    out.extend(
+        evidence
+            .mounts
+            .iter()
+            .filter(|mount| on_cgroup(evidence, mount))
+            .map(|mount| {
+                find(
+                    Weight::Blocks,
+                    CgroupCause::MountOn {
+                        mount: mount.clone(),
+                    },
+                )
+                .by([Remedy::Unmount {
+                    mount: mount.clone(),
+                    force: false,
+                    within: None,
+                }])
+            }),
+    );
+}
+
+/// Whether a mount lies on a cgroup of the container.
+pub(super) fn on_cgroup(evidence: &Evidence, mount: &std::path::Path) -> bool {
+    let mut own = evidence
+        .cgroups
+        .iter()
+        .filter(|cgroup| cgroup.level != Level::Above);
+    own.any(|cgroup| mount.starts_with(&cgroup.dir))
+}
+
+fn frozen(evidence: &Evidence, out: &mut Vec<Finding>) {
+    let plain = state::plain_pause(evidence);
+    let killed: Vec<i32> = evidence
+        .tasks
+        .iter()
+        .filter(|task| task.process.frozen && task.process.kill_pending())
+        .map(|task| task.process.who.pid)
+        .take(NAMED)
+        .collect();
+    let thawable = matches!(
+        evidence.condition,
+        Condition::Known(Status::Paused) | Condition::Freezing
+    );
+    for cgroup in &evidence.cgroups {
+        let (dir, version, level) = (cgroup.dir.clone(), cgroup.version, cgroup.level);
+        let thaw = Remedy::Thaw {
+            cgroup: dir.clone(),
+            version,
+        };
+        let own = level == Level::Own && thawable;
+        match cgroup.freezer {
+            Some(Freezer::Frozen) if plain.as_ref() == Some(&dir) => {}
+            Some(Freezer::Frozen) => {
+                let cause = CgroupCause::Frozen {
+                    cgroup: dir,
+                    version,
+                    level,
+                    killed: killed.clone(),
+                };
+                let first = (level != Level::Above).then_some(Remedy::ForceDelete);
+                let second = if own { Remedy::Resume } else { thaw };
+                out.push(
+                    find(Weight::Blocks, cause)
+                        .seen([wording::of_freezer(cgroup)])
+                        .by(first)
+                        .by([second]),
+                );
+            }
+            Some(Freezer::Freezing) => {
+                let culprit = evidence.tasks.iter().find(|task| {
+                    let held = |wait: &crate::diagnosis::evidence::Wait| {
+                        wait.nature.holds() && wait.nature != Nature::Other
+                    };
+                    task.process.state == 'D' && task.waits.iter().any(held)
+                });
+                let cause = CgroupCause::FreezeUnfinished {
+                    cgroup: dir,
+                    version,
+                    pid: culprit.map(|task| task.process.who.pid),
+                };
+                out.push(
+                    find(Weight::Blocks, cause)
+                        .seen([wording::of_freezer(cgroup)])
+                        .by([if own { Remedy::Resume } else { thaw }]),
+                );
+            }
+            Some(Freezer::Thawed | Freezer::FrozenAbove) | None => {}
+        }
+    }
+}
+
+/// What an action must not touch.
+fn guarded(evidence: &Evidence, out: &mut Vec<Finding>) {
+    if let Some((cgroup, with)) = &evidence.shared {
+        let cause = CgroupCause::Shared {
+            cgroup: cgroup.clone(),
+            with: with.clone(),
+        };
+        out.push(find(Weight::Blocks, cause).by([Advice::DeleteFirst(with.clone()).into()]));
+    } else if let Some(why) = &evidence.forbidden {
+        out.push(find(
+            Weight::Blocks,
+            CgroupCause::Forbidden { why: why.clone() },
+        ));
+    }
+}
+
+/// Processes that are made faster than anything else can be said of them.
+pub(super) fn bomb(evidence: &Evidence, out: &mut Vec<Finding>) {
+    let refusing = evidence
+        .cgroups
+        .iter()
+        .find(|cgroup| cgroup.level != Level::Above && cgroup.pids_refused_since >= BOMB);
+    let fresh = evidence.fresh;
+    if refusing.is_none() && u64::try_from(fresh).unwrap_or(u64::MAX) < BOMB {
+        return;
+    }
+    let cause = CgroupCause::ForkBomb {
+        cgroup: refusing.map(|cgroup| cgroup.dir.clone()),
+        processes: evidence.tasks.len() + evidence.more,
+        fresh,
+    };
+    out.push(
+        find(Weight::Blocks, cause)
+            .seen(refusing.map(wording::of_pids))
+            .by([Remedy::ForceDelete]),
+    );
+}
+
+fn limits(evidence: &Evidence, cgroup: &CgroupSeen, out: &mut Vec<Finding>) {
+    let dir = || cgroup.dir.clone();
+    if let (Some(pids), Some(Limit::At(limit))) = (cgroup.pids, cgroup.pids_limit)
+        && pids >= limit
+    {
+        let cause = CgroupCause::PidsLimit {
+            cgroup: dir(),
+            limit,
+            refused: cgroup.pids_refused,
+        };
+        out.push(
+            find(Weight::Blocks, cause)
+                .seen([wording::of_pids(cgroup)])
+                .by([Remedy::RaisePids { cgroup: dir() }, Remedy::ForceDelete]),
+        );
+    }
+    if cgroup.oom_waits {
+        let waits = |task: &&crate::diagnosis::evidence::Task| {
+            task.waits.iter().any(|wait| wait.nature == Nature::Oom)
+        };
+        let pids = evidence.tasks.iter().filter(waits);
+        let cause = CgroupCause::OomKillerOff {
+            cgroup: dir(),
+            pids: pids.map(|task| task.process.who.pid).take(NAMED).collect(),
+        };
+        out.push(
+            find(Weight::Blocks, cause)
+                .seen(["memory.oom_control: oom_kill_disable 1, under_oom 1".to_owned()])
+                .by([Remedy::OomKiller { cgroup: dir() }, Remedy::ForceDelete]),
+        );
+    }
+    if let Some((Limit::At(high), reached)) = cgroup.high
+        && reached > 0
+    {
+        out.push(
+            find(
+                Weight::Hampers,
+                CgroupCause::MemoryHigh {
+                    cgroup: dir(),
+                    high,
+                },
+            )
+            .seen([format!("memory.events: high rose by {reached}")])
+            .by([Remedy::RaiseHigh { cgroup: dir() }]),
+        );
+    }
+    quota(evidence, cgroup, out);
+}
+
+fn quota(evidence: &Evidence, cgroup: &CgroupSeen, out: &mut Vec<Finding>) {
+    let (Some(Limit::At(quota)), Some(1..)) = (cgroup.quota, cgroup.throttled) else {
+        return;
+    };
+    let wants = || {
+        evidence
+            .tasks
+            .iter()
+            .filter(|task| task.process.state == 'R')
+    };
+    let runnable = wants().count();
+    let needed = STARVING.saturating_mul(u64::try_from(runnable).unwrap_or(u64::MAX));
+    if runnable == 0 || quota >= needed {
+        return;
+    }
+    let killed = wants().any(|task| task.process.kill_pending());
+    let cause = CgroupCause::CpuQuota {
+        cgroup: cgroup.dir.clone(),
+        version: cgroup.version,
+        level: cgroup.level,
+        quota,
+        runnable,
+        killed,
+    };
+    let weight = if killed {
+        Weight::Blocks
+    } else {
+        Weight::Hampers
+    };
+    let force = (cgroup.level != Level::Above).then_some(Remedy::ForceDelete);
+    out.push(
+        find(weight, cause)
+            .seen(
+                cgroup
+                    .throttled
+                    .map(|count| format!("cpu.stat: throttled in {count} periods")),
+            )
+            .by([Remedy::LiftQuota {
+                cgroup: cgroup.dir.clone(),
+                version: cgroup.version,
+            }])
+            .by(force),
+    );
+}
+
+/// What kind of cgroup it is.
+fn shape(cgroup: &CgroupSeen, out: &mut Vec<Finding>) {
+    if cgroup.level == Level::Above {
+        return;
+    }
+    let dir = cgroup.dir.clone();
+    match cgroup.kind.as_deref() {
+        Some("domain invalid") => out.push(
+            find(
+                Weight::Blocks,
+                CgroupCause::Invalid {
+                    cgroup: dir.clone(),
+                },
+            )
+            .seen(["cgroup.type: domain invalid".to_owned()])
+            .by([Remedy::ForceDelete]),
+        ),
+        Some("threaded") => out.push(
+            find(
+                Weight::Note,
+                CgroupCause::Threaded {
+                    cgroup: dir.clone(),
+                },
+            )
+            .seen(["cgroup.type: threaded".to_owned()]),
+        ),
+        _ => {}
+    }
+    if cgroup.foreign > 0 {
+        let cause = CgroupCause::ForeignPids {
+            cgroup: dir,
+            count: cgroup.foreign,
+        };
+        out.push(find(Weight::Hampers, cause).by([Advice::HostPids.into()]));
+    }
+}
+
+fn below(evidence: &Evidence, out: &mut Vec<Finding>) {
+    let subs: Vec<&CgroupSeen> = evidence
+        .cgroups
+        .iter()
+        .filter(|cgroup| cgroup.level == Level::Below)
+        .collect();
+    if subs.is_empty() {
+        return;
+    }
+    // On v1 the same processes stand in every hierarchy.
+    let processes = subs
+        .iter()
+        .map(|cgroup| cgroup.processes)
+        .max()
+        .unwrap_or(0);
+    let cause = CgroupCause::SubCgroups {
+        cgroups: subs
+            .iter()
+            .take(NAMED)
+            .map(|cgroup| cgroup.dir.clone())
+            .collect(),
+        count: subs.len(),
+        processes,
+    };
+    out.push(find(Weight::Note, cause));
+}

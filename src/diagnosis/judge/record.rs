@@ -1,0 +1,150 @@
+//! What is wrong with what is recorded of it, and who else has a hand in it.
+
+use super::find;
+use super::groups::on_cgroup;
+use crate::diagnosis::cause::RecordCause;
+use crate::diagnosis::evidence::{Evidence, InitSeen, RecordProblem};
+use crate::diagnosis::{Finding, Remedy, Weight, wording};
+use crate::inventory::Manager;
+
+pub(super) fn judge(evidence: &Evidence, out: &mut Vec<Finding>) {
+    problem(evidence, out);
+    if let InitSeen::Recycled(neighbour) = &evidence.init {
+        let cause = RecordCause::Recycled {
+            pid: neighbour.who.pid,
+            name: neighbour.name.clone(),
+        };
+        out.push(
+            find(Weight::Blocks, cause)
+                .seen([wording::of_neighbour(neighbour)])
+                .by([Remedy::Delete]),
+        );
+    }
+    out.extend(evidence.record.note.iter().map(|problem| {
+        let problem = problem.clone();
+        find(Weight::Hampers, RecordCause::Incomplete { problem }).by([Remedy::ForceDelete])
+    }));
+    out.extend(
+        evidence
+            .record
+            .foreign
+            .map(|uid| find(Weight::Note, RecordCause::Foreign { uid })),
+    );
+    hooks(evidence, out);
+    owners(evidence, out);
+    let inside = evidence
+        .mounts
+        .iter()
+        .filter(|mount| !on_cgroup(evidence, mount));
+    out.extend(inside.map(|mount| {
+        find(
+            Weight::Blocks,
+            RecordCause::MountIn {
+                mount: mount.clone(),
+            },
+        )
+        .by([Remedy::Unmount {
+            mount: mount.clone(),
+            force: false,
+            within: None,
+        }])
+    }));
+}
+
+fn problem(evidence: &Evidence, out: &mut Vec<Finding>) {
+    let Some(problem) = &evidence.record.problem else {
+        return;
+    };
+    let living = evidence
+        .tasks
+        .iter()
+        .filter(|task| !task.process.is_zombie());
+    let processes = living.count();
+    let cause = match problem.clone() {
+        RecordProblem::Missing(problem) => RecordCause::Missing { problem, processes },
+        RecordProblem::Torn(problem) => RecordCause::Torn { problem, processes },
+        RecordProblem::Corrupt(problem) => RecordCause::Corrupt { problem, processes },
+        RecordProblem::Unreadable(problem) => RecordCause::Unreadable { problem },
+    };
+    let own = evidence
+        .cgroups
+        .iter()
+        .filter(|cgroup| cgroup.processes > 0);
+    let lines = own.map(|cgroup| {
+        let dir = crate::text::visible_path(&cgroup.dir);
+        format!("{dir}: {} processes", cgroup.processes)
+    });
+    out.push(
+        find(Weight::Blocks, cause)
+            .seen(lines.take(3))
+            .by([Remedy::ForceDelete]),
+    );
+}
+
+fn hooks(evidence: &Evidence, out: &mut Vec<Finding>) {
+    for hook in &evidence.hooks {
+        if let Some((process, time)) = &hook.running {
+            let cause = RecordCause::HookRuns {
+                hook: hook.path.clone(),
+                pid: process.who.pid,
+                seconds: time.as_secs(),
+            };
+            out.push(
+                find(Weight::Blocks, cause)
+                    .seen([wording::of_neighbour(process)])
+                    .by([Remedy::SignalOther {
+                        pid: process.who.pid,
+                        name: process.name.clone(),
+                        signal: crate::kernel::Signal::KILL,
+                    }]),
+            );
+        }
+        if let Some(why) = &hook.broken {
+            let cause = RecordCause::HookBroken {
+                hook: hook.path.clone(),
+                why: why.clone(),
+            };
+            out.push(find(Weight::Hampers, cause).by([Remedy::ForceDelete]));
+        }
+    }
+}
+
+fn owners(evidence: &Evidence, out: &mut Vec<Finding>) {
+    if let Some(unit) = evidence
+        .unit
+        .as_ref()
+        .filter(|unit| unit.loaded && !unit.active)
+    {
+        let name = unit.name.clone();
+        out.push(
+            find(
+                Weight::Hampers,
+                RecordCause::UnitFailed { unit: name.clone() },
+            )
+            .seen(["systemd has it loaded and not active".to_owned()])
+            .by([Remedy::ResetFailed { unit: name }]),
+        );
+    }
+    let id = evidence.key.label();
+    let command = |manager: Manager| Remedy::ByManager {
+        command: manager.remove_command(&id),
+    };
+    match (&evidence.supervisor, evidence.manager) {
+        (Some(process), manager) => {
+            let cause = RecordCause::Managed {
+                manager,
+                pid: process.who.pid,
+                name: process.name.clone(),
+            };
+            out.push(
+                find(Weight::Note, cause)
+                    .seen([wording::of_neighbour(process)])
+                    .by(manager.map(command)),
+            );
+        }
+        (None, Some(manager)) => {
+            out.push(find(Weight::Note, RecordCause::Abandoned { manager }).by([command(manager)]));
+        }
+        (None, None) => {}
+    }
+}

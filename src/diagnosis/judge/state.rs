@@ -1,0 +1,84 @@
+//! How the container is, when nothing is wrong with it.
+
+use super::find;
+use crate::cgroup::freezer::Freezer;
+use crate::diagnosis::cause::StateCause;
+use crate::diagnosis::evidence::{Evidence, InitSeen, Level};
+use crate::diagnosis::{Finding, Remedy, Weight, wording};
+use crate::inventory::Condition;
+use crate::oci::Status;
+
+pub(super) fn judge(evidence: &Evidence, out: &mut Vec<Finding>) {
+    let pid = match &evidence.init {
+        InitSeen::Alive(init) | InitSeen::Zombie(init, _) => Some(init.pid),
+        InitSeen::Gone(pid) => Some(*pid),
+        InitSeen::Unknown | InitSeen::Recycled(_) => None,
+    };
+    let left = evidence
+        .tasks
+        .iter()
+        .filter(|task| !task.process.is_zombie())
+        .count();
+    let processes = evidence.tasks.len() + evidence.more;
+    let (cause, remedies) = match evidence.condition {
+        // Something is wrong with it, and has been said.
+        Condition::Known(Status::Running)
+            if out.iter().any(|finding| finding.weight < Weight::State) =>
+        {
+            return;
+        }
+        Condition::Known(Status::Running) => (
+            StateCause::Running {
+                pid: pid.unwrap_or(0),
+                processes,
+            },
+            Vec::new(),
+        ),
+        Condition::Known(Status::Created) => (
+            StateCause::Created {
+                pid: pid.unwrap_or(0),
+            },
+            vec![Remedy::Start, Remedy::Delete],
+        ),
+        Condition::Known(Status::Creating) => (StateCause::Creating, vec![Remedy::ForceDelete]),
+        Condition::Known(Status::Paused) => match plain_pause(evidence) {
+            Some(cgroup) => (StateCause::Paused { cgroup }, vec![Remedy::Resume]),
+            // Said already, as a freeze of another kind.
+            None => return,
+        },
+        Condition::Known(Status::Stopped) => {
+            let delete = if left > 0 {
+                Remedy::ForceDelete
+            } else {
+                Remedy::Delete
+            };
+            (StateCause::Stopped { pid, left }, vec![delete])
+        }
+        // What is wrong with these has been said: the record, or the freezer.
+        Condition::Broken | Condition::Freezing if !out.is_empty() => return,
+        condition => (StateCause::Unknown { condition }, vec![Remedy::ForceDelete]),
+    };
+    out.push(
+        find(Weight::State, cause)
+            .seen(wording::of_init(evidence))
+            .by(remedies),
+    );
+}
+
+/// The container's own freezer, if it was set as `pause` sets it: the record knows of it, and
+/// nothing waits for the thaw.
+pub(super) fn plain_pause(evidence: &Evidence) -> Option<std::path::PathBuf> {
+    let frozen = |level| {
+        let hit = evidence
+            .cgroups
+            .iter()
+            .find(|cgroup| cgroup.level == level && cgroup.freezer == Some(Freezer::Frozen));
+        hit.map(|cgroup| cgroup.dir.clone())
+    };
+    let killed = evidence
+        .tasks
+        .iter()
+        .any(|task| task.process.kill_pending());
+    let plain = !evidence.record.stored_running && !killed;
+    frozen(Level::Own).filter(|_| plain)
+}

@@ -1,0 +1,119 @@
+//! What it means that a task waits where it does.
+
+use super::{find, tasks};
+use crate::diagnosis::cause::TaskCause;
+use crate::diagnosis::evidence::{Evidence, MountSeen, Task, Wait};
+use crate::diagnosis::nature::Nature;
+use crate::diagnosis::remedy::Advice;
+use crate::diagnosis::{Finding, Remedy, Weight};
+use crate::kernel::Signal;
+
+/// `None` for what is judged elsewhere: by the cgroup, or by what the task is.
+pub(super) fn judge(evidence: &Evidence, task: &Task, wait: &Wait) -> Option<Finding> {
+    let pid = task.process.who.pid;
+    let mount = wait.mount.as_ref();
+    let weight = if wait.state == 'D' {
+        Weight::Blocks
+    } else {
+        // A signal still reaches it, and turns the wait into one that no signal reaches.
+        Weight::Hampers
+    };
+    let cause = cause(task, wait)?;
+    let finding = match wait.nature {
+        Nature::Fuse => find(weight, cause).by(mount.map_or_else(no_mount, |m| fuse(m, pid))),
+        Nature::Network => find(weight, cause).by(mount.map_or_else(no_mount, |m| network(m, pid))),
+        Nature::FrozenFilesystem => {
+            let known = mount.map(|mount| Remedy::Unfreeze {
+                mount: mount.here.clone().unwrap_or_else(|| mount.point.clone()),
+            });
+            find(weight, cause).by([known.unwrap_or(Advice::FindFrozen.into())])
+        }
+        Nature::Block => find(weight, cause).by([Advice::RestoreDevice.into()]),
+        Nature::CgroupLock => find(weight, cause).by([Advice::FreeLock.into()]),
+        Nature::Vfork => vfork(evidence, pid),
+        _ => find(weight, cause).by([Advice::Reboot.into()]),
+    };
+    Some(finding)
+}
+
+fn cause(task: &Task, wait: &Wait) -> Option<TaskCause> {
+    let pid = task.process.who.pid;
+    let seen = wait.mount.as_ref();
+    let mount = seen.map(|mount| mount.point.clone());
+    Some(match wait.nature {
+        Nature::Fuse => TaskCause::Fuse {
+            pid,
+            tid: wait.tid,
+            connection: seen.filter(|seen| seen.fuse).map(|seen| seen.device.1),
+            mount,
+            exiting: task.process.exiting,
+        },
+        Nature::Network => TaskCause::Network {
+            pid,
+            kind: seen.map(|seen| seen.kind.clone()),
+            source: seen.map(|seen| seen.source.clone()),
+            mount,
+        },
+        Nature::FrozenFilesystem => TaskCause::FrozenFilesystem { pid, mount },
+        Nature::Block => TaskCause::BlockDevice {
+            pid,
+            device: seen.map(|seen| seen.device),
+            mount,
+        },
+        Nature::CgroupLock => TaskCause::CgroupLock { pid },
+        Nature::Vfork => TaskCause::Vfork { pid, child: None },
+        Nature::MemoryLock | Nature::Unmapping | Nature::Other => TaskCause::Uninterruptible {
+            pid,
+            tid: wait.tid,
+            wchan: wait.wchan.clone(),
+        },
+        Nature::Oom
+        | Nature::MemoryHigh
+        | Nature::Freezer
+        | Nature::Namespace
+        | Nature::ExitTracer
+        | Nature::CoreDump
+        | Nature::IoUring => return None,
+    })
+}
+
+/// SIGKILL does reach a parent in vfork(2).
+fn vfork(evidence: &Evidence, pid: i32) -> Finding {
+    let child = evidence.tasks.iter().find(|other| {
+        other.process.parent == pid && other.not_executed && !other.process.is_zombie()
+    });
+    let cause = TaskCause::Vfork {
+        pid,
+        child: child.map(|child| child.process.who.pid),
+    };
+    find(Weight::Hampers, cause)
+        .by(child.map(|child| tasks::signal(child, Signal::KILL)))
+        .by([Remedy::ForceDelete])
+}
+
+fn no_mount() -> Vec<Remedy> {
+    vec![Advice::FindMount.into()]
+}
+
+fn fuse(mount: &MountSeen, pid: i32) -> Vec<Remedy> {
+    let number = mount.device.1;
+    let shown = mount.waiting.is_some();
+    let abort = Remedy::AbortFuse {
+        connection: number,
+        dir: shown.then(|| format!("/sys/fs/fuse/connections/{number}").into()),
+    };
+    vec![abort, by_force(mount, pid)]
+}
+
+fn by_force(mount: &MountSeen, pid: i32) -> Remedy {
+    Remedy::Unmount {
+        within: mount.here.is_none().then_some(pid),
+        mount: mount.here.clone().unwrap_or_else(|| mount.point.clone()),
+        force: true,
+    }
+}
+
+fn network(mount: &MountSeen, pid: i32) -> Vec<Remedy> {
+    let back = Advice::RestoreServer(mount.source.clone()).into();
+    vec![back, by_force(mount, pid)]
+}

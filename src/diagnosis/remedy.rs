@@ -1,0 +1,309 @@
+//! What would help: an action of ocitop, or a command for the operator.
+
+use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::cgroup::Version;
+use crate::kernel::Signal;
+use crate::lifecycle::{Force, Job, Target};
+use crate::oci::ContainerKey;
+use crate::process::InitProcess;
+
+/// One way out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "do", rename_all = "kebab-case")]
+pub enum Remedy {
+    /// Delete the container by force.
+    ForceDelete,
+    /// Delete what is stopped.
+    Delete,
+    /// Thaw the container.
+    Resume,
+    /// Start it.
+    Start,
+    /// Send a signal to a process of the container.
+    Signal {
+        /// Which.
+        process: InitProcess,
+        /// What.
+        signal: Signal,
+    },
+    /// Send a signal to a process that is not the container's.
+    SignalOther {
+        /// Its pid.
+        pid: i32,
+        /// Its name.
+        name: String,
+        /// What.
+        signal: Signal,
+    },
+    /// Thaw a cgroup that is not the container's own.
+    Thaw {
+        /// Which.
+        cgroup: PathBuf,
+        /// v1 or v2.
+        version: Version,
+    },
+    /// Lift a CPU quota.
+    LiftQuota {
+        /// Of which cgroup.
+        cgroup: PathBuf,
+        /// v1 or v2.
+        version: Version,
+    },
+    /// Let more processes be made.
+    RaisePids {
+        /// In which cgroup.
+        cgroup: PathBuf,
+    },
+    /// Let the OOM killer do its work (v1).
+    OomKiller {
+        /// In which cgroup.
+        cgroup: PathBuf,
+    },
+    /// Raise `memory.high` (v2).
+    RaiseHigh {
+        /// Of which cgroup.
+        cgroup: PathBuf,
+    },
+    /// Abort a FUSE connection: who waits gets an error.
+    AbortFuse {
+        /// Its number.
+        connection: u32,
+        /// Where fusectl shows it, if it is mounted.
+        dir: Option<PathBuf>,
+    },
+    /// Unmount.
+    Unmount {
+        /// What.
+        mount: PathBuf,
+        /// By force: requests under way end in an error.
+        force: bool,
+        /// In the mount namespace of this process, if ocitop's does not have the mount.
+        within: Option<i32>,
+    },
+    /// Thaw a file system.
+    Unfreeze {
+        /// Its mount point.
+        mount: PathBuf,
+    },
+    /// Have systemd forget that a unit failed.
+    ResetFailed {
+        /// Which.
+        unit: String,
+    },
+    /// Mount resctrl.
+    MountResctrl,
+    /// Mount something writable.
+    RemountWritable {
+        /// What.
+        mount: PathBuf,
+    },
+    /// Remove it by the engine that has it.
+    ByManager {
+        /// The command.
+        command: String,
+    },
+    /// Something that has no command.
+    Advice {
+        /// What.
+        advice: Advice,
+    },
+}
+
+/// What an operator can do where there is no command for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Advice {
+    /// End the program that takes a core dump.
+    EndDump,
+    /// Find the file system that is frozen.
+    FindFrozen,
+    /// Find the mount that does not answer.
+    FindMount,
+    /// Repair the device.
+    RestoreDevice,
+    /// Bring a server back.
+    RestoreServer(String),
+    /// Free the task that holds the lock of all cgroups.
+    FreeLock,
+    /// Nothing helps but a reboot.
+    Reboot,
+    /// End the process a kernel thread works for.
+    EndOwner,
+    /// Move a process to another cgroup.
+    MoveOut(i32),
+    /// Delete another container first.
+    DeleteFirst(String),
+    /// Run ocitop where it sees all processes.
+    HostPids,
+    /// Free room on a file system.
+    MakeRoom,
+    /// Remove resctrl groups that nobody uses.
+    CleanResctrl,
+}
+
+impl From<Advice> for Remedy {
+    fn from(advice: Advice) -> Self {
+        Self::Advice { advice }
+    }
+}
+/// The command that ends a FUSE connection; fusectl need not be mounted.
+pub(super) fn abort_command(connection: u32, dir: Option<PathBuf>) -> String {
+    let all = "/sys/fs/fuse/connections";
+    match dir {
+        Some(dir) => format!("echo 1 > {}", quoted(&dir.join("abort"))),
+        None => format!("mount -t fusectl fusectl {all}; echo 1 > {all}/{connection}/abort"),
+    }
+}
+
+impl Remedy {
+    /// The job that is this, if ocitop can do it.
+    pub fn job(&self, target: Target) -> Option<Job> {
+        match self {
+            Self::ForceDelete => Some(Job::Delete(target, Force::Yes)),
+            Self::Delete => Some(Job::Delete(target, Force::No)),
+            Self::Resume => Some(Job::Resume(target)),
+            Self::Start => Some(Job::Start(target)),
+            Self::Signal { process, signal } => Some(Job::SignalOne(target, *process, *signal)),
+            _ => None,
+        }
+    }
+
+    /// Whether ocitop can do it.
+    pub fn is_ours(&self) -> bool {
+        matches!(
+            self,
+            Self::ForceDelete | Self::Delete | Self::Resume | Self::Start | Self::Signal { .. }
+        )
+    }
+
+    /// The command for it, to be typed into a shell; printable, and the same bytes to the shell.
+    pub fn command(&self, key: &ContainerKey) -> Option<String> {
+        let write = |value: &str, cgroup: &Path, file: &str| {
+            Some(format!("echo {value} > {}", quoted(&cgroup.join(file))))
+        };
+        let ours = |verb: &str| {
+            let root = quoted(key.root());
+            Some(format!(
+                "ocitop --root {root} {verb} {}",
+                quoted(Path::new(key.name()))
+            ))
+        };
+        match self {
+            Self::ForceDelete => ours("delete --force"),
+            Self::Delete => ours("delete"),
+            Self::Resume => ours("resume"),
+            Self::Start => ours("start"),
+            Self::Signal { process, signal } => Some(kill(process.pid, *signal)),
+            Self::SignalOther { pid, signal, .. } => Some(kill(*pid, *signal)),
+            Self::Thaw { cgroup, version } => match version {
+                Version::V1 => write("THAWED", cgroup, "freezer.state"),
+                Version::V2 => write("0", cgroup, "cgroup.freeze"),
+            },
+            Self::LiftQuota { cgroup, version } => match version {
+                Version::V1 => write("-1", cgroup, "cpu.cfs_quota_us"),
+                Version::V2 => write("max", cgroup, "cpu.max"),
+            },
+            Self::RaisePids { cgroup } => write("max", cgroup, "pids.max"),
+            Self::OomKiller { cgroup } => write("0", cgroup, "memory.oom_control"),
+            Self::RaiseHigh { cgroup } => write("max", cgroup, "memory.high"),
+            Self::AbortFuse { connection, dir } => Some(abort_command(*connection, dir.clone())),
+            Self::Unmount {
+                mount,
+                force,
+                within,
+            } => Some(unmount(mount, *force, *within)),
+            Self::Unfreeze { mount } => Some(format!("fsfreeze -u {}", quoted(mount))),
+            Self::ResetFailed { unit } => Some(format!(
+                "systemctl reset-failed {}",
+                quoted(Path::new(unit))
+            )),
+            Self::MountResctrl => Some("mount -t resctrl resctrl /sys/fs/resctrl".to_owned()),
+            Self::RemountWritable { mount } => {
+                Some(format!("mount -o remount,rw {}", quoted(mount)))
+            }
+            Self::ByManager { command } => Some(command.clone()),
+            Self::Advice { .. } => None,
+        }
+    }
+}
+
+fn kill(pid: i32, signal: Signal) -> String {
+    format!("kill -{} {pid}", signal.0)
+}
+
+fn unmount(mount: &Path, force: bool, within: Option<i32>) -> String {
+    let inside = within.map_or_else(String::new, |pid| format!("nsenter -t {pid} -m "));
+    let flag = if force { "-f " } else { "" };
+    format!("{inside}umount {flag}{}", quoted(mount))
+}
+
+/// A word for a shell that is this path, printable whatever its bytes are.
+fn quoted(path: &Path) -> String {
+    let bytes = path.as_os_str().as_bytes();
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+:@,=%".contains(byte);
+    if !bytes.is_empty() && bytes.iter().all(plain) {
+        return String::from_utf8_lossy(bytes).into_owned();
+    }
+    if bytes.iter().all(|byte| (b' '..=b'~').contains(byte)) {
+        return format!(
+            "'{}'",
+            String::from_utf8_lossy(bytes).replace('\'', r"'\''")
+        );
+    }
+    let mut out = String::from("$'");
+    for byte in bytes {
+        match byte {
+            b'\'' | b'\\' => out.extend(['\\', char::from(*byte)]),
+            b' '..=b'~' => out.push(char::from(*byte)),
+            // Three octal digits end by themselves, whatever follows.
+            byte => write!(out, "\\{byte:03o}").unwrap_or_default(),
+        }
+    }
+    out.push('\'');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_one_word_to_a_shell_and_shows_nothing_that_a_terminal_obeys() {
+        use std::ffi::OsStr;
+        let word = |bytes: &[u8]| quoted(Path::new(OsStr::from_bytes(bytes)));
+        assert_eq!(word(b"/run/a-b_c.scope"), "/run/a-b_c.scope");
+        assert_eq!(word(b"/a b"), "'/a b'");
+        assert_eq!(word(b"/a'; rm -rf ~"), r"'/a'\''; rm -rf ~'");
+        assert_eq!(word(b"/\x1b[31m'\xff"), r"$'/\033[31m\'\377'");
+        assert_eq!(word(b""), "''");
+    }
+
+    #[test]
+    fn what_ocitop_can_do_is_a_job_and_the_rest_is_a_command() {
+        let key = ContainerKey::new(Path::new("/run/runc"), "web");
+        let thaw = Remedy::Thaw {
+            cgroup: "/sys/fs/cgroup/freezer/up".into(),
+            version: Version::V1,
+        };
+        assert_eq!(
+            thaw.command(&key).as_deref(),
+            Some("echo THAWED > /sys/fs/cgroup/freezer/up/freezer.state")
+        );
+        assert!(!thaw.is_ours());
+        assert_eq!(
+            Remedy::ForceDelete.command(&key).as_deref(),
+            Some("ocitop --root /run/runc delete --force web")
+        );
+        let away = Remedy::AbortFuse {
+            connection: 93,
+            dir: None,
+        };
+        let command = away.command(&key).unwrap();
+        assert!(command.ends_with("echo 1 > /sys/fs/fuse/connections/93/abort"));
+    }
+}

@@ -1,0 +1,65 @@
+//! The thread that examines the container whose page is open, again and again for as long as it is.
+//! It alone waits for that.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use crate::diagnosis::Examiner;
+use crate::oci::ContainerKey;
+use crate::tui::event::EventKind;
+use crate::tui::host::Host;
+
+use super::{Mailbox, panic_if_asked, spawn};
+
+/// An examination that takes long is not made more often than leaves this many times its time free.
+const REST: u32 = 4;
+
+/// What it is told: which container to examine how often; none, when no page is open.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Order {
+    pub(super) key: Option<ContainerKey>,
+    pub(super) interval: Duration,
+}
+
+pub(super) fn start(mailbox: &Mailbox, host: Host) -> io::Result<Sender<Order>> {
+    let (sender, orders) = mpsc::channel();
+    spawn("diagnosis", mailbox, move |mailbox| {
+        examine_loop(mailbox, host.examiner(), &orders);
+    })?;
+    Ok(sender)
+}
+
+fn examine_loop(mailbox: &Mailbox, mut examiner: Examiner, orders: &Receiver<Order>) {
+    let mut order = Order::default();
+    loop {
+        let Some(key) = order.key.clone() else {
+            match orders.recv() {
+                Ok(next) => order = newest(next, orders),
+                Err(_) => return,
+            }
+            continue;
+        };
+        panic_if_asked("diagnosis", true);
+        let began = Instant::now();
+        let answer = match examiner.examine(&key) {
+            Ok(diagnosis) => Ok(Arc::new(diagnosis)),
+            Err(error) => Err(crate::text::chain(&error)),
+        };
+        if !mailbox.send(EventKind::Diagnosis { key, answer }) {
+            return;
+        }
+        let pause = order.interval.max(began.elapsed() * REST);
+        match orders.recv_timeout(pause) {
+            Ok(next) => order = newest(next, orders),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+/// The last order that has come by now.
+fn newest(first: Order, orders: &Receiver<Order>) -> Order {
+    orders.try_iter().last().unwrap_or(first)
+}

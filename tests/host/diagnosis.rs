@@ -1,0 +1,122 @@
+//! What `ocitop diagnose` says of containers that are really stuck: the cause, with its pid or
+//! path, at once, and also beside what never answers.
+
+mod beside;
+mod cases;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use ocitop::oci::RuntimeKind;
+use serde_json::Value;
+
+use crate::rig::{Ended, Rig, has_v1, patient, program, skip};
+use crate::torture::{Stage, show, words};
+
+/// A diagnosis must not wait for anybody; a loaded machine gets this long.
+const AT_ONCE: Duration = Duration::from_secs(10);
+
+/// What was said.
+struct Said {
+    ended: Ended,
+    json: Value,
+}
+
+/// Diagnoses `id`; fails if that takes long.
+#[track_caller]
+fn diagnose(rig: &Rig, id: &str) -> Said {
+    let ended = rig.ocitop(&["diagnose", "-f", "json", id]);
+    assert_eq!(ended.code, 0, "{ended:#?}");
+    assert!(ended.took < patient(AT_ONCE), "{ended:#?}");
+    let json = ended.json();
+    Said { ended, json }
+}
+
+impl Said {
+    /// The findings of this cause.
+    fn all(&self, cause: &str) -> Vec<&Value> {
+        let findings = self.json["findings"].as_array().unwrap();
+        findings
+            .iter()
+            .filter(|finding| finding["cause"] == cause)
+            .collect()
+    }
+
+    /// The finding of this cause; fails if there is none.
+    #[track_caller]
+    fn one(&self, cause: &str) -> &Value {
+        let found = self.all(cause).into_iter().next();
+        found.unwrap_or_else(|| panic!("no {cause} in {}", self.ended.stdout))
+    }
+
+    /// Fails unless this cause is the verdict.
+    #[track_caller]
+    fn verdict(&self, cause: &str) -> &Value {
+        let first = &self.json["findings"][0];
+        assert_eq!(first["cause"], cause, "{}", self.ended.stdout);
+        first
+    }
+
+    /// Fails unless a remedy of this finding has the command.
+    #[track_caller]
+    fn offers(&self, finding: &Value, command: &str) {
+        let remedies = finding["remedies"].as_array().unwrap();
+        let has = |remedy: &Value| {
+            remedy["command"]
+                .as_str()
+                .is_some_and(|c| c.contains(command))
+        };
+        assert!(
+            remedies.iter().any(has),
+            "{command:?} in {}",
+            self.ended.stdout
+        );
+    }
+}
+
+/// A row of the torture table, and what has to be said of it.
+struct Case {
+    row: &'static str,
+    /// What is done once the row is made.
+    then: fn(&mut Stage<'_>),
+    says: fn(&Stage<'_>, &Said),
+}
+
+fn check_all(kind: RuntimeKind) {
+    let only = std::env::var("OCITOP_TORTURE_ONLY").ok();
+    if let Err(reason) = program(kind).and(Rig::new(kind).map(drop)) {
+        return skip(&format!("the diagnosis of {kind}'s containers"), &reason);
+    }
+    let mut broken = Vec::new();
+    for case in cases::CASES {
+        if only.as_ref().is_some_and(|only| !case.row.contains(only)) {
+            continue;
+        }
+        let checked = catch_unwind(AssertUnwindSafe(|| {
+            show(case.row, kind, &mut |stage| {
+                (case.then)(stage);
+                let said = diagnose(stage.rig, &stage.id);
+                (case.says)(stage, &said);
+            });
+        }));
+        if let Err(panic) = checked {
+            broken.push(format!("{}: {}", case.row, words(&*panic)));
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n\n"));
+}
+
+#[test]
+fn every_way_with_youki() {
+    check_all(RuntimeKind::Youki);
+}
+
+#[test]
+fn every_way_with_runc() {
+    check_all(RuntimeKind::Runc);
+}
+
+#[test]
+fn every_way_with_crun() {
+    check_all(RuntimeKind::Crun);
+}

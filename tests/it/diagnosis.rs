@@ -1,0 +1,181 @@
+//! Why it is stuck: every cause from evidence as it was captured, and the page and the command that
+//! say it.
+//!
+//! Made for real on a host are most of them (`tests/host/diagnosis`). Only on evidence: a server
+//! that is away (NFS), a device that is, a frozen file system, a core dump, a long exit, io_uring at
+//! the exit, kernel threads, the lock of all cgroups, `memory.high`, a domain that is invalid, a
+//! failed scope, resctrl out of CLOSIDs or RMIDs.
+
+mod causes;
+mod screens;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ocitop::cgroup::Version;
+use ocitop::diagnosis::evidence::{
+    CgroupSeen, Evidence, InitSeen, Level, MountSeen, Neighbour, RdtSeen, RecordSeen, Task, Viewer,
+    Wait,
+};
+use ocitop::diagnosis::nature::Nature;
+use ocitop::inventory::Condition;
+use ocitop::inventory::processes::{Closeup, Held, Place, Process, Source};
+use ocitop::oci::{ContainerKey, RuntimeKind, Status};
+use ocitop::process::InitProcess;
+use ocitop::process::status::SignalSet;
+
+pub(super) const INIT: i32 = 3312;
+
+pub(super) fn who(pid: i32) -> InitProcess {
+    InitProcess {
+        pid,
+        start_time: 9_182_733,
+    }
+}
+
+pub(super) fn neighbour(pid: i32, name: &str) -> Neighbour {
+    Neighbour {
+        who: who(pid),
+        name: name.to_owned(),
+        state: 'S',
+        inside: false,
+    }
+}
+
+/// A process that sleeps in its own cgroup.
+pub(super) fn task(pid: i32, command: &str) -> Task {
+    let process = Process {
+        who: who(pid),
+        parent: INIT,
+        inside: None,
+        is_init: pid == INIT,
+        user: "root".to_owned(),
+        state: 'S',
+        exiting: false,
+        kernel: false,
+        threads: 1,
+        cpu: None,
+        ticks: 12,
+        resident: Some(1 << 20),
+        age: Duration::from_hours(2),
+        command: command.to_owned(),
+        source: Source::Line,
+        wchan: None,
+        pending: SignalSet::default(),
+        tracer: None,
+        frozen: false,
+        elsewhere: None,
+        held: Held {
+            looks: 2,
+            time: Duration::from_secs(17),
+            switches: Some(0),
+        },
+    };
+    Task {
+        process,
+        place: Place::Own("/web".to_owned()),
+        of_host: false,
+        missing_from: Vec::new(),
+        not_executed: false,
+        dumping: false,
+        parent: None,
+        tracer: None,
+        waits: Vec::new(),
+    }
+}
+
+/// A task with SIGKILL pending, in this state.
+pub(super) fn killed(pid: i32, state: char) -> Task {
+    let mut task = task(pid, "cat /hang/hang");
+    task.process.state = state;
+    task.process.pending = SignalSet(0x100);
+    task
+}
+
+/// Where a task waits, by its stack.
+pub(super) fn wait(pid: i32, state: char, stack: &[&str]) -> Wait {
+    let stack: Vec<String> = stack.iter().map(|name| (*name).to_owned()).collect();
+    let wchan = stack.first().cloned();
+    Wait {
+        tid: pid,
+        state,
+        still: true,
+        nature: Nature::of(wchan.as_deref(), &stack),
+        closeup: Closeup {
+            who: who(pid),
+            stack,
+            syscall: "0 0x3 0x0 0x0 0x0 0x0 0x0 0x7ffd 0x7f1c".parse().ok(),
+            file: Some("/hang/hang".to_owned()),
+            silent: None,
+        },
+        wchan,
+        mount: None,
+    }
+}
+
+pub(super) fn mount(kind: &str, source: &str, point: &str) -> MountSeen {
+    MountSeen {
+        kind: kind.to_owned(),
+        source: source.to_owned(),
+        point: PathBuf::from(point),
+        here: Some(PathBuf::from(point)),
+        device: (0, 93),
+        fuse: kind.starts_with("fuse"),
+        remote: true,
+        waiting: kind.starts_with("fuse").then_some(1),
+    }
+}
+
+pub(super) fn cgroup(dir: &str, level: Level) -> CgroupSeen {
+    CgroupSeen {
+        dir: PathBuf::from(dir),
+        version: Version::V1,
+        level,
+        processes: 2,
+        foreign: 0,
+        freezer: None,
+        kind: None,
+        pids: None,
+        pids_limit: None,
+        pids_refused: None,
+        pids_refused_since: 0,
+        oom_waits: false,
+        high: None,
+        quota: None,
+        throttled: None,
+    }
+}
+
+/// A container that runs and of which nothing is to be said.
+pub(super) fn healthy() -> Evidence {
+    Evidence {
+        key: ContainerKey::new(std::path::Path::new("/run/runc"), "web"),
+        runtime: Some(RuntimeKind::Runc),
+        condition: Condition::Known(Status::Running),
+        record: RecordSeen::default(),
+        init: InitSeen::Alive(who(INIT)),
+        tasks: vec![
+            task(INIT, "nginx: master process"),
+            task(3320, "nginx: worker"),
+        ],
+        cgroups: vec![cgroup("/sys/fs/cgroup/freezer/web", Level::Own)],
+        shared: None,
+        forbidden: None,
+        hooks: Vec::new(),
+        unit: None,
+        manager: None,
+        supervisor: None,
+        mounts: Vec::new(),
+        disk: None,
+        rdt: RdtSeen::default(),
+        viewer: Viewer {
+            root: Some(true),
+            ptrace: Some(true),
+            host_pids: Some(true),
+            ..Viewer::default()
+        },
+        span: Duration::from_millis(200),
+        fresh: 0,
+        more: 0,
+    }
+}
