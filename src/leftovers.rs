@@ -13,6 +13,7 @@ pub mod names;
 mod order;
 mod others;
 mod state;
+mod walk;
 mod wording;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,7 +34,7 @@ pub use names::Producer;
 pub use order::{Kill, NoOrder, order};
 
 /// A cgroup without a process that is younger than this may be one whose container is being made.
-pub const YOUNG: Duration = Duration::from_secs(60);
+pub const YOUNG: Duration = Duration::from_mins(1);
 /// What this session has seen for so long without a process is no longer young.
 pub const SEEN: Duration = Duration::from_secs(30);
 
@@ -320,7 +321,7 @@ pub fn find(machine: &Machine, known: &Known) -> Found {
         now: jiff::Timestamp::now(),
         unread,
     };
-    let mut tree = cgroups::walk(&search);
+    let mut tree = walk::walk(&search);
     let mut list = state::find(&search, &mut tree);
     let looked_at = tree.looked_at;
     let groups = others::rdt(&search, &mut list);

@@ -223,7 +223,10 @@ fn dry_run(
     match asked.format {
         ReportFormat::Text => render::write(&text)?,
         ReportFormat::Json => {
-            let lines: String = plans.iter().map(|plan| format!("{plan}\n")).collect();
+            let mut lines = String::new();
+            for plan in &plans {
+                lines.extend([plan.to_string().as_str(), "\n"]);
+            }
             render::write_json(&lines)?;
         }
     }

@@ -1,12 +1,12 @@
-//! Cgroups: one walk through every hierarchy, then one leftover per name.
+//! From the cgroups that the walk found to one leftover per name.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::judge::judge;
 use super::names::{self, Name};
+use super::walk::{Candidate, Tree};
 use super::{Argument, Kind, Leftover, Producer, Search, Why};
 use crate::cgroup::{CgroupPath, Hierarchy, Version};
 use crate::inventory::cgroups::{CgroupDir, YOUKI_V1};
@@ -15,232 +15,8 @@ use crate::kernel::read::kernel_text;
 use crate::kernel::{Inode, Unit};
 use crate::oci::ContainerKey;
 
-/// Deepest level at which containers are looked for: engines nest, in user slices and in kind.
-const MAX_DEPTH: usize = 24;
-/// Most directories looked at in one hierarchy: whoever has a subtree of his own can make millions.
-const MAX_DIRS: usize = 50_000;
 /// Most processes of one leftover that are kept.
 const MOST_PIDS: usize = 1000;
-
-/// A cgroup that no live container has.
-#[derive(Debug, Clone)]
-pub(super) struct Candidate {
-    pub(super) cgroup: CgroupDir,
-    pub(super) dir: PathBuf,
-    pub(super) inode: Inode,
-    pub(super) name: Name,
-}
-
-impl Candidate {
-    pub(super) fn id(&self) -> Option<&str> {
-        match &self.name {
-            Name::Container(_, id) | Name::Pod(_, id) => Some(id),
-            Name::Plain => self.dir.file_name().and_then(OsStr::to_str),
-            Name::Shared | Name::Unit => None,
-        }
-    }
-}
-
-/// What the walk found.
-#[derive(Debug, Default)]
-pub(super) struct Tree {
-    pub(super) candidates: Vec<Candidate>,
-    /// Every cgroup with a plain name, populated ones too: a state directory may have its name.
-    plain: Vec<Candidate>,
-    pub(super) looked_at: usize,
-}
-
-impl Tree {
-    /// Takes out those of an id: they belong to its state directory.
-    pub(super) fn take(&mut self, id: &str) -> Vec<Candidate> {
-        let (own, rest) = std::mem::take(&mut self.candidates)
-            .into_iter()
-            .partition(|candidate| candidate.id() == Some(id));
-        self.candidates = rest;
-        own
-    }
-
-    /// The cgroups with just this name that were not taken yet.
-    pub(super) fn named(&self, id: &str, taken: &[Candidate]) -> Vec<Candidate> {
-        let plain = self.plain.iter();
-        let named = plain.filter(|one| {
-            one.id() == Some(id) && !taken.iter().any(|taken| taken.cgroup == one.cgroup)
-        });
-        named.cloned().collect()
-    }
-
-    /// Takes out those that are one of these directories.
-    pub(super) fn take_dirs(&mut self, dirs: &[CgroupDir]) -> Vec<Candidate> {
-        let (own, rest) = std::mem::take(&mut self.candidates)
-            .into_iter()
-            .partition(|candidate| dirs.contains(&candidate.cgroup));
-        self.candidates = rest;
-        own
-    }
-}
-
-/// One hierarchy being walked.
-struct Walk<'a> {
-    search: &'a Search<'a>,
-    index: usize,
-    hierarchy: &'a Hierarchy,
-    /// Cgroups of live containers.
-    live: HashSet<&'a CgroupPath>,
-    /// Cgroups above those, above ocitop's own and above pid 1's, and the latter two.
-    spared: HashSet<CgroupPath>,
-    budget: usize,
-    found: Vec<Candidate>,
-    plain: Vec<Candidate>,
-}
-
-/// What a subtree holds.
-#[derive(Debug, Clone, Copy, Default)]
-struct Holds {
-    /// Something that is, or may be, a container's, or is spared.
-    something: bool,
-    children: bool,
-}
-
-/// Walks every hierarchy.
-pub(super) fn walk(search: &Search<'_>) -> Tree {
-    let mut tree = Tree::default();
-    let hierarchies = &search.machine.hierarchies;
-    for (index, hierarchy) in hierarchies.iter().enumerate() {
-        if !search.known.reaches(&hierarchy.mount) {
-            continue;
-        }
-        let live: HashSet<&CgroupPath> = search.claims.live_in(index).collect();
-        let mut spared = HashSet::new();
-        for path in &live {
-            spared.extend(above(path));
-        }
-        for pid in ["self", "1"] {
-            let own = membership(search, hierarchy, pid);
-            spared.extend(own.iter().flat_map(|path| above(path)));
-            spared.extend(own);
-        }
-        let mut walk = Walk {
-            search,
-            index,
-            hierarchy,
-            live,
-            spared,
-            budget: MAX_DIRS,
-            found: Vec::new(),
-            plain: Vec::new(),
-        };
-        walk.children(&hierarchy.mount.clone(), &mut Vec::new());
-        tree.looked_at += MAX_DIRS - walk.budget;
-        tree.candidates.append(&mut walk.found);
-        tree.plain.append(&mut walk.plain);
-    }
-    tree
-}
-
-fn above(path: &CgroupPath) -> impl Iterator<Item = CgroupPath> {
-    std::iter::successors(path.parent(), CgroupPath::parent)
-}
-
-fn membership(search: &Search<'_>, hierarchy: &Hierarchy, pid: &str) -> Option<CgroupPath> {
-    let file = search.machine.proc.join(pid).join("cgroup");
-    let bytes = crate::kernel::read::kernel_file(&file).ok()?;
-    crate::cgroup::Membership::parse(&bytes).path(hierarchy)
-}
-
-impl Walk<'_> {
-    /// Looks at what is directly below `dir`, whose names from the root are `names`.
-    fn children(&mut self, dir: &Path, names: &mut Vec<String>) -> Holds {
-        let mut holds = Holds::default();
-        let Ok(metadata) = std::fs::symlink_metadata(dir) else {
-            return holds;
-        };
-        // kernfs counts two links and one for each child; file systems that do not count say 1.
-        if metadata.nlink() == 2 || names.len() >= MAX_DEPTH {
-            return holds;
-        }
-        for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
-            if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                continue;
-            }
-            if self.budget == 0 {
-                // Not seen to its end, so nothing may be said of it as a whole.
-                holds.something = true;
-                return holds;
-            }
-            self.budget -= 1;
-            holds.children = true;
-            holds.something |= self.look(&entry.path(), names);
-        }
-        holds
-    }
-
-    /// Looks at one cgroup; true if it or one below it is anything but nobody's.
-    fn look(&mut self, dir: &Path, names: &mut Vec<String>) -> bool {
-        let relative = dir.strip_prefix(&self.hierarchy.mount).ok();
-        let Some(path) = relative.and_then(CgroupPath::new) else {
-            return true;
-        };
-        if self.live.contains(&path) || !self.search.known.reaches(dir) {
-            return true;
-        }
-        let Some(last) = dir.file_name().and_then(OsStr::to_str).map(str::to_owned) else {
-            // No runtime makes names that are not text.
-            return true;
-        };
-        let spared = self.spared.contains(&path);
-        let above: Vec<&str> = names.iter().map(String::as_str).collect();
-        let name = names::parse(&above, &last);
-        let is_container = matches!(name, Name::Container(..));
-        if is_container {
-            if !spared {
-                let found = self.candidate(dir, path, name);
-                self.found.extend(found);
-            }
-            // What lies below a container's cgroup belongs to it.
-            return true;
-        }
-        let before = self.found.len();
-        let candidate = self.candidate(dir, path, name.clone()).filter(|_| !spared);
-        if matches!(name, Name::Plain) {
-            self.plain.extend(candidate.clone());
-        }
-        names.push(last);
-        let holds = self.children(dir, names);
-        names.pop();
-        match name {
-            Name::Pod(..) if !holds.children && !spared => {
-                self.found.extend(candidate);
-                true
-            }
-            Name::Plain if !holds.something && !spared && self.is_empty(dir) => {
-                // Empty as a whole: its children are not told apart.
-                self.found.truncate(before);
-                self.found.extend(candidate);
-                false
-            }
-            _ => holds.something || spared || !matches!(name, Name::Plain),
-        }
-    }
-
-    fn is_empty(&self, dir: &Path) -> bool {
-        members::is_empty(dir, self.hierarchy.version)
-    }
-
-    fn candidate(&self, dir: &Path, path: CgroupPath, name: Name) -> Option<Candidate> {
-        let stat = rustix::fs::lstat(dir)
-            .ok()
-            .filter(|_| self.search.known.covers(dir))?;
-        Some(Candidate {
-            cgroup: CgroupDir {
-                hierarchy: self.index,
-                path,
-            },
-            dir: dir.to_owned(),
-            inode: Inode::from(&stat),
-            name,
-        })
-    }
-}
 
 /// What the directories of one leftover say together.
 #[derive(Debug, Default)]
@@ -443,7 +219,8 @@ fn unit_of(
     doubts: &mut Vec<Argument>,
 ) -> Option<(Option<Unit>, Vec<Why>)> {
     let name = first.dir.file_name()?.to_str()?;
-    if !name.ends_with(".scope") && !name.ends_with(".slice") {
+    let is_slice = names::is_unit(name, "slice");
+    if !is_slice && !names::is_unit(name, "scope") {
         return Some((None, Vec::new()));
     }
     let state = search.unit(name);
@@ -458,9 +235,7 @@ fn unit_of(
             Some((None, vec![Why::UnitLoaded(name.to_owned())]))
         }
         // A slice is loaded for as long as anything names it; it is not ocitop's to stop.
-        (false, true) if name.ends_with(".slice") => {
-            Some((None, vec![Why::UnitLoaded(name.to_owned())]))
-        }
+        (false, true) if is_slice => Some((None, vec![Why::UnitLoaded(name.to_owned())])),
         (false, true) => {
             let unit = search.machine.systemd.then_some(unit);
             Some((unit, vec![Why::UnitFailed(name.to_owned())]))

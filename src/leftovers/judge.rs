@@ -11,6 +11,10 @@ use crate::kernel::Inode;
 
 /// What is known of something that is named after an id.
 #[derive(Debug, Clone, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own: any combination can be seen"
+)]
 pub(super) struct Facts {
     /// What says that it is a container's at all.
     pub(super) signs: Vec<Argument>,
@@ -120,7 +124,7 @@ mod tests {
             signs: vec![Argument::Named(Producer::Docker)],
             named: true,
             empty: true,
-            age: Some(Duration::from_secs(3 * 3600)),
+            age: Some(Duration::from_hours(3)),
             roots: 5,
             ..Facts::default()
         }

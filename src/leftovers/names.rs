@@ -135,6 +135,12 @@ const SHARED: [&str; 16] = [
 /// What systemd names its units (systemd.unit(5)), as far as they have cgroups.
 const UNITS: [&str; 6] = [".slice", ".service", ".scope", ".mount", ".socket", ".swap"];
 
+/// Whether a name is that of a unit of this type: `web.scope`.
+pub(super) fn is_unit(name: &str, kind: &str) -> bool {
+    name.strip_suffix(kind)
+        .is_some_and(|stem| stem.ends_with('.'))
+}
+
 fn is_long(id: &str) -> bool {
     id.len() == 64
         && id
@@ -213,7 +219,7 @@ pub fn parse(above: &[&str], name: &str) -> Name {
 fn literal(name: &str) -> Option<Name> {
     let mut parts = name.splitn(3, ':');
     let (slice, prefix, id) = (parts.next()?, parts.next()?, parts.next()?);
-    if !slice.ends_with(".slice") || !is_id(id) {
+    if !is_unit(slice, "slice") || !is_id(id) {
         return None;
     }
     let dashed = format!("{prefix}-");

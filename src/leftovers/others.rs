@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::cgroups::{Tree, settled};
+use super::cgroups::settled;
 use super::judge::{Facts, judge};
 use super::names::{self, Name};
+use super::walk::Tree;
 use super::{Argument, Kind, Leftover, Producer, Search, Why};
 use crate::inventory::cgroups::scope_path;
 use crate::kernel::read::{file_beneath, kernel_text, open_dir};
@@ -143,7 +144,7 @@ pub(super) fn units(search: &Search<'_>, tree: &Tree) -> Vec<Leftover> {
     let mut found = Vec::new();
     for entry in entries.take(MOST) {
         let file = entry.file_name();
-        let Some(name) = file.to_str().filter(|name| name.ends_with(".scope")) else {
+        let Some(name) = file.to_str().filter(|name| names::is_unit(name, "scope")) else {
             continue;
         };
         let Name::Container(producer, id) = names::parse(&[], name) else {

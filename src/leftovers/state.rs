@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::cgroups::{self, Candidate, Tree};
+use super::cgroups;
 use super::judge::{Facts, judge};
+use super::walk::{Candidate, Tree};
 use super::{Argument, Kind, Leftover, Search};
 use crate::inventory::cgroups::existing;
 use crate::inventory::entry::Entry;

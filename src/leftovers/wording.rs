@@ -58,7 +58,7 @@ impl Argument {
             Self::InitDead(None) => "a record names it, its init is dead".to_owned(),
             Self::BundleGone => "its bundle is gone".to_owned(),
             Self::BundleThere => "stopped, not deleted".to_owned(),
-            Self::StateBroken(why) => visible(why),
+            Self::StateBroken(why) | Self::Unclear(why) => why.clone(),
             Self::StateEmpty => "the state directory is empty".to_owned(),
             Self::SeenGone => "its container ended while ocitop looked".to_owned(),
             Self::Named(producer) => format!("named as {producer} names containers"),
@@ -88,7 +88,6 @@ impl Argument {
                 format!("not read, may own it: {first}{more}")
             }
             Self::NotContainerLike => "not container-like".to_owned(),
-            Self::Unclear(why) => visible(why),
         }
     }
 }

@@ -5,6 +5,8 @@
 //! second time whether it has an owner after all: a container that was being made when it was found
 //! is one by now. rmdir(2) itself is the last word: it fails if anything entered meanwhile.
 
+mod check;
+
 use std::ffi::OsStr;
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
@@ -12,24 +14,23 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::claims::Claims;
-use super::evidence::{Evidence, NoEvidence};
 use super::plan::{stop, warn};
 use super::quarry::Quarry;
 use super::run::{Context, Reporter, one_step};
 use super::{
     Options, Outcome, Plan, Preview, Reason, Seen, Step, StepError, StepKind, Survivor, Target,
-    Verdict, drain, groups, guard, procs, unit,
+    Verdict, drain, groups, procs, unit,
 };
+use check::{check, check_rdt, is_empty};
+
 use crate::cgroup::CgroupPath;
 use crate::inventory::Machine;
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::identity::is_member;
-use crate::inventory::members;
-use crate::inventory::owners::Owners;
-use crate::kernel::read::{is_gone, kernel_text, open_root, stat_beneath};
+use crate::kernel::read::{is_gone, open_root, stat_beneath};
 use crate::kernel::{Inode, Kernel, StateDir, Unit};
 use crate::oci::ContainerId;
-use crate::text::{visible, visible_path};
+use crate::text::visible_path;
 
 /// What a leftover is made of, as it was shown.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -117,135 +118,6 @@ impl Quarry for Remains<'_> {
 
 fn inode_of(path: &Path) -> Option<Inode> {
     rustix::fs::lstat(path).ok().map(|stat| Inode::from(&stat))
-}
-
-/// Why it must not be touched: somebody owns it, it is not what was shown, or something lives in it.
-fn check(machine: &Machine, remains: &Remains<'_>, claims: &Claims) -> Result<(), String> {
-    let cgroups = remains.cgroups(machine);
-    if let Some(id) = &remains.order.id {
-        check_owner(machine, remains, claims, id)?;
-    }
-    for cgroup in &cgroups {
-        check_cgroup(machine, remains.order, claims, cgroup)?;
-    }
-    for (dir, _) in &remains.order.rdt {
-        check_rdt(dir)?;
-    }
-    if remains.order.state_dir {
-        check_state_dir(machine, remains, claims)?;
-    }
-    Ok(())
-}
-
-fn check_owner(
-    machine: &Machine,
-    remains: &Remains<'_>,
-    claims: &Claims,
-    id: &str,
-) -> Result<(), String> {
-    if let Some((key, true)) = claims.of_id(id) {
-        let root = visible_path(key.root());
-        return Err(format!("container {} in {root} is alive", key.label()));
-    }
-    match Owners::read(machine).of(id) {
-        // A mount lies in the record itself: that is no owner, a process would be.
-        Some(owner) if !owner.is_above(&remains.target.key.dir()) => {
-            Err(format!("it has an owner: {}", owner.words()))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn check_cgroup(
-    machine: &Machine,
-    order: &Clean,
-    claims: &Claims,
-    cgroup: &CgroupDir,
-) -> Result<(), String> {
-    let dir = cgroup.dir(&machine.hierarchies);
-    let name = visible_path(&dir);
-    if cgroup.path.is_root() {
-        return Err(format!("{name} is the root of its hierarchy"));
-    }
-    for (pid, who) in [("self", "ocitop itself"), ("1", "pid 1")] {
-        if guard::holds(machine, cgroup, pid) {
-            return Err(format!("{name} holds {who}"));
-        }
-    }
-    if let Some((key, true)) = claims.holder(cgroup) {
-        return Err(format!(
-            "{name} is that of container {}, which is alive",
-            key.label()
-        ));
-    }
-    let pids = procs::members(machine, std::slice::from_ref(cgroup));
-    let kernels = |pid: &&i32| {
-        let stat = machine.stat(**pid).ok().flatten();
-        stat.is_some_and(|stat| stat.is_kernel_thread())
-    };
-    if let Some(pid) = pids.iter().find(kernels) {
-        return Err(format!("{name} holds kernel thread {pid}"));
-    }
-    match pids.first() {
-        Some(pid) if !order.kill => Err(format!("{name} is not empty: pid {pid} is in it")),
-        None if !is_empty(machine, cgroup) => Err(format!(
-            "{name} is not empty: a process that cannot be seen from here is in it"
-        )),
-        _ => Ok(()),
-    }
-}
-
-fn is_empty(machine: &Machine, cgroup: &CgroupDir) -> bool {
-    let version = machine.hierarchies.at(cgroup.hierarchy).map(|h| h.version);
-    let dir = cgroup.dir(&machine.hierarchies);
-    version.is_some_and(|version| members::is_empty(&dir, version))
-}
-
-/// resctrl removes a group with tasks in it without a word, and they lose what it gave them.
-fn check_rdt(dir: &Path) -> Result<(), String> {
-    let text = |file: &str| {
-        kernel_text(&dir.join(file))
-            .map_err(|error| format!("read {}: {error}", visible_path(&dir.join(file))))
-    };
-    let name = visible_path(dir);
-    if text("tasks")?.is_some_and(|tasks| !tasks.trim().is_empty()) {
-        return Err(format!("{name} has tasks"));
-    }
-    if text("cpus_list")?.is_some_and(|cpus| !cpus.trim().is_empty()) {
-        return Err(format!("{name} has CPUs"));
-    }
-    match text("mode")? {
-        // A monitoring group has none.
-        Some(mode) if !matches!(mode.trim(), "" | "shareable") => {
-            Err(format!("{name} is {}", visible(mode.trim())))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// The engine's own evidence of the directory: its init must be dead, and nothing live of it.
-fn check_state_dir(
-    machine: &Machine,
-    remains: &Remains<'_>,
-    claims: &Claims,
-) -> Result<(), String> {
-    let evidence = match Evidence::gather(machine, &remains.target.key, claims) {
-        Ok(evidence) => evidence,
-        // Somebody was faster.
-        Err(NoEvidence::Absent) => return Ok(()),
-        Err(error) => return Err(crate::text::chain(&error)),
-    };
-    if evidence.entry.inode != remains.target.state_dir {
-        return Err("another state directory has taken its place".to_owned());
-    }
-    if let Some(init) = evidence.identity.alive() {
-        return Err(format!("its init lives: pid {}", init.pid));
-    }
-    match (evidence.pids.first(), &evidence.forbidden) {
-        (Some(pid), _) if !remains.order.kill => Err(format!("pid {pid} lives in its cgroup")),
-        (_, Some(forbidden)) => Err(forbidden.clone()),
-        _ => Ok(()),
-    }
 }
 
 fn plan(machine: &Machine, remains: &Remains<'_>, options: &Options) -> Plan {

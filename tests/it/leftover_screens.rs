@@ -21,7 +21,7 @@ const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 10)];
 fn leftover(dir: &str, name: &str, kind: Kind, confidence: Confidence) -> Leftover {
     let mut one = Leftover::new(ContainerKey::new(PathBuf::from(dir), name), kind);
     one.confidence = confidence;
-    one.age = Some(Duration::from_secs(2 * 86_400));
+    one.age = Some(Duration::from_hours(48));
     one.why = vec![Why::Nothing];
     one.parts.own = Some(Inode {
         device: 1,
@@ -35,7 +35,7 @@ fn zoo() -> Vec<Leftover> {
     let mut ghost = leftover("/run/runc", "ghost-42", Kind::StateDir, Confidence::Certain);
     ghost.arguments = vec![
         Argument::StateBroken("state.json is empty".to_owned()),
-        Argument::EmptyFor(Duration::from_secs(2 * 86_400)),
+        Argument::EmptyFor(Duration::from_hours(48)),
         Argument::NobodyKnows(5),
     ];
     ghost.producer = Some(Producer::Runc);
@@ -60,7 +60,7 @@ fn zoo() -> Vec<Leftover> {
     docker.memory = Some(48 << 20);
     docker.arguments = vec![
         Argument::Named(Producer::Docker),
-        Argument::EmptyFor(Duration::from_secs(3 * 3600)),
+        Argument::EmptyFor(Duration::from_hours(3)),
         Argument::NobodyKnows(5),
     ];
     let mut orphans = leftover(cgroups, ":youki:api", Kind::Cgroup, Confidence::Likely);
@@ -178,12 +178,12 @@ fn they_are_looked_for_at_the_start_and_every_ten_seconds_while_shown() {
     stage.event(EventKind::Tick);
     assert_eq!(searches(&stage), 1);
     stage.event(found(zoo()));
-    stage.wait(Duration::from_secs(60));
+    stage.wait(Duration::from_mins(1));
     stage.event(EventKind::Tick);
     assert_eq!(searches(&stage), 1, "nobody looks");
     stage.keys("4");
     assert_eq!(searches(&stage), 2);
-    stage.wait(Duration::from_secs(60));
+    stage.wait(Duration::from_mins(1));
     stage.event(EventKind::Tick);
     assert_eq!(searches(&stage), 2, "one at a time");
     stage.event(found(zoo()));

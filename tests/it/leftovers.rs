@@ -85,7 +85,7 @@ fn a_cgroup_that_nobody_knows_is_one_leftover_over_all_hierarchies() {
         assert_eq!(leftover.producer, Some(Producer::Docker));
         assert_eq!(leftover.id.as_deref(), Some(ID));
         assert_eq!(leftover.paths.len(), dirs.len());
-        assert!(leftover.age.unwrap() >= Duration::from_secs(3 * 3600));
+        assert!(leftover.age.unwrap() >= Duration::from_hours(3));
         assert_eq!(
             (leftover.populated, leftover.why.as_slice()),
             (false, &[Why::Nothing][..])
@@ -576,7 +576,7 @@ fn a_stopped_container_is_likely_and_certain_once_its_bundle_is_gone() {
     let bundle = machine.beside("bundle");
     fs::create_dir(&bundle).unwrap();
     machine.edit("web", |state| {
-        state["bundle"] = bundle.to_str().unwrap().into()
+        state["bundle"] = bundle.to_str().unwrap().into();
     });
     age(&machine.state_dir("web"), 7200);
     assert_eq!(
@@ -758,4 +758,91 @@ fn names_that_could_drive_a_terminal_are_told_escaped() {
             "{text:?}"
         );
     }
+}
+
+/// `ocitop leftovers` on this machine, without a terminal.
+fn command(machine: &Machine, args: &[&str]) -> (i32, String, String) {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_ocitop"))
+        .stdin(std::process::Stdio::null())
+        .env("XDG_STATE_HOME", machine.program("log"))
+        .args([Path::new("--cgroup-root"), &machine.cgroup_root()])
+        .args([Path::new("--proc-root"), &machine.proc()])
+        .args([Path::new("--root"), &machine.root()])
+        .arg("leftovers")
+        .args(args)
+        .output()
+        .unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    let code = output.status.code().unwrap();
+    (code, text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn the_command_lists_by_default_and_says_by_its_status_whether_anything_is_left() {
+    let machine = Machine::v2();
+    let (code, out, _) = command(&machine, &[]);
+    assert_eq!((code, out.lines().count()), (0, 1), "{out}");
+    machine.leave("test", None);
+    machine.leave(&format!("docker/{ID}"), None);
+    let (code, out, _) = command(&machine, &["list"]);
+    assert_eq!((code, out.lines().count()), (1, 2), "{out}");
+    let (_, out, _) = command(&machine, &["list", "--all", "-f", "json"]);
+    let list: Vec<serde_json::Value> = serde_json::from_str(&out).unwrap();
+    assert_eq!(list.len(), 2);
+    assert_eq!(list[0]["confidence"], "likely");
+    assert_eq!(list[0]["owner"], "docker");
+    assert_eq!(list[1]["kind"], "cgroup");
+    assert_eq!(command(&machine, &["sweep"]).0, 2);
+}
+
+#[test]
+fn the_command_cleans_what_is_certain_after_a_yes_and_the_rest_by_its_path_alone() {
+    let machine = Machine::v2();
+    let dir = broken(&machine, &[("state.json", "")]);
+    let likely = machine.leave(&format!("docker/{ID}"), None).remove(0);
+    let (code, _, err) = command(&machine, &["clean"]);
+    assert_eq!((code, err.lines().count()), (1, 1));
+    assert!(err.contains("say --yes"), "{err}");
+    let (code, out, _) = command(&machine, &["clean", "--dry-run"]);
+    assert_eq!(code, 0);
+    assert!(
+        out.contains("remove state dir") && !out.contains(ID),
+        "{out}"
+    );
+    assert!(dir.exists());
+    let (code, out, err) = command(&machine, &["clean", "--yes", "-f", "json"]);
+    assert_eq!(code, 0, "{err}");
+    let last: serde_json::Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
+    assert_eq!(
+        (&last["kind"], &last["verdict"]["verdict"]),
+        (&"finished".into(), &"clean".into()),
+        "{last}"
+    );
+    assert!(!dir.exists() && likely.exists());
+    let path = likely.to_str().unwrap();
+    let (code, out, _) = command(&machine, &["clean", "--dry-run", path]);
+    assert_eq!(code, 0);
+    assert!(out.contains("remove cgroup"), "{out}");
+}
+
+#[test]
+fn the_command_refuses_what_is_no_leftover_and_what_is_populated() {
+    let mut machine = Machine::v2().running("web", RuntimeKind::Runc);
+    let dir = machine.state_dir("web");
+    let (code, _, err) = command(&machine, &["clean", "--yes", dir.to_str().unwrap()]);
+    assert_eq!(code, 1);
+    assert!(err.contains("not a leftover"), "{err}");
+    let full = machine.leave(ID, None).remove(0);
+    machine.spawn(ID);
+    let (code, _, err) = command(&machine, &["clean", "--yes", full.to_str().unwrap()]);
+    assert_eq!(code, 1);
+    assert!(
+        err.contains("processes live in it; --kill kills them"),
+        "{err}"
+    );
+    assert_eq!(
+        command(&machine, &["clean", "--yes", "/nowhere/at/all"]).0,
+        0
+    );
+    assert!(full.exists() && dir.exists());
 }

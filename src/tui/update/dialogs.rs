@@ -40,25 +40,25 @@ pub(super) fn press(model: &mut Model, press: Press, at: Duration) -> Vec<Effect
     match &mut open.modal {
         Modal::Confirm(_) | Modal::Clean(_) | Modal::Leave(_) if too_early => Vec::new(),
         Modal::Confirm(confirm) => {
-            let form = Form {
+            let mut form = Form {
                 typing: confirm.caution().is_some(),
                 can_go: confirm.can_go(),
                 button: &mut confirm.button,
                 typed: &mut confirm.typed,
             };
-            match form_key(form, press) {
+            match form_key(&mut form, press) {
                 Answer::Yes => jobs::confirmed(model),
                 other => not_yes(model, &other),
             }
         }
         Modal::Clean(dialog) => {
-            let form = Form {
+            let mut form = Form {
                 typing: dialog.caution().is_some(),
                 can_go: dialog.can_go(),
                 button: &mut dialog.button,
                 typed: &mut dialog.typed,
             };
-            match form_key(form, press) {
+            match form_key(&mut form, press) {
                 Answer::Yes => leavings::confirmed(model),
                 other => not_yes(model, &other),
             }
@@ -116,7 +116,7 @@ struct Form<'a> {
     typed: &'a mut String,
 }
 
-fn form_key(form: Form<'_>, press: Press) -> Answer {
+fn form_key(form: &mut Form<'_>, press: Press) -> Answer {
     let typing = form.typing;
     match press.code {
         KeyCode::Tab | KeyCode::BackTab | KeyCode::Left | KeyCode::Right => {

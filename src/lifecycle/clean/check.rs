@@ -1,0 +1,149 @@
+//! What keeps a leftover from being touched: looked at before the plan is made, in the first step, and
+//! in part again right before each directory goes.
+
+use std::path::Path;
+
+use super::{Clean, Remains};
+use crate::inventory::Machine;
+use crate::inventory::cgroups::CgroupDir;
+use crate::inventory::members;
+use crate::inventory::owners::Owners;
+use crate::kernel::read::kernel_text;
+use crate::lifecycle::claims::Claims;
+use crate::lifecycle::evidence::{Evidence, NoEvidence};
+use crate::lifecycle::quarry::Quarry;
+use crate::lifecycle::{guard, procs};
+use crate::text::{visible, visible_path};
+
+/// Why it must not be touched: somebody owns it, it is not what was shown, or something lives in it.
+pub(super) fn check(
+    machine: &Machine,
+    remains: &Remains<'_>,
+    claims: &Claims,
+) -> Result<(), String> {
+    let cgroups = remains.cgroups(machine);
+    if let Some(id) = &remains.order.id {
+        check_owner(machine, remains, claims, id)?;
+    }
+    for cgroup in &cgroups {
+        check_cgroup(machine, remains.order, claims, cgroup)?;
+    }
+    for (dir, _) in &remains.order.rdt {
+        check_rdt(dir)?;
+    }
+    if remains.order.state_dir {
+        check_state_dir(machine, remains, claims)?;
+    }
+    Ok(())
+}
+
+fn check_owner(
+    machine: &Machine,
+    remains: &Remains<'_>,
+    claims: &Claims,
+    id: &str,
+) -> Result<(), String> {
+    if let Some((key, true)) = claims.of_id(id) {
+        let root = visible_path(key.root());
+        return Err(format!("container {} in {root} is alive", key.label()));
+    }
+    match Owners::read(machine).of(id) {
+        // A mount lies in the record itself: that is no owner, a process would be.
+        Some(owner) if !owner.is_above(&remains.target.key.dir()) => {
+            Err(format!("it has an owner: {}", owner.words()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_cgroup(
+    machine: &Machine,
+    order: &Clean,
+    claims: &Claims,
+    cgroup: &CgroupDir,
+) -> Result<(), String> {
+    let dir = cgroup.dir(&machine.hierarchies);
+    let name = visible_path(&dir);
+    if cgroup.path.is_root() {
+        return Err(format!("{name} is the root of its hierarchy"));
+    }
+    for (pid, who) in [("self", "ocitop itself"), ("1", "pid 1")] {
+        if guard::holds(machine, cgroup, pid) {
+            return Err(format!("{name} holds {who}"));
+        }
+    }
+    if let Some((key, true)) = claims.holder(cgroup) {
+        return Err(format!(
+            "{name} is that of container {}, which is alive",
+            key.label()
+        ));
+    }
+    let pids = procs::members(machine, std::slice::from_ref(cgroup));
+    let kernels = |pid: &&i32| {
+        let stat = machine.stat(**pid).ok().flatten();
+        stat.is_some_and(|stat| stat.is_kernel_thread())
+    };
+    if let Some(pid) = pids.iter().find(kernels) {
+        return Err(format!("{name} holds kernel thread {pid}"));
+    }
+    match pids.first() {
+        Some(pid) if !order.kill => Err(format!("{name} is not empty: pid {pid} is in it")),
+        None if !is_empty(machine, cgroup) => Err(format!(
+            "{name} is not empty: a process that cannot be seen from here is in it"
+        )),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn is_empty(machine: &Machine, cgroup: &CgroupDir) -> bool {
+    let version = machine.hierarchies.at(cgroup.hierarchy).map(|h| h.version);
+    let dir = cgroup.dir(&machine.hierarchies);
+    version.is_some_and(|version| members::is_empty(&dir, version))
+}
+
+/// resctrl removes a group with tasks in it without a word, and they lose what it gave them.
+pub(super) fn check_rdt(dir: &Path) -> Result<(), String> {
+    let text = |file: &str| {
+        kernel_text(&dir.join(file))
+            .map_err(|error| format!("read {}: {error}", visible_path(&dir.join(file))))
+    };
+    let name = visible_path(dir);
+    if text("tasks")?.is_some_and(|tasks| !tasks.trim().is_empty()) {
+        return Err(format!("{name} has tasks"));
+    }
+    if text("cpus_list")?.is_some_and(|cpus| !cpus.trim().is_empty()) {
+        return Err(format!("{name} has CPUs"));
+    }
+    match text("mode")? {
+        // A monitoring group has none.
+        Some(mode) if !matches!(mode.trim(), "" | "shareable") => {
+            Err(format!("{name} is {}", visible(mode.trim())))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The engine's own evidence of the directory: its init must be dead, and nothing live of it.
+fn check_state_dir(
+    machine: &Machine,
+    remains: &Remains<'_>,
+    claims: &Claims,
+) -> Result<(), String> {
+    let evidence = match Evidence::gather(machine, &remains.target.key, claims) {
+        Ok(evidence) => evidence,
+        // Somebody was faster.
+        Err(NoEvidence::Absent) => return Ok(()),
+        Err(error) => return Err(crate::text::chain(&error)),
+    };
+    if evidence.entry.inode != remains.target.state_dir {
+        return Err("another state directory has taken its place".to_owned());
+    }
+    if let Some(init) = evidence.identity.alive() {
+        return Err(format!("its init lives: pid {}", init.pid));
+    }
+    match (evidence.pids.first(), &evidence.forbidden) {
+        (Some(pid), _) if !remains.order.kill => Err(format!("pid {pid} lives in its cgroup")),
+        (_, Some(forbidden)) => Err(forbidden.clone()),
+        _ => Ok(()),
+    }
+}
