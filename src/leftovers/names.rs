@@ -185,7 +185,9 @@ pub fn parse(above: &[&str], name: &str) -> Name {
     if is_long(name) {
         return container(of_parent(above), name);
     }
-    if let Some((id, producer)) = long(name) {
+    // Without systemd docker and containerd give the bare id; these two keep their prefix.
+    let prefixed = long(name);
+    if let Some((id, producer @ (Producer::Podman | Producer::CriO))) = prefixed {
         return container(producer, id);
     }
     let below = |top: &str| above.contains(&top);
