@@ -63,7 +63,7 @@ impl StateCause {
             }
             Self::Stopped { pid, left } => {
                 let init = pid.map_or_else(
-                    || "it has no init".to_owned(),
+                    || "no init of it is known".to_owned(),
                     |pid| format!("its init, pid {pid}, is gone"),
                 );
                 let rest = match left {
@@ -217,6 +217,11 @@ fn frozen(cgroup: &Path, level: Level, killed: &[i32]) -> String {
         format!("; SIGKILL of {} waits for the thaw", pids(killed))
     };
     format!("{which}{waits}")
+}
+
+/// Who is in a cgroup.
+pub(super) fn of_members(cgroup: &CgroupSeen) -> String {
+    format!("{}: {}", path(&cgroup.dir), processes(cgroup.processes))
 }
 
 /// What the files of a freezer say.

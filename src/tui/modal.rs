@@ -419,6 +419,12 @@ impl Confirm {
         self.is_armed() && !self.is_pending() && !self.is_void()
     }
 
+    /// Whether all that is paused or resumed is resumed.
+    pub(crate) fn resumes(&self) -> bool {
+        let resumed = |item: &Item| matches!(item.job, Ok(Job::Resume(_)));
+        self.items.iter().all(resumed)
+    }
+
     /// Whether any of the deletes kills.
     pub(crate) fn forces(&self) -> bool {
         let forced = |item: &Item| matches!(item.job, Ok(Job::Delete(_, Force::Yes)));

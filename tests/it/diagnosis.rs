@@ -2,7 +2,7 @@
 //! say it.
 //!
 //! Made for real on a host are most of them (`tests/host/diagnosis`). Only on evidence: a server
-//! that is away (NFS), a device that is, a frozen file system, a core dump, a long exit, io_uring at
+//! that is away (NFS), a device that is, a core dump, a long exit, io_uring at
 //! the exit, kernel threads, the lock of all cgroups, `memory.high`, a domain that is invalid, a
 //! failed scope, resctrl out of CLOSIDs or RMIDs.
 

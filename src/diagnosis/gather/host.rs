@@ -75,23 +75,18 @@ pub(super) fn hooks(crowd: &Crowd<'_>, bounded: &Bounded, case: &Case) -> Vec<Ho
     hooks
         .take(16)
         .map(|hook| HookSeen {
-            broken: broken(crowd, bounded, &hook.path),
+            broken: broken(crowd, &hook.path),
             running: running(crowd, bounded, &hook.path),
             path: hook.path.clone(),
         })
         .collect()
 }
 
-/// Why a program cannot be run.
-fn broken(crowd: &Crowd<'_>, bounded: &Bounded, path: &Path) -> Option<String> {
+/// Why a program cannot be run, as far as that can be said without waiting.
+fn broken(crowd: &Crowd<'_>, path: &Path) -> Option<String> {
+    // A look could hang, and one thread left behind each time would soon be too many.
     if mounts::is_apart(path, crowd.mounts) {
-        let near = bounded.ask(WITHIN, {
-            let path = path.to_owned();
-            move || std::fs::metadata(path).map(drop)
-        });
-        if near.is_err() {
-            return Some("its file system does not answer".to_owned());
-        }
+        return None;
     }
     match std::fs::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

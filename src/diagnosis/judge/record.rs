@@ -3,7 +3,7 @@
 use super::find;
 use super::groups::on_cgroup;
 use crate::diagnosis::cause::RecordCause;
-use crate::diagnosis::evidence::{Evidence, InitSeen, RecordProblem};
+use crate::diagnosis::evidence::{Evidence, InitSeen, Level, RecordProblem};
 use crate::diagnosis::{Finding, Remedy, Weight, wording};
 use crate::inventory::Manager;
 
@@ -66,14 +66,11 @@ fn problem(evidence: &Evidence, out: &mut Vec<Finding>) {
         RecordProblem::Corrupt(problem) => RecordCause::Corrupt { problem, processes },
         RecordProblem::Unreadable(problem) => RecordCause::Unreadable { problem },
     };
-    let own = evidence
+    let peopled = evidence
         .cgroups
         .iter()
-        .filter(|cgroup| cgroup.processes > 0);
-    let lines = own.map(|cgroup| {
-        let dir = crate::text::visible_path(&cgroup.dir);
-        format!("{dir}: {} processes", cgroup.processes)
-    });
+        .filter(|cgroup| cgroup.level != Level::Above && cgroup.processes > 0);
+    let lines = peopled.map(wording::of_members);
     out.push(
         find(Weight::Blocks, cause)
             .seen(lines.take(3))

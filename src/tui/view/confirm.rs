@@ -49,6 +49,7 @@ fn title(dialog: &Confirm) -> String {
             return format!("Send {signal} to pid {}?", process.pid);
         }
         Order::Stop => "Stop",
+        Order::Pause if dialog.resumes() => "Resume",
         Order::Pause => "Pause or resume",
         Order::Start => "Start",
     };
@@ -279,6 +280,7 @@ fn buttons(model: &Model, dialog: &Confirm) -> Line<'static> {
         Order::Delete => "Delete",
         Order::Signal(_) | Order::SignalProcess(..) => "Send",
         Order::Stop => "Stop",
+        Order::Pause if dialog.resumes() => "Resume",
         Order::Pause => "Pause",
         Order::Start => "Start",
     };

@@ -125,6 +125,7 @@ fn rows(why: &Why, columns: usize) -> Vec<Row> {
         key: &why.container.key,
         chosen: why.chosen(),
         all: why.remedies(),
+        named: Vec::new(),
         columns,
         rows: Vec::new(),
     };
@@ -139,11 +140,13 @@ struct Sheet<'a> {
     key: &'a ContainerKey,
     chosen: Option<&'a Remedy>,
     all: Vec<&'a Remedy>,
+    /// Remedies that are on the page already.
+    named: Vec<&'a Remedy>,
     columns: usize,
     rows: Vec<Row>,
 }
 
-impl Sheet<'_> {
+impl<'a> Sheet<'a> {
     fn push(&mut self, indent: usize, text: &str, kind: Kind) {
         let room = self.columns.saturating_sub(indent).max(8);
         for line in wrap(text, room) {
@@ -152,7 +155,7 @@ impl Sheet<'_> {
         }
     }
 
-    fn finding(&mut self, at: usize, finding: &Finding) {
+    fn finding(&mut self, at: usize, finding: &'a Finding) {
         let narrow = self.columns < 60;
         let (indent, kind) = if at == 0 {
             (0, Kind::Verdict)
@@ -194,7 +197,11 @@ impl Sheet<'_> {
     }
 
     /// A remedy where it is first named: the same one helps against several causes.
-    fn remedy(&mut self, indent: usize, remedy: &Remedy, narrow: bool) {
+    fn remedy(&mut self, indent: usize, remedy: &'a Remedy, narrow: bool) {
+        if self.named.contains(&remedy) {
+            return;
+        }
+        self.named.push(remedy);
         let number = self
             .all
             .iter()
@@ -202,8 +209,7 @@ impl Sheet<'_> {
             .unwrap_or(0)
             + 1;
         let chosen = self.chosen == Some(remedy);
-        let shown = chosen && !self.rows.iter().any(|row| row.kind == Kind::Chosen);
-        let (mark, kind) = if shown {
+        let (mark, kind) = if chosen {
             (">", Kind::Chosen)
         } else {
             (" ", Kind::Plain)

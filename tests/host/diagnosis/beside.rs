@@ -421,6 +421,82 @@ fn something_is_mounted_in_its_state_directory() {
     });
 }
 
+/// A file system on a loop device; thawed and unmounted also when the test fails.
+struct Frozen(PathBuf);
+
+impl Frozen {
+    fn on(dir: &Path, image: &Path) -> Option<Self> {
+        fs::create_dir(dir).unwrap();
+        fs::File::create(image).unwrap().set_len(32 << 20).unwrap();
+        let run = |program: &str, args: &[&str]| {
+            let mut command = Command::new(program);
+            command
+                .args(args)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null());
+            command.status().is_ok_and(|status| status.success())
+        };
+        let (image, point) = (image.to_str().unwrap(), dir.to_str().unwrap());
+        if !run("mkfs.ext4", &["-q", image]) || !run("mount", &["-o", "loop", image, point]) {
+            return None;
+        }
+        let mounted = Self(dir.to_owned());
+        run("fsfreeze", &["-f", point]).then_some(mounted)
+    }
+
+    fn thaw(&self) {
+        let mut command = Command::new("fsfreeze");
+        command
+            .arg("-u")
+            .arg(&self.0)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        drop(command.status());
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        self.thaw();
+        unmount(&self.0, UnmountFlags::DETACH).ok();
+    }
+}
+
+#[test]
+fn a_file_system_is_frozen() {
+    with("fsfreeze", |rig| {
+        let Some(frozen) = Frozen::on(&rig.scratch("frozen"), &rig.scratch("image")) else {
+            return skip("fsfreeze", "no loop device, mkfs.ext4 or fsfreeze");
+        };
+        let mounts = json!([{"destination": "/frozen", "type": "bind", "source": frozen.0,
+            "options": ["rbind", "rw"]}]);
+        let id = rig.id();
+        let script = "(exec 3> /frozen/file; exec sleep 3000) & sleep 3001";
+        rig.run_with(
+            &id,
+            &Spec {
+                mounts,
+                ..shared(script)
+            },
+        );
+        let find = || {
+            let members = rig.members(&id).into_iter();
+            members
+                .into_iter()
+                .find(|pid| process_state(*pid) == Some('D'))
+        };
+        until("it waits to write", || find().is_some());
+        let said = diagnose(rig, &id);
+        let finding = said.verdict("frozen-filesystem");
+        assert_eq!(
+            Some(finding["pid"].as_i64().unwrap()),
+            find().map(i64::from)
+        );
+        frozen.thaw();
+        until("it goes on", || find().is_none());
+    });
+}
+
 #[test]
 fn a_conmon_holds_it() {
     with("a supervisor", |rig| {

@@ -42,21 +42,21 @@ const fn beside(cause: &'static str, remedy: &'static str, made: fn(&mut Evidenc
 }
 
 fn fuse(seen: &mut Evidence, state: char, stack: &[&str]) {
-    let mut stuck = killed(3330, state);
+    let mut held = killed(3330, state);
     let mut waits = wait(3330, state, stack);
     waits.mount = Some(mount("fuse.sshfs", "host:", "/hang"));
-    stuck.process.exiting = stack.contains(&"do_exit");
-    stuck.waits.push(waits);
-    seen.tasks.push(stuck);
+    held.process.exiting = stack.contains(&"do_exit");
+    held.waits.push(waits);
+    seen.tasks.push(held);
 }
 
 /// One that waits in D, by its stack.
 fn in_d(seen: &mut Evidence, stack: &[&str], kind: Option<&str>) {
-    let mut stuck = killed(3330, 'D');
+    let mut held = killed(3330, 'D');
     let mut waits = wait(3330, 'D', stack);
     waits.mount = kind.map(|kind| mount(kind, "nas01:/export", "/mnt/nas"));
-    stuck.waits.push(waits);
-    seen.tasks.push(stuck);
+    held.waits.push(waits);
+    seen.tasks.push(held);
 }
 
 fn frozen(seen: &mut Evidence, dir: &str, level: Level, freezer: Freezer) {
