@@ -1,6 +1,6 @@
 //! Why is it stuck: evidence, cause, remedy.
 //!
-//! An [`Examiner`] gathers [`Evidence`] and changes nothing; [`judge`] is a function of the
+//! An [`Examiner`] gathers [`Evidence`] and changes nothing; [`judge()`] is a function of the
 //! evidence alone, so every cause can be tested on what was once captured. The first finding is
 //! the verdict. Nothing here waits for what may never answer: what can hang (a state root on a
 //! dead file system, `cmdline` and `stack` of a process whose memory is locked) is asked on a

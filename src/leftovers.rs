@@ -4,7 +4,7 @@
 //! [`find`] reads and changes nothing. What it says is graded ([`Confidence`]), and every grade has
 //! its arguments ([`Argument`]), for the operator to judge. Never found at all: anything of a known
 //! live container, populated cgroups of active systemd units, ocitop's own cgroup and those above it,
-//! and what many containers share. [`order`] makes of a leftover a job for [`crate::lifecycle`],
+//! and what many containers share. [`order()`] makes of a leftover a job for [`crate::lifecycle`],
 //! which looks a second time before it touches anything.
 
 mod cgroups;

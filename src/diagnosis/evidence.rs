@@ -1,4 +1,4 @@
-//! What was seen of one container, as plain data: all that [`super::judge`] knows.
+//! What was seen of one container, as plain data: all that [`super::judge()`] knows.
 
 use std::path::PathBuf;
 use std::time::Duration;
