@@ -77,7 +77,7 @@ pub(crate) struct Stage<'a> {
     /// Cgroups of the test, about which ocitop cannot know.
     free: Vec<PathBuf>,
     /// Its processes, where no cgroup tells them.
-    family: Vec<i32>,
+    family: Vec<Relative>,
     /// What was mounted over.
     mounted: Vec<PathBuf>,
     /// The pid that the report has to name.
@@ -91,6 +91,20 @@ pub(crate) struct Stage<'a> {
 impl Drop for Stage<'_> {
     fn drop(&mut self) {
         self.unmount();
+    }
+}
+
+/// A process of a container that no cgroup tells: whoever made it has to end it, because the rig
+/// finds by cgroups what it ends. Held by its descriptor, since its pid may be another's by then.
+struct Relative {
+    pid: i32,
+    process: rustix::fd::OwnedFd,
+}
+
+impl Drop for Relative {
+    fn drop(&mut self) {
+        // It is dead after a row that was played to its end.
+        rustix::process::pidfd_send_signal(&self.process, rustix::process::Signal::KILL).ok();
     }
 }
 
@@ -256,12 +270,18 @@ impl Bystander {
 }
 
 /// Waits until a process and its descendants are this many; for those without a cgroup.
-fn wait_for_family(init: i32, count: usize) -> Vec<i32> {
+fn wait_for_family(init: i32, count: usize) -> Vec<Relative> {
     let roots = ocitop::config::Roots::default();
     let machine = ocitop::inventory::Machine::new(&roots);
     let family = || ocitop::lifecycle::procs::family(&machine, init);
     until("its processes run", || family().len() == count);
-    family().into_iter().collect()
+    let relative = |pid| {
+        let number = rustix::process::Pid::from_raw(pid).unwrap();
+        let flags = rustix::process::PidfdFlags::empty();
+        let process = rustix::process::pidfd_open(number, flags).unwrap();
+        Relative { pid, process }
+    };
+    family().into_iter().map(relative).collect()
 }
 
 impl Drop for Bystander {
@@ -366,7 +386,7 @@ fn play(row: &Row, stage: &mut Stage<'_>) -> Option<Played> {
         bystanders.extend(crate::rig::pids_of(dir));
     }
     let mut before = stage.rig.processes();
-    before.extend(&stage.family);
+    before.extend(stage.family.iter().map(|relative| relative.pid));
     before.retain(|pid| !bystanders.contains(pid));
     let starts: Vec<_> = before.iter().map(|pid| (*pid, start_of(*pid))).collect();
 
