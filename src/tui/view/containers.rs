@@ -11,7 +11,7 @@ use crate::cgroup::Limit;
 use crate::inventory::{Condition, Container, Usage};
 use crate::oci::Status;
 use crate::tui::measure::{self, cut, left, right, width};
-use crate::tui::modal::{Modal, Prompt};
+use crate::tui::modal::Modal;
 use crate::tui::model::{Model, Pane, first_row};
 use crate::tui::table::{self, Column, SortKey};
 
@@ -98,38 +98,52 @@ fn title(model: &Model, framed: bool, height: u16) -> String {
 
 /// Order and filter, at the right of the upper edge.
 fn right_title(frame: &mut Frame<'_>, area: Rect, model: &Model, title: usize) {
-    let filter = match model.modal() {
-        Some(Modal::Prompt(Prompt {
-            pane: Pane::List,
-            text,
-        })) => {
-            format!("/{}_", crate::text::visible(text))
-        }
-        _ if model.list.filter_text.is_empty() => "/ filter".to_owned(),
-        _ => format!("/{}", crate::text::visible(&model.list.filter_text)),
-    };
     let arrow = if model.list.reversed { "^" } else { "v" };
     let order = format!("sort: {} {arrow}", model.list.sort.name());
-    let used = title + 8;
-    let room = usize::from(area.width).saturating_sub(used);
-    let text = cut(&format!(" {order}  {filter} "), room);
-    let columns = u16::try_from(width(&text)).unwrap_or(0);
-    if columns == 0 || area.height == 0 {
-        return;
+    let edge = Edge {
+        pane: Pane::List,
+        order: &order,
+        filter: &model.list.filter_text,
+    };
+    edge.draw(frame, area, model, title);
+}
+
+/// What a list is ordered and filtered by.
+pub(super) struct Edge<'a> {
+    pub(super) pane: Pane,
+    pub(super) order: &'a str,
+    pub(super) filter: &'a str,
+}
+
+impl Edge<'_> {
+    /// At the right of the upper edge, beside a title of so many columns.
+    pub(super) fn draw(&self, frame: &mut Frame<'_>, area: Rect, model: &Model, title: usize) {
+        let filter = match model.modal() {
+            Some(Modal::Prompt(prompt)) if prompt.pane == self.pane => {
+                format!("/{}_", crate::text::visible(&prompt.text))
+            }
+            _ if self.filter.is_empty() => "/ filter".to_owned(),
+            _ => format!("/{}", crate::text::visible(self.filter)),
+        };
+        let room = usize::from(area.width).saturating_sub(title + 8);
+        let text = cut(&format!(" {}  {filter} ", self.order), room);
+        let columns = u16::try_from(width(&text)).unwrap_or(0);
+        if columns == 0 || area.height == 0 {
+            return;
+        }
+        let place = Rect {
+            x: area.right().saturating_sub(columns + 2).max(area.x),
+            width: columns.min(area.width),
+            height: 1,
+            ..area
+        };
+        let style = if self.filter.is_empty() {
+            Style::new()
+        } else {
+            model.look.warning().add_modifier(Modifier::BOLD)
+        };
+        frame.render_widget(Line::styled(text, style), place);
     }
-    let place = Rect {
-        x: area.right().saturating_sub(columns + 2).max(area.x),
-        width: columns.min(area.width),
-        height: 1,
-        ..area
-    };
-    let active = !model.list.filter_text.is_empty();
-    let style = if active {
-        model.look.warning().add_modifier(Modifier::BOLD)
-    } else {
-        Style::new()
-    };
-    frame.render_widget(Line::styled(text, style), place);
 }
 
 fn head(model: &Model, columns: &[(Column, usize)], class: Class) -> Line<'static> {

@@ -4,12 +4,9 @@ use std::fmt::Write as _;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::style::{Modifier, Style};
-use ratatui::text::Line;
 
-use crate::tui::measure::{cut, width};
-use crate::tui::modal::{Modal, Prompt};
 use crate::tui::model::{Model, Pane};
+use crate::tui::view::containers::Edge;
 use crate::tui::view::layout::Class;
 
 fn name(model: &Model) -> String {
@@ -52,38 +49,18 @@ pub(super) fn title(model: &Model, class: Class) -> String {
 /// Order and filter, at the right of the upper edge.
 pub(super) fn right_title(frame: &mut Frame<'_>, area: Rect, model: &Model, title: usize) {
     let pane = &model.processes;
-    let filter = match model.modal() {
-        Some(Modal::Prompt(Prompt {
-            pane: Pane::View,
-            text,
-        })) => format!("/{}_", crate::text::visible(text)),
-        _ if pane.filter.is_empty() => "/ filter".to_owned(),
-        _ => format!("/{}", crate::text::visible(&pane.filter)),
-    };
     let order = if pane.flat {
         let arrow = if pane.reversed { "^" } else { "v" };
         format!("t flat, sort: {} {arrow}", pane.sort.name())
     } else {
         "t tree".to_owned()
     };
-    let room = usize::from(area.width).saturating_sub(title + 8);
-    let text = cut(&format!(" {order}  {filter} "), room);
-    let columns = u16::try_from(width(&text)).unwrap_or(0);
-    if columns == 0 || area.height == 0 {
-        return;
-    }
-    let place = Rect {
-        x: area.right().saturating_sub(columns + 2).max(area.x),
-        width: columns.min(area.width),
-        height: 1,
-        ..area
+    let edge = Edge {
+        pane: Pane::View,
+        order: &order,
+        filter: &pane.filter,
     };
-    let style = if pane.filter.is_empty() {
-        Style::new()
-    } else {
-        model.look.warning().add_modifier(Modifier::BOLD)
-    };
-    frame.render_widget(Line::styled(text, style), place);
+    edge.draw(frame, area, model, title);
 }
 
 /// Why there is no row.
