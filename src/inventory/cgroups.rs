@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::container::CgroupView;
 use crate::cgroup::freezer::{self, Freezer};
 use crate::cgroup::{CgroupPath, Hierarchies, Hierarchy, Version};
-use crate::kernel::read::kernel_text;
+use crate::kernel::read::kernel_words;
 use crate::oci::{RecordedCgroup, RuntimeKind};
 
 /// One cgroup in one hierarchy. Never the hierarchy's root.
@@ -206,7 +206,7 @@ pub fn freezer(dirs: &[CgroupDir], hierarchies: &Hierarchies) -> Option<Freezer>
 
 /// The freezer of one cgroup directory.
 pub fn freezer_at(dir: &Path, version: Version) -> Option<Freezer> {
-    let text = |name: &str| kernel_text(&dir.join(name)).ok().flatten();
+    let text = |name: &str| kernel_words(&dir.join(name)).ok().flatten();
     match version {
         Version::V1 => {
             let state = text("freezer.state")?;

@@ -14,7 +14,7 @@ use crate::cgroup::io::{IoBytes, parse_blkio, parse_io_stat};
 use crate::cgroup::memory::parse_oom_kills;
 use crate::cgroup::{Hierarchies, Version, leading_number};
 use crate::inventory::cgroups::{CgroupDir, for_controller};
-use crate::kernel::read::kernel_text;
+use crate::kernel::read::{kernel_text, kernel_words};
 
 /// One counter's file.
 #[derive(Debug)]
@@ -129,7 +129,7 @@ pub(super) fn oom_kills(dirs: &[CgroupDir], hierarchies: &Hierarchies) -> Option
         Version::V1 => "memory.oom_control",
         Version::V2 => "memory.events",
     };
-    parse_oom_kills(&kernel_text(&cgroup.dir(hierarchies).join(file)).ok()??)
+    parse_oom_kills(&kernel_words(&cgroup.dir(hierarchies).join(file)).ok()??)
 }
 
 /// Bytes read from and written to block devices so far, stacked devices counted once more each.
@@ -145,6 +145,6 @@ pub(super) fn io_bytes(dirs: &[CgroupDir], hierarchies: &Hierarchies) -> Option<
 /// How often the CPU quota throttled it so far.
 pub(super) fn throttling(dirs: &[CgroupDir], hierarchies: &Hierarchies) -> Option<Throttling> {
     let (cgroup, _) = for_controller(dirs, "cpu", hierarchies)?;
-    let text = kernel_text(&cgroup.dir(hierarchies).join("cpu.stat")).ok()??;
+    let text = kernel_words(&cgroup.dir(hierarchies).join("cpu.stat")).ok()??;
     parse_throttling(&text)
 }

@@ -243,8 +243,7 @@ impl<'r> Entry<'r> {
 
     /// Who wrote it, told from the text of a `state.json` that may be cut, else from other files.
     fn guess(&self, state: &[u8]) -> Option<RuntimeKind> {
-        let text = String::from_utf8_lossy(state);
-        let holds = |word: &str| text.contains(word);
+        let holds = |word: &str| memchr::memmem::find(state, word.as_bytes()).is_some();
         if holds("\"init_process_pid\"") {
             return Some(RuntimeKind::Runc);
         }

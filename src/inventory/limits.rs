@@ -6,7 +6,7 @@ use std::path::Path;
 use super::cgroups::for_controller;
 use super::control_file::Cgroups;
 use crate::cgroup::{CgroupPath, Hierarchy, Limit, Version, cpu};
-use crate::kernel::read::kernel_text;
+use crate::kernel::read::kernel_words;
 
 /// What every row shows.
 #[derive(Debug, Default, Clone, Copy)]
@@ -93,11 +93,11 @@ fn upwards(path: &CgroupPath, hierarchy: &Hierarchy) -> impl Iterator<Item = std
 
 /// A file of one limit.
 pub(super) fn number(dir: &Path, name: &str) -> Option<Limit> {
-    kernel_text(&dir.join(name)).ok()??.parse().ok()
+    kernel_words(&dir.join(name)).ok()??.parse().ok()
 }
 
 fn cpu_limit(dir: &Path, version: Version) -> Option<Limit> {
-    let text = |name: &str| kernel_text(&dir.join(name)).ok()?;
+    let text = |name: &str| kernel_words(&dir.join(name)).ok()?;
     match version {
         Version::V2 => cpu::parse_cpu_max(&text("cpu.max")?).ok(),
         Version::V1 => cpu::parse_cfs(&text("cpu.cfs_quota_us")?, &text("cpu.cfs_period_us")?).ok(),

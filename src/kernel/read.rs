@@ -298,8 +298,22 @@ pub fn kept_start(fd: impl AsFd, buffer: &mut [u8]) -> io::Result<&[u8]> {
 /// Reads a kernel file as text; `None` if it does not exist or its cgroup is gone, or if this
 /// kernel does not support it (`EOPNOTSUPP`: PSI switched off, `cgroup.procs` of a threaded cgroup).
 pub fn kernel_text(path: &Path) -> io::Result<Option<String>> {
-    match kernel_file(path) {
-        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+    as_text(kernel_file(path))
+}
+
+/// As [`kernel_text`], of a file that the kernel writes in one piece of less than 4 KiB, as a
+/// cgroup's files of a word or a few counters: in one call, without another to hear that this was
+/// the end.
+pub fn kernel_words(path: &Path) -> io::Result<Option<String>> {
+    as_text(kernel_record(path))
+}
+
+fn as_text(read: io::Result<Vec<u8>>) -> io::Result<Option<String>> {
+    match read {
+        Ok(bytes) => Ok(Some(match String::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+        })),
         Err(error) if is_gone(&error) => Ok(None),
         Err(error) if error.raw_os_error() == Some(rustix::io::Errno::OPNOTSUPP.raw_os_error()) => {
             Ok(None)

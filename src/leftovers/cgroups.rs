@@ -11,7 +11,7 @@ use super::{Argument, Kind, Leftover, Producer, Search, Why};
 use crate::cgroup::{CgroupPath, Hierarchy, Version};
 use crate::inventory::cgroups::{CgroupDir, YOUKI_V1};
 use crate::inventory::members;
-use crate::kernel::read::kernel_text;
+use crate::kernel::read::kernel_words;
 use crate::kernel::{Inode, Unit};
 use crate::oci::ContainerKey;
 
@@ -34,7 +34,7 @@ pub(super) fn measure(search: &Search<'_>, candidates: &[Candidate]) -> Measured
     let mut measured = Measured::default();
     let mut pids = BTreeSet::new();
     let number = |dir: &Path, file: &str| -> Option<u64> {
-        let text = kernel_text(&dir.join(file)).ok()??;
+        let text = kernel_words(&dir.join(file)).ok()??;
         text.trim().parse().ok()
     };
     for candidate in candidates {
@@ -47,7 +47,7 @@ pub(super) fn measure(search: &Search<'_>, candidates: &[Candidate]) -> Measured
         pids.extend(tree.iter().flat_map(|dir| members::procs(dir)));
         measured.populated |= !members::is_empty(dir, hierarchy.version);
         if hierarchy.version == Version::V2 {
-            let stat = kernel_text(&dir.join("cgroup.stat")).ok().flatten();
+            let stat = kernel_words(&dir.join("cgroup.stat")).ok().flatten();
             let dying = stat.as_deref().and_then(dying);
             measured.dying = measured.dying.max(dying);
         }
