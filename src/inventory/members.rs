@@ -60,11 +60,16 @@ pub fn procs(dir: &Path) -> Vec<i32> {
 /// (`populated 1` without a process, cgroup-v2.rst). What cannot be read is not empty; what is gone
 /// is.
 pub fn is_empty(top: &Path, version: Version) -> bool {
+    are_empty(top, &tree(top), version)
+}
+
+/// As [`is_empty`], of a cgroup whose [`tree`] is known.
+pub fn are_empty(top: &Path, tree: &[PathBuf], version: Version) -> bool {
     if version == Version::V2 && !says(top, "cgroup.events", |text| !text.contains("populated 1")) {
         return false;
     }
     let blank = |text: &str| text.trim().is_empty();
-    tree(top).iter().all(|dir| match version {
+    tree.iter().all(|dir| match version {
         Version::V1 => says(dir, "cgroup.procs", blank) && says(dir, "tasks", blank),
         // A threaded cgroup has no list of processes.
         Version::V2 => match kernel_text(&dir.join("cgroup.procs")) {

@@ -44,14 +44,20 @@ pub(super) fn measure(search: &Search<'_>, candidates: &[Candidate]) -> Measured
         };
         let tree = members::tree(dir);
         measured.children = measured.children.max(tree.len().saturating_sub(1));
-        pids.extend(tree.iter().flat_map(|dir| members::procs(dir)));
-        measured.populated |= !members::is_empty(dir, hierarchy.version);
+        if !members::are_empty(dir, &tree, hierarchy.version) {
+            measured.populated = true;
+            pids.extend(tree.iter().flat_map(|dir| members::procs(dir)));
+        }
         if hierarchy.version == Version::V2 {
             let stat = kernel_words(&dir.join("cgroup.stat")).ok().flatten();
             let dying = stat.as_deref().and_then(dying);
             measured.dying = measured.dying.max(dying);
         }
-        let memory = number(dir, "memory.current").or_else(|| number(dir, "memory.usage_in_bytes"));
+        let memory = match hierarchy.version {
+            Version::V2 => number(dir, "memory.current"),
+            Version::V1 if hierarchy.has("memory") => number(dir, "memory.usage_in_bytes"),
+            Version::V1 => None,
+        };
         measured.memory = measured.memory.max(memory);
         if hierarchy.read_only {
             measured.why.push(Why::ReadOnly);

@@ -194,6 +194,11 @@ impl Herd {
         &self.work
     }
 
+    /// The herd's own cgroup in each hierarchy.
+    pub(crate) fn cgroups(&self) -> impl Iterator<Item = &Path> {
+        self.trees.iter().map(|tree| &*tree.dir)
+    }
+
     /// The arguments that make ocitop look at the herd and at nothing else.
     pub(crate) fn arguments(&self) -> Vec<String> {
         let root = |root: PathBuf| ["--root".to_owned(), root.display().to_string()];
@@ -455,8 +460,13 @@ fn renamed(dir: &Path, name: &str, text: &str) -> io::Result<()> {
     fs::rename(temporary, dir.join(name))
 }
 
-/// Removes a cgroup of the herd's, whatever still lives in it.
+/// Removes a cgroup of the herd's and those below it, whatever still lives in them.
 fn remove(dir: &Path) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove(&entry.path());
+        }
+    }
     let start = Instant::now();
     while let Err(error) = fs::remove_dir(dir) {
         if error.kind() == io::ErrorKind::NotFound {

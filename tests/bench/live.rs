@@ -1,5 +1,5 @@
 //! What live usage costs, and how soon the screen shows what happens, with N containers:
-//! `cargo bench --bench live -- tick|screen|start|notice|keys N`. README.md has the figures.
+//! `cargo bench --bench live -- tick|screen|start|notice|keys|leftovers N`. README.md has the figures.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -12,10 +12,11 @@
 
 #[path = "live/cost.rs"]
 mod cost;
-#[expect(dead_code, reason = "the other bench uses the rest")]
 mod crowd;
 #[path = "live/delay.rs"]
 mod delay;
+#[path = "live/leftovers.rs"]
+mod leftovers;
 #[path = "../tty/pty.rs"]
 #[expect(dead_code, reason = "the tests of the terminal use the rest")]
 mod pty;
@@ -48,7 +49,8 @@ fn main() {
         "start" => cost::start,
         "notice" => delay::notice,
         "keys" => delay::keys,
-        _ => return eprintln!("live tick|screen|start|notice|keys N"),
+        "leftovers" => leftovers::scan,
+        _ => return eprintln!("live tick|screen|start|notice|keys|leftovers N"),
     };
     let Some(count) = count else {
         return eprintln!("live: how many?");

@@ -21,7 +21,7 @@ fn deadline() -> Duration {
 }
 
 /// The program under test: what cargo built, or `OCITOP_BIN` where that was carried elsewhere.
-fn program() -> std::ffi::OsString {
+pub(crate) fn program() -> std::ffi::OsString {
     let carried = std::env::var_os("OCITOP_BIN");
     carried.unwrap_or_else(|| env!("CARGO_BIN_EXE_ocitop").into())
 }
