@@ -10,7 +10,7 @@ use super::args::{Diagnose, ReportFormat};
 use super::select::Sought;
 use super::{Failure, Outcome, render};
 use crate::config::Config;
-use crate::diagnosis::{Diagnosis, Examiner, Finding};
+use crate::diagnosis::{Check, Diagnosis, Examiner, Finding};
 use crate::inventory::Machine;
 use crate::kernel::bounded::Bounded;
 use crate::oci::ContainerKey;
@@ -72,6 +72,14 @@ fn text(diagnosis: &Diagnosis) -> String {
         section(&mut out, indent, "seen", &finding.evidence);
         section(&mut out, indent, "do", &remedies(finding, &diagnosis.key));
     }
+    out.push_str("checks\n");
+    let row = |check: &Check| {
+        let about = check.about.words().to_owned();
+        let verdict = check.verdict.as_str().to_owned();
+        vec![format!("  {verdict}"), about, check.found.clone()]
+    };
+    let rows: Vec<Vec<String>> = diagnosis.checks.iter().map(row).collect();
+    out.push_str(&render::table(&rows, 0, 2));
     out
 }
 
@@ -110,6 +118,15 @@ fn json(diagnosis: &Diagnosis) -> serde_json::Result<String> {
         }
         findings.push(value);
     }
+    let checks = diagnosis.checks.iter().map(|check| {
+        json!({
+            "check": check.about,
+            "text": check.about.words(),
+            "verdict": check.verdict,
+            "found": check.found,
+            "proof": check.proof,
+        })
+    });
     let whole = json!({
         "id": diagnosis.key.label(),
         "root": diagnosis.key.root(),
@@ -117,6 +134,7 @@ fn json(diagnosis: &Diagnosis) -> serde_json::Result<String> {
         "processes": diagnosis.processes,
         "cgroups": diagnosis.cgroups,
         "findings": findings,
+        "checks": checks.collect::<Vec<_>>(),
     });
     Ok(serde_json::to_string_pretty(&whole)? + "\n")
 }

@@ -154,6 +154,17 @@ pub enum RecordCause {
         /// For this long.
         seconds: u64,
     },
+    /// A command of a runtime is at work on it, or attached to it.
+    RuntimeWorks {
+        /// The process.
+        pid: i32,
+        /// Its name.
+        name: String,
+        /// What it does.
+        verb: String,
+        /// For this long.
+        seconds: u64,
+    },
     /// systemd keeps the scope as failed.
     UnitFailed {
         /// Which.

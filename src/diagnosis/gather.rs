@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
-use super::evidence::{Evidence, InitSeen};
-use super::{Diagnosis, judge};
+use super::Diagnosis;
+use super::evidence::{Evidence, InitSeen, Unseen};
 use crate::inventory::processes::{Listing, Reader, Subject};
 use crate::inventory::{Machine, mounts};
 use crate::kernel::bounded::{Bounded, Late, Lateness, Unanswered};
@@ -87,15 +87,7 @@ impl Examiner {
     /// # Errors
     /// The container is not there, or its state root does not answer.
     pub fn examine(&mut self, key: &ContainerKey) -> Result<Diagnosis, NotExamined> {
-        let evidence = self.gather(key)?;
-        let cgroups = evidence.cgroups.iter();
-        let above = |c: &&super::evidence::CgroupSeen| c.level != super::evidence::Level::Above;
-        Ok(Diagnosis {
-            key: key.clone(),
-            findings: judge(&evidence),
-            processes: evidence.tasks.len() + evidence.more,
-            cgroups: cgroups.filter(above).count(),
-        })
+        Ok(Diagnosis::of(&self.gather(key)?))
     }
 
     /// All that is to be seen of a container. Changes nothing. Takes two looks, the first time with
@@ -212,8 +204,11 @@ impl Examiner {
             threads: &before.threads,
         };
         let init = record::init(&crowd, case);
-        let supervisor = host::supervisor(&crowd, &self.bounded, case.found.id.as_str());
-        let hooks = host::hooks(&crowd, &self.bounded, case);
+        let mut lines = host::Lines::new(machine, &self.bounded);
+        let supervisor = host::supervisor(&crowd, &mut lines, case.found.id.as_str());
+        let runtimes = host::runtimes(&crowd, &mut lines, case);
+        let hooks = host::hooks(&crowd, &mut lines, case);
+        let mute = lines.mute;
         let rdt = host::rdt(machine, &self.bounded, case);
         let tasks = crowd.tasks(&mut self.reader, listing, now());
         Evidence {
@@ -229,10 +224,18 @@ impl Examiner {
             unit: host::unit(machine, &case.found),
             manager: case.manager,
             supervisor,
+            runtimes,
             mounts: host::busy(&mounts, machine, case),
             disk: case.disk.clone(),
-            rdt,
             viewer: host::viewer(machine, &case.cgroups),
+            unseen: Unseen {
+                hooks: case.found.hooks.is_none(),
+                mounts: mounts.is_empty(),
+                rdt: rdt.is_none(),
+                mute,
+                roots: case.unread.clone(),
+            },
+            rdt: rdt.unwrap_or_default(),
             span: now().saturating_sub(before.at),
             fresh: pids.difference(&before.pids).count(),
             more: listing.more,

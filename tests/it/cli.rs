@@ -362,3 +362,30 @@ fn a_closed_pipe_is_no_panic() {
     assert!(!text.contains("panicked"), "{text}");
     assert!(output.status.code().is_some(), "{:?}", output.status);
 }
+
+#[test]
+fn a_diagnosis_says_what_was_looked_at_and_found_fine() {
+    let machine = three();
+    let said = ocitop(&machine, &["diagnose", "two"]);
+    assert_eq!((said.code, said.stderr.as_str()), (0, ""));
+    let (findings, checks) = said.stdout.split_once("checks\n").unwrap();
+    assert!(findings.starts_with("two: paused"), "{findings}");
+    let line = |words: &str| checks.lines().find(|line| line.contains(words)).unwrap();
+    assert!(line("state file readable").starts_with("  ok "), "{checks}");
+    assert!(line("frozen").starts_with("  CAUSE "), "{checks}");
+    let said = ocitop(&machine, &["diagnose", "-f", "json", "two"]);
+    let json: Value = serde_json::from_str(&said.stdout).unwrap();
+    let checks = json["checks"].as_array().unwrap();
+    assert_eq!(checks.len(), 22);
+    let frozen = checks.iter().find(|check| check["check"] == "frozen");
+    assert_eq!(frozen.unwrap()["verdict"], "cause");
+    let words = ["cause", "look", "note", "not-looked-at", "ok"];
+    for check in checks {
+        assert!(
+            words.iter().any(|word| check["verdict"] == *word),
+            "{check}"
+        );
+        assert!(!check["found"].as_str().unwrap().is_empty(), "{check}");
+        assert!(check["proof"].is_array(), "{check}");
+    }
+}

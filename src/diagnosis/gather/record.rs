@@ -28,6 +28,8 @@ pub(super) struct Case {
     pub(super) shared: Option<(PathBuf, String)>,
     pub(super) manager: Option<Manager>,
     pub(super) disk: Option<Disk>,
+    /// State roots that could not be read: somebody there may have its cgroups, too.
+    pub(super) unread: Vec<String>,
 }
 
 impl Case {
@@ -63,6 +65,7 @@ impl Case {
             shared,
             manager,
             disk: disk(key),
+            unread: claims.unread,
             found,
         })
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use insta::assert_snapshot;
 use ocitop::config::Config;
 use ocitop::diagnosis::evidence::{Evidence, Level};
-use ocitop::diagnosis::{Diagnosis, Examiner, judge};
+use ocitop::diagnosis::{Diagnosis, Examiner};
 use ocitop::inventory::Condition;
 use ocitop::lifecycle::{Force, Job, Verdict};
 use ocitop::oci::{ContainerKey, RuntimeKind, Status};
@@ -49,17 +49,8 @@ fn with_a_stopped_process() -> Evidence {
     seen
 }
 
-fn diagnosis(seen: &Evidence) -> Diagnosis {
-    Diagnosis {
-        key: seen.key.clone(),
-        findings: judge(seen),
-        processes: seen.tasks.len(),
-        cgroups: 2,
-    }
-}
-
 fn answer(stage: &mut Stage, seen: &Evidence) {
-    let answer = Ok(Arc::new(diagnosis(seen)));
+    let answer = Ok(Arc::new(Diagnosis::of(seen)));
     let key = seen.key.clone();
     stage.event(EventKind::Diagnosis { key, answer });
 }
