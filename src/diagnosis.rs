@@ -26,7 +26,7 @@ pub use checks::{About, Check, Verdict, checks};
 pub use evidence::Evidence;
 pub use gather::{Examiner, NotExamined};
 pub use judge::judge;
-pub use remedy::Remedy;
+pub use remedy::{Futile, Remedy};
 
 use crate::oci::ContainerKey;
 
@@ -56,6 +56,9 @@ pub struct Finding {
     pub evidence: Vec<String>,
     /// What would end it, the best first.
     pub remedies: Vec<Remedy>,
+    /// What would not.
+    #[serde(rename = "would_not_help")]
+    pub futile: Vec<Futile>,
 }
 
 /// What is known of why a container is as it is.

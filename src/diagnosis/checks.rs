@@ -17,6 +17,8 @@ use super::{Cause, Finding, Weight, wording};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum About {
+    /// Whether anybody owns it: of leftovers only.
+    Leftover,
     /// The state file: readable, complete, of who may write it.
     Record,
     /// The recorded init: alive, and the same process.
@@ -64,7 +66,8 @@ pub enum About {
 }
 
 /// Every check, in order.
-const ALL: [About; 22] = [
+const ALL: [About; 23] = [
+    About::Leftover,
     About::Record,
     About::Init,
     About::Tasks,
@@ -120,9 +123,42 @@ pub struct Check {
 
 /// Every check there is of this evidence, given what was made of it.
 pub fn checks(evidence: &Evidence, findings: &[Finding]) -> Vec<Check> {
+    let told = |about: About| findings.iter().any(|it| it.cause.about() == about);
     ALL.iter()
+        .filter(|about| told(**about) || about.concerns(evidence))
         .map(|about| check(*about, evidence, findings))
         .collect()
+}
+
+impl About {
+    /// Whether there is anything to look at: a cgroup without a record has neither an init nor hooks.
+    fn concerns(self, evidence: &Evidence) -> bool {
+        let bare = evidence.is_bare();
+        match self {
+            Self::Leftover => evidence.leftover.is_some(),
+            Self::Mounts | Self::Viewer => true,
+            Self::Tasks
+            | Self::Unkillable
+            | Self::Exits
+            | Self::Frozen
+            | Self::Stopped
+            | Self::Zombies
+            | Self::Cgroups
+            | Self::Pids
+            | Self::Memory
+            | Self::Cpu => !bare || !evidence.cgroups.is_empty(),
+            Self::Record
+            | Self::Init
+            | Self::Outside
+            | Self::Shared
+            | Self::Hooks
+            | Self::Rdt
+            | Self::Runtime
+            | Self::Owner
+            | Self::Unit
+            | Self::Disk => !bare,
+        }
+    }
 }
 
 fn check(about: About, evidence: &Evidence, findings: &[Finding]) -> Check {

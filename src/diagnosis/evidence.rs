@@ -7,6 +7,7 @@ use crate::cgroup::freezer::Freezer;
 use crate::cgroup::{Limit, Version};
 use crate::inventory::processes::{Closeup, Place, Process};
 use crate::inventory::{Condition, Manager};
+use crate::leftovers::{Kind, Leftover};
 use crate::oci::{ContainerKey, RuntimeKind};
 use crate::process::InitProcess;
 
@@ -53,12 +54,22 @@ pub struct Evidence {
     pub viewer: Viewer,
     /// What could not be looked at.
     pub unseen: Unseen,
+    /// What the search for leftovers says of it, if it is one.
+    pub leftover: Option<Box<Leftover>>,
     /// Time over which changes were seen.
     pub span: Duration,
     /// Processes that appeared in that time.
     pub fresh: usize,
     /// Processes that there are beyond those that were read.
     pub more: usize,
+}
+
+impl Evidence {
+    /// Whether it is a leftover without a record: there is no container to be said anything of.
+    pub fn is_bare(&self) -> bool {
+        let leftover = self.leftover.as_ref();
+        leftover.is_some_and(|leftover| leftover.kind != Kind::StateDir)
+    }
 }
 
 /// What became of the state file.

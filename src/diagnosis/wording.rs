@@ -1,6 +1,7 @@
 //! English for causes, evidence and remedies: the one place where it is made.
 
 mod check;
+mod leftover;
 mod proof;
 mod remedy;
 mod task;
@@ -26,6 +27,7 @@ impl Cause {
             Self::Cgroup(cause) => cause.words(),
             Self::Record(cause) => cause.words(),
             Self::Host(cause) => cause.words(),
+            Self::Leftover(cause) => cause.words(),
         }
     }
 }

@@ -389,3 +389,38 @@ fn a_diagnosis_says_what_was_looked_at_and_found_fine() {
         assert!(check["proof"].is_array(), "{check}");
     }
 }
+
+#[test]
+fn a_leftover_is_diagnosed_by_its_path_and_by_its_id() {
+    let id = "7f3c0e5d9a41b2c8e6f07d13a95b4c7280fe16d3925ab7c4e1d80f6b23a94c57";
+    let machine = three();
+    let dirs = machine.leave(&format!("docker/{id}"), None);
+    for argument in [dirs[0].to_str().unwrap(), id] {
+        let said = ocitop(&machine, &["diagnose", argument]);
+        assert_eq!((said.code, said.stderr.as_str()), (0, ""), "{argument}");
+        let first = format!("{id}: nothing holds it: nobody has removed it\n");
+        assert!(said.stdout.starts_with(&first), "{}", said.stdout);
+        assert!(
+            said.stdout.contains("that nobody owns it"),
+            "{}",
+            said.stdout
+        );
+    }
+    // The state directory of a container stands for the container.
+    let dir = machine.state_dir("two");
+    let said = ocitop(&machine, &["diagnose", dir.to_str().unwrap()]);
+    assert!(said.stdout.starts_with("two: paused"), "{}", said.stdout);
+    let said = ocitop(&machine, &["diagnose", "three"]);
+    assert!(said.stdout.starts_with("three: stopped"), "{}", said.stdout);
+    assert!(
+        said.stdout.contains("that nobody owns it"),
+        "{}",
+        said.stdout
+    );
+    let said = ocitop(&machine, &["diagnose", "/nonexistent"]);
+    assert_refused(&said, 1, "diagnose /nonexistent: no such file");
+    let said = ocitop(&machine, &["diagnose", "/"]);
+    assert_refused(&said, 1, "neither a leftover nor the state directory");
+    let said = ocitop(&machine, &["diagnose", "four"]);
+    assert_refused(&said, 1, "container four does not exist");
+}

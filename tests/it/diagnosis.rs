@@ -180,6 +180,7 @@ pub(super) fn healthy() -> Evidence {
             ..Viewer::default()
         },
         unseen: Unseen::default(),
+        leftover: None,
         span: Duration::from_millis(200),
         fresh: 0,
         more: 0,

@@ -2,7 +2,9 @@
 
 use super::About;
 use crate::diagnosis::Cause;
-use crate::diagnosis::cause::{CgroupCause, HostCause, RecordCause, StateCause, TaskCause};
+use crate::diagnosis::cause::{
+    CgroupCause, HostCause, LeftoverCause, RecordCause, StateCause, TaskCause,
+};
 
 impl Cause {
     /// The one check that this is found by.
@@ -14,6 +16,7 @@ impl Cause {
             Self::Cgroup(cause) => cause.about(),
             Self::Record(cause) => cause.about(),
             Self::Host(cause) => cause.about(),
+            Self::Leftover(cause) => cause.about(),
         }
     }
 }
@@ -77,6 +80,18 @@ impl RecordCause {
             Self::UnitFailed { .. } => About::Unit,
             Self::Managed { .. } | Self::Abandoned { .. } => About::Owner,
             Self::MountIn { .. } => About::Mounts,
+        }
+    }
+}
+
+impl LeftoverCause {
+    fn about(&self) -> About {
+        match self {
+            Self::Orphans { .. } => About::Tasks,
+            Self::Abandoned | Self::Unsure { .. } => About::Leftover,
+            Self::Mounted { .. } => About::Mounts,
+            Self::HalfWay { .. } | Self::Dying { .. } => About::Cgroups,
+            Self::UnitLoaded { .. } => About::Unit,
         }
     }
 }

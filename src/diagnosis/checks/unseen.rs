@@ -8,7 +8,7 @@ use crate::text::visible_path;
 /// The reason, safe to print; `None` where everything was seen.
 pub(super) fn of(about: About, evidence: &Evidence) -> Option<String> {
     match about {
-        About::Record => None,
+        About::Leftover | About::Record => None,
         About::Init => init(evidence),
         About::Tasks | About::Stopped | About::Zombies => tasks(evidence),
         About::Unkillable => tasks(evidence).or_else(|| waits(evidence)),

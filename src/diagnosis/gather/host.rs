@@ -235,14 +235,8 @@ pub(super) fn unit(machine: &Machine, found: &Found) -> Option<UnitSeen> {
     })
 }
 
-/// Mounts that keep a directory of the container from being removed.
-pub(super) fn busy(mounts: &[Mount], machine: &Machine, case: &Case) -> Vec<PathBuf> {
-    let mut dirs: Vec<PathBuf> = case
-        .cgroups
-        .iter()
-        .map(|cgroup| cgroup.dir(&machine.hierarchies))
-        .collect();
-    dirs.push(case.found.entry.key.dir());
+/// Mounts that keep one of these directories from being removed.
+pub(super) fn busy(mounts: &[Mount], dirs: &[PathBuf]) -> Vec<PathBuf> {
     let inside = |mount: &&Mount| dirs.iter().any(|dir| mount.point.starts_with(dir));
     mounts
         .iter()

@@ -71,6 +71,15 @@ impl Case {
     }
 }
 
+impl Case {
+    /// What has to go for the container to be gone: its cgroups and its state directory.
+    pub(super) fn dirs(&self, machine: &Machine) -> Vec<PathBuf> {
+        let cgroups = self.cgroups.iter();
+        let dirs = cgroups.map(|cgroup| cgroup.dir(&machine.hierarchies));
+        dirs.chain([self.found.entry.key.dir()]).collect()
+    }
+}
+
 fn disk(key: &ContainerKey) -> Option<Disk> {
     let stat = rustix::fs::statvfs(key.root()).ok()?;
     Some(Disk {

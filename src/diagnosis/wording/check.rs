@@ -14,6 +14,7 @@ impl About {
     /// What is looked at.
     pub fn words(self) -> &'static str {
         match self {
+            Self::Leftover => "that nobody owns it",
             Self::Record => "state file readable and complete",
             Self::Init => "init alive and the same process",
             Self::Tasks => "tasks in its cgroups",
@@ -42,6 +43,7 @@ impl About {
     /// The same where columns are few.
     pub fn short(self) -> &'static str {
         match self {
+            Self::Leftover => "owned by nobody",
             Self::Record => "state file",
             Self::Init => "init",
             Self::Tasks => "tasks",
@@ -89,7 +91,12 @@ pub(in crate::diagnosis) fn found(
 ) -> String {
     let mut told = findings.iter().map(|(_, finding)| &finding.cause);
     // How a container is says less than what was seen of its init.
-    let plain = |cause: &&Cause| about != About::Init || !matches!(cause, Cause::State(_));
+    let plain = |cause: &&Cause| match about {
+        About::Init => !matches!(cause, Cause::State(_)),
+        // Its argument says how sure that is, whatever else.
+        About::Leftover => false,
+        _ => true,
+    };
     let Some(first) = told.find(plain) else {
         return fine(about, evidence);
     };
@@ -102,6 +109,10 @@ pub(in crate::diagnosis) fn found(
 fn fine(about: About, evidence: &Evidence) -> String {
     let none = || "none".to_owned();
     match about {
+        About::Leftover => evidence
+            .leftover
+            .as_ref()
+            .map_or_else(none, |leftover| leftover.argument()),
         About::Record => evidence.runtime.map_or_else(
             || "complete".to_owned(),
             |kind| format!("{kind}'s, complete"),

@@ -26,6 +26,7 @@ fn all(about: About, evidence: &Evidence) -> Vec<String> {
         tasks.flat_map(of_task).collect()
     };
     match about {
+        About::Leftover => of_leftover(evidence),
         About::Record => vec![path(&evidence.key.dir())],
         About::Init => match &evidence.init {
             InitSeen::Alive(init) => tasks(&|task| task.process.who == *init),
@@ -124,6 +125,14 @@ fn of_host(about: About, evidence: &Evidence) -> Vec<String> {
         }
         _ => Vec::new(),
     }
+}
+
+fn of_leftover(evidence: &Evidence) -> Vec<String> {
+    let leftover = evidence.leftover.iter();
+    let arguments = leftover.clone().flat_map(|it| &it.arguments);
+    let arguments = arguments.map(crate::leftovers::Argument::words);
+    let paths = leftover.flat_map(|it| &it.paths).map(|dir| path(dir));
+    arguments.chain(paths).collect()
 }
 
 fn own(evidence: &Evidence) -> impl Iterator<Item = &CgroupSeen> {

@@ -6,10 +6,11 @@ use std::collections::BTreeSet;
 use ocitop::cgroup::Limit;
 use ocitop::cgroup::freezer::Freezer;
 use ocitop::diagnosis::evidence::{Disk, Evidence, HookSeen, InitSeen, Level, RecordProblem};
-use ocitop::diagnosis::{About, Check, Diagnosis, Verdict};
+use ocitop::diagnosis::{About, Check, Diagnosis, Futile, Verdict};
 use ocitop::inventory::processes::Place;
 use ocitop::inventory::{Condition, Manager};
 use ocitop::oci::Status;
+use ocitop::process::status::SignalSet;
 use proptest::prelude::*;
 
 use super::causes::{CASES, name};
@@ -303,4 +304,20 @@ proptest! {
         }
         prop_assert_eq!(agrees(&seen), Ok(()));
     }
+}
+
+#[test]
+fn what_would_not_help_is_said_only_where_it_was_seen_not_to() {
+    let mut seen = seen_whole();
+    let mut stuck = killed(3330, 'D');
+    stuck.waits.push(wait(
+        3330,
+        'D',
+        &["rpc_wait_bit_killable", "nfs_file_fsync"],
+    ));
+    seen.tasks.push(stuck);
+    assert_eq!(Diagnosis::of(&seen).findings[0].futile, [Futile::Kill]);
+    // Nobody has tried: a wait for a server can be killable.
+    seen.tasks[2].process.pending = SignalSet::default();
+    assert_eq!(Diagnosis::of(&seen).findings[0].futile, []);
 }
