@@ -186,3 +186,20 @@ pub(super) fn healthy() -> Evidence {
         more: 0,
     }
 }
+
+/// A cgroup with one process that was started by a container that is gone.
+pub(crate) fn bare() -> Evidence {
+    let mut orphan = task(4711, "sleep 3000");
+    orphan.process.parent = 1;
+    let mut own = cgroup("/sys/fs/cgroup/:youki:api", Level::Own);
+    own.version = Version::V2;
+    own.freezer = Some(ocitop::cgroup::freezer::Freezer::Thawed);
+    Evidence {
+        condition: Condition::Known(Status::Stopped),
+        runtime: None,
+        init: InitSeen::Unknown,
+        tasks: vec![orphan],
+        cgroups: vec![own],
+        ..healthy()
+    }
+}
