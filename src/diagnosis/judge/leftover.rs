@@ -30,7 +30,9 @@ pub(super) fn judge(evidence: &Evidence, leftover: &Leftover, out: &mut Vec<Find
             Why::SomeHierarchies { found, of } => {
                 let (found, of) = (*found, *of);
                 let cause = LeftoverCause::HalfWay { found, of };
-                out.push(find(Weight::Note, cause).by([clean(leftover, false)]));
+                // What lives in it has to go first, and that is said by another finding.
+                let rest = (!leftover.populated).then(|| clean(leftover, false));
+                out.push(find(Weight::Note, cause).by(rest));
             }
             Why::UnitFailed(unit) if !is_unit_said(out) => {
                 let unit = crate::text::visible(unit);

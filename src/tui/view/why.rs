@@ -114,9 +114,13 @@ fn proof(why: &Why, columns: usize) -> Vec<String> {
     let Some(check) = why.shown() else {
         return Vec::new();
     };
-    let first = format!("{}: {}", check.verdict.as_str(), check.found);
-    let told = check.proof.iter().filter(|line| **line != check.found);
-    let lines = std::iter::once(&first).chain(told);
+    // The words of a finding stand at the head of its proof, without how many more there are.
+    let told = check.proof.first();
+    let told = told.filter(|line| check.found.starts_with(line.as_str()));
+    let found = told.unwrap_or(&check.found);
+    let first = format!("{}: {found}", check.verdict.as_str());
+    let rest = check.proof.iter().skip(usize::from(told.is_some()));
+    let lines = std::iter::once(&first).chain(rest);
     lines.flat_map(|line| wrap(line, columns)).collect()
 }
 
