@@ -2,7 +2,7 @@
 //!
 //! An [`Examiner`] gathers [`Evidence`] and changes nothing; [`judge()`] is a function of the
 //! evidence alone, so every cause can be tested on what was once captured. The first finding is
-//! the verdict. Nothing here waits for what may never answer: what can hang (a state root on a
+//! the verdict; [`checks()`] tells what else was looked at, and what could not be. Nothing here waits for what may never answer: what can hang (a state root on a
 //! dead file system, `cmdline` and `stack` of a process whose memory is locked) is asked on a
 //! thread that can be left behind, mounts are told from mountinfo and never touched.
 //!
@@ -11,6 +11,7 @@
 //! freezer-subsystem.rst, cgroup-v2.rst, fuse.rst and resctrl.rst.
 
 pub mod cause;
+mod checks;
 pub mod evidence;
 mod gather;
 mod judge;
@@ -21,10 +22,11 @@ mod wording;
 use serde::Serialize;
 
 pub use cause::Cause;
+pub use checks::{About, Check, Verdict, checks};
 pub use evidence::Evidence;
 pub use gather::{Examiner, NotExamined};
 pub use judge::judge;
-pub use remedy::Remedy;
+pub use remedy::{Futile, Remedy};
 
 use crate::oci::ContainerKey;
 
@@ -54,6 +56,9 @@ pub struct Finding {
     pub evidence: Vec<String>,
     /// What would end it, the best first.
     pub remedies: Vec<Remedy>,
+    /// What would not.
+    #[serde(rename = "would_not_help")]
+    pub futile: Vec<Futile>,
 }
 
 /// What is known of why a container is as it is.
@@ -63,6 +68,8 @@ pub struct Diagnosis {
     pub key: ContainerKey,
     /// What was found, the verdict first; never empty.
     pub findings: Vec<Finding>,
+    /// What was looked at, and what came of each.
+    pub checks: Vec<Check>,
     /// Processes that were looked at.
     pub processes: usize,
     /// Cgroups that were looked at.
@@ -70,6 +77,19 @@ pub struct Diagnosis {
 }
 
 impl Diagnosis {
+    /// What the evidence shows.
+    pub fn of(evidence: &Evidence) -> Self {
+        let findings = judge(evidence);
+        let own = |cgroup: &&evidence::CgroupSeen| cgroup.level != evidence::Level::Above;
+        Self {
+            key: evidence.key.clone(),
+            checks: checks(evidence, &findings),
+            findings,
+            processes: evidence.tasks.len() + evidence.more,
+            cgroups: evidence.cgroups.iter().filter(own).count(),
+        }
+    }
+
     /// The verdict in words.
     pub fn verdict(&self) -> String {
         self.findings

@@ -320,7 +320,7 @@ pub struct Diagnose {
     /// Format
     #[arg(short, long, default_value = "text")]
     pub format: ReportFormat,
-    /// Container id, or runtime:id
+    /// Container id, runtime:id, or the path of a leftover
     pub id: String,
 }
 

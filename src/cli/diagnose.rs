@@ -1,6 +1,7 @@
-//! `ocitop diagnose ID`: why a container is as it is.
+//! `ocitop diagnose ID`: why a container, or what is left of one, is as it is.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -10,20 +11,25 @@ use super::args::{Diagnose, ReportFormat};
 use super::select::Sought;
 use super::{Failure, Outcome, render};
 use crate::config::Config;
-use crate::diagnosis::{Diagnosis, Examiner, Finding};
-use crate::inventory::Machine;
+use crate::diagnosis::{Check, Diagnosis, Examiner, Finding};
+use crate::inventory::{Container, Machine};
 use crate::kernel::bounded::Bounded;
+use crate::leftovers::{self, Known, Leftover};
 use crate::oci::ContainerKey;
+use crate::text::{visible, visible_path};
 
 /// How long roots that may never answer may take.
 const WITHIN: Duration = Duration::from_secs(2);
 
 pub(super) fn run(config: &Config, diagnose: &Diagnose) -> Outcome {
     let machine = Machine::new(&config.roots);
-    let key = find(&machine, &diagnose.id)?;
-    let diagnosis = Examiner::new(machine)
-        .examine(&key)
-        .map_err(|error| Failure::of(&error))?;
+    let subject = subject(&machine, &diagnose.id)?;
+    let mut examiner = Examiner::new(machine);
+    let diagnosis = match &subject {
+        Subject::Container(key) => examiner.examine(key),
+        Subject::Leftover(leftover) => examiner.examine_leftover(leftover),
+    };
+    let diagnosis = diagnosis.map_err(|error| Failure::of(&error))?;
     match diagnose.format {
         ReportFormat::Text => render::write(&text(&diagnosis))?,
         ReportFormat::Json => {
@@ -34,13 +40,81 @@ pub(super) fn run(config: &Config, diagnose: &Diagnose) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The container, in roots that are sure to answer or else in the others.
-fn find(machine: &Machine, text: &str) -> Result<ContainerKey, Failure> {
+/// What is asked about.
+enum Subject {
+    Container(ContainerKey),
+    Leftover(Box<Leftover>),
+}
+
+/// A container by its id, or what is left of one by its id or path.
+fn subject(machine: &Machine, text: &str) -> Result<Subject, Failure> {
+    if text.starts_with('/') {
+        return at(machine, &super::leftovers::plain(Path::new(text)));
+    }
     let sought: Sought = text.parse()?;
+    let Some(container) = find(machine, &sought, text)? else {
+        let list = leftovers::find(machine, &Known::default()).list;
+        let named = |one: &Leftover| one.id.as_deref() == Some(text) || one.key.name() == text;
+        return only(list.into_iter().filter(named).collect(), text)
+            .unwrap_or_else(|| Err(sought.absent()));
+    };
+    let key = container.key.clone();
+    // What lives is nobody's leftover, and the search would take longer than the diagnosis.
+    if container.init.is_some() {
+        return Ok(Subject::Container(key));
+    }
+    let list = leftovers::find(machine, &Known::default()).list;
+    let left = list.into_iter().find(|one| one.key == key);
+    Ok(left.map_or(Subject::Container(key), |left| {
+        Subject::Leftover(Box::new(left))
+    }))
+}
+
+/// The one leftover of a name; `None` if there is none.
+fn only(found: Vec<Leftover>, text: &str) -> Option<Result<Subject, Failure>> {
+    let places: Vec<String> = found.iter().map(Leftover::place).collect();
+    let mut found = found.into_iter();
+    let first = found.next()?;
+    if found.next().is_none() {
+        return Some(Ok(Subject::Leftover(Box::new(first))));
+    }
+    Some(Err(Failure::failed(format!(
+        "several leftovers are named {}: {}; say which by its path",
+        visible(text),
+        places.join(", ")
+    ))))
+}
+
+/// What is left at a path, or the container whose state directory it is.
+fn at(machine: &Machine, path: &Path) -> Result<Subject, Failure> {
+    let list = leftovers::find(machine, &Known::default()).list;
+    if let Some(left) = list.into_iter().find(|one| one.is_at(path)) {
+        return Ok(Subject::Leftover(Box::new(left)));
+    }
+    let roots = machine.state_roots();
+    let root = roots.iter().find(|root| Some(&*root.path) == path.parent());
+    if let (Some(root), Some(name)) = (root, path.file_name()) {
+        return Ok(Subject::Container(ContainerKey::new(
+            std::sync::Arc::clone(&root.path),
+            name,
+        )));
+    }
+    let why = match path.symlink_metadata() {
+        Ok(_) => "neither a leftover nor the state directory of a container",
+        Err(_) => "no such file or directory",
+    };
+    Err(Failure::failed(format!(
+        "diagnose {}: {why}",
+        visible_path(path)
+    )))
+}
+
+/// The container, in roots that are sure to answer or else in the others.
+fn find(machine: &Machine, sought: &Sought, text: &str) -> Result<Option<Container>, Failure> {
     let parted = machine.parted(machine.state_roots());
     let found = sought.keys_in(machine, &parted.near)?;
     if parted.apart.is_empty() || !found.is_empty() {
-        return sought.one(&found);
+        return sought.at_most_one(found);
     }
     let (machine, elsewhere) = (machine.clone(), sought.clone());
     let names: Vec<String> = parted
@@ -55,7 +129,7 @@ fn find(machine: &Machine, text: &str) -> Result<ContainerKey, Failure> {
             "look for {text}: state root {roots} does not answer"
         )));
     };
-    sought.one(&found?)
+    sought.at_most_one(found?)
 }
 
 /// As the page on the screen.
@@ -71,7 +145,16 @@ fn text(diagnosis: &Diagnosis) -> String {
         let indent = if at == 0 { "  " } else { "    " };
         section(&mut out, indent, "seen", &finding.evidence);
         section(&mut out, indent, "do", &remedies(finding, &diagnosis.key));
+        section(&mut out, indent, "not", &futile(finding));
     }
+    out.push_str("checks\n");
+    let row = |check: &Check| {
+        let about = check.about.words().to_owned();
+        let verdict = check.verdict.as_str().to_owned();
+        vec![format!("  {verdict}"), about, check.found.clone()]
+    };
+    let rows: Vec<Vec<String>> = diagnosis.checks.iter().map(row).collect();
+    out.push_str(&render::table(&rows, 0, 2));
     out
 }
 
@@ -91,6 +174,10 @@ fn remedies(finding: &Finding, key: &ContainerKey) -> Vec<String> {
     finding.remedies.iter().map(line).collect()
 }
 
+fn futile(finding: &Finding) -> Vec<String> {
+    finding.futile.iter().map(|futile| futile.words()).collect()
+}
+
 fn json(diagnosis: &Diagnosis) -> serde_json::Result<String> {
     let mut findings = Vec::new();
     for finding in &diagnosis.findings {
@@ -106,10 +193,20 @@ fn json(diagnosis: &Diagnosis) -> serde_json::Result<String> {
         let remedies: Vec<Value> = remedies.collect::<serde_json::Result<_>>()?;
         if let Some(fields) = value.as_object_mut() {
             fields.insert("text".to_owned(), finding.cause.words().into());
+            fields.insert("would_not_help".to_owned(), futile(finding).into());
             fields.insert("remedies".to_owned(), remedies.into());
         }
         findings.push(value);
     }
+    let checks = diagnosis.checks.iter().map(|check| {
+        json!({
+            "check": check.about,
+            "text": check.about.words(),
+            "verdict": check.verdict,
+            "found": check.found,
+            "proof": check.proof,
+        })
+    });
     let whole = json!({
         "id": diagnosis.key.label(),
         "root": diagnosis.key.root(),
@@ -117,6 +214,7 @@ fn json(diagnosis: &Diagnosis) -> serde_json::Result<String> {
         "processes": diagnosis.processes,
         "cgroups": diagnosis.cgroups,
         "findings": findings,
+        "checks": checks.collect::<Vec<_>>(),
     });
     Ok(serde_json::to_string_pretty(&whole)? + "\n")
 }

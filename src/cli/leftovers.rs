@@ -29,7 +29,7 @@ pub(super) fn run(config: &Config, asked: &Leftovers) -> Outcome {
 }
 
 /// An absolute path without `.` and trailing slashes.
-fn plain(path: &Path) -> PathBuf {
+pub(super) fn plain(path: &Path) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     path.components().collect()
 }

@@ -128,13 +128,20 @@ impl Sought {
         Ok(found)
     }
 
-    /// The only one of these.
-    pub(super) fn one(&self, found: &[Container]) -> Result<ContainerKey, Failure> {
-        match found {
-            [] => Err(absent(&self.id)),
-            [one] => Ok(one.key.clone()),
-            several => Err(self::several(&self.id, several)),
+    /// The only one of these, if there is any.
+    pub(super) fn at_most_one(
+        &self,
+        mut found: Vec<Container>,
+    ) -> Result<Option<Container>, Failure> {
+        match found.len() {
+            0 | 1 => Ok(found.pop()),
+            _ => Err(self::several(&self.id, &found)),
         }
+    }
+
+    /// That there is none.
+    pub(super) fn absent(&self) -> Failure {
+        absent(&self.id)
     }
 }
 

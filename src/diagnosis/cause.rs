@@ -1,6 +1,7 @@
 //! What a container can be stuck on, as data. The words are in `wording`.
 
 mod cgroup;
+mod leftover;
 mod task;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use serde::Serialize;
 use crate::inventory::{Condition, Manager};
 
 pub use cgroup::CgroupCause;
+pub use leftover::LeftoverCause;
 pub use task::TaskCause;
 
 /// A cause, with what tells this one from another of its kind.
@@ -26,6 +28,8 @@ pub enum Cause {
     Record(RecordCause),
     /// Something about the host, or about what ocitop may see of it.
     Host(HostCause),
+    /// Something that only a leftover has.
+    Leftover(LeftoverCause),
 }
 
 impl Cause {
@@ -151,6 +155,17 @@ pub enum RecordCause {
         hook: PathBuf,
         /// The process.
         pid: i32,
+        /// For this long.
+        seconds: u64,
+    },
+    /// A command of a runtime is at work on it, or attached to it.
+    RuntimeWorks {
+        /// The process.
+        pid: i32,
+        /// Its name.
+        name: String,
+        /// What it does.
+        verb: String,
         /// For this long.
         seconds: u64,
     },

@@ -7,6 +7,7 @@ use crate::cgroup::freezer::Freezer;
 use crate::cgroup::{Limit, Version};
 use crate::inventory::processes::{Closeup, Place, Process};
 use crate::inventory::{Condition, Manager};
+use crate::leftovers::{Kind, Leftover};
 use crate::oci::{ContainerKey, RuntimeKind};
 use crate::process::InitProcess;
 
@@ -41,6 +42,8 @@ pub struct Evidence {
     pub manager: Option<Manager>,
     /// The process of that engine that holds it: a shim, conmon.
     pub supervisor: Option<Neighbour>,
+    /// Commands of a runtime that are about it.
+    pub runtimes: Vec<RuntimeSeen>,
     /// Mounts on its cgroups, or in its state directory.
     pub mounts: Vec<PathBuf>,
     /// The file system of its state root.
@@ -49,12 +52,24 @@ pub struct Evidence {
     pub rdt: RdtSeen,
     /// What ocitop itself may see and do.
     pub viewer: Viewer,
+    /// What could not be looked at.
+    pub unseen: Unseen,
+    /// What the search for leftovers says of it, if it is one.
+    pub leftover: Option<Box<Leftover>>,
     /// Time over which changes were seen.
     pub span: Duration,
     /// Processes that appeared in that time.
     pub fresh: usize,
     /// Processes that there are beyond those that were read.
     pub more: usize,
+}
+
+impl Evidence {
+    /// Whether it is a leftover without a record: there is no container to be said anything of.
+    pub fn is_bare(&self) -> bool {
+        let leftover = self.leftover.as_ref();
+        leftover.is_some_and(|leftover| leftover.kind != Kind::StateDir)
+    }
 }
 
 /// What became of the state file.
@@ -222,6 +237,10 @@ pub struct CgroupSeen {
     pub quota: Option<Limit>,
     /// Periods in which it was throttled, so far.
     pub throttled: Option<u64>,
+    /// Memory charged to it, bytes.
+    pub memory: Option<u64>,
+    /// Its limit, bytes.
+    pub memory_limit: Option<Limit>,
 }
 
 /// A poststop hook.
@@ -229,10 +248,23 @@ pub struct CgroupSeen {
 pub struct HookSeen {
     /// Its program.
     pub path: PathBuf,
+    /// The mount it is on, if a look at it could hang there; safe to print.
+    pub apart: Option<String>,
     /// Why it cannot be run, if so.
     pub broken: Option<String>,
     /// It runs now, for this long.
     pub running: Option<(Neighbour, Duration)>,
+}
+
+/// A command of a runtime that is about the container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuntimeSeen {
+    /// The process.
+    pub process: Neighbour,
+    /// What it does: `delete`, `run`.
+    pub verb: String,
+    /// For this long.
+    pub time: Duration,
 }
 
 /// A systemd scope.
@@ -264,14 +296,26 @@ pub struct Disk {
 pub struct RdtSeen {
     /// The record names a group.
     pub wanted: bool,
-    /// The kernel knows resctrl and it is not mounted.
-    pub not_mounted: bool,
+    /// Whether there is resctrl here.
+    pub mount: Resctrl,
     /// Control groups in use, and how many there can be.
     pub closids: Option<(u64, u64)>,
     /// Groups that are monitored, and how many can be.
     pub rmids: Option<(u64, u64)>,
     /// It has a group of its own there.
     pub has_group: bool,
+}
+
+/// Whether a host has resctrl.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Resctrl {
+    /// The kernel does not know it.
+    #[default]
+    Absent,
+    /// The kernel knows it and it is not mounted.
+    NotMounted,
+    /// It is mounted.
+    Mounted,
 }
 
 /// What ocitop may see and do. `None` where that is not known.
@@ -287,4 +331,21 @@ pub struct Viewer {
     pub read_only: Vec<PathBuf>,
     /// The command that core dumps are piped to.
     pub core_handler: Option<String>,
+    /// systemd runs here.
+    pub systemd: Option<bool>,
+}
+
+/// What could not be looked at, beyond what the rest says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Unseen {
+    /// Its hooks cannot be read.
+    pub hooks: bool,
+    /// The mounts cannot be read.
+    pub mounts: bool,
+    /// resctrl is mounted and does not answer.
+    pub rdt: bool,
+    /// Processes of the host whose command lines do not answer.
+    pub mute: Vec<i32>,
+    /// State roots that could not be read, and why; safe to print.
+    pub roots: Vec<String>,
 }

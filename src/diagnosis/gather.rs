@@ -10,13 +10,16 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
-use super::evidence::{Evidence, InitSeen};
-use super::{Diagnosis, judge};
+use super::Diagnosis;
+use super::evidence::{Evidence, InitSeen, RdtSeen, RecordSeen, Unseen};
+use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::processes::{Listing, Reader, Subject};
-use crate::inventory::{Machine, mounts};
+use crate::inventory::{Condition, Machine, mounts};
 use crate::kernel::bounded::{Bounded, Late, Lateness, Unanswered};
+use crate::leftovers::{Kind, Leftover};
 use crate::lifecycle::evidence::NoEvidence;
-use crate::oci::ContainerKey;
+use crate::oci::{ContainerKey, Status};
+use crate::process::InitProcess;
 use record::Case;
 
 /// How long the state root may take. A root whose other end can go away gets less.
@@ -42,6 +45,9 @@ pub enum NotExamined {
         /// The mount it is on, if one is to blame; safe to print.
         behind: String,
     },
+    /// It was a leftover, and somebody has removed it.
+    #[error("it is gone")]
+    Gone,
     /// Too many reads hang already.
     #[error("not looked at: several reads of this host have not come back")]
     Exhausted,
@@ -87,15 +93,78 @@ impl Examiner {
     /// # Errors
     /// The container is not there, or its state root does not answer.
     pub fn examine(&mut self, key: &ContainerKey) -> Result<Diagnosis, NotExamined> {
-        let evidence = self.gather(key)?;
-        let cgroups = evidence.cgroups.iter();
-        let above = |c: &&super::evidence::CgroupSeen| c.level != super::evidence::Level::Above;
-        Ok(Diagnosis {
-            key: key.clone(),
-            findings: judge(&evidence),
-            processes: evidence.tasks.len() + evidence.more,
-            cgroups: cgroups.filter(above).count(),
-        })
+        Ok(Diagnosis::of(&self.gather(key)?))
+    }
+
+    /// The same of a leftover, on top of what the search says of it. One with a state directory is
+    /// examined as the container it was.
+    ///
+    /// # Errors
+    /// It is gone, or its state root does not answer.
+    pub fn examine_leftover(&mut self, leftover: &Leftover) -> Result<Diagnosis, NotExamined> {
+        let mut evidence = match leftover.kind {
+            Kind::StateDir => self.gather(&leftover.key)?,
+            _ => self.gather_bare(leftover)?,
+        };
+        evidence.leftover = Some(Box::new(leftover.clone()));
+        Ok(Diagnosis::of(&evidence))
+    }
+
+    fn gather_bare(&mut self, leftover: &Leftover) -> Result<Evidence, NotExamined> {
+        let cgroups: Vec<CgroupDir> = leftover
+            .parts
+            .cgroups
+            .iter()
+            .map(|(cgroup, _)| cgroup.clone())
+            .filter(|cgroup| cgroup.dir(&self.machine.hierarchies).is_dir())
+            .collect();
+        if leftover.kind == Kind::Cgroup && cgroups.is_empty() {
+            return Err(NotExamined::Gone);
+        }
+        let (listing, before) = self.looks(&leftover.key, None, &cgroups);
+        let pids: BTreeSet<i32> = listing.processes().map(|p| p.who.pid).collect();
+        let mounts = self.machine.mounts();
+        let crowd = tasks::Crowd {
+            machine: &self.machine,
+            mounts: &mounts,
+            pids: &pids,
+            init: None,
+            cgroups: &cgroups,
+            threads: &before.threads,
+        };
+        let tasks = crowd.tasks(&mut self.reader, &listing, now());
+        let next = self.remember(&cgroups, &listing);
+        let dirs = cgroups.iter().map(|it| it.dir(&self.machine.hierarchies));
+        let evidence = Evidence {
+            key: leftover.key.clone(),
+            runtime: None,
+            condition: Condition::Known(Status::Stopped),
+            record: RecordSeen::default(),
+            init: InitSeen::Unknown,
+            tasks,
+            cgroups: groups::seen(&self.machine, &cgroups, &before.events),
+            shared: None,
+            forbidden: None,
+            hooks: Vec::new(),
+            unit: None,
+            manager: None,
+            supervisor: None,
+            runtimes: Vec::new(),
+            mounts: host::busy(&mounts, &dirs.collect::<Vec<_>>()),
+            disk: None,
+            rdt: RdtSeen::default(),
+            viewer: host::viewer(&self.machine, &cgroups),
+            unseen: Unseen {
+                mounts: mounts.is_empty(),
+                ..Unseen::default()
+            },
+            leftover: None,
+            span: now().saturating_sub(before.at),
+            fresh: pids.difference(&before.pids).count(),
+            more: listing.more,
+        };
+        self.before = Some((leftover.key.clone(), next));
+        Ok(evidence)
     }
 
     /// All that is to be seen of a container. Changes nothing. Takes two looks, the first time with
@@ -105,12 +174,25 @@ impl Examiner {
     /// The container is not there, or its state root does not answer.
     pub fn gather(&mut self, key: &ContainerKey) -> Result<Evidence, NotExamined> {
         let case = self.case(key)?;
+        let (listing, before) = self.looks(key, case.identity.alive(), &case.cgroups);
+        let evidence = self.complete(&case, &listing, &before);
+        let next = self.remember(&case.cgroups, &listing);
+        self.before = Some((key.clone(), next));
+        Ok(evidence)
+    }
+
+    /// The second of two looks, and what the first one saw.
+    fn looks(
+        &mut self,
+        key: &ContainerKey,
+        init: Option<InitProcess>,
+        cgroups: &[CgroupDir],
+    ) -> (Listing, Before) {
+        let views = cgroups.iter();
         let subject = Subject {
             key: key.clone(),
-            init: case.identity.alive(),
-            cgroups: case
-                .cgroups
-                .iter()
+            init,
+            cgroups: views
                 .map(|cgroup| cgroup.view(&self.machine.hierarchies))
                 .collect(),
             selected: None,
@@ -120,7 +202,7 @@ impl Examiner {
             before
         } else {
             let listing = self.reader.look(&subject, now());
-            let before = self.remember(&case, &listing);
+            let before = self.remember(cgroups, &listing);
             pause(BETWEEN);
             before
         };
@@ -129,10 +211,7 @@ impl Examiner {
         if listing.processes().count() <= FEW {
             self.reader.ask(&mut listing, &subject, now());
         }
-        let evidence = self.complete(&case, &listing, &before);
-        let next = self.remember(&case, &listing);
-        self.before = Some((key.clone(), next));
-        Ok(evidence)
+        (listing, before)
     }
 
     /// The record and what it leads to, read on a thread that can be left behind.
@@ -189,12 +268,12 @@ impl Examiner {
         }
     }
 
-    fn remember(&self, case: &Case, listing: &Listing) -> Before {
+    fn remember(&self, cgroups: &[CgroupDir], listing: &Listing) -> Before {
         Before {
             at: now(),
             pids: listing.processes().map(|process| process.who.pid).collect(),
             threads: tasks::switches(&self.machine, listing),
-            events: groups::events(&self.machine, &case.cgroups),
+            events: groups::events(&self.machine, cgroups),
         }
     }
 
@@ -212,8 +291,11 @@ impl Examiner {
             threads: &before.threads,
         };
         let init = record::init(&crowd, case);
-        let supervisor = host::supervisor(&crowd, &self.bounded, case.found.id.as_str());
-        let hooks = host::hooks(&crowd, &self.bounded, case);
+        let mut lines = host::Lines::new(machine, &self.bounded);
+        let supervisor = host::supervisor(&crowd, &mut lines, case.found.id.as_str());
+        let runtimes = host::runtimes(&crowd, &mut lines, case);
+        let hooks = host::hooks(&crowd, &mut lines, case);
+        let mute = lines.mute;
         let rdt = host::rdt(machine, &self.bounded, case);
         let tasks = crowd.tasks(&mut self.reader, listing, now());
         Evidence {
@@ -229,10 +311,19 @@ impl Examiner {
             unit: host::unit(machine, &case.found),
             manager: case.manager,
             supervisor,
-            mounts: host::busy(&mounts, machine, case),
+            runtimes,
+            mounts: host::busy(&mounts, &case.dirs(machine)),
+            leftover: None,
             disk: case.disk.clone(),
-            rdt,
             viewer: host::viewer(machine, &case.cgroups),
+            unseen: Unseen {
+                hooks: case.found.hooks.is_none(),
+                mounts: mounts.is_empty(),
+                rdt: rdt.is_none(),
+                mute,
+                roots: case.unread.clone(),
+            },
+            rdt: rdt.unwrap_or_default(),
             span: now().saturating_sub(before.at),
             fresh: pids.difference(&before.pids).count(),
             more: listing.more,

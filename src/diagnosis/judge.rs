@@ -2,13 +2,14 @@
 
 mod groups;
 mod host;
+mod leftover;
 mod record;
 mod state;
 mod tasks;
 mod waits;
 
 use super::evidence::Evidence;
-use super::remedy::Remedy;
+use super::remedy::{Futile, Remedy};
 use super::{Cause, Finding, Weight};
 
 /// What the evidence shows, the verdict first; never empty.
@@ -19,7 +20,15 @@ pub fn judge(evidence: &Evidence) -> Vec<Finding> {
     tasks::judge(evidence, &mut findings);
     groups::judge(evidence, &mut findings);
     host::judge(evidence, &mut findings);
-    state::judge(evidence, &mut findings);
+    if !evidence.is_bare() {
+        state::judge(evidence, &mut findings);
+    }
+    if let Some(left) = &evidence.leftover {
+        leftover::judge(evidence, left, &mut findings);
+        if evidence.is_bare() {
+            leftover::adapt(left, &mut findings);
+        }
+    }
     // Stable: within a weight the order above stands, which goes from what explains most to least.
     findings.sort_by_key(|finding| finding.weight);
     merged(findings)
@@ -49,12 +58,18 @@ fn find(weight: Weight, cause: impl Into<Cause>) -> Finding {
         cause: cause.into(),
         evidence: Vec::new(),
         remedies: Vec::new(),
+        futile: Vec::new(),
     }
 }
 
 impl Finding {
     fn seen(mut self, lines: impl IntoIterator<Item = String>) -> Self {
         self.evidence.extend(lines);
+        self
+    }
+
+    fn not_by(mut self, futile: impl IntoIterator<Item = Futile>) -> Self {
+        self.futile.extend(futile);
         self
     }
 
@@ -79,5 +94,6 @@ into_cause!(
     Task(TaskCause),
     Cgroup(CgroupCause),
     Record(RecordCause),
-    Host(HostCause)
+    Host(HostCause),
+    Leftover(LeftoverCause)
 );

@@ -107,6 +107,13 @@ pub enum Remedy {
         /// The command.
         command: String,
     },
+    /// Clean a leftover.
+    Clean {
+        /// Where it is.
+        path: PathBuf,
+        /// Kill what lives in it.
+        kill: bool,
+    },
     /// Something that has no command.
     Advice {
         /// What.
@@ -144,6 +151,22 @@ pub enum Advice {
     MakeRoom,
     /// Remove resctrl groups that nobody uses.
     CleanResctrl,
+}
+
+/// What an operator would try next, and what is known not to help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Futile {
+    /// Another SIGKILL: one is pending, and the task does not come to take it.
+    Kill,
+    /// Another SIGKILL without a thaw (v1).
+    KillFrozen,
+    /// Any signal: it is dead.
+    Signal,
+    /// A signal other than SIGKILL and SIGCONT: it is stopped.
+    Terminate,
+    /// `umount -l`: it hides the mount from those who come, and frees nobody.
+    LazyUnmount,
 }
 
 impl From<Advice> for Remedy {
@@ -227,6 +250,10 @@ impl Remedy {
                 Some(format!("mount -o remount,rw {}", quoted(mount)))
             }
             Self::ByManager { command } => Some(command.clone()),
+            Self::Clean { path, kill } => {
+                let kill = if *kill { "--kill " } else { "" };
+                Some(format!("ocitop leftovers clean {kill}{}", quoted(path)))
+            }
             Self::Advice { .. } => None,
         }
     }

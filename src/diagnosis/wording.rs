@@ -1,10 +1,15 @@
 //! English for causes, evidence and remedies: the one place where it is made.
 
+mod check;
+mod leftover;
+mod proof;
 mod remedy;
 mod task;
 
 use std::path::Path;
 
+pub(super) use check::found;
+pub(super) use proof::proof;
 pub(super) use task::{of_init, of_more, of_neighbour, of_task, of_wait};
 
 use super::Cause;
@@ -22,6 +27,7 @@ impl Cause {
             Self::Cgroup(cause) => cause.words(),
             Self::Record(cause) => cause.words(),
             Self::Host(cause) => cause.words(),
+            Self::Leftover(cause) => cause.words(),
         }
     }
 }
@@ -34,7 +40,7 @@ fn count(number: usize, one: &str, many: &str) -> String {
     }
 }
 
-fn processes(number: usize) -> String {
+pub(super) fn processes(number: usize) -> String {
     count(number, "process", "processes")
 }
 
@@ -289,6 +295,14 @@ impl RecordCause {
                 "its poststop hook {} has run for {seconds} s as pid {pid}",
                 path(hook)
             ),
+            Self::RuntimeWorks {
+                pid,
+                name,
+                verb,
+                seconds,
+            } => {
+                format!("{name} {verb} has been at it for {seconds} s as pid {pid}")
+            }
             Self::UnitFailed { unit } => format!("systemd keeps its scope {unit} as failed"),
             Self::Managed { manager, pid, name } => {
                 let whose = manager.map_or_else(

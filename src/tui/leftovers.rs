@@ -75,6 +75,12 @@ impl Leftovers {
         self.rows().get(self.index).copied()
     }
 
+    /// The same one as it was found last.
+    pub(crate) fn newest(&self, leftover: &Leftover) -> Option<&Leftover> {
+        let mut all = self.found.iter().flat_map(|found| &found.list);
+        all.find(|one| identity(one) == identity(leftover))
+    }
+
     pub(crate) fn is_marked(&self, leftover: &Leftover) -> bool {
         !self.marks.is_empty() && self.marks.contains(&identity(leftover))
     }

@@ -1,9 +1,10 @@
 //! The dialogs. At most one is open, which the type sees to.
 
+mod why;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::diagnosis::{Diagnosis, Remedy};
 use crate::inventory::processes::Process;
 use crate::inventory::{Condition, Container};
 use crate::kernel::Signal;
@@ -16,6 +17,7 @@ use super::action::Action;
 use super::model::Pane;
 use super::processes::SortBy;
 use super::table::{Column, SortKey};
+pub(crate) use why::{Spot, Subject, Why};
 
 /// Keys pressed earlier than this after a dialog that acts was first seen are thrown away: they
 /// were meant for what was on the screen before.
@@ -63,57 +65,6 @@ pub(crate) struct Page {
     pub(crate) pending: bool,
     /// The process it is about: it shows what was read of that last.
     pub(crate) process: Option<InitProcess>,
-}
-
-/// Why a container is as it is; gathered anew for as long as it is open.
-#[derive(Debug)]
-pub(crate) struct Why {
-    /// As it was when the page opened.
-    pub(crate) container: Arc<Container>,
-    /// What was found last; `None` while the first look is under way.
-    pub(crate) answer: Option<Result<Arc<Diagnosis>, String>>,
-    /// The remedy under the cursor.
-    pub(crate) cursor: Option<Remedy>,
-    /// Lines above the first on the screen.
-    pub(crate) top: usize,
-}
-
-impl Why {
-    pub(crate) fn new(container: Arc<Container>) -> Self {
-        Self {
-            container,
-            answer: None,
-            cursor: None,
-            top: 0,
-        }
-    }
-
-    /// Every remedy once, in the order of the findings.
-    pub(crate) fn remedies(&self) -> Vec<&Remedy> {
-        let mut out: Vec<&Remedy> = Vec::new();
-        let Some(Ok(diagnosis)) = &self.answer else {
-            return out;
-        };
-        for remedy in diagnosis
-            .findings
-            .iter()
-            .flat_map(|finding| &finding.remedies)
-        {
-            if !out.contains(&remedy) {
-                out.push(remedy);
-            }
-        }
-        out
-    }
-
-    /// The remedy that is chosen: the one under the cursor, or the first if that is none any more.
-    pub(crate) fn chosen(&self) -> Option<&Remedy> {
-        let remedies = self.remedies();
-        let held = remedies
-            .iter()
-            .find(|remedy| Some(**remedy) == self.cursor.as_ref());
-        held.or(remedies.first()).copied()
-    }
 }
 
 /// A list to choose from.

@@ -21,7 +21,7 @@ use super::filter::Filter;
 use super::lane::Lane;
 use super::leftovers::Leftovers;
 use super::log_pane::{LogPane, Mark};
-use super::modal::{Modal, Open};
+use super::modal::{Modal, Open, Subject as Examined};
 use super::processes::ProcessPane;
 use super::rdt::Rdt;
 use super::selection::Selection;
@@ -75,6 +75,7 @@ impl View {
                     Action::ClearMarks,
                     Action::Copy,
                     Action::Clean,
+                    Action::Why,
                 ];
                 action.is_about_the_list() && !own.contains(&action)
             }
@@ -331,12 +332,17 @@ impl Model {
         })
     }
 
-    /// The container that is to be examined, while its page is open.
-    pub(crate) fn examined(&self) -> Option<ContainerKey> {
-        match self.modal() {
-            Some(Modal::Why(why)) => Some(why.container.key.clone()),
-            _ => None,
-        }
+    /// What is to be examined, while its page is open; of a leftover what was found of it last.
+    pub(crate) fn examined(&self) -> Option<Examined> {
+        let Some(Modal::Why(why)) = self.modal() else {
+            return None;
+        };
+        let pinned = why.subject.clone();
+        let newest = match &pinned {
+            Examined::Leftover(left) => self.leftovers.newest(left).cloned(),
+            Examined::Container(_) => None,
+        };
+        Some(newest.map_or(pinned, |left| Examined::Leftover(Arc::new(left))))
     }
 
     /// The container that keys for one container are about: under the cursor, or the one whose

@@ -31,6 +31,7 @@ use super::effect::Effect;
 use super::event::{Event, EventKind, Moment};
 use super::host::Host;
 use super::inspect;
+use super::modal;
 
 /// Teardowns side by side. Each mostly waits for the kernel.
 const WORKERS: usize = 4;
@@ -207,10 +208,10 @@ impl Threads {
         }
     }
 
-    /// Tells the thread for it which container is to be examined, if that has changed.
-    pub(super) fn examine(&mut self, key: Option<ContainerKey>) {
+    /// Tells the thread for it what is to be examined, if that has changed.
+    pub(super) fn examine(&mut self, subject: Option<modal::Subject>) {
         let order = diagnosis::Order {
-            key,
+            what: subject.map(diagnosis::What::from),
             interval: self.interval,
         };
         if order != self.examined && self.diagnosis.send(order.clone()).is_ok() {

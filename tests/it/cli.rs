@@ -362,3 +362,65 @@ fn a_closed_pipe_is_no_panic() {
     assert!(!text.contains("panicked"), "{text}");
     assert!(output.status.code().is_some(), "{:?}", output.status);
 }
+
+#[test]
+fn a_diagnosis_says_what_was_looked_at_and_found_fine() {
+    let machine = three();
+    let said = ocitop(&machine, &["diagnose", "two"]);
+    assert_eq!((said.code, said.stderr.as_str()), (0, ""));
+    let (findings, checks) = said.stdout.split_once("checks\n").unwrap();
+    assert!(findings.starts_with("two: paused"), "{findings}");
+    let line = |words: &str| checks.lines().find(|line| line.contains(words)).unwrap();
+    assert!(line("state file readable").starts_with("  ok "), "{checks}");
+    assert!(line("frozen").starts_with("  CAUSE "), "{checks}");
+    let said = ocitop(&machine, &["diagnose", "-f", "json", "two"]);
+    let json: Value = serde_json::from_str(&said.stdout).unwrap();
+    let checks = json["checks"].as_array().unwrap();
+    assert_eq!(checks.len(), 22);
+    let frozen = checks.iter().find(|check| check["check"] == "frozen");
+    assert_eq!(frozen.unwrap()["verdict"], "cause");
+    let words = ["cause", "look", "note", "not-looked-at", "ok"];
+    for check in checks {
+        assert!(
+            words.iter().any(|word| check["verdict"] == *word),
+            "{check}"
+        );
+        assert!(!check["found"].as_str().unwrap().is_empty(), "{check}");
+        assert!(check["proof"].is_array(), "{check}");
+    }
+}
+
+#[test]
+fn a_leftover_is_diagnosed_by_its_path_and_by_its_id() {
+    let id = "7f3c0e5d9a41b2c8e6f07d13a95b4c7280fe16d3925ab7c4e1d80f6b23a94c57";
+    let machine = three();
+    let dirs = machine.leave(&format!("docker/{id}"), None);
+    for argument in [dirs[0].to_str().unwrap(), id] {
+        let said = ocitop(&machine, &["diagnose", argument]);
+        assert_eq!((said.code, said.stderr.as_str()), (0, ""), "{argument}");
+        let first = format!("{id}: nothing holds it: nobody has removed it\n");
+        assert!(said.stdout.starts_with(&first), "{}", said.stdout);
+        assert!(
+            said.stdout.contains("that nobody owns it"),
+            "{}",
+            said.stdout
+        );
+    }
+    // The state directory of a container stands for the container.
+    let dir = machine.state_dir("two");
+    let said = ocitop(&machine, &["diagnose", dir.to_str().unwrap()]);
+    assert!(said.stdout.starts_with("two: paused"), "{}", said.stdout);
+    let said = ocitop(&machine, &["diagnose", "three"]);
+    assert!(said.stdout.starts_with("three: stopped"), "{}", said.stdout);
+    assert!(
+        said.stdout.contains("that nobody owns it"),
+        "{}",
+        said.stdout
+    );
+    let said = ocitop(&machine, &["diagnose", "/nonexistent"]);
+    assert_refused(&said, 1, "diagnose /nonexistent: no such file");
+    let said = ocitop(&machine, &["diagnose", "/"]);
+    assert_refused(&said, 1, "neither a leftover nor the state directory");
+    let said = ocitop(&machine, &["diagnose", "four"]);
+    assert_refused(&said, 1, "container four does not exist");
+}

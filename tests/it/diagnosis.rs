@@ -7,6 +7,7 @@
 //! failed scope, resctrl out of CLOSIDs or RMIDs.
 
 mod causes;
+mod checks;
 mod screens;
 
 use std::path::PathBuf;
@@ -14,8 +15,8 @@ use std::time::Duration;
 
 use ocitop::cgroup::Version;
 use ocitop::diagnosis::evidence::{
-    CgroupSeen, Evidence, InitSeen, Level, MountSeen, Neighbour, RdtSeen, RecordSeen, Task, Viewer,
-    Wait,
+    CgroupSeen, Evidence, InitSeen, Level, MountSeen, Neighbour, RdtSeen, RecordSeen, Task, Unseen,
+    Viewer, Wait,
 };
 use ocitop::diagnosis::nature::Nature;
 use ocitop::inventory::Condition;
@@ -143,6 +144,8 @@ pub(super) fn cgroup(dir: &str, level: Level) -> CgroupSeen {
         high: None,
         quota: None,
         throttled: None,
+        memory: None,
+        memory_limit: None,
     }
 }
 
@@ -165,6 +168,7 @@ pub(super) fn healthy() -> Evidence {
         unit: None,
         manager: None,
         supervisor: None,
+        runtimes: Vec::new(),
         mounts: Vec::new(),
         disk: None,
         rdt: RdtSeen::default(),
@@ -172,10 +176,30 @@ pub(super) fn healthy() -> Evidence {
             root: Some(true),
             ptrace: Some(true),
             host_pids: Some(true),
+            systemd: Some(true),
             ..Viewer::default()
         },
+        unseen: Unseen::default(),
+        leftover: None,
         span: Duration::from_millis(200),
         fresh: 0,
         more: 0,
+    }
+}
+
+/// A cgroup with one process that was started by a container that is gone.
+pub(crate) fn bare() -> Evidence {
+    let mut orphan = task(4711, "sleep 3000");
+    orphan.process.parent = 1;
+    let mut own = cgroup("/sys/fs/cgroup/:youki:api", Level::Own);
+    own.version = Version::V2;
+    own.freezer = Some(ocitop::cgroup::freezer::Freezer::Thawed);
+    Evidence {
+        condition: Condition::Known(Status::Stopped),
+        runtime: None,
+        init: InitSeen::Unknown,
+        tasks: vec![orphan],
+        cgroups: vec![own],
+        ..healthy()
     }
 }

@@ -110,6 +110,7 @@ const ALLOWED: [(&str, &[&str]); 12] = [
     (
         "diagnosis",
         &[
+            "leftovers",
             "lifecycle",
             "inventory",
             "config",

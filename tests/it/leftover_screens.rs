@@ -155,7 +155,9 @@ fn nothing_left_says_what_was_looked_at() {
     stage.sees("Looking for what no container owns");
     stage.event(found(zoo().split_off(6)));
     stage.sees("Nothing is left: 1104 cgroups and 5 state roots");
-    stage.sees("1 are empty, but may be anything: a shows them");
+    stage.sees("1 is empty, but may be anything: a shows it");
+    // Nothing is told of none, so there is no pane for it either.
+    stage.sees_no("[  ]");
     stage.keys("a");
     stage.sees("/sys/fs/cgroup/test");
 }
@@ -318,4 +320,30 @@ fn the_cursor_stays_on_its_leftover_when_others_come_and_go() {
     stage.keys("C");
     stage.sees("Clean this leftover?");
     stage.sees("cgroup, of docker");
+}
+
+#[test]
+fn w_says_why_a_leftover_stays_and_does_nothing_to_it() {
+    use ocitop::diagnosis::{Diagnosis, Evidence};
+    let mut stage = stage(80, 24);
+    stage.keys("jjjw");
+    stage.sees("why: :youki:api");
+    stage.sees("gathering evidence ...");
+    let orphans = zoo().swap_remove(3);
+    let seen = Evidence {
+        key: orphans.key.clone(),
+        leftover: Some(Box::new(orphans.clone())),
+        ..crate::diagnosis::bare()
+    };
+    stage.event(EventKind::Diagnosis {
+        key: orphans.key,
+        answer: Ok(Arc::new(Diagnosis::of(&seen))),
+    });
+    assert_snapshot!("why_a_leftover_80x24", stage.screen());
+    stage.effects.clear();
+    stage.keys("<Enter>");
+    let command = "ocitop leftovers clean --kill /sys/fs/cgroup/:youki:api".to_owned();
+    assert_eq!(stage.effects, [Effect::Copy(command)]);
+    stage.keys("<Esc>");
+    stage.sees("Leftovers 6 in");
 }

@@ -846,3 +846,73 @@ fn the_command_refuses_what_is_no_leftover_and_what_is_populated() {
     );
     assert!(full.exists() && dir.exists());
 }
+
+/// The diagnosis of the one leftover whose path ends so.
+#[track_caller]
+fn diagnosed(machine: &Machine, end: &str) -> ocitop::diagnosis::Diagnosis {
+    let leftover = at(&look(machine), end);
+    let mut examiner = ocitop::diagnosis::Examiner::new(machine.machine());
+    examiner.examine_leftover(&leftover).unwrap()
+}
+
+#[track_caller]
+fn said(diagnosis: &ocitop::diagnosis::Diagnosis, verdict: &str, command: &str) {
+    assert_eq!(diagnosis.verdict(), verdict, "{diagnosis:#?}");
+    let commands: Vec<String> = diagnosis.findings[0]
+        .remedies
+        .iter()
+        .filter_map(|remedy| remedy.command(&diagnosis.key))
+        .collect();
+    let hit = commands.iter().any(|one| one.contains(command));
+    assert!(hit, "{command:?} in {commands:?}");
+}
+
+#[test]
+fn a_diagnosis_of_a_leftover_says_why_it_stays() {
+    use ocitop::diagnosis::About;
+    for machine in machines() {
+        machine.leave(&format!("docker/{ID}"), None);
+        let diagnosis = diagnosed(&machine, ID);
+        let nothing = "nothing holds it: nobody has removed it";
+        said(&diagnosis, nothing, "ocitop leftovers clean /");
+        let abouts: Vec<About> = diagnosis.checks.iter().map(|it| it.about).collect();
+        assert_eq!(abouts[0], About::Leftover);
+        assert!(diagnosis.checks[0].found.starts_with("likely: "));
+        // It has no record, so there is neither an init nor a hook to look for.
+        for none in [About::Record, About::Init, About::Hooks, About::Disk] {
+            assert!(!abouts.contains(&none), "{none:?}");
+        }
+        for one in [
+            About::Tasks,
+            About::Unkillable,
+            About::Frozen,
+            About::Mounts,
+        ] {
+            assert!(abouts.contains(&one), "{one:?}");
+        }
+    }
+}
+
+#[test]
+fn a_leftover_with_processes_is_killed_only_by_a_command_that_says_so() {
+    for mut machine in machines() {
+        machine.leave(ID, None);
+        machine.spawn(ID);
+        let diagnosis = diagnosed(&machine, ID);
+        let verdict = "1 process lives in it, and nobody owns it";
+        said(&diagnosis, verdict, "ocitop leftovers clean --kill /");
+    }
+}
+
+#[test]
+fn a_leftover_that_is_gone_is_not_examined() {
+    let machine = Machine::v2();
+    machine.leave(&format!("docker/{ID}"), None);
+    let leftover = at(&look(&machine), ID);
+    for path in &leftover.paths {
+        remove_tree(path);
+    }
+    let mut examiner = ocitop::diagnosis::Examiner::new(machine.machine());
+    let error = examiner.examine_leftover(&leftover).unwrap_err();
+    assert_eq!(error.to_string(), "it is gone");
+}

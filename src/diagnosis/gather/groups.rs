@@ -88,6 +88,8 @@ fn one(hierarchy: &Hierarchy, dir: PathBuf, level: Level, before: Option<Events>
             .as_deref()
             .and_then(cpu::parse_throttling)
             .map(|throttling| throttling.throttled),
+        memory: number("memory.current").or_else(|| number("memory.usage_in_bytes")),
+        memory_limit: limit("memory.max").or_else(|| limit("memory.limit_in_bytes")),
         dir,
     }
 }

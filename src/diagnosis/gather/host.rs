@@ -8,7 +8,9 @@ use std::time::Duration;
 use super::now;
 use super::record::Case;
 use super::tasks::Crowd;
-use crate::diagnosis::evidence::{HookSeen, Neighbour, RdtSeen, UnitSeen, Viewer};
+use crate::diagnosis::evidence::{
+    HookSeen, Neighbour, RdtSeen, Resctrl, RuntimeSeen, UnitSeen, Viewer,
+};
 use crate::inventory::Machine;
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::machine::knows_resctrl;
@@ -28,6 +30,20 @@ const SYS_PTRACE: u64 = 19;
 const NAME: usize = 15;
 /// Programs that run hooks.
 const RUNNERS: [&str; 4] = ["runc", "crun", "youki", "ocitop"];
+/// What a runtime is told to do to a container (`runc --help`, `crun --help`, `youki --help`).
+const VERBS: [&str; 11] = [
+    "create",
+    "run",
+    "start",
+    "exec",
+    "kill",
+    "delete",
+    "pause",
+    "resume",
+    "checkpoint",
+    "restore",
+    "update",
+];
 
 /// Where fusectl shows a connection, if it is mounted and the connection is there.
 pub(super) fn fuse_connection(machine: &Machine, number: u32) -> Option<PathBuf> {
@@ -44,24 +60,43 @@ pub(super) fn fuse_waiting(machine: &Machine, number: u32) -> Option<u64> {
     kernel_text(&file).ok().flatten()?.trim().parse().ok()
 }
 
-/// The command line of a process, within its bound.
-fn command(machine: &Machine, bounded: &Bounded, pid: i32) -> Option<Vec<u8>> {
-    let file = machine.pid_file(pid, "cmdline");
-    let read = move || kernel_record(&file).ok();
-    bounded.ask(WITHIN, read).ok().flatten()
+/// Reads command lines, each within its bound, and keeps whose did not come.
+pub(super) struct Lines<'a> {
+    machine: &'a Machine,
+    bounded: &'a Bounded,
+    pub(super) mute: Vec<i32>,
+}
+
+impl<'a> Lines<'a> {
+    pub(super) fn new(machine: &'a Machine, bounded: &'a Bounded) -> Self {
+        Self {
+            machine,
+            bounded,
+            mute: Vec::new(),
+        }
+    }
+
+    /// The words of one; none where it cannot be read.
+    fn words(&mut self, pid: i32) -> Vec<Vec<u8>> {
+        let file = self.machine.pid_file(pid, "cmdline");
+        let read = move || kernel_record(&file).ok();
+        let line = self.bounded.ask(WITHIN, read).unwrap_or_else(|_late| {
+            self.mute.push(pid);
+            None
+        });
+        let line = line.unwrap_or_default();
+        let words = line.split(|byte| *byte == 0);
+        words.map(<[u8]>::to_vec).collect()
+    }
 }
 
 /// The shim or conmon that holds the container: its command line has the id as a word.
-pub(super) fn supervisor(crowd: &Crowd<'_>, bounded: &Bounded, id: &str) -> Option<Neighbour> {
+pub(super) fn supervisor(crowd: &Crowd<'_>, lines: &mut Lines<'_>, id: &str) -> Option<Neighbour> {
     let holds = |stat: &ProcStat| {
         let name = String::from_utf8_lossy(&stat.comm);
         (name.starts_with("containerd-shim") || name.starts_with("conmon")) && !stat.is_dead()
     };
-    let named = |pid: i32| {
-        let line = command(crowd.machine, bounded, pid).unwrap_or_default();
-        line.split(|byte| *byte == 0)
-            .any(|word| word == id.as_bytes())
-    };
+    let mut named = |pid: i32| lines.words(pid).iter().any(|word| word == id.as_bytes());
     let found = crowd
         .on_host(holds)
         .into_iter()
@@ -69,25 +104,88 @@ pub(super) fn supervisor(crowd: &Crowd<'_>, bounded: &Bounded, id: &str) -> Opti
     found.and_then(|(pid, _)| crowd.neighbour(pid))
 }
 
-/// The poststop hooks: whether each could be run, and whether it runs.
-pub(super) fn hooks(crowd: &Crowd<'_>, bounded: &Bounded, case: &Case) -> Vec<HookSeen> {
-    let hooks = case.found.hooks.iter().flat_map(|hooks| &hooks.poststop);
-    hooks
-        .take(16)
-        .map(|hook| HookSeen {
-            broken: broken(crowd, &hook.path),
-            running: running(crowd, bounded, &hook.path),
-            path: hook.path.clone(),
-        })
-        .collect()
+/// Commands of a runtime that were told its id. What a runtime forks for the container's init has
+/// the same command line: that one is a process of the container, or has a name of its own.
+pub(super) fn runtimes(crowd: &Crowd<'_>, lines: &mut Lines<'_>, case: &Case) -> Vec<RuntimeSeen> {
+    let id = case.found.id.as_str();
+    let is_runtime = |stat: &ProcStat| {
+        let named = |name: &&str| stat.comm == name.as_bytes();
+        RUNNERS.iter().any(named) && !stat.is_dead()
+    };
+    let mut found = Vec::new();
+    for (pid, stat) in crowd.on_host(is_runtime) {
+        let words = lines.words(pid);
+        let verb = words.iter().skip(1).position(|word| {
+            let verb = |verb: &&str| word == verb.as_bytes();
+            VERBS.iter().any(verb)
+        });
+        let Some(verb) = verb.map(|at| at + 1) else {
+            continue;
+        };
+        if is_elsewhere(&words, case.found.entry.key.root()) {
+            continue;
+        }
+        let mut after = words.iter().skip(verb + 1);
+        let process = crowd.neighbour(pid).filter(|process| !process.inside);
+        if let Some(process) = process.filter(|_| after.any(|word| word == id.as_bytes())) {
+            let verb = words.get(verb).map(|verb| crate::text::visible_bytes(verb));
+            found.push(RuntimeSeen {
+                process,
+                verb: verb.unwrap_or_default(),
+                time: age(crowd.machine, &stat),
+            });
+        }
+    }
+    found
 }
 
-/// Why a program cannot be run, as far as that can be said without waiting.
-fn broken(crowd: &Crowd<'_>, path: &Path) -> Option<String> {
-    // A look could hang, and one thread left behind each time would soon be too many.
-    if mounts::is_apart(path, crowd.mounts) {
+/// Whether a command line names another state root: a container there can have the same id.
+fn is_elsewhere(words: &[Vec<u8>], root: &Path) -> bool {
+    use std::os::unix::ffi::OsStrExt as _;
+    let apart = words.windows(2).find_map(|pair| match pair {
+        [option, value] if option == b"--root" => Some(value.as_slice()),
+        _ => None,
+    });
+    let joined = || words.iter().find_map(|word| word.strip_prefix(b"--root="));
+    let named = apart.or_else(joined).map(std::ffi::OsStr::from_bytes);
+    named.is_some_and(|named| Path::new(named) != root)
+}
+
+/// How long a process has been there.
+fn age(machine: &Machine, stat: &ProcStat) -> Duration {
+    let ticks = machine.host.ticks.max(1);
+    let started = Duration::from_millis(stat.start_time.saturating_mul(1000) / ticks);
+    now().saturating_sub(started)
+}
+
+/// The poststop hooks: whether each could be run, and whether it runs.
+pub(super) fn hooks(crowd: &Crowd<'_>, lines: &mut Lines<'_>, case: &Case) -> Vec<HookSeen> {
+    let hooks = case.found.hooks.iter().flat_map(|hooks| &hooks.poststop);
+    let mut seen = |path: &Path| {
+        let apart = apart(crowd, path);
+        HookSeen {
+            // A look could hang, and one thread left behind each time would soon be too many.
+            broken: apart.is_none().then(|| broken(path)).flatten(),
+            running: running(crowd, lines, path),
+            path: path.to_owned(),
+            apart,
+        }
+    };
+    hooks.take(16).map(|hook| seen(&hook.path)).collect()
+}
+
+/// The mount that a look at a path may hang on.
+fn apart(crowd: &Crowd<'_>, path: &Path) -> Option<String> {
+    if !mounts::is_apart(path, crowd.mounts) {
         return None;
     }
+    let mount = mounts::above(path, crowd.mounts)?;
+    let point = crate::text::visible_path(&mount.point);
+    Some(format!("{point} ({})", crate::text::visible(&mount.kind)))
+}
+
+/// Why a program cannot be run.
+fn broken(path: &Path) -> Option<String> {
     match std::fs::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             Some("does not exist".to_owned())
@@ -103,7 +201,7 @@ fn broken(crowd: &Crowd<'_>, path: &Path) -> Option<String> {
 
 /// The process that runs a hook of this container: it has the program's name, and a runtime or
 /// ocitop for its parent that is about this container.
-fn running(crowd: &Crowd<'_>, bounded: &Bounded, path: &Path) -> Option<(Neighbour, Duration)> {
+fn running(crowd: &Crowd<'_>, lines: &mut Lines<'_>, path: &Path) -> Option<(Neighbour, Duration)> {
     use std::os::unix::ffi::OsStrExt as _;
     let name = path.file_name()?.as_bytes();
     let name = name.get(..NAME).unwrap_or(name);
@@ -115,16 +213,14 @@ fn running(crowd: &Crowd<'_>, bounded: &Bounded, path: &Path) -> Option<(Neighbo
                 .iter()
                 .any(|runner| parent.comm.starts_with(runner.as_bytes()))
         });
-        let line = || command(crowd.machine, bounded, *pid).unwrap_or_default();
+        let mut words = || lines.words(*pid);
         let exe = std::fs::read_link(crowd.machine.pid_file(*pid, "exe"));
         runs && (exe.is_ok_and(|exe| exe.file_name() == path.file_name() || exe == path)
-            || line()
-                .split(|byte| *byte == 0)
+            || words()
+                .iter()
                 .any(|word| word == path.as_os_str().as_bytes()))
     })?;
-    let ticks = crowd.machine.host.ticks.max(1);
-    let started = Duration::from_millis(stat.start_time.saturating_mul(1000) / ticks);
-    Some((crowd.neighbour(pid)?, now().saturating_sub(started)))
+    Some((crowd.neighbour(pid)?, age(crowd.machine, &stat)))
 }
 
 /// What systemd knows of the scope, from the files it keeps for others to read.
@@ -139,14 +235,8 @@ pub(super) fn unit(machine: &Machine, found: &Found) -> Option<UnitSeen> {
     })
 }
 
-/// Mounts that keep a directory of the container from being removed.
-pub(super) fn busy(mounts: &[Mount], machine: &Machine, case: &Case) -> Vec<PathBuf> {
-    let mut dirs: Vec<PathBuf> = case
-        .cgroups
-        .iter()
-        .map(|cgroup| cgroup.dir(&machine.hierarchies))
-        .collect();
-    dirs.push(case.found.entry.key.dir());
+/// Mounts that keep one of these directories from being removed.
+pub(super) fn busy(mounts: &[Mount], dirs: &[PathBuf]) -> Vec<PathBuf> {
     let inside = |mount: &&Mount| dirs.iter().any(|dir| mount.point.starts_with(dir));
     mounts
         .iter()
@@ -155,8 +245,8 @@ pub(super) fn busy(mounts: &[Mount], machine: &Machine, case: &Case) -> Vec<Path
         .collect()
 }
 
-/// resctrl, within its bound: it can be emulated by a process.
-pub(super) fn rdt(machine: &Machine, bounded: &Bounded, case: &Case) -> RdtSeen {
+/// resctrl, within its bound: it can be emulated by a process. `None` if it does not answer.
+pub(super) fn rdt(machine: &Machine, bounded: &Bounded, case: &Case) -> Option<RdtSeen> {
     let record = case.found.entry.record.as_ref().ok();
     let wanted = record
         .is_some_and(|record| record.rdt.control.is_some() || record.rdt.monitoring.is_some());
@@ -164,11 +254,15 @@ pub(super) fn rdt(machine: &Machine, bounded: &Bounded, case: &Case) -> RdtSeen 
         .ok()
         .flatten();
     let Some(mount) = machine.find_resctrl() else {
-        return RdtSeen {
+        return Some(RdtSeen {
             wanted,
-            not_mounted: filesystems.is_some_and(|text| knows_resctrl(&text)),
+            mount: if filesystems.is_some_and(|text| knows_resctrl(&text)) {
+                Resctrl::NotMounted
+            } else {
+                Resctrl::Absent
+            },
             ..RdtSeen::default()
-        };
+        });
     };
     let groups = [&case.found.mon_group, &case.found.ctrl_group];
     let groups: Vec<PathBuf> = groups.into_iter().flatten().cloned().collect();
@@ -176,15 +270,16 @@ pub(super) fn rdt(machine: &Machine, bounded: &Bounded, case: &Case) -> RdtSeen 
         let survey = crate::resctrl::survey(&mount).ok();
         (survey, groups.iter().any(|dir| dir.is_dir()))
     };
-    let (survey, has_group) = bounded.ask(WITHIN, read).unwrap_or_default();
+    let (survey, has_group) = bounded.ask(WITHIN, read).ok()?;
+    let survey = survey?;
     let pair = |use_: crate::resctrl::InUse| use_.of.map(|of| (use_.used, of));
-    RdtSeen {
+    Some(RdtSeen {
         wanted,
-        not_mounted: false,
-        closids: survey.as_ref().and_then(|survey| pair(survey.closids)),
-        rmids: survey.as_ref().and_then(|survey| pair(survey.rmids)),
+        mount: Resctrl::Mounted,
+        closids: pair(survey.closids),
+        rmids: pair(survey.rmids),
         has_group,
-    }
+    })
 }
 
 /// What ocitop may see and do here.
@@ -210,6 +305,7 @@ pub(super) fn viewer(machine: &Machine, cgroups: &[CgroupDir]) -> Viewer {
         ptrace: capabilities.map(|set| set >> SYS_PTRACE & 1 == 1),
         host_pids: namespace.map(|namespace| namespace == Path::new(HOST_PIDS)),
         read_only: read_only.collect(),
+        systemd: Some(machine.systemd),
         core_handler: pattern.ok().flatten().and_then(|pattern| {
             let handler = pattern.strip_prefix('|')?.split_whitespace().next()?;
             Some(crate::text::visible(handler))

@@ -28,6 +28,8 @@ pub(super) struct Case {
     pub(super) shared: Option<(PathBuf, String)>,
     pub(super) manager: Option<Manager>,
     pub(super) disk: Option<Disk>,
+    /// State roots that could not be read: somebody there may have its cgroups, too.
+    pub(super) unread: Vec<String>,
 }
 
 impl Case {
@@ -63,8 +65,18 @@ impl Case {
             shared,
             manager,
             disk: disk(key),
+            unread: claims.unread,
             found,
         })
+    }
+}
+
+impl Case {
+    /// What has to go for the container to be gone: its cgroups and its state directory.
+    pub(super) fn dirs(&self, machine: &Machine) -> Vec<PathBuf> {
+        let cgroups = self.cgroups.iter();
+        let dirs = cgroups.map(|cgroup| cgroup.dir(&machine.hierarchies));
+        dirs.chain([self.found.entry.key.dir()]).collect()
     }
 }
 

@@ -2,13 +2,13 @@
 
 use super::tasks::NAMED;
 use super::{find, state};
-use crate::cgroup::Limit;
 use crate::cgroup::freezer::Freezer;
+use crate::cgroup::{Limit, Version};
 use crate::diagnosis::cause::CgroupCause;
 use crate::diagnosis::evidence::{CgroupSeen, Evidence, Level};
 use crate::diagnosis::nature::Nature;
 use crate::diagnosis::remedy::Advice;
-use crate::diagnosis::{Finding, Remedy, Weight, wording};
+use crate::diagnosis::{Finding, Futile, Remedy, Weight, wording};
 use crate::inventory::Condition;
 use crate::oci::Status;
 
@@ -79,6 +79,7 @@ fn frozen(evidence: &Evidence, out: &mut Vec<Finding>) {
         match cgroup.freezer {
             Some(Freezer::Frozen) if plain.as_ref() == Some(&dir) => {}
             Some(Freezer::Frozen) => {
+                let pending = version == Version::V1 && !killed.is_empty();
                 let cause = CgroupCause::Frozen {
                     cgroup: dir,
                     version,
@@ -90,6 +91,7 @@ fn frozen(evidence: &Evidence, out: &mut Vec<Finding>) {
                 out.push(
                     find(Weight::Blocks, cause)
                         .seen([wording::of_freezer(cgroup)])
+                        .not_by(pending.then_some(Futile::KillFrozen))
                         .by(first)
                         .by([second]),
                 );

@@ -2,7 +2,7 @@
 
 use super::find;
 use crate::diagnosis::cause::HostCause;
-use crate::diagnosis::evidence::Evidence;
+use crate::diagnosis::evidence::{Evidence, Resctrl};
 use crate::diagnosis::remedy::Advice;
 use crate::diagnosis::{Finding, Remedy, Weight};
 
@@ -55,7 +55,7 @@ fn rdt(evidence: &Evidence, out: &mut Vec<Finding>) {
     if let Some((used, of)) = taken(rdt.rmids) {
         out.push(find(weight, HostCause::OutOfRmids { used, of }).by([clean()]));
     }
-    if rdt.wanted && rdt.not_mounted {
+    if rdt.wanted && rdt.mount == Resctrl::NotMounted {
         out.push(find(Weight::Hampers, HostCause::ResctrlNotMounted).by([Remedy::MountResctrl]));
     }
 }

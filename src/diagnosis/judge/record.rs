@@ -31,6 +31,7 @@ pub(super) fn judge(evidence: &Evidence, out: &mut Vec<Finding>) {
             .map(|uid| find(Weight::Note, RecordCause::Foreign { uid })),
     );
     hooks(evidence, out);
+    runtimes(evidence, out);
     owners(evidence, out);
     let inside = evidence
         .mounts
@@ -103,6 +104,35 @@ fn hooks(evidence: &Evidence, out: &mut Vec<Finding>) {
             };
             out.push(find(Weight::Hampers, cause).by([Remedy::ForceDelete]));
         }
+    }
+}
+
+/// What stays with a container for as long as it lives is no work on it.
+fn runtimes(evidence: &Evidence, out: &mut Vec<Finding>) {
+    for runtime in &evidence.runtimes {
+        let process = &runtime.process;
+        let attached = matches!(runtime.verb.as_str(), "run" | "exec");
+        let cause = RecordCause::RuntimeWorks {
+            pid: process.who.pid,
+            name: process.name.clone(),
+            verb: runtime.verb.clone(),
+            seconds: runtime.time.as_secs(),
+        };
+        let weight = if attached {
+            Weight::Note
+        } else {
+            Weight::Hampers
+        };
+        let end = Remedy::SignalOther {
+            pid: process.who.pid,
+            name: process.name.clone(),
+            signal: crate::kernel::Signal::TERM,
+        };
+        out.push(
+            find(weight, cause)
+                .seen([wording::of_neighbour(process)])
+                .by((!attached).then_some(end)),
+        );
     }
 }
 

@@ -20,11 +20,10 @@ pub(super) fn judge(evidence: &Evidence, out: &mut Vec<Finding>) {
         .filter(|task| !task.process.is_zombie())
         .count();
     let processes = evidence.tasks.len() + evidence.more;
+    let said = out.iter().any(|finding| finding.weight < Weight::State);
     let (cause, remedies) = match evidence.condition {
-        // Something is wrong with it, and has been said.
-        Condition::Known(Status::Running)
-            if out.iter().any(|finding| finding.weight < Weight::State) =>
-        {
+        // What is wrong has been said: of a broken one its record, of a freezing one its freezer.
+        Condition::Known(Status::Running) | Condition::Broken | Condition::Freezing if said => {
             return;
         }
         Condition::Known(Status::Running) => (
@@ -54,8 +53,6 @@ pub(super) fn judge(evidence: &Evidence, out: &mut Vec<Finding>) {
             };
             (StateCause::Stopped { pid, left }, vec![delete])
         }
-        // What is wrong with these has been said: the record, or the freezer.
-        Condition::Broken | Condition::Freezing if !out.is_empty() => return,
         condition => (StateCause::Unknown { condition }, vec![Remedy::ForceDelete]),
     };
     out.push(

@@ -8,7 +8,7 @@ use crate::diagnosis::cause::TaskCause;
 use crate::diagnosis::evidence::{Evidence, InitSeen, Neighbour, Task};
 use crate::diagnosis::nature::Nature;
 use crate::diagnosis::remedy::Advice;
-use crate::diagnosis::{Finding, Remedy, Weight, wording};
+use crate::diagnosis::{Finding, Futile, Remedy, Weight, wording};
 use crate::inventory::processes::{Place, Source};
 use crate::kernel::Signal;
 
@@ -80,7 +80,9 @@ fn traced(task: &Task, out: &mut Vec<Finding>) {
         .iter()
         .filter_map(|tracer| signal_other(tracer, Signal::KILL));
     let finding = if held {
-        find(Weight::Blocks, TaskCause::HeldAtExit { pid, tracer }).by(end)
+        find(Weight::Blocks, TaskCause::HeldAtExit { pid, tracer })
+            .by(end)
+            .not_by(process.kill_pending().then_some(Futile::Kill))
     } else {
         find(Weight::Blocks, TaskCause::Traced { pid, tracer })
             .by([Remedy::ForceDelete])
@@ -226,7 +228,8 @@ fn stopped(evidence: &Evidence, out: &mut Vec<Finding>) {
                     .take(3)
                     .flat_map(|task| wording::of_task(task)),
             )
-            .by([signal(first, CONT), Remedy::ForceDelete]),
+            .by([signal(first, CONT), Remedy::ForceDelete])
+            .not_by([Futile::Terminate]),
     );
 }
 
@@ -250,6 +253,7 @@ fn zombies(evidence: &Evidence, out: &mut Vec<Finding>) {
         out.push(
             find(weight, cause)
                 .seen(parent.map(wording::of_neighbour))
+                .not_by([Futile::Signal])
                 .by([Remedy::Delete])
                 .by(parent.and_then(|parent| signal_other(parent, CHLD)))
                 .by(parent.and_then(|parent| signal_other(parent, Signal::KILL))),

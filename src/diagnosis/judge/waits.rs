@@ -5,7 +5,7 @@ use crate::diagnosis::cause::TaskCause;
 use crate::diagnosis::evidence::{Evidence, MountSeen, Task, Wait};
 use crate::diagnosis::nature::Nature;
 use crate::diagnosis::remedy::Advice;
-use crate::diagnosis::{Finding, Remedy, Weight};
+use crate::diagnosis::{Finding, Futile, Remedy, Weight};
 use crate::kernel::Signal;
 
 /// `None` for what is judged elsewhere: by the cgroup, or by what the task is.
@@ -33,7 +33,14 @@ pub(super) fn judge(evidence: &Evidence, task: &Task, wait: &Wait) -> Option<Fin
         Nature::Vfork => vfork(evidence, pid),
         _ => find(weight, cause).by([Advice::Reboot.into()]),
     };
-    Some(finding)
+    // Whether a SIGKILL would end a wait is known only once it has not.
+    let deaf = wait.state == 'D' && task.process.kill_pending() && wait.nature.holds();
+    let lazy = mount.is_some_and(|mount| mount.fuse);
+    Some(
+        finding
+            .not_by(deaf.then_some(Futile::Kill))
+            .not_by((deaf && lazy).then_some(Futile::LazyUnmount)),
+    )
 }
 
 fn cause(task: &Task, wait: &Wait) -> Option<TaskCause> {

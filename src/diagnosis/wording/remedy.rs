@@ -2,7 +2,7 @@
 
 use super::path;
 use crate::diagnosis::Remedy;
-use crate::diagnosis::remedy::Advice;
+use crate::diagnosis::remedy::{Advice, Futile};
 
 impl Remedy {
     /// What it is, in a few words.
@@ -40,6 +40,8 @@ impl Remedy {
             Self::MountResctrl => "mount resctrl".to_owned(),
             Self::RemountWritable { mount } => format!("make {} writable", path(mount)),
             Self::ByManager { .. } => "remove it by the engine that has it".to_owned(),
+            Self::Clean { kill: true, .. } => "kill what lives in it, and clean it".to_owned(),
+            Self::Clean { .. } => "clean it".to_owned(),
             Self::Advice { advice } => advice.words(),
         }
     }
@@ -71,6 +73,24 @@ impl Advice {
             Self::HostPids => "run ocitop in the host's pid namespace",
             Self::MakeRoom => "make room there: no state can be stored",
             Self::CleanResctrl => "remove resctrl groups of containers that are gone",
+        };
+        fixed.to_owned()
+    }
+}
+
+impl Futile {
+    /// What, and why.
+    pub fn words(self) -> String {
+        let fixed = match self {
+            Self::Kill => {
+                "another SIGKILL, cgroup.kill, a delete by force: one SIGKILL waits already, and is not taken"
+            }
+            Self::KillFrozen => "another SIGKILL: one waits already, for the thaw",
+            Self::Signal => "a signal to it: it is dead",
+            Self::Terminate => "SIGTERM: it takes that only once it goes on",
+            Self::LazyUnmount => {
+                "umount -l: who waits goes on waiting, and the mount is out of sight"
+            }
         };
         fixed.to_owned()
     }

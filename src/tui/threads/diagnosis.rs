@@ -7,20 +7,38 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use crate::diagnosis::Examiner;
+use crate::leftovers::Leftover;
 use crate::oci::ContainerKey;
 use crate::tui::event::EventKind;
 use crate::tui::host::Host;
+use crate::tui::modal::Subject;
 
 use super::{Mailbox, panic_if_asked, spawn};
 
 /// An examination that takes long is not made more often than leaves this many times its time free.
 const REST: u32 = 4;
 
-/// What it is told: which container to examine how often; none, when no page is open.
+/// What it is told: what to examine how often; nothing, when no page is open.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Order {
-    pub(super) key: Option<ContainerKey>,
+    pub(super) what: Option<What>,
     pub(super) interval: Duration,
+}
+
+/// What of a subject an examination depends on.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum What {
+    Container(ContainerKey),
+    Leftover(Arc<Leftover>),
+}
+
+impl From<Subject> for What {
+    fn from(subject: Subject) -> Self {
+        match subject {
+            Subject::Container(container) => Self::Container(container.key.clone()),
+            Subject::Leftover(leftover) => Self::Leftover(leftover),
+        }
+    }
 }
 
 pub(super) fn start(mailbox: &Mailbox, host: Host) -> io::Result<Sender<Order>> {
@@ -34,7 +52,7 @@ pub(super) fn start(mailbox: &Mailbox, host: Host) -> io::Result<Sender<Order>> 
 fn examine_loop(mailbox: &Mailbox, mut examiner: Examiner, orders: &Receiver<Order>) {
     let mut order = Order::default();
     loop {
-        let Some(key) = order.key.clone() else {
+        let Some(what) = order.what.clone() else {
             match orders.recv() {
                 Ok(next) => order = newest(next, orders),
                 Err(_) => return,
@@ -43,7 +61,11 @@ fn examine_loop(mailbox: &Mailbox, mut examiner: Examiner, orders: &Receiver<Ord
         };
         panic_if_asked("diagnosis", true);
         let began = Instant::now();
-        let answer = match examiner.examine(&key) {
+        let (key, answer) = match what {
+            What::Container(key) => (key.clone(), examiner.examine(&key)),
+            What::Leftover(left) => (left.key.clone(), examiner.examine_leftover(&left)),
+        };
+        let answer = match answer {
             Ok(diagnosis) => Ok(Arc::new(diagnosis)),
             Err(error) => Err(crate::text::chain(&error)),
         };

@@ -34,7 +34,13 @@ pub(super) fn press(model: &mut Model, press: Press, at: Duration) -> Vec<Effect
     };
     let interrupt = press.control && press.code == KeyCode::Char('c');
     if press.code == KeyCode::Esc || interrupt {
-        return close(model);
+        return match &mut open.modal {
+            Modal::Why(why) if why.proof && !interrupt => {
+                why.proof = false;
+                Vec::new()
+            }
+            _ => close(model),
+        };
     }
     let too_early = open.shown.is_none_or(|shown| at < shown + TYPE_AHEAD);
     match &mut open.modal {
@@ -160,7 +166,14 @@ pub(super) fn scroll(model: &mut Model, motion: Motion) {
         Modal::Confirm(confirm) => confirm.scroll = motion.apply(confirm.scroll, last, page),
         Modal::Clean(dialog) => dialog.scroll = motion.apply(dialog.scroll, last, page),
         Modal::Page(shown) => shown.scroll = motion.apply(shown.scroll, last, page),
-        Modal::Why(why) => why.top = motion.apply(why.top, last, page),
+        Modal::Why(why) => {
+            let top = if why.proof {
+                &mut why.proof_top
+            } else {
+                &mut why.top
+            };
+            *top = motion.apply(*top, last, page);
+        }
         Modal::Menu(menu) => {
             let len = menu.found().len();
             menu.selected = motion.apply(menu.selected, len, page);

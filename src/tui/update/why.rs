@@ -11,16 +11,22 @@ use crate::tui::action::Motion;
 use crate::tui::effect::Effect;
 use crate::tui::keymap::Press;
 use crate::tui::log_pane::Mark;
-use crate::tui::modal::{Modal, Order, Why};
-use crate::tui::model::Model;
+use crate::tui::modal::{Modal, Order, Spot, Subject, Why};
+use crate::tui::model::{Model, View};
 use crate::tui::view;
 
 use super::{dialogs, jobs};
 
-/// Opens the page of the container that keys are about. What is on it comes from a thread.
+/// Opens the page of the container or leftover that keys are about. What is on it comes from a thread.
 pub(super) fn open(model: &mut Model) {
-    if let Some(container) = model.subject().cloned() {
-        dialogs::open(model, Modal::Why(Why::new(container)));
+    let subject = if model.view == View::Leftovers {
+        let left = model.leftovers.selected().cloned();
+        left.map(|left| Subject::Leftover(Arc::new(left)))
+    } else {
+        model.subject().cloned().map(Subject::Container)
+    };
+    if let Some(subject) = subject {
+        dialogs::open(model, Modal::Why(Why::new(subject)));
     }
 }
 
@@ -33,20 +39,17 @@ fn page(model: &mut Model) -> Option<&mut Why> {
 
 /// An answer has come; it is for the page that is open, or for nobody.
 pub(super) fn take(model: &mut Model, key: &ContainerKey, answer: Result<Arc<Diagnosis>, String>) {
-    if let Some(why) = page(model).filter(|why| why.container.key == *key) {
+    if let Some(why) = page(model).filter(|why| why.subject.key() == key) {
         why.answer = Some(answer);
         // The cursor stays on its remedy wherever that is now.
-        why.cursor = why.chosen().cloned();
+        why.cursor = why.spot();
     }
 }
 
 /// A key while the page is open.
 pub(super) fn key(model: &mut Model, press: Press) -> Vec<Effect> {
     if let Some(motion) = dialogs::motion(press, true) {
-        match motion {
-            Motion::Up | Motion::Down => choose(model, motion),
-            other => dialogs::scroll(model, other),
-        }
+        go(model, motion);
         return Vec::new();
     }
     let Some(why) = page(model) else {
@@ -64,12 +67,17 @@ pub(super) fn key(model: &mut Model, press: Press) -> Vec<Effect> {
         }
         KeyCode::Char('r') => vec![Effect::Rescan],
         KeyCode::Char('y') => {
-            let key = why.container.key.clone();
+            let key = why.subject.key().clone();
             let command = why.chosen().and_then(|remedy| remedy.command(&key));
             command.map(Effect::Copy).into_iter().collect()
         }
-        KeyCode::Enter => match why.chosen().cloned() {
-            Some(remedy) => act(model, &remedy),
+        KeyCode::Enter => match why.spot() {
+            Some(Spot::Remedy(remedy)) if !why.proof => act(model, &remedy),
+            Some(_) => {
+                why.proof = !why.proof;
+                why.proof_top = 0;
+                Vec::new()
+            }
             None => Vec::new(),
         },
         KeyCode::Char('q' | 'w') => {
@@ -80,29 +88,38 @@ pub(super) fn key(model: &mut Model, press: Press) -> Vec<Effect> {
     }
 }
 
-/// Moves the cursor through the remedies, and the page with it.
-fn choose(model: &mut Model, motion: Motion) {
+/// Moves the cursor through the remedies and the checks, and what is shown with it.
+fn go(model: &mut Model, motion: Motion) {
+    let (line, rows) = view::why::cursor_row(model);
     let Some(why) = page(model) else {
         return;
     };
-    let remedies = why.remedies();
-    if remedies.len() < 2 {
-        dialogs::scroll(model, motion);
+    let spots = why.spots();
+    let step = matches!(motion, Motion::Up | Motion::Down);
+    if why.proof || spots.len() < 2 {
+        return dialogs::scroll(model, motion);
+    }
+    let on_check = matches!(why.spot(), Some(Spot::Check(_)));
+    // A page of the answer is a page of lines; one of the checks is one of rows.
+    if !step && !on_check && line.is_some() && matches!(motion, Motion::PageUp | Motion::PageDown) {
+        return dialogs::scroll(model, motion);
+    }
+    let spot = why.spot();
+    let at = spots.iter().position(|other| Some(other) == spot.as_ref());
+    let to = motion.apply(at.unwrap_or(0), spots.len(), rows.max(1));
+    why.cursor = spots.get(to).cloned();
+    why.proof_top = 0;
+    let (line, rows) = view::why::cursor_row(model);
+    let Some(why) = page(model) else {
         return;
-    }
-    let chosen = why.chosen();
-    let at = remedies.iter().position(|remedy| Some(*remedy) == chosen);
-    let to = motion.apply(at.unwrap_or(0), remedies.len(), 1);
-    let cursor = remedies.get(to).map(|remedy| (*remedy).clone());
-    if let Some(why) = page(model) {
-        why.cursor = cursor;
-    }
-    let (row, page_rows) = view::why::cursor_row(model);
-    if let Some(why) = page(model) {
-        // One line above the remedy and its command below stay on the screen with it.
+    };
+    // With the cursor in the pane of the checks the answer is seen from its verdict on.
+    why.top = if line.is_some() { why.top } else { 0 };
+    if let Some(row) = line {
+        // One line above a remedy and its command below stay on the screen with it.
         why.top = why
             .top
-            .clamp((row + 2).saturating_sub(page_rows), row.saturating_sub(1));
+            .clamp((row + 2).saturating_sub(rows), row.saturating_sub(1));
         if to == 0 {
             why.top = 0;
         }
@@ -114,11 +131,13 @@ fn act(model: &mut Model, remedy: &Remedy) -> Vec<Effect> {
     let Some(why) = page(model) else {
         return Vec::new();
     };
-    let pinned = Arc::clone(&why.container);
-    if !remedy.is_ours() {
-        let command = remedy.command(&pinned.key);
-        return command.map(Effect::Copy).into_iter().collect();
-    }
+    let pinned = match &why.subject {
+        Subject::Container(container) if why.can_do(remedy) => Arc::clone(container),
+        subject => {
+            let command = remedy.command(subject.key());
+            return command.map(Effect::Copy).into_iter().collect();
+        }
+    };
     if model.read_only {
         let text = "read-only: nothing on the host is changed".to_owned();
         model.log.say(model.now.wall, Mark::Warning, text);

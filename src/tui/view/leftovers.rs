@@ -22,11 +22,13 @@ const LIST_LEAST: u16 = 5;
 /// The list above, and below it what is told of the one under the cursor.
 fn parts(model: &Model, area: Rect, class: Class) -> (Rect, Rect) {
     let wanted = match class {
+        // Without one there is nothing to tell of it.
+        _ if model.leftovers.rows().is_empty() => 0,
         Class::Wide => 11,
         Class::Normal => 8,
         _ => 1,
     };
-    let wanted = if model.zoomed {
+    let wanted = if model.zoomed && wanted > 0 {
         area.height / 2
     } else {
         wanted
@@ -165,9 +167,10 @@ fn nothing(model: &Model) -> Vec<String> {
         found.cgroups, found.roots
     )];
     if unknown > 0 && !model.leftovers.unknown {
-        lines.push(format!(
-            "{unknown} are empty, but may be anything: a shows them."
-        ));
+        lines.push(match unknown {
+            1 => "1 is empty, but may be anything: a shows it.".to_owned(),
+            count => format!("{count} are empty, but may be anything: a shows them."),
+        });
     }
     lines.extend(
         found

@@ -12,7 +12,7 @@ use crate::text::visible;
 use crate::tui::action::Action;
 use crate::tui::keymap::{self, BINDINGS, Topic};
 use crate::tui::measure::{self, cut, width};
-use crate::tui::modal::{Modal, Prompt};
+use crate::tui::modal::{Modal, Prompt, Spot, Why};
 use crate::tui::model::{Model, Pane, View};
 
 use super::layout::Class;
@@ -259,7 +259,7 @@ pub(crate) fn hints(frame: &mut Frame<'_>, area: Rect, model: &Model) {
         Some(Modal::Page(_)) => {
             " Esc back  j k PgUp PgDn scroll  Left Right sideways  Ctrl-S save".to_owned()
         }
-        Some(Modal::Why(_)) => why(columns),
+        Some(Modal::Why(page)) => why(page, columns),
         Some(Modal::Menu(_)) => " Enter choose  Esc back".to_owned(),
         Some(Modal::Confirm(_) | Modal::Clean(_) | Modal::Leave(_)) => {
             " Esc cancel  Tab move  Enter press".to_owned()
@@ -273,15 +273,20 @@ pub(crate) fn hints(frame: &mut Frame<'_>, area: Rect, model: &Model) {
 }
 
 /// As many of the keys of the page as fit.
-fn why(columns: usize) -> String {
+fn why(page: &Why, columns: usize) -> String {
+    let enter = match page.spot() {
+        _ if page.proof => "Enter less",
+        Some(Spot::Check(_)) => "Enter proof",
+        _ => "Enter do",
+    };
     let all = [
         "Esc back",
-        "j k choose",
-        "Enter do",
+        "j k move",
+        enter,
+        "r re-check",
         "y copy command",
-        "PgUp PgDn scroll",
-        "r look again",
         "Ctrl-S save",
+        "PgUp PgDn scroll",
     ];
     let mut text = String::new();
     for hint in all {

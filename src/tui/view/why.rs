@@ -1,4 +1,8 @@
-//! The page that says why a container is stuck: the verdict, what was seen, what would help.
+//! The page that says why a container is stuck: the answer with what would help and what would not,
+//! below it every check, and the proof of the one under the cursor.
+
+mod answer;
+mod checks;
 
 use std::fmt::Write as _;
 
@@ -7,14 +11,11 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::{Clear, Paragraph};
 
-use crate::diagnosis::{Finding, Remedy};
-use crate::oci::ContainerKey;
 use crate::tui::measure::{cut, left, wrap};
-use crate::tui::modal::{Modal, Why};
+use crate::tui::modal::{Modal, Spot, Why};
 use crate::tui::model::Model;
 
 use super::layout::{Class, Panes};
-use super::popup;
 
 /// One line of the page.
 struct Row {
@@ -27,75 +28,204 @@ enum Kind {
     Verdict,
     Heading,
     Plain,
-    /// The remedy under the cursor.
+    /// What is under the cursor.
     Chosen,
 }
 
-/// Where the page is, and whether there is room for a frame around it.
-fn place(area: Rect, panes: &Panes) -> (Rect, bool) {
-    let whole = Rect {
-        height: area.height.saturating_sub(panes.hints.height),
-        ..area
+/// Where the parts of the page are. Without room for panes all is one list.
+struct Parts {
+    answer: Rect,
+    checks: Option<Rect>,
+    proof: Option<Rect>,
+    framed: bool,
+}
+
+/// Rows and columns that a frame takes.
+const FRAME: u16 = 2;
+
+impl Parts {
+    fn of(area: Rect, why: &Why, panes: &Panes) -> Self {
+        let whole = Rect {
+            height: area.height.saturating_sub(panes.hints.height),
+            ..area
+        };
+        let framed = panes.class != Class::Small;
+        let (most, proof) = match panes.class {
+            Class::Wide => (15, 8),
+            _ => (8, 5),
+        };
+        let mut parts = Self {
+            answer: whole,
+            checks: None,
+            proof: None,
+            framed,
+        };
+        if !framed || why.checks().is_empty() {
+            return parts;
+        }
+        let columns = usize::from(whole.width.saturating_sub(FRAME + 1));
+        let lines = answer::rows(why, columns, answer::Detail::Short).len();
+        let lines = u16::try_from(lines).unwrap_or(u16::MAX);
+        let answer = lines.saturating_add(FRAME).min(most).min(whole.height);
+        let below = |from: u16, height: u16| Rect {
+            y: whole.y + from,
+            height,
+            ..whole
+        };
+        parts.answer = below(0, answer);
+        let rest = whole.height - answer;
+        let proof = if why.proof { rest } else { proof.min(rest) };
+        parts.proof = Some(below(whole.height - proof, proof));
+        parts.checks = (rest > proof).then(|| below(answer, rest - proof));
+        parts
+    }
+
+    /// Columns and rows for the lines of one part.
+    fn room(&self, part: Rect) -> (usize, usize) {
+        // Without a frame there is a line with the title instead.
+        let (edges, above) = if self.framed { (FRAME, FRAME) } else { (0, 1) };
+        (
+            usize::from(part.width.saturating_sub(edges + 1)),
+            usize::from(part.height.saturating_sub(above)),
+        )
+    }
+
+    /// The part that scrolls.
+    fn scrolled(&self, why: &Why) -> (Rect, bool) {
+        match self.proof {
+            Some(proof) if why.proof => (proof, true),
+            _ => (self.answer, why.proof),
+        }
+    }
+}
+
+/// The lines of the answer, or on a small screen of everything.
+fn rows(why: &Why, parts: &Parts, columns: usize) -> Vec<Row> {
+    if parts.framed {
+        return answer::rows(why, columns, answer::Detail::Short);
+    }
+    let mut rows = answer::rows(why, columns, answer::Detail::Full);
+    rows.extend(checks::lines(why, columns));
+    rows
+}
+
+/// The lines of the proof.
+fn proof(why: &Why, columns: usize) -> Vec<String> {
+    let Some(check) = why.shown() else {
+        return Vec::new();
     };
-    (whole, panes.class != Class::Small)
+    // The words of a finding stand at the head of its proof, without how many more there are.
+    let told = check.proof.first();
+    let told = told.filter(|line| check.found.starts_with(line.as_str()));
+    let found = told.unwrap_or(&check.found);
+    let first = format!("{}: {found}", check.verdict.as_str());
+    let rest = check.proof.iter().skip(usize::from(told.is_some()));
+    let lines = std::iter::once(&first).chain(rest);
+    lines.flat_map(|line| wrap(line, columns)).collect()
 }
 
-/// Columns and rows for its lines.
-fn room(area: Rect, panes: &Panes) -> (usize, usize) {
-    let (whole, framed) = place(area, panes);
-    let edges = if framed { 2 } else { 0 };
-    let heading = usize::from(!framed);
-    (
-        usize::from(whole.width).saturating_sub(edges + 1),
-        usize::from(whole.height).saturating_sub(edges + heading),
-    )
-}
-
-/// Its lines and how many of them are on the screen.
+/// Lines of what scrolls, and how many of them are on the screen.
 pub(crate) fn extent(area: Rect, _model: &Model, why: &Why, panes: &Panes) -> (usize, usize) {
-    let (columns, rows) = room(area, panes);
-    (self::rows(why, columns).len(), rows)
+    let parts = Parts::of(area, why, panes);
+    let (part, is_proof) = parts.scrolled(why);
+    let (columns, page) = parts.room(part);
+    let lines = if is_proof {
+        proof(why, columns).len()
+    } else {
+        rows(why, &parts, columns).len()
+    };
+    (lines, page)
 }
 
-/// The line of the remedy under the cursor, and how many lines are on the screen.
-pub(crate) fn cursor_row(model: &Model) -> (usize, usize) {
+/// The line under the cursor, if it is one of those that scroll, and how many lines are on the
+/// screen where the cursor is.
+pub(crate) fn cursor_row(model: &Model) -> (Option<usize>, usize) {
     let area = Rect::new(0, 0, model.size.width, model.size.height);
     let panes = super::layout::panes(model, area);
-    let (columns, page) = room(area, &panes);
     let Some(Modal::Why(why)) = model.modal() else {
-        return (0, page);
+        return (None, 0);
     };
-    let rows = rows(why, columns);
-    let at = rows.iter().position(|row| row.kind == Kind::Chosen);
-    (at.unwrap_or(0), page)
+    let parts = Parts::of(area, why, &panes);
+    if let (Some(checks), Some(Spot::Check(_))) = (parts.checks, why.spot()) {
+        return (None, parts.room(checks).1.saturating_sub(1));
+    }
+    let (columns, page) = parts.room(parts.answer);
+    let rows = rows(why, &parts, columns);
+    (rows.iter().position(|row| row.kind == Kind::Chosen), page)
 }
 
 pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, why: &Why, panes: &Panes) {
-    let (whole, framed) = place(area, panes);
-    let (columns, page) = room(area, panes);
-    let rows = rows(why, columns);
+    let parts = Parts::of(area, why, panes);
+    let name = why.subject.key().label();
+    if !parts.framed && why.proof {
+        return draw_proof(frame, parts.answer, model, why, &parts);
+    }
+    let (columns, page) = parts.room(parts.answer);
+    let rows = rows(why, &parts, columns);
     let top = why.top.min(rows.len().saturating_sub(page));
-    let mut title = format!("why: {}", why.container.key.label());
+    let mut title = format!("why: {name}");
     if rows.len() > page {
         let end = (top + page).min(rows.len());
         write!(title, ", lines {} to {end} of {}", top + 1, rows.len()).ok();
     }
-    let inside = if framed {
-        popup::framed(frame, whole, model, &title)
-    } else {
-        frame.render_widget(Clear, whole);
-        let heading = left(&title, usize::from(whole.width));
-        let line = Line::styled(heading, model.look.selected());
-        frame.render_widget(line, Rect { height: 1, ..whole });
-        Rect {
-            y: whole.y + 1,
-            height: whole.height.saturating_sub(1),
-            ..whole
-        }
-    };
+    let on_check = matches!(why.spot(), Some(Spot::Check(_)));
+    let below = why.proof || on_check && parts.checks.is_some();
+    let inside = pane(frame, parts.answer, model, &parts, (&title, !below));
     let shown = rows.iter().skip(top).take(page);
     let lines: Vec<Line<'_>> = shown.map(|row| styled(model, row, columns)).collect();
     frame.render_widget(Paragraph::new(lines), inside);
+    if let Some(area) = parts.checks {
+        let title = checks::title(why, parts.room(area).1);
+        let inside = pane(frame, area, model, &parts, (&title, below));
+        let lines = checks::table(model, why, inside, panes.class);
+        frame.render_widget(Paragraph::new(lines), inside);
+    }
+    if let Some(area) = parts.proof {
+        draw_proof(frame, area, model, why, &parts);
+    }
+}
+
+fn draw_proof(frame: &mut Frame<'_>, area: Rect, model: &Model, why: &Why, parts: &Parts) {
+    let (columns, page) = parts.room(area);
+    let lines = proof(why, columns);
+    let top = why.proof_top.min(lines.len().saturating_sub(page));
+    let about = why.shown().map_or("", |check| check.about.words());
+    let mut title = format!("Proof: {about}");
+    if lines.len() > page {
+        let end = (top + page).min(lines.len());
+        write!(title, ", lines {} to {end} of {}", top + 1, lines.len()).ok();
+    }
+    let inside = pane(frame, area, model, parts, (&title, why.proof));
+    let shown = lines.into_iter().skip(top).take(page);
+    let lines: Vec<Line<'_>> = shown.map(|line| Line::raw(format!(" {line}"))).collect();
+    frame.render_widget(Paragraph::new(lines), inside);
+}
+
+/// Clears a part and draws its frame, or its title where there is no room for one; gives back its
+/// inside.
+fn pane(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    model: &Model,
+    parts: &Parts,
+    (title, focused): (&str, bool),
+) -> Rect {
+    frame.render_widget(Clear, area);
+    if parts.framed {
+        let title = cut(title, usize::from(area.width).saturating_sub(8));
+        let block = model.look.pane(&title, focused);
+        let inside = block.inner(area);
+        frame.render_widget(block, area);
+        return inside;
+    }
+    let heading = left(title, usize::from(area.width));
+    let line = Line::styled(heading, model.look.selected());
+    frame.render_widget(line, Rect { height: 1, ..area });
+    Rect {
+        y: area.y + 1,
+        height: area.height.saturating_sub(1),
+        ..area
+    }
 }
 
 fn styled(model: &Model, row: &Row, columns: usize) -> Line<'static> {
@@ -108,141 +238,22 @@ fn styled(model: &Model, row: &Row, columns: usize) -> Line<'static> {
     }
 }
 
-fn rows(why: &Why, columns: usize) -> Vec<Row> {
-    let plain = |text: &str| Row {
-        text: cut(text, columns),
-        kind: Kind::Plain,
-    };
-    let diagnosis = match &why.answer {
-        None => return vec![plain("gathering evidence ...")],
-        Some(Err(error)) => {
-            let lines = wrap(&format!("could not be examined: {error}"), columns);
-            return lines.iter().map(|line| plain(line)).collect();
-        }
-        Some(Ok(diagnosis)) => diagnosis,
-    };
-    let mut page = Sheet {
-        key: &why.container.key,
-        chosen: why.chosen(),
-        all: why.remedies(),
-        named: Vec::new(),
-        columns,
-        rows: Vec::new(),
-    };
-    for (at, finding) in diagnosis.findings.iter().enumerate() {
-        page.finding(at, finding);
-    }
-    page.rows
-}
-
-/// A page in the making.
-struct Sheet<'a> {
-    key: &'a ContainerKey,
-    chosen: Option<&'a Remedy>,
-    all: Vec<&'a Remedy>,
-    /// Remedies that are on the page already.
-    named: Vec<&'a Remedy>,
-    columns: usize,
-    rows: Vec<Row>,
-}
-
-impl<'a> Sheet<'a> {
-    fn push(&mut self, indent: usize, text: &str, kind: Kind) {
-        let room = self.columns.saturating_sub(indent).max(8);
-        for line in wrap(text, room) {
-            let text = format!("{}{line}", " ".repeat(indent));
-            self.rows.push(Row { text, kind });
-        }
-    }
-
-    fn finding(&mut self, at: usize, finding: &'a Finding) {
-        let narrow = self.columns < 60;
-        let (indent, kind) = if at == 0 {
-            (0, Kind::Verdict)
-        } else {
-            (2, Kind::Plain)
-        };
-        if at == 1 {
-            self.blank(narrow);
-            self.push(0, "Also", Kind::Heading);
-        }
-        self.push(indent, &finding.cause.words(), kind);
-        if !finding.evidence.is_empty() && !narrow {
-            if at == 0 {
-                self.blank(narrow);
-                self.push(0, "What was seen", Kind::Heading);
-            }
-            for line in &finding.evidence {
-                self.push(indent + 2, line, Kind::Plain);
-            }
-        }
-        if !finding.remedies.is_empty() && at == 0 {
-            self.blank(narrow);
-            self.push(0, "What would help", Kind::Heading);
-        }
-        for remedy in &finding.remedies {
-            self.remedy(indent, remedy, narrow);
-        }
-        if narrow {
-            for line in &finding.evidence {
-                self.push(indent + 1, line, Kind::Plain);
-            }
-        }
-    }
-
-    fn blank(&mut self, narrow: bool) {
-        if !narrow {
-            self.push(0, "", Kind::Plain);
-        }
-    }
-
-    /// A remedy where it is first named: the same one helps against several causes.
-    fn remedy(&mut self, indent: usize, remedy: &'a Remedy, narrow: bool) {
-        if self.named.contains(&remedy) {
-            return;
-        }
-        self.named.push(remedy);
-        let number = self
-            .all
-            .iter()
-            .position(|other| *other == remedy)
-            .unwrap_or(0)
-            + 1;
-        let chosen = self.chosen == Some(remedy);
-        let (mark, kind) = if chosen {
-            (">", Kind::Chosen)
-        } else {
-            (" ", Kind::Plain)
-        };
-        let how = match (remedy.is_ours(), remedy.command(self.key)) {
-            (true, _) => "  [Enter asks]",
-            (false, Some(_)) => "  [y copies]",
-            (false, None) => "",
-        };
-        let text = format!("{mark} {number}  {}{how}", remedy.words());
-        let room = self.columns.saturating_sub(indent).max(8);
-        // The cursor is one line: the rest of a long remedy is told by its command.
-        let pad = " ".repeat(indent);
-        self.rows.push(Row {
-            text: format!("{pad}{}", cut(&text, room)),
-            kind,
-        });
-        if let Some(command) = remedy
-            .command(self.key)
-            .filter(|_| !remedy.is_ours() && !narrow)
-        {
-            self.push(indent + 5, &command, Kind::Plain);
-        }
-    }
-}
-
-/// The page as text, for a file.
+/// The page as text, for a file: the answer with what was seen, every check with its proof.
 pub(crate) fn text(why: &Why) -> String {
-    let key = &why.container.key;
-    let mut out = format!("{}\n", key.label());
-    for row in rows(why, 400) {
+    let mut out = format!("{}\n", why.subject.key().label());
+    for row in answer::rows(why, 400, answer::Detail::Full) {
         out.push_str(row.text.trim_end());
         out.push('\n');
+    }
+    if !why.checks().is_empty() {
+        out.push_str("\nChecks\n");
+    }
+    for check in why.checks() {
+        let (about, verdict) = (check.about.words(), check.verdict.as_str());
+        writeln!(out, "{about}: {verdict}: {}", check.found).ok();
+        for line in check.proof.iter().filter(|line| **line != check.found) {
+            writeln!(out, "    {line}").ok();
+        }
     }
     out
 }

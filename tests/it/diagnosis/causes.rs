@@ -6,7 +6,7 @@ use std::time::Duration;
 use ocitop::cgroup::freezer::Freezer;
 use ocitop::cgroup::{Limit, Version};
 use ocitop::diagnosis::evidence::{
-    Disk, Evidence, HookSeen, InitSeen, Level, RecordProblem, UnitSeen,
+    Disk, Evidence, HookSeen, InitSeen, Level, RecordProblem, Resctrl, RuntimeSeen, UnitSeen,
 };
 use ocitop::diagnosis::{Finding, judge};
 use ocitop::inventory::processes::{Place, Source};
@@ -17,12 +17,19 @@ use proptest::prelude::*;
 use super::{INIT, cgroup, healthy, killed, mount, neighbour, task, wait, who};
 
 /// Evidence, the cause that it has to give, and whether that is the verdict.
-struct Case {
+pub(super) struct Case {
     made: fn(&mut Evidence),
     cause: &'static str,
     /// What the command or the words of its first remedy hold; empty where there is none.
     remedy: &'static str,
     verdict: bool,
+}
+
+impl Case {
+    /// Makes the evidence.
+    pub(super) fn apply(&self, seen: &mut Evidence) {
+        (self.made)(seen);
+    }
 }
 
 const fn case(cause: &'static str, remedy: &'static str, made: fn(&mut Evidence)) -> Case {
@@ -66,7 +73,7 @@ fn frozen(seen: &mut Evidence, dir: &str, level: Level, freezer: Freezer) {
 }
 
 #[rustfmt::skip]
-const CASES: &[Case] = &[
+pub(super) const CASES: &[Case] = &[
     case("running", "", |_| {}),
     case("created", "ocitop --root /run/runc start web", |seen| {
         seen.condition = Condition::Known(Status::Created);
@@ -230,6 +237,8 @@ const CASES: &[Case] = &[
     }),
     case("hook-broken", "delete --force", |seen| hook(seen, Some("does not exist"), false)),
     case("hook-runs", "kill -9 950", |seen| hook(seen, None, true)),
+    case("runtime-works", "kill -15 960", |seen| runtime(seen, "delete")),
+    beside("runtime-works", "", |seen| runtime(seen, "run")),
     case("unit-failed", "systemctl reset-failed runc-web.scope", |seen| {
         seen.unit = Some(UnitSeen { name: "runc-web.scope".to_owned(), loaded: true, active: false });
     }),
@@ -244,7 +253,7 @@ const CASES: &[Case] = &[
     }),
     beside("out-of-rmids", "remove resctrl groups", |seen| seen.rdt.rmids = Some((32, 32))),
     case("resctrl-not-mounted", "mount -t resctrl", |seen| {
-        (seen.rdt.wanted, seen.rdt.not_mounted) = (true, true);
+        (seen.rdt.wanted, seen.rdt.mount) = (true, Resctrl::NotMounted);
     }),
     beside("not-root", "", |seen| seen.viewer.root = Some(false)),
     beside("no-ptrace", "", |seen| seen.viewer.ptrace = Some(false)),
@@ -261,8 +270,17 @@ fn broken(seen: &mut Evidence, problem: RecordProblem) {
 fn hook(seen: &mut Evidence, broken: Option<&str>, runs: bool) {
     seen.hooks.push(HookSeen {
         path: "/usr/libexec/net-down".into(),
+        apart: None,
         broken: broken.map(str::to_owned),
         running: runs.then(|| (neighbour(950, "net-down"), Duration::from_secs(40))),
+    });
+}
+
+fn runtime(seen: &mut Evidence, verb: &str) {
+    seen.runtimes.push(RuntimeSeen {
+        process: neighbour(960, "runc"),
+        verb: verb.to_owned(),
+        time: Duration::from_secs(40),
     });
 }
 
@@ -275,7 +293,7 @@ fn disk(free: u64, read_only: bool) -> Disk {
     }
 }
 
-fn name(finding: &Finding) -> String {
+pub(super) fn name(finding: &Finding) -> String {
     let json = serde_json::to_value(finding).unwrap();
     json["cause"].as_str().unwrap().to_owned()
 }

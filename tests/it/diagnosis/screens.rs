@@ -6,7 +6,7 @@ use std::time::Duration;
 use insta::assert_snapshot;
 use ocitop::config::Config;
 use ocitop::diagnosis::evidence::{Evidence, Level};
-use ocitop::diagnosis::{Diagnosis, Examiner, judge};
+use ocitop::diagnosis::{Diagnosis, Examiner};
 use ocitop::inventory::Condition;
 use ocitop::lifecycle::{Force, Job, Verdict};
 use ocitop::oci::{ContainerKey, RuntimeKind, Status};
@@ -49,17 +49,8 @@ fn with_a_stopped_process() -> Evidence {
     seen
 }
 
-fn diagnosis(seen: &Evidence) -> Diagnosis {
-    Diagnosis {
-        key: seen.key.clone(),
-        findings: judge(seen),
-        processes: seen.tasks.len(),
-        cgroups: 2,
-    }
-}
-
 fn answer(stage: &mut Stage, seen: &Evidence) {
-    let answer = Ok(Arc::new(diagnosis(seen)));
+    let answer = Ok(Arc::new(Diagnosis::of(seen)));
     let key = seen.key.clone();
     stage.event(EventKind::Diagnosis { key, answer });
 }
@@ -99,6 +90,79 @@ fn the_page_has_room_for_everything_at_120x40() {
 #[test]
 fn the_page_says_the_verdict_and_the_remedy_at_40x10() {
     assert_snapshot!("why_40x10", asked(40, 10).screen());
+}
+
+/// The keys that lead from the first remedy to the check that is the cause.
+const TO_THE_CAUSE: &str = "jjjjj";
+
+#[test]
+fn a_check_under_the_cursor_shows_its_proof_and_enter_gives_that_the_room() {
+    for (width, height) in [(120, 40), (80, 24), (40, 10)] {
+        let mut stage = asked(width, height);
+        stage.keys(TO_THE_CAUSE);
+        assert_snapshot!(format!("check_{width}x{height}"), stage.screen());
+        stage.keys("<Enter>");
+        assert_snapshot!(format!("proof_{width}x{height}"), stage.screen());
+        stage.sees("request_wait_answer");
+        // One step back at a time.
+        stage.keys("<Esc>");
+        stage.sees("why: api-worker");
+        assert_eq!(stage.model.dialogs(), 1);
+        stage.keys("<Esc>");
+        assert_eq!(stage.model.dialogs(), 0);
+    }
+}
+
+#[test]
+fn the_cursor_goes_through_all_checks_and_stays_on_one_when_the_page_is_renewed() {
+    let mut stage = asked(80, 24);
+    stage.keys("G");
+    stage.sees("> ocitop's sight");
+    stage.sees("Checks 22, 16 to 22");
+    answer(&mut stage, &with_a_stopped_process());
+    stage.sees("> ocitop's sight");
+    stage.keys("g");
+    stage.sees("> 1");
+}
+
+#[test]
+fn enter_on_a_check_does_nothing_to_the_host_and_y_still_copies_the_first_remedy() {
+    let mut stage = asked(120, 40);
+    stage.keys(TO_THE_CAUSE);
+    stage.effects.clear();
+    stage.keys("<Enter>jjk<Enter>");
+    assert_eq!(stage.effects, []);
+    stage.keys("y");
+    let first = "echo 1 > /sys/fs/fuse/connections/93/abort".to_owned();
+    assert_eq!(stage.effects, [Effect::Copy(first)]);
+}
+
+#[test]
+fn the_saved_page_has_every_check_with_its_proof() {
+    let mut stage = asked(80, 24);
+    stage.effects.clear();
+    stage.keys("<C-s>");
+    let text = stage.effects.iter().find_map(|effect| match effect {
+        Effect::Save { text, .. } => Some(text.clone()),
+        _ => None,
+    });
+    let text = text.unwrap();
+    assert!(
+        text.contains("\nunkillable tasks (D): CAUSE: pid 48133"),
+        "{text}"
+    );
+    assert!(
+        text.contains("\n    system call 0 (read) on /hang/hang"),
+        "{text}"
+    );
+    assert!(
+        text.contains("\nfrozen (its own, above, below): not looked at: "),
+        "{text}"
+    );
+    assert!(
+        text.contains("umount -l: who waits goes on waiting"),
+        "{text}"
+    );
 }
 
 #[test]

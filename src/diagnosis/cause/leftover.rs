@@ -1,0 +1,49 @@
+//! Causes that only a leftover has.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::leftovers::Confidence;
+
+/// Why a leftover stays, and how sure it is one.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "cause", rename_all = "kebab-case")]
+pub enum LeftoverCause {
+    /// Processes live in it, and nobody owns them.
+    Orphans {
+        /// How many; none where they cannot be seen from here.
+        processes: usize,
+    },
+    /// Nothing holds it: nobody has removed it.
+    Abandoned,
+    /// It is a mount, or has one in it.
+    Mounted {
+        /// Where.
+        mount: PathBuf,
+    },
+    /// A delete or a create got no further.
+    HalfWay {
+        /// In how many hierarchies it is.
+        found: usize,
+        /// In how many it would have been.
+        of: usize,
+    },
+    /// systemd has its unit loaded.
+    UnitLoaded {
+        /// Which.
+        unit: String,
+    },
+    /// Cgroups that were removed below it still hold memory.
+    Dying {
+        /// How many.
+        cgroups: u64,
+    },
+    /// That nobody owns it is not beyond doubt.
+    Unsure {
+        /// How sure it is.
+        confidence: Confidence,
+        /// What speaks for that.
+        argument: String,
+    },
+}

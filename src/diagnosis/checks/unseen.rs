@@ -1,0 +1,180 @@
+//! Why a check cannot say that all is well: what of it was not looked at.
+
+use super::About;
+use crate::diagnosis::evidence::{CgroupSeen, Evidence, InitSeen, Level};
+use crate::diagnosis::wording;
+use crate::text::visible_path;
+
+/// The reason, safe to print; `None` where everything was seen.
+pub(super) fn of(about: About, evidence: &Evidence) -> Option<String> {
+    match about {
+        About::Leftover | About::Record => None,
+        About::Init => init(evidence),
+        About::Tasks | About::Stopped | About::Zombies => tasks(evidence),
+        About::Unkillable => tasks(evidence).or_else(|| waits(evidence)),
+        About::Exits => tasks(evidence).or_else(|| exits(evidence)),
+        About::Frozen => known(evidence, "the freezer", |cgroup| cgroup.freezer.is_some()),
+        About::Cgroups => no_cgroup(evidence),
+        About::Outside => outside(evidence),
+        About::Shared => roots(evidence),
+        About::Pids => known(evidence, "the pids controller", |cgroup| {
+            cgroup.pids.is_some()
+        }),
+        About::Memory => known(evidence, "the memory controller", |cgroup| {
+            cgroup.memory.is_some()
+        }),
+        About::Cpu => known(evidence, "a CPU quota", |cgroup| cgroup.quota.is_some()),
+        About::Hooks => hooks(evidence),
+        About::Mounts => evidence
+            .unseen
+            .mounts
+            .then(|| "the list of mounts cannot be read".to_owned()),
+        About::Rdt => evidence
+            .unseen
+            .rdt
+            .then(|| "resctrl is mounted and does not answer".to_owned()),
+        About::Runtime | About::Owner => host(evidence),
+        About::Unit => evidence
+            .viewer
+            .systemd
+            .is_none()
+            .then(|| "whether systemd runs is not known".to_owned()),
+        About::Disk => match &evidence.disk {
+            None => Some("the file system of the state root does not say".to_owned()),
+            Some(_) => None,
+        },
+        About::Viewer => viewer(evidence),
+    }
+}
+
+/// The cgroups of the container and those below.
+fn own(evidence: &Evidence) -> impl Iterator<Item = &CgroupSeen> {
+    let all = evidence.cgroups.iter();
+    all.filter(|cgroup| cgroup.level != Level::Above)
+}
+
+fn init(evidence: &Evidence) -> Option<String> {
+    match evidence.init {
+        InitSeen::Unknown if evidence.record.problem.is_some() => {
+            Some("no record says which process it is".to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// Where its processes would be looked for, if that is nowhere.
+fn no_cgroup(evidence: &Evidence) -> Option<String> {
+    if own(evidence).next().is_some() {
+        return None;
+    }
+    if evidence.record.problem.is_some() {
+        return Some("no record says which they are, and none has its name".to_owned());
+    }
+    None
+}
+
+fn tasks(evidence: &Evidence) -> Option<String> {
+    let alive = matches!(evidence.init, InitSeen::Alive(_));
+    if evidence.record.cgroup_disabled && !alive {
+        let why = "it has no cgroup: what outlives its init cannot be told";
+        return Some(why.to_owned());
+    }
+    if let Some(why) = no_cgroup(evidence).filter(|_| !alive) {
+        return Some(format!("its cgroups: {why}"));
+    }
+    if evidence.more > 0 {
+        let read = evidence.tasks.len();
+        let all = read + evidence.more;
+        return Some(format!("{read} of {all} processes were read"));
+    }
+    let foreign: usize = own(evidence).map(|cgroup| cgroup.foreign).max()?;
+    (foreign > 0).then(|| {
+        let who = wording::processes(foreign);
+        format!("{who} outside of ocitop's pid namespace cannot be seen")
+    })
+}
+
+/// Of a crowd in D not every place in the kernel is read.
+fn waits(evidence: &Evidence) -> Option<String> {
+    let unread = evidence.tasks.iter().filter(|task| {
+        let looked_at = task
+            .waits
+            .iter()
+            .any(|wait| wait.tid == task.process.who.pid);
+        task.process.is_stuck() && !looked_at
+    });
+    let count = unread.count();
+    (count > 0).then(|| format!("where {} in D wait was not read", wording::processes(count)))
+}
+
+/// What an exit waits for is told from the stack, which not everybody may read.
+fn exits(evidence: &Evidence) -> Option<String> {
+    let viewer = &evidence.viewer;
+    let blind = viewer.root == Some(false) || viewer.ptrace == Some(false);
+    let exiting = |task: &&crate::diagnosis::evidence::Task| task.process.exiting;
+    let some = evidence.tasks.iter().any(|task| exiting(&task));
+    (blind && some).then(|| "what those that exit wait for may not be read".to_owned())
+}
+
+/// Whether any own cgroup tells of a controller.
+fn known(evidence: &Evidence, what: &str, tells: impl Fn(&CgroupSeen) -> bool) -> Option<String> {
+    if let Some(why) = no_cgroup(evidence) {
+        return Some(format!("its cgroups: {why}"));
+    }
+    let none = own(evidence).next().is_none();
+    (!none && !own(evidence).any(tells)).then(|| format!("none of its cgroups tells of {what}"))
+}
+
+fn outside(evidence: &Evidence) -> Option<String> {
+    if evidence.viewer.host_pids == Some(false) {
+        return host(evidence);
+    }
+    match evidence.init {
+        InitSeen::Alive(_) => tasks(evidence),
+        _ => Some("without a live init its namespaces cannot be told".to_owned()),
+    }
+}
+
+fn roots(evidence: &Evidence) -> Option<String> {
+    let (first, rest) = evidence.unseen.roots.split_first()?;
+    let more = match rest.len() {
+        0 => String::new(),
+        count => format!(" and {count} more"),
+    };
+    Some(format!("containers of {first}{more}"))
+}
+
+fn hooks(evidence: &Evidence) -> Option<String> {
+    if evidence.unseen.hooks {
+        return Some("its configuration cannot be read".to_owned());
+    }
+    let apart = evidence
+        .hooks
+        .iter()
+        .find_map(|hook| Some((&hook.path, hook.apart.as_ref()?)));
+    if let Some((path, mount)) = apart {
+        return Some(format!("on {mount}: {}", visible_path(path)));
+    }
+    host(evidence).filter(|_| !evidence.hooks.is_empty())
+}
+
+/// Processes of the host that may be about this container.
+fn host(evidence: &Evidence) -> Option<String> {
+    match evidence.viewer.host_pids {
+        Some(false) => {
+            let why = "processes outside of ocitop's pid namespace cannot be seen";
+            return Some(why.to_owned());
+        }
+        None => return Some("whether ocitop sees all processes is not known".to_owned()),
+        Some(true) => {}
+    }
+    let mute = evidence.unseen.mute.first()?;
+    Some(format!("the command line of pid {mute} does not answer"))
+}
+
+fn viewer(evidence: &Evidence) -> Option<String> {
+    let viewer = &evidence.viewer;
+    let known = [viewer.root, viewer.ptrace, viewer.host_pids];
+    let unknown = known.iter().any(Option::is_none);
+    unknown.then(|| "what ocitop may see is not known".to_owned())
+}

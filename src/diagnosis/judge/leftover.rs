@@ -1,0 +1,117 @@
+//! Why a leftover stays, as far as it is told by the search that found it.
+
+use super::find;
+use crate::diagnosis::cause::{CgroupCause, LeftoverCause, RecordCause};
+use crate::diagnosis::evidence::Evidence;
+use crate::diagnosis::{Cause, Finding, Remedy, Weight};
+use crate::leftovers::{Confidence, Leftover, Why};
+
+pub(super) fn judge(evidence: &Evidence, leftover: &Leftover, out: &mut Vec<Finding>) {
+    let bare = evidence.is_bare();
+    for why in &leftover.why {
+        match why {
+            // Of a container that was, its state or its record says that.
+            Why::Processes(_) | Why::Unseen | Why::Nothing if !bare => {}
+            Why::Processes(processes) => out.push(orphans(leftover, *processes)),
+            Why::Unseen => out.push(orphans(leftover, 0)),
+            Why::Mounted(mount) if !is_said(out, mount) => out.push(
+                find(
+                    Weight::Blocks,
+                    LeftoverCause::Mounted {
+                        mount: mount.clone(),
+                    },
+                )
+                .by([Remedy::Unmount {
+                    mount: mount.clone(),
+                    force: false,
+                    within: None,
+                }]),
+            ),
+            Why::SomeHierarchies { found, of } => {
+                let (found, of) = (*found, *of);
+                let cause = LeftoverCause::HalfWay { found, of };
+                // What lives in it has to go first, and that is said by another finding.
+                let rest = (!leftover.populated).then(|| clean(leftover, false));
+                out.push(find(Weight::Note, cause).by(rest));
+            }
+            Why::UnitFailed(unit) if !is_unit_said(out) => {
+                let unit = crate::text::visible(unit);
+                let cause = RecordCause::UnitFailed { unit: unit.clone() };
+                let forget = Remedy::ResetFailed { unit };
+                out.push(find(Weight::Hampers, cause).by([clean(leftover, false), forget]));
+            }
+            Why::UnitLoaded(unit) => {
+                let unit = crate::text::visible(unit);
+                out.push(find(Weight::Hampers, LeftoverCause::UnitLoaded { unit }));
+            }
+            Why::Nothing => {
+                out.push(abandoned(leftover));
+            }
+            // Said by what was seen of its cgroups and mounts.
+            Why::Mounted(_) | Why::UnitFailed(_) | Why::Children(_) | Why::ReadOnly => {}
+        }
+    }
+    if let Some(cgroups) = leftover.dying.filter(|dying| *dying > 0) {
+        out.push(find(Weight::Note, LeftoverCause::Dying { cgroups }));
+    }
+    if leftover.confidence != Confidence::Certain {
+        let cause = LeftoverCause::Unsure {
+            confidence: leftover.confidence,
+            argument: leftover.argument(),
+        };
+        out.push(find(Weight::Note, cause));
+    }
+    // What hinders is said; otherwise it stays because nobody removed it.
+    let told = out.iter().any(|finding| finding.weight <= Weight::State);
+    if !told && bare {
+        out.push(abandoned(leftover));
+    }
+}
+
+fn orphans(leftover: &Leftover, processes: usize) -> Finding {
+    find(Weight::Blocks, LeftoverCause::Orphans { processes }).by([clean(leftover, true)])
+}
+
+fn abandoned(leftover: &Leftover) -> Finding {
+    find(Weight::State, LeftoverCause::Abandoned).by([clean(leftover, false)])
+}
+
+fn clean(leftover: &Leftover, kill: bool) -> Remedy {
+    Remedy::Clean {
+        path: leftover.key.dir(),
+        kill,
+    }
+}
+
+fn is_said(out: &[Finding], mount: &std::path::Path) -> bool {
+    out.iter().any(|finding| match &finding.cause {
+        Cause::Cgroup(CgroupCause::MountOn { mount: said })
+        | Cause::Record(RecordCause::MountIn { mount: said }) => said == mount,
+        _ => false,
+    })
+}
+
+fn is_unit_said(out: &[Finding]) -> bool {
+    let said =
+        |finding: &Finding| matches!(finding.cause, Cause::Record(RecordCause::UnitFailed { .. }));
+    out.iter().any(said)
+}
+
+/// What acts on a container is for a leftover without a record its cleaning.
+pub(super) fn adapt(leftover: &Leftover, findings: &mut [Finding]) {
+    for finding in findings {
+        let mut remedies: Vec<Remedy> = Vec::new();
+        for remedy in std::mem::take(&mut finding.remedies) {
+            let remedy = match remedy {
+                Remedy::ForceDelete => clean(leftover, true),
+                Remedy::Delete => clean(leftover, false),
+                Remedy::Resume | Remedy::Start => continue,
+                remedy => remedy,
+            };
+            if !remedies.contains(&remedy) {
+                remedies.push(remedy);
+            }
+        }
+        finding.remedies = remedies;
+    }
+}

@@ -1,0 +1,340 @@
+//! What is said of checks in which nothing was found, and their names.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{count, path, pids, processes};
+use crate::cgroup::Limit;
+use crate::cgroup::freezer::Freezer;
+use crate::diagnosis::checks::{About, Verdict};
+use crate::diagnosis::evidence::{CgroupSeen, Evidence, InitSeen, Level, Resctrl, Task};
+use crate::diagnosis::{Cause, Finding};
+use crate::inventory::processes::Place;
+
+impl About {
+    /// What is looked at.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Leftover => "that nobody owns it",
+            Self::Record => "state file readable and complete",
+            Self::Init => "init alive and the same process",
+            Self::Tasks => "tasks in its cgroups",
+            Self::Unkillable => "unkillable tasks (D)",
+            Self::Exits => "exits that do not end",
+            Self::Frozen => "frozen (its own, above, below)",
+            Self::Stopped => "stopped or traced",
+            Self::Zombies => "zombies not reaped",
+            Self::Cgroups => "its cgroups, and those below",
+            Self::Outside => "tasks outside, in its namespaces",
+            Self::Shared => "cgroups shared with others",
+            Self::Pids => "limit of processes",
+            Self::Memory => "limit of memory",
+            Self::Cpu => "limit of CPU time",
+            Self::Hooks => "poststop hooks",
+            Self::Mounts => "mounts that hold it",
+            Self::Rdt => "resctrl group",
+            Self::Runtime => "runtime still at work on it",
+            Self::Owner => "engine above it",
+            Self::Unit => "systemd unit",
+            Self::Disk => "file system of its state",
+            Self::Viewer => "what ocitop may see",
+        }
+    }
+
+    /// The same where columns are few.
+    pub fn short(self) -> &'static str {
+        match self {
+            Self::Leftover => "owned by nobody",
+            Self::Record => "state file",
+            Self::Init => "init",
+            Self::Tasks => "tasks",
+            Self::Unkillable => "tasks in D",
+            Self::Exits => "exits",
+            Self::Frozen => "frozen",
+            Self::Stopped => "stopped, traced",
+            Self::Zombies => "zombies",
+            Self::Cgroups => "cgroups",
+            Self::Outside => "tasks outside",
+            Self::Shared => "shared",
+            Self::Pids => "pids limit",
+            Self::Memory => "memory limit",
+            Self::Cpu => "CPU limit",
+            Self::Hooks => "hooks",
+            Self::Mounts => "mounts",
+            Self::Rdt => "resctrl",
+            Self::Runtime => "runtime at work",
+            Self::Owner => "engine above",
+            Self::Unit => "systemd unit",
+            Self::Disk => "state's disk",
+            Self::Viewer => "ocitop's sight",
+        }
+    }
+}
+
+impl Verdict {
+    /// Its word; the one that matters most is in capitals.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cause => "CAUSE",
+            Self::Look => "look",
+            Self::Note => "note",
+            Self::NotLookedAt => "not looked at",
+            Self::Ok => "ok",
+        }
+    }
+}
+
+/// What was found, in one line: in the words of the findings, if there are any.
+pub(in crate::diagnosis) fn found(
+    about: About,
+    evidence: &Evidence,
+    findings: &[(usize, &Finding)],
+) -> String {
+    let mut told = findings.iter().map(|(_, finding)| &finding.cause);
+    // How a container is says less than what was seen of its init.
+    let plain = |cause: &&Cause| match about {
+        About::Init => !matches!(cause, Cause::State(_)),
+        // Its argument says how sure that is, whatever else.
+        About::Leftover => false,
+        _ => true,
+    };
+    let Some(first) = told.find(plain) else {
+        return fine(about, evidence);
+    };
+    match told.count() {
+        0 => first.words(),
+        more => format!("{} (and {more} more)", first.words()),
+    }
+}
+
+fn fine(about: About, evidence: &Evidence) -> String {
+    let none = || "none".to_owned();
+    match about {
+        About::Leftover => evidence
+            .leftover
+            .as_ref()
+            .map_or_else(none, |leftover| leftover.argument()),
+        About::Record => evidence.runtime.map_or_else(
+            || "complete".to_owned(),
+            |kind| format!("{kind}'s, complete"),
+        ),
+        About::Init => init(&evidence.init),
+        About::Tasks => tasks(evidence),
+        About::Unkillable => in_d(evidence),
+        About::Exits => {
+            let exiting = those(evidence, |task| task.process.exiting);
+            said(
+                &exiting,
+                "is exiting, and gets on",
+                "are exiting, and get on",
+            )
+        }
+        About::Frozen => thawed(evidence),
+        About::Cgroups => cgroups(evidence),
+        About::Stopped | About::Zombies | About::Outside => none(),
+        About::Shared => "with no other live container".to_owned(),
+        About::Pids | About::Memory | About::Cpu => limit(about, evidence),
+        About::Hooks => match evidence.hooks.len() {
+            0 => none(),
+            1 => "1, which can be run and is not running".to_owned(),
+            many => format!("{many}, which can be run and are not running"),
+        },
+        About::Mounts => "none in ocitop's mount namespace".to_owned(),
+        About::Rdt => rdt(evidence),
+        About::Runtime => "no command of runc, crun, youki, ocitop".to_owned(),
+        About::Owner => "none known".to_owned(),
+        About::Unit => unit(evidence),
+        About::Disk => evidence
+            .disk
+            .as_ref()
+            .map_or_else(none, |disk| format!("{} free, writable", size(disk.free))),
+        About::Viewer => "all: root, CAP_SYS_PTRACE, the host's pids".to_owned(),
+    }
+}
+
+fn init(init: &InitSeen) -> String {
+    match init {
+        InitSeen::Unknown => "none is recorded".to_owned(),
+        InitSeen::Alive(who) => {
+            format!(
+                "pid {}, start {}: the one recorded",
+                who.pid, who.start_time
+            )
+        }
+        InitSeen::Gone(pid) => format!("pid {pid} is gone"),
+        InitSeen::Zombie(who, _) => format!("pid {} is dead and not reaped", who.pid),
+        InitSeen::Recycled(other) => format!("pid {} is another process now", other.who.pid),
+    }
+}
+
+/// `3 (1 S, 1 D, 1 Z) in 2 cgroups`.
+fn tasks(evidence: &Evidence) -> String {
+    let inside = || {
+        let all = evidence.tasks.iter();
+        all.filter(|task| task.place != Place::Outside)
+    };
+    let number = inside().count();
+    if number == 0 {
+        return "none".to_owned();
+    }
+    let mut states: BTreeMap<char, usize> = BTreeMap::new();
+    for task in inside() {
+        *states.entry(task.process.state).or_default() += 1;
+    }
+    let states: Vec<String> = states
+        .iter()
+        .map(|(state, number)| format!("{number} {state}"))
+        .collect();
+    let places: BTreeSet<&Place> = inside()
+        .map(|task| &task.place)
+        .filter(|place| matches!(place, Place::Own(_) | Place::Below(_)))
+        .collect();
+    let places = match places.len() {
+        0 => String::new(),
+        number => format!(" in {}", count(number, "cgroup", "cgroups")),
+    };
+    format!("{number} ({}){places}", states.join(", "))
+}
+
+fn those(evidence: &Evidence, which: impl Fn(&Task) -> bool) -> Vec<i32> {
+    let all = evidence.tasks.iter();
+    all.filter(|task| which(task))
+        .map(|task| task.process.who.pid)
+        .collect()
+}
+
+/// `none`, `pid 7 is …`, `3 processes are …`.
+fn said(who: &[i32], one: &str, many: &str) -> String {
+    match who {
+        [] => "none".to_owned(),
+        [_] => format!("{} {one}", pids(who)),
+        _ => format!("{} {many}", processes(who.len())),
+    }
+}
+
+/// What is in D and no finding: it moves, or another check says why it is there.
+fn in_d(evidence: &Evidence) -> String {
+    let held = |task: &Task| task.waits.iter().any(|wait| wait.still);
+    let frozen = those(evidence, |task| {
+        task.process.state == 'D' && task.process.frozen
+    });
+    let moving = those(evidence, |task| task.process.is_stuck() && !held(task));
+    let others = those(evidence, |task| task.process.is_stuck() && held(task));
+    let parts = [
+        (frozen, "is in D: frozen", "are in D: frozen"),
+        (moving, "is in D and moves on", "are in D and move on"),
+        (
+            others,
+            "is in D: another check says why",
+            "are in D: other checks say why",
+        ),
+    ];
+    let parts: Vec<String> = parts
+        .iter()
+        .filter(|(who, ..)| !who.is_empty())
+        .map(|(who, one, many)| said(who, one, many))
+        .collect();
+    if parts.is_empty() {
+        "none".to_owned()
+    } else {
+        parts.join("; ")
+    }
+}
+
+fn thawed(evidence: &Evidence) -> String {
+    let tell = |level: Level| {
+        let all = evidence.cgroups.iter();
+        all.filter(|cgroup| cgroup.level == level && cgroup.freezer.is_some())
+            .count()
+    };
+    let above = |cgroup: &CgroupSeen| cgroup.freezer == Some(Freezer::FrozenAbove);
+    if evidence.cgroups.iter().any(above) {
+        return "by a cgroup above it that is not seen here".to_owned();
+    }
+    match (tell(Level::Own), tell(Level::Above), tell(Level::Below)) {
+        (0, ..) => no_cgroup(),
+        (_, 0, 0) => "no: thawed".to_owned(),
+        (_, above, below) => format!("no: thawed, as are {above} above and {below} below"),
+    }
+}
+
+fn no_cgroup() -> String {
+    "no cgroup of it is there".to_owned()
+}
+
+fn cgroups(evidence: &Evidence) -> String {
+    let own = evidence.cgroups.iter();
+    let own: Vec<&CgroupSeen> = own.filter(|cgroup| cgroup.level == Level::Own).collect();
+    match own.as_slice() {
+        [] => no_cgroup(),
+        [one] => format!("{}, none below", path(&one.dir)),
+        many => format!("in {} hierarchies, none below", many.len()),
+    }
+}
+
+fn limit(about: About, evidence: &Evidence) -> String {
+    let own = || {
+        let all = evidence.cgroups.iter();
+        all.filter(|cgroup| cgroup.level == Level::Own)
+    };
+    if own().next().is_none() {
+        return no_cgroup();
+    }
+    let of = |now: String, limit: Option<Limit>, words: &dyn Fn(u64) -> String| match limit {
+        Some(Limit::At(limit)) => format!("{now} of {}", words(limit)),
+        Some(Limit::Max) => format!("{now}, no limit"),
+        None => now,
+    };
+    let told = match about {
+        About::Pids => own().find_map(|cgroup| {
+            let now = cgroup.pids?.to_string();
+            Some(of(now, cgroup.pids_limit, &|limit| limit.to_string()))
+        }),
+        About::Memory => own().find_map(|cgroup| {
+            let now = size(cgroup.memory?);
+            Some(of(now, cgroup.memory_limit, &size))
+        }),
+        _ => own().find_map(quota),
+    };
+    told.unwrap_or_else(|| "-".to_owned())
+}
+
+fn quota(cgroup: &CgroupSeen) -> Option<String> {
+    let throttled = cgroup.throttled.filter(|periods| *periods > 0);
+    let throttled = throttled.map(|periods| format!(", throttled in {periods} periods so far"));
+    let quota = match cgroup.quota? {
+        Limit::Max => "no quota".to_owned(),
+        Limit::At(millionths) => format!("quota of {} CPU", millionths as f64 / 1e6),
+    };
+    Some(format!("{quota}{}", throttled.unwrap_or_default()))
+}
+
+fn rdt(evidence: &Evidence) -> String {
+    let rdt = &evidence.rdt;
+    let text = match (rdt.mount, rdt.wanted, rdt.has_group) {
+        (Resctrl::Mounted, _, true) => "has one of its own",
+        (Resctrl::Mounted, true, false) => "the one it wants is gone, or not its own",
+        (Resctrl::Mounted, false, false) => "none of its own",
+        (_, true, _) => "it wants one, and there is no resctrl here",
+        (_, false, _) => "none wanted; resctrl is not mounted",
+    };
+    text.to_owned()
+}
+
+fn unit(evidence: &Evidence) -> String {
+    match (&evidence.unit, evidence.viewer.systemd) {
+        (_, Some(false)) => "systemd does not run here".to_owned(),
+        (None, _) => "none recorded".to_owned(),
+        (Some(unit), _) if unit.active => format!("{} is active", unit.name),
+        (Some(unit), _) => format!("{} is gone", unit.name),
+    }
+}
+
+/// Bytes, rounded down to a unit: `212M`.
+pub(super) fn size(bytes: u64) -> String {
+    match bytes {
+        0..1024 => format!("{bytes}B"),
+        1024..0x10_0000 => format!("{}K", bytes >> 10),
+        0x10_0000..0x4000_0000 => format!("{}M", bytes >> 20),
+        _ => format!("{}G", bytes >> 30),
+    }
+}

@@ -1,0 +1,173 @@
+//! What a check looked at, a line each.
+
+use super::{of_freezer, of_members, of_neighbour, of_pids, of_task, of_wait, path};
+use crate::cgroup::Limit;
+use crate::diagnosis::checks::About;
+use crate::diagnosis::evidence::{CgroupSeen, Evidence, HookSeen, InitSeen, Level, Task};
+use crate::inventory::processes::Place;
+
+/// Most lines of one check: what is dead or asleep by the thousand tells no more.
+const MOST: usize = 48;
+
+/// Everything that one check saw.
+pub(in crate::diagnosis) fn proof(about: About, evidence: &Evidence) -> Vec<String> {
+    let mut lines = all(about, evidence);
+    if lines.len() > MOST {
+        let more = lines.len() - MOST;
+        lines.truncate(MOST);
+        lines.push(format!("and {more} lines more"));
+    }
+    lines
+}
+
+fn all(about: About, evidence: &Evidence) -> Vec<String> {
+    let tasks = |which: &dyn Fn(&Task) -> bool| -> Vec<String> {
+        let tasks = evidence.tasks.iter().filter(|task| which(task));
+        tasks.flat_map(of_task).collect()
+    };
+    match about {
+        About::Leftover => of_leftover(evidence),
+        About::Record => vec![path(&evidence.key.dir())],
+        About::Init => match &evidence.init {
+            InitSeen::Alive(init) => tasks(&|task| task.process.who == *init),
+            InitSeen::Zombie(init, parent) => {
+                let mut lines = tasks(&|task| task.process.who == *init);
+                lines.extend(parent.iter().map(of_neighbour));
+                lines
+            }
+            InitSeen::Recycled(other) => vec![of_neighbour(other)],
+            InitSeen::Gone(_) | InitSeen::Unknown => Vec::new(),
+        },
+        About::Tasks => tasks(&|task| task.place != Place::Outside),
+        About::Unkillable => {
+            let stuck = evidence.tasks.iter().filter(|task| task.process.is_stuck());
+            let lines = |task| of_task(task).into_iter().chain(of_waits(task));
+            stuck.flat_map(lines).collect()
+        }
+        About::Exits => tasks(&|task| task.process.exiting),
+        About::Frozen => {
+            let told = evidence.cgroups.iter();
+            let told = told.filter(|cgroup| cgroup.freezer.is_some());
+            told.map(of_freezer).collect()
+        }
+        About::Stopped => {
+            let halted = |task: &Task| {
+                matches!(task.process.state, 'T' | 't') || task.process.tracer.is_some()
+            };
+            tasks(&halted)
+        }
+        About::Zombies => tasks(&|task| task.process.is_zombie()),
+        About::Outside => {
+            tasks(&|task| task.place == Place::Outside || !task.missing_from.is_empty())
+        }
+        About::Cgroups => own(evidence).map(of_members).collect(),
+        About::Shared => {
+            let shared = evidence.shared.iter();
+            shared
+                .map(|(dir, with)| format!("{}: {with}", path(dir)))
+                .collect()
+        }
+        About::Pids => {
+            let told = evidence.cgroups.iter();
+            let told = told.filter(|cgroup| cgroup.pids.is_some());
+            told.map(of_pids).collect()
+        }
+        About::Memory => own(evidence).filter_map(of_memory).collect(),
+        About::Cpu => evidence.cgroups.iter().filter_map(of_quota).collect(),
+        _ => of_host(about, evidence),
+    }
+}
+
+fn of_host(about: About, evidence: &Evidence) -> Vec<String> {
+    match about {
+        About::Hooks => evidence.hooks.iter().map(of_hook).collect(),
+        About::Mounts => evidence.mounts.iter().map(|mount| path(mount)).collect(),
+        About::Rdt => {
+            let pair = |word: &str, pair: Option<(u64, u64)>| {
+                pair.map(|(used, of)| format!("{used} of {of} {word} in use"))
+            };
+            let rdt = &evidence.rdt;
+            let pairs = [pair("CLOSIDs", rdt.closids), pair("RMIDs", rdt.rmids)];
+            pairs.into_iter().flatten().collect()
+        }
+        About::Runtime => {
+            let runtimes = evidence.runtimes.iter();
+            runtimes
+                .map(|runtime| of_neighbour(&runtime.process))
+                .collect()
+        }
+        About::Owner => evidence.supervisor.iter().map(of_neighbour).collect(),
+        About::Unit => {
+            let unit = evidence.unit.iter();
+            unit.map(|unit| {
+                let not = |it: bool| if it { "" } else { "not " };
+                let (loaded, active) = (not(unit.loaded), not(unit.active));
+                format!("{}: {loaded}loaded, {active}active", unit.name)
+            })
+            .collect()
+        }
+        About::Disk => {
+            let disk = evidence.disk.iter();
+            disk.map(|disk| {
+                let files = disk
+                    .files
+                    .map(|files| format!(", {files} files can be made"));
+                let (root, free) = (path(&disk.path), disk.free);
+                format!("{root}: {free} bytes free{}", files.unwrap_or_default())
+            })
+            .collect()
+        }
+        About::Viewer => {
+            let handler = evidence.viewer.core_handler.iter();
+            handler
+                .map(|handler| format!("core dumps go to {handler}"))
+                .collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn of_leftover(evidence: &Evidence) -> Vec<String> {
+    let leftover = evidence.leftover.iter();
+    let arguments = leftover.clone().flat_map(|it| &it.arguments);
+    let arguments = arguments.map(crate::leftovers::Argument::words);
+    let paths = leftover.flat_map(|it| &it.paths).map(|dir| path(dir));
+    arguments.chain(paths).collect()
+}
+
+fn own(evidence: &Evidence) -> impl Iterator<Item = &CgroupSeen> {
+    let all = evidence.cgroups.iter();
+    all.filter(|cgroup| cgroup.level != Level::Above)
+}
+
+fn of_waits(task: &Task) -> Vec<String> {
+    task.waits.iter().flat_map(of_wait).collect()
+}
+
+fn of_memory(cgroup: &CgroupSeen) -> Option<String> {
+    let limit = cgroup.memory_limit.map(|limit| format!(", limit {limit}"));
+    let (dir, now) = (path(&cgroup.dir), cgroup.memory?);
+    Some(format!("{dir}: {now} bytes{}", limit.unwrap_or_default()))
+}
+
+fn of_quota(cgroup: &CgroupSeen) -> Option<String> {
+    let quota = match cgroup.quota? {
+        Limit::Max => "no quota".to_owned(),
+        Limit::At(millionths) => format!("quota of {} CPU", millionths as f64 / 1e6),
+    };
+    let throttled = cgroup.throttled.unwrap_or(0);
+    Some(format!(
+        "{}: {quota}, throttled in {throttled} periods",
+        path(&cgroup.dir)
+    ))
+}
+
+fn of_hook(hook: &HookSeen) -> String {
+    let state = match (&hook.apart, &hook.broken, &hook.running) {
+        (_, _, Some((process, _))) => format!("runs as pid {}", process.who.pid),
+        (Some(mount), ..) => format!("not looked at: on {mount}"),
+        (None, Some(why), None) => why.clone(),
+        (None, None, None) => "can be run".to_owned(),
+    };
+    format!("{} {state}", path(&hook.path))
+}

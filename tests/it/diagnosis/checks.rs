@@ -1,0 +1,323 @@
+//! What was looked at: a check for every cause, and never a word that contradicts a finding or says
+//! of what was not looked at that it is fine.
+
+use std::collections::BTreeSet;
+
+use ocitop::cgroup::Limit;
+use ocitop::cgroup::freezer::Freezer;
+use ocitop::diagnosis::evidence::{Disk, Evidence, HookSeen, InitSeen, Level, RecordProblem};
+use ocitop::diagnosis::{About, Check, Diagnosis, Futile, Verdict};
+use ocitop::inventory::processes::Place;
+use ocitop::inventory::{Condition, Manager};
+use ocitop::oci::Status;
+use ocitop::process::status::SignalSet;
+use proptest::prelude::*;
+
+use super::causes::{CASES, name};
+use super::{INIT, cgroup, healthy, killed, mount, neighbour, task, wait, who};
+
+/// A healthy container of which everything was looked at.
+fn seen_whole() -> Evidence {
+    let mut seen = healthy();
+    let own = &mut seen.cgroups[0];
+    own.freezer = Some(Freezer::Thawed);
+    (own.pids, own.pids_limit) = (Some(2), Some(Limit::At(512)));
+    (own.memory, own.memory_limit) = (Some(212 << 20), Some(Limit::At(512 << 20)));
+    (own.quota, own.throttled) = (Some(Limit::At(2_000_000)), Some(3));
+    seen.disk = Some(Disk {
+        path: "/run/runc".into(),
+        free: 3 << 30,
+        files: Some(9000),
+        read_only: false,
+    });
+    seen
+}
+
+#[track_caller]
+fn one(seen: &Evidence, about: About) -> Check {
+    let checks = Diagnosis::of(seen).checks;
+    let mut hits = checks.into_iter().filter(|check| check.about == about);
+    let hit = hits.next().unwrap();
+    assert_eq!(hits.next(), None);
+    hit
+}
+
+#[track_caller]
+fn found(seen: &Evidence, about: About, verdict: Verdict, words: &str) {
+    let check = one(seen, about);
+    assert_eq!((check.verdict, check.found.as_str()), (verdict, words));
+}
+
+#[test]
+fn of_a_healthy_container_that_was_seen_whole_every_check_is_ok() {
+    let seen = seen_whole();
+    for check in Diagnosis::of(&seen).checks {
+        assert_eq!(check.verdict, Verdict::Ok, "{check:?}");
+        assert!(!check.found.is_empty(), "{check:?}");
+    }
+    let ok = |about, words| found(&seen, about, Verdict::Ok, words);
+    ok(About::Record, "runc's, complete");
+    ok(About::Init, "pid 3312, start 9182733: the one recorded");
+    ok(About::Tasks, "2 (2 S) in 1 cgroup");
+    ok(About::Pids, "2 of 512");
+    ok(About::Memory, "212M of 512M");
+    ok(About::Cpu, "quota of 2 CPU, throttled in 3 periods so far");
+    ok(About::Disk, "3G free, writable");
+}
+
+/// Evidence that leaves something out, the check that has to say so, and a part of its words.
+type Left = (About, &'static str, fn(&mut Evidence));
+
+#[rustfmt::skip]
+const LEFT: &[Left] = &[
+    (About::Init, "no record says which process", torn),
+    (About::Tasks, "its cgroups: no record says which", |seen| {
+        torn(seen);
+        (seen.cgroups, seen.tasks) = (Vec::new(), Vec::new());
+    }),
+    (About::Tasks, "what outlives its init", |seen| {
+        seen.record.cgroup_disabled = true;
+        (seen.cgroups, seen.init) = (Vec::new(), InitSeen::Gone(INIT));
+    }),
+    (About::Stopped, "2 of 39 processes were read", |seen| seen.more = 37),
+    (About::Zombies, "outside of ocitop's pid namespace", |seen| seen.cgroups[0].foreign = 2),
+    (About::Unkillable, "where 1 process in D wait was not read", |seen| {
+        seen.tasks.push(killed(3330, 'D'));
+    }),
+    (About::Exits, "may not be read", |seen| {
+        seen.viewer.ptrace = Some(false);
+        seen.tasks[1].process.exiting = true;
+    }),
+    (About::Frozen, "none of its cgroups tells of the freezer", |seen| {
+        seen.cgroups[0].freezer = None;
+    }),
+    (About::Outside, "without a live init", |seen| seen.init = InitSeen::Gone(INIT)),
+    (About::Outside, "cannot be seen", |seen| seen.viewer.host_pids = Some(false)),
+    (About::Shared, "containers of /run/crun: EACCES", |seen| {
+        seen.unseen.roots = vec!["/run/crun: EACCES".to_owned()];
+    }),
+    (About::Memory, "memory controller", |seen| seen.cgroups[0].memory = None),
+    (About::Hooks, "its configuration cannot be read", |seen| seen.unseen.hooks = true),
+    (About::Hooks, "on /mnt/nas (nfs4): /mnt/nas/hook", |seen| {
+        seen.hooks.push(HookSeen {
+            path: "/mnt/nas/hook".into(),
+            apart: Some("/mnt/nas (nfs4)".to_owned()),
+            broken: None,
+            running: None,
+        });
+    }),
+    (About::Mounts, "cannot be read", |seen| seen.unseen.mounts = true),
+    (About::Rdt, "does not answer", |seen| seen.unseen.rdt = true),
+    (About::Runtime, "pid 77 does not answer", |seen| seen.unseen.mute = vec![77]),
+    (About::Unit, "not known", |seen| seen.viewer.systemd = None),
+    (About::Disk, "does not say", |seen| seen.disk = None),
+];
+
+fn torn(seen: &mut Evidence) {
+    seen.record.problem = Some(RecordProblem::Torn("EOF".to_owned()));
+    seen.init = InitSeen::Unknown;
+}
+
+#[test]
+fn what_was_not_looked_at_is_said_and_is_never_ok() {
+    for (about, words, made) in LEFT {
+        let mut seen = seen_whole();
+        made(&mut seen);
+        let check = one(&seen, *about);
+        assert_eq!(check.verdict, Verdict::NotLookedAt, "{check:?}");
+        assert!(check.found.contains(words), "{words:?}: {check:?}");
+    }
+}
+
+#[test]
+fn what_was_found_is_said_also_where_not_all_was_looked_at() {
+    let mut seen = seen_whole();
+    seen.tasks[1].process.state = 'T';
+    seen.more = 37;
+    let check = one(&seen, About::Stopped);
+    assert_eq!(check.verdict, Verdict::Cause);
+    let last = check.proof.last().unwrap();
+    assert_eq!(last, "not looked at: 2 of 39 processes were read");
+}
+
+#[test]
+fn the_answer_is_the_cause_and_what_stands_beside_it_is_less() {
+    let mut seen = seen_whole();
+    let mut stuck = killed(3330, 'D');
+    let mut waits = wait(3330, 'D', &["request_wait_answer", "fuse_direct_io"]);
+    waits.mount = Some(mount("fuse.sshfs", "nas01:/export", "/hang"));
+    stuck.waits.push(waits);
+    let mut zombie = task(3340, "[sh] <defunct>");
+    (zombie.process.state, zombie.parent) = ('Z', Some(neighbour(900, "sh")));
+    seen.tasks.extend([stuck, zombie]);
+    seen.tasks[1].place = Place::Outside;
+    seen.record.note = Some("config.json missing".to_owned());
+    (seen.manager, seen.supervisor) = (Some(Manager::Podman), Some(neighbour(900, "conmon")));
+    found(
+        &seen,
+        About::Tasks,
+        Verdict::Ok,
+        "3 (1 D, 1 S, 1 Z) in 1 cgroup",
+    );
+    let verdict = |about| one(&seen, about).verdict;
+    assert_eq!(verdict(About::Unkillable), Verdict::Cause);
+    assert_eq!(verdict(About::Record), Verdict::Look);
+    assert_eq!(verdict(About::Zombies), Verdict::Note);
+    assert_eq!(verdict(About::Outside), Verdict::Note);
+    assert_eq!(verdict(About::Owner), Verdict::Note);
+    assert_eq!(verdict(About::Frozen), Verdict::Ok);
+    let proof = one(&seen, About::Unkillable).proof.join("\n");
+    assert!(
+        proof.contains("request_wait_answer < fuse_direct_io"),
+        "{proof}"
+    );
+    assert!(proof.contains("nas01:/export on /hang"), "{proof}");
+}
+
+#[test]
+fn a_paused_container_is_frozen_and_a_stopped_one_has_no_init() {
+    let mut seen = seen_whole();
+    seen.condition = Condition::Known(Status::Paused);
+    seen.cgroups[0].freezer = Some(Freezer::Frozen);
+    assert_eq!(one(&seen, About::Frozen).verdict, Verdict::Cause);
+    assert_eq!(one(&seen, About::Init).verdict, Verdict::Ok);
+    let mut seen = seen_whole();
+    seen.condition = Condition::Known(Status::Stopped);
+    seen.init = InitSeen::Gone(INIT);
+    seen.tasks.clear();
+    found(&seen, About::Init, Verdict::Cause, "pid 3312 is gone");
+    seen.mounts.push("/run/runc/web/x".into());
+    found(&seen, About::Init, Verdict::Note, "pid 3312 is gone");
+    assert_eq!(one(&seen, About::Mounts).verdict, Verdict::Cause);
+}
+
+#[test]
+fn what_is_in_d_and_no_finding_says_why_it_is_none() {
+    let mut seen = seen_whole();
+    let mut moving = killed(3330, 'D');
+    moving
+        .waits
+        .push(wait(3330, 'D', &["folio_wait_bit_common"]));
+    moving.waits[0].still = false;
+    seen.tasks.push(moving);
+    found(
+        &seen,
+        About::Unkillable,
+        Verdict::Ok,
+        "pid 3330 is in D and moves on",
+    );
+    seen.tasks[2].process.frozen = true;
+    found(
+        &seen,
+        About::Unkillable,
+        Verdict::Ok,
+        "pid 3330 is in D: frozen",
+    );
+}
+
+#[test]
+fn a_thousand_lines_of_proof_are_cut_and_counted() {
+    let mut seen = seen_whole();
+    seen.tasks
+        .extend((4000..5000).map(|pid| task(pid, "sleep")));
+    seen.init = InitSeen::Alive(who(INIT));
+    let proof = one(&seen, About::Tasks).proof;
+    assert_eq!(proof.len(), 49);
+    assert_eq!(proof[48], "and 954 lines more");
+}
+
+/// No finding is without a check that says at least as much, and no check says more than its
+/// findings do.
+fn agrees(seen: &Evidence) -> Result<(), String> {
+    let diagnosis = Diagnosis::of(seen);
+    let checks = &diagnosis.checks;
+    let abouts: BTreeSet<About> = checks.iter().map(|check| check.about).collect();
+    if abouts.len() != checks.len() {
+        return Err("a check stands twice".to_owned());
+    }
+    for check in checks {
+        let own: Vec<String> = diagnosis
+            .findings
+            .iter()
+            .filter(|finding| finding.cause.about() == check.about)
+            .map(name)
+            .collect();
+        let plain = own.iter().all(|name| name == "running");
+        let quiet = matches!(check.verdict, Verdict::Ok | Verdict::NotLookedAt);
+        if plain != quiet {
+            return Err(format!("{check:?} of {own:?}"));
+        }
+        if check.found.is_empty() {
+            return Err(format!("{check:?} has no words"));
+        }
+    }
+    let first = &diagnosis.findings[0];
+    let answer = checks
+        .iter()
+        .find(|check| check.about == first.cause.about());
+    match answer {
+        Some(check) if check.verdict == Verdict::Cause || name(first) == "running" => Ok(()),
+        other => Err(format!("{} is the answer, and {other:?}", name(first))),
+    }
+}
+
+#[test]
+fn every_cause_is_the_finding_of_one_check() {
+    let wrong: Vec<String> = CASES
+        .iter()
+        .filter_map(|case| {
+            let mut seen = healthy();
+            case.apply(&mut seen);
+            agrees(&seen).err()
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn a_cgroup_above_or_below_is_not_taken_for_its_own() {
+    let mut seen = seen_whole();
+    let mut above = cgroup("/sys/fs/cgroup/pod", Level::Above);
+    above.freezer = Some(Freezer::Thawed);
+    (above.pids, above.pids_limit) = (Some(900), Some(Limit::At(1000)));
+    seen.cgroups.insert(0, above);
+    found(&seen, About::Pids, Verdict::Ok, "2 of 512");
+    found(
+        &seen,
+        About::Frozen,
+        Verdict::Ok,
+        "no: thawed, as are 1 above and 0 below",
+    );
+}
+
+proptest! {
+    #[test]
+    fn whatever_comes_together_checks_and_findings_agree(
+        chosen in proptest::collection::vec(0..CASES.len(), 0..8),
+    ) {
+        let mut seen = healthy();
+        for at in chosen {
+            CASES[at].apply(&mut seen);
+            while seen.tasks.len() < 2 {
+                seen.tasks.push(task(INIT, "nginx"));
+            }
+        }
+        prop_assert_eq!(agrees(&seen), Ok(()));
+    }
+}
+
+#[test]
+fn what_would_not_help_is_said_only_where_it_was_seen_not_to() {
+    let mut seen = seen_whole();
+    let mut stuck = killed(3330, 'D');
+    stuck.waits.push(wait(
+        3330,
+        'D',
+        &["rpc_wait_bit_killable", "nfs_file_fsync"],
+    ));
+    seen.tasks.push(stuck);
+    assert_eq!(Diagnosis::of(&seen).findings[0].futile, [Futile::Kill]);
+    // Nobody has tried: a wait for a server can be killable.
+    seen.tasks[2].process.pending = SignalSet::default();
+    assert_eq!(Diagnosis::of(&seen).findings[0].futile, []);
+}
