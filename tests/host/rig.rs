@@ -57,7 +57,13 @@ pub(crate) fn with(kind: RuntimeKind, name: &str, test: fn(&Rig)) {
 /// A test that cannot run here: a line that libtest does not swallow, and a failure where skips
 /// are not accepted.
 pub(crate) fn skip(name: &str, reason: &str) {
-    let line = format!("SKIP {name}: {reason}\n");
+    tell(&format!("SKIP {name}: {reason}\n"));
+    let required = std::env::var("OCITOP_HOST_TESTS").is_ok_and(|value| value == "require");
+    assert!(!required, "a skip is a failure here: {reason}");
+}
+
+/// A line on stderr that libtest does not swallow, and in the file of those that did not run.
+fn tell(line: &str) {
     io::stderr().write_all(line.as_bytes()).unwrap();
     if let Some(file) = std::env::var_os("OCITOP_HOST_SKIPS") {
         let mut file = fs::OpenOptions::new()
@@ -67,8 +73,12 @@ pub(crate) fn skip(name: &str, reason: &str) {
             .unwrap();
         file.write_all(line.as_bytes()).unwrap();
     }
-    let required = std::env::var("OCITOP_HOST_TESTS").is_ok_and(|value| value == "require");
-    assert!(!required, "a skip is a failure here: {reason}");
+}
+
+/// What the other version of cgroups shows, and this one cannot: no skip, but said where those are.
+pub(crate) fn other_version(name: &str, why: &str) {
+    let version = if has_v1() { "v1" } else { "v2" };
+    tell(&format!("NOT ON {version} {name}: {why}\n"));
 }
 
 /// Waits for a condition; fails naming it.
@@ -660,10 +670,15 @@ pub(crate) fn pids_of(cgroup: &Path) -> Vec<i32> {
     text.lines().filter_map(|line| line.parse().ok()).collect()
 }
 
-/// Freezes a cgroup by itself, as its hierarchy's version does it; returns once it is frozen.
-pub(crate) fn freeze(cgroup: &Path) {
+/// Tells a cgroup to freeze, which may not come to its end.
+pub(crate) fn ask_to_freeze(cgroup: &Path) {
     let (file, value) = freezer_of(cgroup);
     fs::write(cgroup.join(file), value).unwrap();
+}
+
+/// Freezes a cgroup by itself, as its hierarchy's version does it; returns once it is frozen.
+pub(crate) fn freeze(cgroup: &Path) {
+    ask_to_freeze(cgroup);
     until("it is frozen", || is_frozen(cgroup));
 }
 

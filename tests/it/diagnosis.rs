@@ -3,8 +3,8 @@
 //!
 //! Made for real on a host are most of them (`tests/host/diagnosis`). Only on evidence: a server
 //! that is away (NFS), a device that is, a core dump, a long exit, io_uring at
-//! the exit, kernel threads, the lock of all cgroups, `memory.high`, a domain that is invalid, a
-//! failed scope, resctrl out of CLOSIDs or RMIDs.
+//! the exit, kernel threads, the lock of all cgroups, a failed scope, resctrl out of CLOSIDs or
+//! RMIDs.
 
 mod causes;
 mod screens;
@@ -141,6 +141,7 @@ pub(super) fn cgroup(dir: &str, level: Level) -> CgroupSeen {
         pids_refused_since: 0,
         oom_waits: false,
         high: None,
+        memory: None,
         quota: None,
         throttled: None,
     }
