@@ -3,8 +3,7 @@
 //!
 //! Made for real on a host are most of them (`tests/host/diagnosis`). Only on evidence: a server
 //! that is away (NFS), a device that is, a core dump, a long exit, io_uring at
-//! the exit, kernel threads, the lock of all cgroups, a failed scope, resctrl out of CLOSIDs or
-//! RMIDs.
+//! the exit, kernel threads, the lock of all cgroups, resctrl out of CLOSIDs or RMIDs.
 
 mod causes;
 mod screens;
