@@ -3,6 +3,11 @@
 
 mod beside;
 mod cases;
+mod devices;
+mod dump;
+mod nfs;
+mod owned;
+mod rdt;
 mod unified;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,7 +16,7 @@ use std::time::Duration;
 use ocitop::oci::RuntimeKind;
 use serde_json::Value;
 
-use crate::rig::{Ended, Rig, has_v1, other_version, patient, program, skip, slowness};
+use crate::rig::{Ended, Rig, has_v1, not_here, patient, program, skip, slowness};
 use crate::torture::{Shown, Stage, show, words};
 
 /// A diagnosis must not wait for anybody; a loaded machine gets this long.
@@ -108,7 +113,7 @@ fn check_all(kind: RuntimeKind) {
         }));
         match checked {
             Ok(Shown::OtherVersion(why)) => {
-                other_version(&format!("the diagnosis of {:?}, {kind}", case.row), why);
+                not_here(&format!("the diagnosis of {:?}, {kind}", case.row), why);
             }
             Ok(Shown::Yes | Shown::No) => {}
             Err(panic) => broken.push(format!("{}: {}", case.row, words(&*panic))),

@@ -75,10 +75,19 @@ fn tell(line: &str) {
     }
 }
 
-/// What the other version of cgroups shows, and this one cannot: no skip, but said where those are.
-pub(crate) fn other_version(name: &str, why: &str) {
-    let version = if has_v1() { "v1" } else { "v2" };
-    tell(&format!("NOT ON {version} {name}: {why}\n"));
+/// What this kind of machine cannot show, and another can: no skip, but said where those are.
+pub(crate) fn not_here(name: &str, why: &str) {
+    tell(&format!("NOT HERE {name}: {why}\n"));
+}
+
+/// Whether the machine is the tests' own, so that they may change what all of it shares; says so if
+/// it is not. `OCITOP_TEST_MACHINE=own`
+pub(crate) fn may_change_the_machine(name: &str) -> bool {
+    let own = std::env::var("OCITOP_TEST_MACHINE").is_ok_and(|machine| machine == "own");
+    if !own {
+        not_here(name, "it changes all of the machine: in a virtual one only");
+    }
+    own
 }
 
 /// Waits for a condition; fails naming it.

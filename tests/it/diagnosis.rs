@@ -1,9 +1,8 @@
 //! Why it is stuck: every cause from evidence as it was captured, and the page and the command that
 //! say it.
 //!
-//! Made for real on a host are most of them (`tests/host/diagnosis`). Only on evidence: a server
-//! that is away (NFS), a device that is, a core dump, a long exit, io_uring at
-//! the exit, kernel threads, the lock of all cgroups, resctrl out of CLOSIDs or RMIDs.
+//! Made for real on a host or in the virtual machine are most of them (`tests/host/diagnosis`). Only
+//! on evidence: a long exit, io_uring at the exit, kernel threads, the lock of all cgroups.
 
 mod causes;
 mod screens;

@@ -12,8 +12,8 @@ use serde_json::json;
 
 use super::{AT_ONCE, diagnose};
 use crate::rig::{
-    Rig, Spec, Stranger, ask_to_freeze, freeze, has_v1, kill, other_version, patient,
-    process_state, skip, tops, until,
+    Rig, Spec, Stranger, ask_to_freeze, freeze, has_v1, kill, not_here, patient, process_state,
+    skip, tops, until,
 };
 use crate::torture::fuse::Fuse;
 use crate::torture::{Stage, odd};
@@ -28,7 +28,7 @@ impl Drop for Mounted {
 }
 
 /// A process of the test.
-struct Own(Child);
+pub(super) struct Own(pub(super) Child);
 
 impl Drop for Own {
     fn drop(&mut self) {
@@ -108,7 +108,7 @@ fn no_process_can_be_made_at_the_limit() {
 fn memory_is_out_and_the_oom_killer_is_off() {
     with("memory.oom_control", |rig| {
         if !has_v1() {
-            return other_version("memory.oom_control", "v2 always kills");
+            return not_here("memory.oom_control", "v2 always kills");
         }
         let id = rig.id();
         let resources = json!({"memory": {"limit": 16 << 20, "disableOOMKiller": true}});
@@ -419,82 +419,6 @@ fn something_is_mounted_in_its_state_directory() {
     });
 }
 
-/// A file system on a loop device; thawed and unmounted also when the test fails.
-struct Frozen(PathBuf);
-
-impl Frozen {
-    fn on(dir: &Path, image: &Path) -> Option<Self> {
-        fs::create_dir(dir).unwrap();
-        fs::File::create(image).unwrap().set_len(32 << 20).unwrap();
-        let run = |program: &str, args: &[&str]| {
-            let mut command = Command::new(program);
-            command
-                .args(args)
-                .stdout(Stdio::null())
-                .stderr(Stdio::null());
-            command.status().is_ok_and(|status| status.success())
-        };
-        let (image, point) = (image.to_str().unwrap(), dir.to_str().unwrap());
-        if !run("mkfs.ext4", &["-q", image]) || !run("mount", &["-o", "loop", image, point]) {
-            return None;
-        }
-        let mounted = Self(dir.to_owned());
-        run("fsfreeze", &["-f", point]).then_some(mounted)
-    }
-
-    fn thaw(&self) {
-        let mut command = Command::new("fsfreeze");
-        command
-            .arg("-u")
-            .arg(&self.0)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        drop(command.status());
-    }
-}
-
-impl Drop for Frozen {
-    fn drop(&mut self) {
-        self.thaw();
-        unmount(&self.0, UnmountFlags::DETACH).ok();
-    }
-}
-
-#[test]
-fn a_file_system_is_frozen() {
-    with("fsfreeze", |rig| {
-        let Some(frozen) = Frozen::on(&rig.scratch("frozen"), &rig.scratch("image")) else {
-            return skip("fsfreeze", "no loop device, mkfs.ext4 or fsfreeze");
-        };
-        let mounts = json!([{"destination": "/frozen", "type": "bind", "source": frozen.0,
-            "options": ["rbind", "rw"]}]);
-        let id = rig.id();
-        let script = "(exec 3> /frozen/file; exec sleep 3000) & sleep 3001";
-        rig.run_with(
-            &id,
-            &Spec {
-                mounts,
-                ..shared(script)
-            },
-        );
-        let find = || {
-            let members = rig.members(&id).into_iter();
-            members
-                .into_iter()
-                .find(|pid| process_state(*pid) == Some('D'))
-        };
-        until("it waits to write", || find().is_some());
-        let said = diagnose(rig, &id);
-        let finding = said.verdict("frozen-filesystem");
-        assert_eq!(
-            Some(finding["pid"].as_i64().unwrap()),
-            find().map(i64::from)
-        );
-        frozen.thaw();
-        until("it goes on", || find().is_none());
-    });
-}
-
 #[test]
 fn a_conmon_holds_it() {
     with("a supervisor", |rig| {
@@ -516,7 +440,7 @@ fn a_conmon_holds_it() {
 }
 
 /// ocitop behind something that takes rights or sight from it.
-fn through(rig: &Rig, id: &str, words: &[&str], cause: &str) {
+pub(super) fn through(rig: &Rig, id: &str, words: &[&str], cause: &str) {
     let ocitop = crate::rig::ocitop();
     let mut command = Command::new(words[0]);
     command

@@ -247,7 +247,7 @@ pub(super) const CASES: &[Case] = &[
     of_record("no cgroup at all", |_, said| {
         assert_eq!(said.verdict("running")["processes"], 3);
     }),
-    case("paths that differ", |_, said| {
+    of_record("paths that differ", |_, said| {
         said.verdict("running");
     }),
     case("escaped child", |_, said| {
@@ -261,7 +261,7 @@ pub(super) const CASES: &[Case] = &[
             );
         }
     }),
-    case("another inside its cgroup", |_, said| {
+    of_record("another inside its cgroup", |_, said| {
         assert_eq!(said.verdict("shared")["with"], "inner");
     }),
     case("child in a dead filesystem", names_fuse),

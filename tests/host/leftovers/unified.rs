@@ -8,7 +8,7 @@ use ocitop::oci::RuntimeKind;
 use serde_json::Value;
 
 use super::{Lived, age, id64, leftovers, plant};
-use crate::rig::{Rig, by_systemd, has_v1, number, other_version, pids_of, skip, tops, until};
+use crate::rig::{Rig, by_systemd, has_v1, not_here, number, pids_of, skip, tops, until};
 
 const MIB: u64 = 1 << 20;
 
@@ -48,7 +48,7 @@ fn at(rig: &Rig, dir: &Path) -> Value {
 #[test]
 fn a_leftover_of_v2_tells_who_lives_in_it_what_is_dying_and_what_it_is_charged() {
     if has_v1() || by_systemd() {
-        return other_version("populated, dying and charged leftovers", "v2 files");
+        return not_here("populated, dying and charged leftovers", "v2 files");
     }
     let rig = match Rig::new(RuntimeKind::Runc) {
         Ok(rig) => rig,
