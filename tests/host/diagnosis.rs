@@ -5,9 +5,11 @@ mod beside;
 mod cases;
 mod devices;
 mod dump;
+mod hooks;
 mod nfs;
 mod owned;
 mod rdt;
+mod root;
 mod unified;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,31 +1,20 @@
-//! What no row of the torture table makes: limits that are reached, strangers inside, hooks,
-//! namespaces that wait, mounts, and a host that does not answer or may not be seen.
+//! What no row of the torture table makes: limits that are reached, strangers inside, namespaces
+//! that wait, and a host that may not be seen.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Instant;
+use std::path::Path;
+use std::process::{Child, Command};
 
 use ocitop::oci::RuntimeKind;
-use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use serde_json::json;
 
-use super::{AT_ONCE, diagnose};
+use super::diagnose;
 use crate::rig::{
-    Rig, Spec, Stranger, ask_to_freeze, freeze, has_v1, kill, not_here, patient, process_state,
-    skip, tops, until,
+    Rig, Spec, Stranger, ask_to_freeze, freeze, has_v1, kill, not_here, process_state, skip, tops,
+    until,
 };
 use crate::torture::fuse::Fuse;
 use crate::torture::{Stage, odd};
-
-/// Something mounted by a test.
-struct Mounted(PathBuf);
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        unmount(&self.0, UnmountFlags::DETACH).ok();
-    }
-}
 
 /// A process of the test.
 pub(super) struct Own(pub(super) Child);
@@ -152,74 +141,6 @@ fn a_process_of_the_host_is_in_its_cgroup() {
 }
 
 #[test]
-fn a_hook_cannot_be_run() {
-    with("broken hooks", |rig| {
-        let id = rig.id();
-        let plain = rig.scratch("plain");
-        fs::write(&plain, "#!/bin/sh\n").unwrap();
-        let hooks = json!({"poststop": [{"path": "/nonexistent/hook"}, {"path": plain}]});
-        rig.run_with(
-            &id,
-            &Spec {
-                hooks,
-                ..Spec::default()
-            },
-        );
-        let said = diagnose(rig, &id);
-        let broken = said.all("hook-broken");
-        assert_eq!(broken[0]["hook"], "/nonexistent/hook");
-        assert_eq!(broken[0]["why"], "does not exist");
-        assert_eq!(broken[1]["hook"].as_str(), plain.to_str());
-        assert_eq!(broken[1]["why"], "is not executable");
-    });
-}
-
-#[test]
-fn a_hook_does_not_end() {
-    with("a hook that runs", |rig| {
-        let id = rig.id();
-        let hooks = json!({"poststop": [{"path": "/bin/sleep", "args": ["sleep", "3000"]}]});
-        rig.run_with(
-            &id,
-            &Spec {
-                hooks,
-                ..Spec::default()
-            },
-        );
-        let mut delete = rig.ocitop_command(&["delete", "--force", &id]);
-        delete
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let mut delete = Own(delete.spawn().unwrap());
-        let children = format!("/proc/{0}/task", delete.0.id());
-        let hook = || {
-            let threads = fs::read_dir(&children).into_iter().flatten().flatten();
-            let pids = threads.filter_map(|t| fs::read_to_string(t.path().join("children")).ok());
-            pids.flat_map(|text| {
-                text.split_whitespace()
-                    .map(str::to_owned)
-                    .collect::<Vec<_>>()
-            })
-            .filter_map(|pid| pid.parse::<i32>().ok())
-            .find(|pid| {
-                fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|c| c == "sleep\n")
-            })
-        };
-        until("the hook runs", || hook().is_some());
-        let pid = hook().unwrap();
-        let said = diagnose(rig, &id);
-        let finding = said.verdict("hook-runs");
-        assert_eq!(
-            (&finding["pid"], &finding["hook"]),
-            (&pid.into(), &"/bin/sleep".into())
-        );
-        kill(pid);
-        assert!(delete.0.wait().unwrap().code().is_some());
-    });
-}
-
-#[test]
 fn init_waits_for_a_child_that_cannot_die() {
     with("zap_pid_ns_processes", |rig| {
         let Some(_fuse) = hung(rig, "cat /hang/hang & sleep 3000", true) else {
@@ -316,106 +237,6 @@ fn a_locked_memory_keeps_nobody_waiting() {
         });
         let said = diagnose(rig, &id);
         assert_eq!(said.one("fuse")["pid"], pid);
-    });
-}
-
-#[test]
-fn a_state_root_that_does_not_answer_is_an_error_at_once() {
-    with("a dead state root", |rig| {
-        // Below /tmp, which anybody may lay out, no mount is crossed at all.
-        let dir = tempfile::Builder::new()
-            .prefix("oct")
-            .tempdir_in("/run")
-            .unwrap();
-        let Some(fuse) = Fuse::mount(dir.path().join("fuse")) else {
-            return skip("a dead state root", "no FUSE");
-        };
-        fuse.mute();
-        let root = fuse.dir().join("box");
-        let mut command = Command::new(crate::rig::ocitop());
-        command.env("XDG_STATE_HOME", rig.scratch("log"));
-        command.arg("--root").arg(&root).args(["diagnose", "web"]);
-        let start = Instant::now();
-        let ended = rig.finish(command);
-        assert!(start.elapsed() < patient(AT_ONCE), "{ended:#?}");
-        ended.refused(1, "does not answer");
-        // Beside it a container of another root is diagnosed as ever.
-        rig.run(&rig.id());
-        let mut command = rig.ocitop_command(&["--root", root.to_str().unwrap()]);
-        command.args(["diagnose", "-f", "json", &rig.id()]);
-        let ended = rig.finish(command).ok();
-        assert!(ended.took < patient(AT_ONCE), "{ended:#?}");
-        assert_eq!(ended.json()["findings"][0]["cause"], "running");
-    });
-}
-
-#[test]
-fn the_state_root_is_full_or_read_only() {
-    with("a full state root", |rig| {
-        let id = rig.id();
-        rig.run(&id);
-        // Below /tmp, which anybody may lay out, no mount is crossed at all.
-        let dir = tempfile::Builder::new()
-            .prefix("oct")
-            .tempdir_in("/run")
-            .unwrap();
-        let root = dir.path().join("root");
-        fs::create_dir(&root).unwrap();
-        let flags = MountFlags::empty();
-        mount(
-            "ocitop-test",
-            &root,
-            "tmpfs",
-            flags,
-            Some(c"size=256k,mode=755"),
-        )
-        .unwrap();
-        let mounted = Mounted(root.clone());
-        fs::create_dir(root.join(&id)).unwrap();
-        fs::copy(rig.state_file(&id), root.join(&id).join("state.json")).unwrap();
-        let verdict = || {
-            let mut command = Command::new(crate::rig::ocitop());
-            command
-                .arg("--root")
-                .arg(&root)
-                .args(["diagnose", "-f", "json", &id]);
-            let json = rig.finish(command).ok().json();
-            let findings = json["findings"].as_array().unwrap().clone();
-            findings
-                .into_iter()
-                .map(|f| f["cause"].as_str().unwrap().to_owned())
-                .collect::<Vec<_>>()
-        };
-        assert!(!verdict().contains(&"state-full".to_owned()));
-        drop(fs::write(root.join("filler"), vec![0_u8; 1 << 18]));
-        assert!(
-            verdict().contains(&"state-full".to_owned()),
-            "{:?}",
-            verdict()
-        );
-        rustix::mount::mount_remount(&root, MountFlags::RDONLY, "").unwrap();
-        assert!(
-            verdict().contains(&"state-read-only".to_owned()),
-            "{:?}",
-            verdict()
-        );
-        drop(mounted);
-    });
-}
-
-#[test]
-fn something_is_mounted_in_its_state_directory() {
-    with("a mount in the state directory", |rig| {
-        let id = rig.id();
-        rig.run(&id);
-        let (over, inside) = (rig.scratch("over"), rig.state_dir(&id).join("over"));
-        fs::create_dir(&over).unwrap();
-        fs::create_dir(&inside).unwrap();
-        rustix::mount::mount_bind(&over, &inside).unwrap();
-        let mounted = Mounted(inside.clone());
-        let said = diagnose(rig, &id);
-        assert_eq!(said.verdict("mount-in")["mount"].as_str(), inside.to_str());
-        drop(mounted);
     });
 }
 
