@@ -48,7 +48,7 @@ fn at(rig: &Rig, dir: &Path) -> Value {
 #[test]
 fn a_leftover_of_v2_tells_who_lives_in_it_what_is_dying_and_what_it_is_charged() {
     if has_v1() || by_systemd() {
-        return not_here("populated, dying and charged leftovers", "v2 files");
+        return not_here("who is in a leftover, and what is dying", "v2 tells it");
     }
     let rig = match Rig::new(RuntimeKind::Runc) {
         Ok(rig) => rig,
