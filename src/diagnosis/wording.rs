@@ -124,7 +124,7 @@ impl CgroupCause {
                 path(cgroup)
             ),
             Self::Invalid { cgroup } => format!(
-                "{} stands beside a threaded cgroup and can hold no process",
+                "{} stands beside or below a threaded cgroup and can hold no process",
                 path(cgroup)
             ),
             Self::ForeignPids { cgroup, count } => format!(

@@ -3,6 +3,14 @@
 
 mod beside;
 mod cases;
+mod devices;
+mod dump;
+mod hooks;
+mod nfs;
+mod owned;
+mod rdt;
+mod root;
+mod unified;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -10,8 +18,8 @@ use std::time::Duration;
 use ocitop::oci::RuntimeKind;
 use serde_json::Value;
 
-use crate::rig::{Ended, Rig, has_v1, patient, program, skip};
-use crate::torture::{Stage, show, words};
+use crate::rig::{Ended, Rig, has_v1, not_here, patient, program, skip, slowness};
+use crate::torture::{Shown, Stage, show, words};
 
 /// A diagnosis must not wait for anybody; a loaded machine gets this long.
 const AT_ONCE: Duration = Duration::from_secs(10);
@@ -77,6 +85,8 @@ impl Said {
 /// A row of the torture table, and what has to be said of it.
 struct Case {
     row: &'static str,
+    /// What is said depends on what the runtime recorded, or on how it does this.
+    of_record: bool,
     /// What is done once the row is made.
     then: fn(&mut Stage<'_>),
     says: fn(&Stage<'_>, &Said),
@@ -88,8 +98,12 @@ fn check_all(kind: RuntimeKind) {
         return skip(&format!("the diagnosis of {kind}'s containers"), &reason);
     }
     let mut broken = Vec::new();
-    for case in cases::CASES {
+    for (number, case) in cases::CASES.iter().enumerate() {
         if only.as_ref().is_some_and(|only| !case.row.contains(only)) {
+            continue;
+        }
+        // A machine too slow for all makes what is the kernel's doing with one runtime each.
+        if slowness() > 1 && !case.of_record && number % 3 != kind as usize {
             continue;
         }
         let checked = catch_unwind(AssertUnwindSafe(|| {
@@ -97,10 +111,14 @@ fn check_all(kind: RuntimeKind) {
                 (case.then)(stage);
                 let said = diagnose(stage.rig, &stage.id);
                 (case.says)(stage, &said);
-            });
+            })
         }));
-        if let Err(panic) = checked {
-            broken.push(format!("{}: {}", case.row, words(&*panic)));
+        match checked {
+            Ok(Shown::OtherVersion(why)) => {
+                not_here(&format!("the diagnosis of {:?}, {kind}", case.row), why);
+            }
+            Ok(Shown::Yes | Shown::No) => {}
+            Err(panic) => broken.push(format!("{}: {}", case.row, words(&*panic))),
         }
     }
     assert!(broken.is_empty(), "{}", broken.join("\n\n"));

@@ -2,6 +2,9 @@
 //! all must be found, and cleaning must leave everything else as it was. Everything lies below the
 //! rig's own cgroup and in its own directory, and nothing else is looked at.
 
+mod systemd;
+mod unified;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
@@ -13,13 +16,18 @@ use std::time::{Duration, SystemTime};
 use ocitop::oci::RuntimeKind;
 use serde_json::Value;
 
-use crate::rig::{Ended, Rig, skip, tops, until};
+use crate::rig::{Ended, Rig, skip, slowness, tops, until};
 
-/// Planted of each of the eight kinds.
-const EACH: usize = 25;
+/// Planted of each of the eight kinds; a slow machine would take minutes over as many.
+fn each() -> usize {
+    if slowness() > 1 { 5 } else { 25 }
+}
+
 /// Live ones that are plain processes in cgroups named as containers are, with a shim that was told
 /// the id.
-const LIVE: usize = 20;
+fn live_ones() -> usize {
+    each() * 4 / 5
+}
 
 /// An id of 64 digits that nobody else has.
 fn id64(rig: &Rig, kind: usize, number: usize) -> String {
@@ -103,7 +111,7 @@ fn plant_all(rig: &Rig) -> Vec<Vec<PathBuf>> {
     let all = tops();
     let some = &all[..all.len().div_ceil(2)];
     let mut planted = Vec::new();
-    for number in 0..EACH {
+    for number in 0..each() {
         let id = |kind| id64(rig, kind, number);
         let paths = [
             format!("docker/{}", id(0)),
@@ -178,7 +186,7 @@ fn live(rig: &Rig) -> Lived {
     fs::write(&shim, "#!/bin/sh\nread forever\n").unwrap();
     fs::set_permissions(&shim, fs::Permissions::from_mode(0o755)).unwrap();
     let mut children = Vec::new();
-    for number in 0..LIVE {
+    for number in 0..live_ones() {
         let id = id64(rig, 8, number);
         let path = format!("kubepods/pod{}/{id}", uid(1000 + number));
         let dirs = plant(rig, &tops(), &path);
@@ -269,7 +277,7 @@ fn assert_found(planted: &[Vec<PathBuf>], list: &Value, stopped: &PathBuf) {
         "{found} of {}",
         planted.len()
     );
-    assert_eq!(certain.len(), EACH);
+    assert_eq!(certain.len(), each());
 }
 
 /// Cleans all that is certain, then what is likely, by its paths.

@@ -30,7 +30,7 @@ fn mounted(name: &str) -> Option<Resctrl> {
 }
 
 /// Records groups as the runtime of the rig does; `class` is the closID that the spec gave.
-fn record(rig: &Rig, mount: &Resctrl, id: &str, class: Option<&str>) {
+pub(crate) fn record(rig: &Rig, mount: &Resctrl, id: &str, class: Option<&str>) {
     let group = mount.path(class.unwrap_or(id));
     let monitoring = group.join("mon_groups").join(id);
     match rig.kind {

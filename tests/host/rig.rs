@@ -57,7 +57,13 @@ pub(crate) fn with(kind: RuntimeKind, name: &str, test: fn(&Rig)) {
 /// A test that cannot run here: a line that libtest does not swallow, and a failure where skips
 /// are not accepted.
 pub(crate) fn skip(name: &str, reason: &str) {
-    let line = format!("SKIP {name}: {reason}\n");
+    tell(&format!("SKIP {name}: {reason}\n"));
+    let required = std::env::var("OCITOP_HOST_TESTS").is_ok_and(|value| value == "require");
+    assert!(!required, "a skip is a failure here: {reason}");
+}
+
+/// A line on stderr that libtest does not swallow, and in the file of those that did not run.
+fn tell(line: &str) {
     io::stderr().write_all(line.as_bytes()).unwrap();
     if let Some(file) = std::env::var_os("OCITOP_HOST_SKIPS") {
         let mut file = fs::OpenOptions::new()
@@ -67,8 +73,21 @@ pub(crate) fn skip(name: &str, reason: &str) {
             .unwrap();
         file.write_all(line.as_bytes()).unwrap();
     }
-    let required = std::env::var("OCITOP_HOST_TESTS").is_ok_and(|value| value == "require");
-    assert!(!required, "a skip is a failure here: {reason}");
+}
+
+/// What this kind of machine cannot show, and another can: no skip, but said where those are.
+pub(crate) fn not_here(name: &str, why: &str) {
+    tell(&format!("NOT HERE {name}: {why}\n"));
+}
+
+/// Whether the machine is the tests' own, so that they may change what all of it shares; says so if
+/// it is not. `OCITOP_TEST_MACHINE=own`
+pub(crate) fn may_change_the_machine(name: &str) -> bool {
+    let own = std::env::var("OCITOP_TEST_MACHINE").is_ok_and(|machine| machine == "own");
+    if !own {
+        not_here(name, "it changes all of the machine: in a virtual one only");
+    }
+    own
 }
 
 /// Waits for a condition; fails naming it.
@@ -660,10 +679,15 @@ pub(crate) fn pids_of(cgroup: &Path) -> Vec<i32> {
     text.lines().filter_map(|line| line.parse().ok()).collect()
 }
 
-/// Freezes a cgroup by itself, as its hierarchy's version does it; returns once it is frozen.
-pub(crate) fn freeze(cgroup: &Path) {
+/// Tells a cgroup to freeze, which may not come to its end.
+pub(crate) fn ask_to_freeze(cgroup: &Path) {
     let (file, value) = freezer_of(cgroup);
     fs::write(cgroup.join(file), value).unwrap();
+}
+
+/// Freezes a cgroup by itself, as its hierarchy's version does it; returns once it is frozen.
+pub(crate) fn freeze(cgroup: &Path) {
+    ask_to_freeze(cgroup);
     until("it is frozen", || is_frozen(cgroup));
 }
 

@@ -10,7 +10,7 @@ use crate::delete::assert_deleted;
 use crate::rig::{Rig, Spec, by_systemd, skip, until};
 
 /// What systemd says of a unit: `active`, `failed`, `inactive` (also if it knows none).
-fn active_state(unit: &str) -> String {
+pub(crate) fn active_state(unit: &str) -> String {
     let output = Command::new("systemctl")
         .args(["show", "--value", "-p", "ActiveState", unit])
         .output()
@@ -19,7 +19,7 @@ fn active_state(unit: &str) -> String {
 }
 
 /// Whether systemd has the unit in memory at all.
-fn is_known(unit: &str) -> bool {
+pub(crate) fn is_known(unit: &str) -> bool {
     let output = Command::new("systemctl")
         .args(["list-units", "--all", "--plain", "--no-legend", unit])
         .output()
@@ -75,15 +75,22 @@ with_each_runtime! {
         rig.assert_gone(web);
     }
 
-    fn a_scope_that_failed_is_forgotten(rig: &Rig) {
+    fn a_scope_that_failed_is_named_and_forgotten(rig: &Rig) {
         if !by_systemd() {
-            return skip("a_scope_that_failed_is_forgotten", "needs the systemd driver");
+            return skip("a_scope_that_failed_is_named_and_forgotten", "needs the systemd driver");
         }
         if rig.kind == RuntimeKind::Youki {
             return; // It hands no properties on to systemd.
         }
         let web = &rig.id();
         let unit = failed(rig, web);
+        let json = rig.ocitop(&["diagnose", "-f", "json", web]).ok().json();
+        let findings = json["findings"].as_array().unwrap().iter();
+        let mut said = findings.filter(|finding| finding["cause"] == "unit-failed");
+        let said = said.next().unwrap_or_else(|| panic!("{json:#}"));
+        assert_eq!(said["unit"], unit);
+        let command = format!("systemctl reset-failed {unit}");
+        assert_eq!(said["remedies"][0]["command"], command);
         assert_deleted(rig, web);
         assert!(!is_known(&unit));
     }

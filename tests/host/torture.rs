@@ -41,12 +41,23 @@ struct Row {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Needs {
     Nothing,
-    /// The freezer or the separate hierarchies of cgroup v1.
-    V1,
-    /// Cgroup v2 alone.
-    V2,
+    /// The freezer or the separate hierarchies of cgroup v1; and why v2 cannot show it.
+    V1(&'static str),
+    /// Cgroup v2 alone; and why v1 cannot show it.
+    V2(&'static str),
     /// A FUSE mount.
     Fuse,
+}
+
+impl Needs {
+    /// Why this version of cgroups cannot show it, if it cannot.
+    fn other_version(self) -> Option<&'static str> {
+        match self {
+            Self::V1(why) if !has_v1() => Some(why),
+            Self::V2(why) if has_v1() => Some(why),
+            _ => None,
+        }
+    }
 }
 
 /// How ocitop has to end.
@@ -334,9 +345,17 @@ fn own_delete(stage: &Stage<'_>, starts: &[(i32, Option<u64>)]) -> String {
     format!("rc {} after {seconds:.1} s, left: {left}", ended.code)
 }
 
-/// Makes the row of this name and shows it to `look`; says loudly why it cannot. A row that does
-/// not apply to the runtime or to this version of cgroups is passed over.
-pub(crate) fn show(name: &str, kind: RuntimeKind, look: &mut dyn FnMut(&mut Stage<'_>)) {
+/// What came of showing a row.
+pub(crate) enum Shown {
+    Yes,
+    /// It does not apply to the runtime, or something it needs is missing, which has been said.
+    No,
+    /// This version of cgroups does not let it be made, and why.
+    OtherVersion(&'static str),
+}
+
+/// Makes the row of this name and shows it to `look`.
+pub(crate) fn show(name: &str, kind: RuntimeKind, look: &mut dyn FnMut(&mut Stage<'_>)) -> Shown {
     let row = ROWS.iter().find(|row| row.name == name);
     let row = row.unwrap_or_else(|| panic!("no row {name:?}"));
     let own = match kind {
@@ -344,9 +363,11 @@ pub(crate) fn show(name: &str, kind: RuntimeKind, look: &mut dyn FnMut(&mut Stag
         RuntimeKind::Runc => 1,
         RuntimeKind::Crun => 2,
     };
-    let elsewhere = (row.needs == Needs::V1) != has_v1() && row.needs != Needs::Nothing;
-    if row.own[own] == "-" || (elsewhere && row.needs != Needs::Fuse) {
-        return;
+    if row.own[own] == "-" {
+        return Shown::No;
+    }
+    if let Some(why) = row.needs.other_version() {
+        return Shown::OtherVersion(why);
     }
     let rig = Rig::new(kind).unwrap();
     let mut stage = Stage::new(&rig);
@@ -358,9 +379,15 @@ pub(crate) fn show(name: &str, kind: RuntimeKind, look: &mut dyn FnMut(&mut Stag
         (row.make)(&mut stage);
     }
     match (stage.applies, stage.impossible) {
-        (false, _) => skip(name, "needs /dev/fuse or a C compiler"),
-        (true, None) => look(&mut stage),
-        (true, Some(_)) => {}
+        (false, _) => {
+            skip(name, "needs /dev/fuse or a C compiler");
+            Shown::No
+        }
+        (true, None) => {
+            look(&mut stage);
+            Shown::Yes
+        }
+        (true, Some(why)) => Shown::OtherVersion(why),
     }
 }
 
@@ -481,11 +508,11 @@ fn play_all(kind: RuntimeKind) {
             RuntimeKind::Crun => 2,
         }];
         let unwanted = only.as_ref().is_some_and(|only| !row.name.contains(only));
-        if own == "-"
-            || unwanted
-            || (row.needs == Needs::V1 && !has_v1())
-            || (row.needs == Needs::V2 && has_v1())
-        {
+        if own == "-" || unwanted {
+            continue;
+        }
+        if let Some(why) = row.needs.other_version() {
+            tell(index, row, kind, why, "-", "-");
             continue;
         }
         let played = catch_unwind(AssertUnwindSafe(|| {

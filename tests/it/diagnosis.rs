@@ -1,10 +1,8 @@
 //! Why it is stuck: every cause from evidence as it was captured, and the page and the command that
 //! say it.
 //!
-//! Made for real on a host are most of them (`tests/host/diagnosis`). Only on evidence: a server
-//! that is away (NFS), a device that is, a core dump, a long exit, io_uring at
-//! the exit, kernel threads, the lock of all cgroups, `memory.high`, a domain that is invalid, a
-//! failed scope, resctrl out of CLOSIDs or RMIDs.
+//! Made for real on a host or in the virtual machine are most of them (`tests/host/diagnosis`). Only
+//! on evidence: a long exit, io_uring at the exit, kernel threads, the lock of all cgroups.
 
 mod causes;
 mod checks;
@@ -142,6 +140,7 @@ pub(super) fn cgroup(dir: &str, level: Level) -> CgroupSeen {
         pids_refused_since: 0,
         oom_waits: false,
         high: None,
+        memory: None,
         quota: None,
         throttled: None,
         memory: None,

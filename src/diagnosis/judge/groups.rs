@@ -57,7 +57,8 @@ pub(super) fn on_cgroup(evidence: &Evidence, mount: &std::path::Path) -> bool {
 }
 
 fn frozen(evidence: &Evidence, out: &mut Vec<Finding>) {
-    let plain = state::plain_pause(evidence);
+    let paused = evidence.condition == Condition::Known(Status::Paused);
+    let plain = state::plain_pause(evidence).filter(|_| paused);
     let killed: Vec<i32> = evidence
         .tasks
         .iter()
@@ -78,6 +79,8 @@ fn frozen(evidence: &Evidence, out: &mut Vec<Finding>) {
         let own = level == Level::Own && thawable;
         match cgroup.freezer {
             Some(Freezer::Frozen) if plain.as_ref() == Some(&dir) => {}
+            // v2 calls a cgroup frozen that holds nobody: nothing waits in it.
+            Some(Freezer::Frozen) if !is_peopled(evidence, cgroup) => {}
             Some(Freezer::Frozen) => {
                 let pending = version == Version::V1 && !killed.is_empty();
                 let cause = CgroupCause::Frozen {
@@ -117,6 +120,15 @@ fn frozen(evidence: &Evidence, out: &mut Vec<Finding>) {
             Some(Freezer::Thawed | Freezer::FrozenAbove) | None => {}
         }
     }
+}
+
+/// Whether a process is in a cgroup, or in one of the container's below it.
+fn is_peopled(evidence: &Evidence, cgroup: &CgroupSeen) -> bool {
+    let mut inside = evidence
+        .cgroups
+        .iter()
+        .filter(|one| one.dir.starts_with(&cgroup.dir));
+    inside.any(|one| one.processes + one.foreign > 0)
 }
 
 /// What an action must not touch.
@@ -188,22 +200,32 @@ fn limits(evidence: &Evidence, cgroup: &CgroupSeen, out: &mut Vec<Finding>) {
                 .by([Remedy::OomKiller { cgroup: dir() }, Remedy::ForceDelete]),
         );
     }
-    if let Some((Limit::At(high), reached)) = cgroup.high
-        && reached > 0
-    {
-        out.push(
-            find(
-                Weight::Hampers,
-                CgroupCause::MemoryHigh {
-                    cgroup: dir(),
-                    high,
-                },
-            )
-            .seen([format!("memory.events: high rose by {reached}")])
-            .by([Remedy::RaiseHigh { cgroup: dir() }]),
-        );
-    }
+    high(evidence, cgroup, out);
     quota(evidence, cgroup, out);
+}
+
+fn high(evidence: &Evidence, cgroup: &CgroupSeen, out: &mut Vec<Finding>) {
+    let Some((Limit::At(high), reached)) = cgroup.high else {
+        return;
+    };
+    // Who is far above it sleeps two seconds at a time, and the counter stands still meanwhile.
+    let mut waits = evidence.tasks.iter().flat_map(|task| &task.waits);
+    let above = cgroup.memory.filter(|memory| *memory > high);
+    let line = match above {
+        _ if reached > 0 => format!("memory.events: high rose by {reached}"),
+        Some(memory) if waits.any(|wait| wait.nature == Nature::MemoryHigh) => {
+            format!("memory.current: {memory}, and a process is held back")
+        }
+        _ => return,
+    };
+    let cause = CgroupCause::MemoryHigh {
+        cgroup: cgroup.dir.clone(),
+        high,
+    };
+    let raise = Remedy::RaiseHigh {
+        cgroup: cgroup.dir.clone(),
+    };
+    out.push(find(Weight::Hampers, cause).seen([line]).by([raise]));
 }
 
 fn quota(evidence: &Evidence, cgroup: &CgroupSeen, out: &mut Vec<Finding>) {
@@ -258,16 +280,23 @@ fn shape(cgroup: &CgroupSeen, out: &mut Vec<Finding>) {
     }
     let dir = cgroup.dir.clone();
     match cgroup.kind.as_deref() {
-        Some("domain invalid") => out.push(
-            find(
-                Weight::Blocks,
-                CgroupCause::Invalid {
-                    cgroup: dir.clone(),
-                },
-            )
-            .seen(["cgroup.type: domain invalid".to_owned()])
-            .by([Remedy::ForceDelete]),
-        ),
+        Some("domain invalid") => {
+            // One below its own that is empty for ever is in nobody's way.
+            let (weight, remedy) = match cgroup.level {
+                Level::Below => (Weight::Note, None),
+                _ => (Weight::Blocks, Some(Remedy::ForceDelete)),
+            };
+            out.push(
+                find(
+                    weight,
+                    CgroupCause::Invalid {
+                        cgroup: dir.clone(),
+                    },
+                )
+                .seen(["cgroup.type: domain invalid".to_owned()])
+                .by(remedy),
+            );
+        }
         Some("threaded") => out.push(
             find(
                 Weight::Note,

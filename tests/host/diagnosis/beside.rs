@@ -1,33 +1,23 @@
-//! What no row of the torture table makes: limits that are reached, strangers inside, hooks,
-//! namespaces that wait, mounts, and a host that does not answer or may not be seen.
+//! What no row of the torture table makes: limits that are reached, strangers inside, namespaces
+//! that wait, and a host that may not be seen.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Instant;
+use std::path::Path;
+use std::process::{Child, Command};
 
 use ocitop::oci::RuntimeKind;
-use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use serde_json::json;
 
-use super::{AT_ONCE, diagnose};
+use super::diagnose;
 use crate::rig::{
-    Rig, Spec, Stranger, freeze, has_v1, kill, patient, process_state, skip, tops, until,
+    Rig, Spec, Stranger, ask_to_freeze, freeze, has_v1, kill, not_here, process_state, skip, tops,
+    until,
 };
 use crate::torture::fuse::Fuse;
 use crate::torture::{Stage, odd};
 
-/// Something mounted by a test.
-struct Mounted(PathBuf);
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        unmount(&self.0, UnmountFlags::DETACH).ok();
-    }
-}
-
 /// A process of the test.
-struct Own(Child);
+pub(super) struct Own(pub(super) Child);
 
 impl Drop for Own {
     fn drop(&mut self) {
@@ -36,7 +26,7 @@ impl Drop for Own {
     }
 }
 
-fn shared(script: &str) -> Spec {
+pub(super) fn shared(script: &str) -> Spec {
     Spec {
         script: script.to_owned(),
         private_pids: false,
@@ -84,7 +74,7 @@ fn put_odd(rig: &Rig) -> bool {
     true
 }
 
-fn with(name: &str, test: fn(&Rig)) {
+pub(super) fn with(name: &str, test: fn(&Rig)) {
     crate::rig::with(RuntimeKind::Runc, name, test);
 }
 
@@ -107,7 +97,7 @@ fn no_process_can_be_made_at_the_limit() {
 fn memory_is_out_and_the_oom_killer_is_off() {
     with("memory.oom_control", |rig| {
         if !has_v1() {
-            return;
+            return not_here("memory.oom_control", "v2 always kills");
         }
         let id = rig.id();
         let resources = json!({"memory": {"limit": 16 << 20, "disableOOMKiller": true}});
@@ -147,74 +137,6 @@ fn a_process_of_the_host_is_in_its_cgroup() {
             let top = if dir.starts_with(&top) { top } else { continue };
             fs::write(top.join("cgroup.procs"), stranger.pid().to_string()).unwrap();
         }
-    });
-}
-
-#[test]
-fn a_hook_cannot_be_run() {
-    with("broken hooks", |rig| {
-        let id = rig.id();
-        let plain = rig.scratch("plain");
-        fs::write(&plain, "#!/bin/sh\n").unwrap();
-        let hooks = json!({"poststop": [{"path": "/nonexistent/hook"}, {"path": plain}]});
-        rig.run_with(
-            &id,
-            &Spec {
-                hooks,
-                ..Spec::default()
-            },
-        );
-        let said = diagnose(rig, &id);
-        let broken = said.all("hook-broken");
-        assert_eq!(broken[0]["hook"], "/nonexistent/hook");
-        assert_eq!(broken[0]["why"], "does not exist");
-        assert_eq!(broken[1]["hook"].as_str(), plain.to_str());
-        assert_eq!(broken[1]["why"], "is not executable");
-    });
-}
-
-#[test]
-fn a_hook_does_not_end() {
-    with("a hook that runs", |rig| {
-        let id = rig.id();
-        let hooks = json!({"poststop": [{"path": "/bin/sleep", "args": ["sleep", "3000"]}]});
-        rig.run_with(
-            &id,
-            &Spec {
-                hooks,
-                ..Spec::default()
-            },
-        );
-        let mut delete = rig.ocitop_command(&["delete", "--force", &id]);
-        delete
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let mut delete = Own(delete.spawn().unwrap());
-        let children = format!("/proc/{0}/task", delete.0.id());
-        let hook = || {
-            let threads = fs::read_dir(&children).into_iter().flatten().flatten();
-            let pids = threads.filter_map(|t| fs::read_to_string(t.path().join("children")).ok());
-            pids.flat_map(|text| {
-                text.split_whitespace()
-                    .map(str::to_owned)
-                    .collect::<Vec<_>>()
-            })
-            .filter_map(|pid| pid.parse::<i32>().ok())
-            .find(|pid| {
-                fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|c| c == "sleep\n")
-            })
-        };
-        until("the hook runs", || hook().is_some());
-        let pid = hook().unwrap();
-        let said = diagnose(rig, &id);
-        let finding = said.verdict("hook-runs");
-        assert_eq!(
-            (&finding["pid"], &finding["hook"]),
-            (&pid.into(), &"/bin/sleep".into())
-        );
-        kill(pid);
-        assert!(delete.0.wait().unwrap().code().is_some());
     });
 }
 
@@ -269,9 +191,6 @@ fn init_waits_for_a_zombie_whose_parent_is_outside() {
 #[test]
 fn a_freeze_does_not_end_while_a_process_is_in_d() {
     with("FREEZING", |rig| {
-        if !has_v1() {
-            return;
-        }
         let Some(_fuse) = hung(rig, "cat /hang/hang & sleep 3000", false) else {
             return;
         };
@@ -279,8 +198,8 @@ fn a_freeze_does_not_end_while_a_process_is_in_d() {
         let child = waiting(rig);
         kill(child);
         until("it is in D", || process_state(child) == Some('D'));
-        let freezer = rig.cgroup(&id, "freezer");
-        fs::write(freezer.join("freezer.state"), "FROZEN").unwrap();
+        let freezer = rig.cgroup(&id, if has_v1() { "freezer" } else { "" });
+        ask_to_freeze(&freezer);
         let said = diagnose(rig, &id);
         let finding = said.one("freeze-unfinished");
         assert_eq!(finding["cgroup"].as_str(), freezer.to_str());
@@ -322,182 +241,6 @@ fn a_locked_memory_keeps_nobody_waiting() {
 }
 
 #[test]
-fn a_state_root_that_does_not_answer_is_an_error_at_once() {
-    with("a dead state root", |rig| {
-        // Below /tmp, which anybody may lay out, no mount is crossed at all.
-        let dir = tempfile::Builder::new()
-            .prefix("oct")
-            .tempdir_in("/run")
-            .unwrap();
-        let Some(fuse) = Fuse::mount(dir.path().join("fuse")) else {
-            return skip("a dead state root", "no FUSE");
-        };
-        fuse.mute();
-        let root = fuse.dir().join("box");
-        let mut command = Command::new(crate::rig::ocitop());
-        command.env("XDG_STATE_HOME", rig.scratch("log"));
-        command.arg("--root").arg(&root).args(["diagnose", "web"]);
-        let start = Instant::now();
-        let ended = rig.finish(command);
-        assert!(start.elapsed() < patient(AT_ONCE), "{ended:#?}");
-        ended.refused(1, "does not answer");
-        // Beside it a container of another root is diagnosed as ever.
-        rig.run(&rig.id());
-        let mut command = rig.ocitop_command(&["--root", root.to_str().unwrap()]);
-        command.args(["diagnose", "-f", "json", &rig.id()]);
-        let ended = rig.finish(command).ok();
-        assert!(ended.took < patient(AT_ONCE), "{ended:#?}");
-        assert_eq!(ended.json()["findings"][0]["cause"], "running");
-    });
-}
-
-#[test]
-fn the_state_root_is_full_or_read_only() {
-    with("a full state root", |rig| {
-        let id = rig.id();
-        rig.run(&id);
-        // Below /tmp, which anybody may lay out, no mount is crossed at all.
-        let dir = tempfile::Builder::new()
-            .prefix("oct")
-            .tempdir_in("/run")
-            .unwrap();
-        let root = dir.path().join("root");
-        fs::create_dir(&root).unwrap();
-        let flags = MountFlags::empty();
-        mount(
-            "ocitop-test",
-            &root,
-            "tmpfs",
-            flags,
-            Some(c"size=256k,mode=755"),
-        )
-        .unwrap();
-        let mounted = Mounted(root.clone());
-        fs::create_dir(root.join(&id)).unwrap();
-        fs::copy(rig.state_file(&id), root.join(&id).join("state.json")).unwrap();
-        let verdict = || {
-            let mut command = Command::new(crate::rig::ocitop());
-            command
-                .arg("--root")
-                .arg(&root)
-                .args(["diagnose", "-f", "json", &id]);
-            let json = rig.finish(command).ok().json();
-            let findings = json["findings"].as_array().unwrap().clone();
-            findings
-                .into_iter()
-                .map(|f| f["cause"].as_str().unwrap().to_owned())
-                .collect::<Vec<_>>()
-        };
-        assert!(!verdict().contains(&"state-full".to_owned()));
-        drop(fs::write(root.join("filler"), vec![0_u8; 1 << 18]));
-        assert!(
-            verdict().contains(&"state-full".to_owned()),
-            "{:?}",
-            verdict()
-        );
-        rustix::mount::mount_remount(&root, MountFlags::RDONLY, "").unwrap();
-        assert!(
-            verdict().contains(&"state-read-only".to_owned()),
-            "{:?}",
-            verdict()
-        );
-        drop(mounted);
-    });
-}
-
-#[test]
-fn something_is_mounted_in_its_state_directory() {
-    with("a mount in the state directory", |rig| {
-        let id = rig.id();
-        rig.run(&id);
-        let (over, inside) = (rig.scratch("over"), rig.state_dir(&id).join("over"));
-        fs::create_dir(&over).unwrap();
-        fs::create_dir(&inside).unwrap();
-        rustix::mount::mount_bind(&over, &inside).unwrap();
-        let mounted = Mounted(inside.clone());
-        let said = diagnose(rig, &id);
-        assert_eq!(said.verdict("mount-in")["mount"].as_str(), inside.to_str());
-        drop(mounted);
-    });
-}
-
-/// A file system on a loop device; thawed and unmounted also when the test fails.
-struct Frozen(PathBuf);
-
-impl Frozen {
-    fn on(dir: &Path, image: &Path) -> Option<Self> {
-        fs::create_dir(dir).unwrap();
-        fs::File::create(image).unwrap().set_len(32 << 20).unwrap();
-        let run = |program: &str, args: &[&str]| {
-            let mut command = Command::new(program);
-            command
-                .args(args)
-                .stdout(Stdio::null())
-                .stderr(Stdio::null());
-            command.status().is_ok_and(|status| status.success())
-        };
-        let (image, point) = (image.to_str().unwrap(), dir.to_str().unwrap());
-        if !run("mkfs.ext4", &["-q", image]) || !run("mount", &["-o", "loop", image, point]) {
-            return None;
-        }
-        let mounted = Self(dir.to_owned());
-        run("fsfreeze", &["-f", point]).then_some(mounted)
-    }
-
-    fn thaw(&self) {
-        let mut command = Command::new("fsfreeze");
-        command
-            .arg("-u")
-            .arg(&self.0)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        drop(command.status());
-    }
-}
-
-impl Drop for Frozen {
-    fn drop(&mut self) {
-        self.thaw();
-        unmount(&self.0, UnmountFlags::DETACH).ok();
-    }
-}
-
-#[test]
-fn a_file_system_is_frozen() {
-    with("fsfreeze", |rig| {
-        let Some(frozen) = Frozen::on(&rig.scratch("frozen"), &rig.scratch("image")) else {
-            return skip("fsfreeze", "no loop device, mkfs.ext4 or fsfreeze");
-        };
-        let mounts = json!([{"destination": "/frozen", "type": "bind", "source": frozen.0,
-            "options": ["rbind", "rw"]}]);
-        let id = rig.id();
-        let script = "(exec 3> /frozen/file; exec sleep 3000) & sleep 3001";
-        rig.run_with(
-            &id,
-            &Spec {
-                mounts,
-                ..shared(script)
-            },
-        );
-        let find = || {
-            let members = rig.members(&id).into_iter();
-            members
-                .into_iter()
-                .find(|pid| process_state(*pid) == Some('D'))
-        };
-        until("it waits to write", || find().is_some());
-        let said = diagnose(rig, &id);
-        let finding = said.verdict("frozen-filesystem");
-        assert_eq!(
-            Some(finding["pid"].as_i64().unwrap()),
-            find().map(i64::from)
-        );
-        frozen.thaw();
-        until("it goes on", || find().is_none());
-    });
-}
-
-#[test]
 fn a_conmon_holds_it() {
     with("a supervisor", |rig| {
         let Some(odd) = odd() else {
@@ -518,7 +261,7 @@ fn a_conmon_holds_it() {
 }
 
 /// ocitop behind something that takes rights or sight from it.
-fn through(rig: &Rig, id: &str, words: &[&str], cause: &str) {
+pub(super) fn through(rig: &Rig, id: &str, words: &[&str], cause: &str) {
     let ocitop = crate::rig::ocitop();
     let mut command = Command::new(words[0]);
     command
@@ -551,6 +294,10 @@ fn what_ocitop_itself_may_not_see_is_said() {
         }
         let words = ["unshare", "-p", "-f", "--mount-proc"];
         through(rig, &id, &words, "other-pid-namespace");
+        // v1 keeps quiet about them.
+        if !has_v1() {
+            through(rig, &id, &words, "foreign-pids");
+        }
         let pids = if has_v1() {
             "/sys/fs/cgroup/pids"
         } else {
@@ -567,19 +314,22 @@ fn the_screen_of_the_command_reads_as_a_sentence() {
     with("the text", |rig| {
         let id = rig.id();
         rig.run(&id);
-        freeze(&rig.cgroup("", "freezer"));
+        let (controller, file) = if has_v1() {
+            ("freezer", "freezer.state")
+        } else {
+            ("", "cgroup.freeze")
+        };
+        freeze(&rig.cgroup("", controller));
         let ended = rig.ocitop(&["diagnose", &id]).ok();
         let first = ended.stdout.lines().next().unwrap();
-        if has_v1() {
-            assert!(
-                first.starts_with(&format!("{id}: frozen from above: ")),
-                "{ended:#?}"
-            );
-            assert!(ended.stdout.contains("freezer.state"), "{ended:#?}");
-        }
+        assert!(
+            first.starts_with(&format!("{id}: frozen from above: ")),
+            "{ended:#?}"
+        );
+        assert!(ended.stdout.contains(file), "{ended:#?}");
         let absent = rig.ocitop(&["diagnose", "no-such"]);
         absent.refused(1, "does not exist");
         assert_eq!(rig.ocitop(&["diagnose"]).code, 2);
-        crate::rig::thaw(&rig.cgroup("", "freezer"));
+        crate::rig::thaw(&rig.cgroup("", controller));
     });
 }

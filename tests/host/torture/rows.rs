@@ -204,7 +204,8 @@ pub(super) const ROWS: &[Row] = &[
     ),
     row(
         "threaded sub-cgroup",
-        "a process, and a thread of another, in a threaded cgroup below its own",
+        "a process, and a thread of another, in a threaded cgroup below its own; below that one that \
+         is invalid",
         ["rc 1 for ever, record and cgroups left", "clean", "clean"],
         |stage| {
             if !stage.with_odd() {
@@ -225,9 +226,11 @@ pub(super) const ROWS: &[Row] = &[
                     .unwrap();
                 fs::write(sub.join("cgroup.threads"), newest).unwrap();
             }
+            // A domain below a threaded one is none, until it is made threaded as well.
+            fs::create_dir(sub.join("deeper")).unwrap();
         },
     )
-    .needs(Needs::V2),
+    .needs(Needs::V2("v1 has no threaded cgroups")),
     row(
         "frozen sub-cgroup",
         "a process in a cgroup below its own that is frozen by itself",
@@ -479,7 +482,7 @@ pub(super) const ROWS: &[Row] = &[
             stage.gone.push(new);
         },
     )
-    .needs(Needs::V1),
+    .needs(Needs::V1("v2 has one hierarchy")),
     row(
         "escaped child",
         "private pid namespace; a child moved itself out of every cgroup of it",
@@ -652,7 +655,7 @@ pub(super) const ROWS: &[Row] = &[
             freeze(&stage.rig.cgroup("", "freezer"));
         },
     )
-    .needs(Needs::V1)
+    .needs(Needs::V1("v2 lets what is frozen die: the next row"))
     .kept(
         |stage| vec![format!("pid {} ", stage.culprit), "frozen".to_owned()],
         |stage| {
@@ -663,6 +666,17 @@ pub(super) const ROWS: &[Row] = &[
             .unwrap();
         },
     ),
+    row(
+        "frozen from above, on v2",
+        "the same, which does not keep SIGKILL from it there",
+        CLEAN,
+        |stage| {
+            stage.run(&Spec::default());
+            stage.others(2);
+            freeze(&stage.rig.cgroup("", ""));
+        },
+    )
+    .needs(Needs::V2("v1 keeps it from dying: the row before")),
     row(
         "a mount on its cgroup",
         "a directory bind-mounted on one of its cgroups: rmdir says busy",

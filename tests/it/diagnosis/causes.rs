@@ -219,6 +219,13 @@ pub(super) const CASES: &[Case] = &[
         seen.tasks.push(waits);
     }),
     case("memory-high", "echo max >", |seen| seen.cgroups[0].high = Some((Limit::At(1 << 20), 12))),
+    case("memory-high", "echo max >", |seen| {
+        (seen.cgroups[0].high, seen.cgroups[0].memory) = (Some((Limit::At(1 << 20), 0)), Some(2 << 20));
+        let mut waits = task(3330, "eats");
+        waits.process.state = 'D';
+        waits.waits.push(wait(3330, 'D', &["__mem_cgroup_handle_over_high", "try_charge_memcg"]));
+        seen.tasks.push(waits);
+    }),
     case("cpu-quota", "cpu.cfs_quota_us", |seen| {
         (seen.cgroups[0].quota, seen.cgroups[0].throttled) = (Some(Limit::At(1000)), Some(9));
         seen.tasks.push(killed(3330, 'R'));

@@ -332,6 +332,8 @@ fn a_frozen_cgroup_above_is_named() {
     let below = above.join("web");
     machine.make_cgroup(&below);
     std::fs::write(below.join("freezer.state"), "FROZEN\n").unwrap();
+    let old = machine.cgroup_root().join("freezer/web/cgroup.procs");
+    std::fs::copy(old, below.join("cgroup.procs")).unwrap();
     machine.edit("web", |state| {
         state["cgroup_paths"]["freezer"] = "/sys/fs/cgroup/freezer/pod/web".into();
     });
