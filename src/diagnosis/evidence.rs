@@ -233,8 +233,6 @@ pub struct CgroupSeen {
     pub oom_waits: bool,
     /// `memory.high`, and how often it was reached between two looks (v2).
     pub high: Option<(Limit, u64)>,
-    /// `memory.current`, bytes (v2).
-    pub memory: Option<u64>,
     /// CPU quota, millionths of a core.
     pub quota: Option<Limit>,
     /// Periods in which it was throttled, so far.

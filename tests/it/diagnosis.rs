@@ -140,7 +140,6 @@ pub(super) fn cgroup(dir: &str, level: Level) -> CgroupSeen {
         pids_refused_since: 0,
         oom_waits: false,
         high: None,
-        memory: None,
         quota: None,
         throttled: None,
         memory: None,

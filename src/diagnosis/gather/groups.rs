@@ -83,7 +83,6 @@ fn one(hierarchy: &Hierarchy, dir: PathBuf, level: Level, before: Option<Events>
         high: limit("memory.high")
             .filter(|limit| *limit != Limit::Max)
             .map(|limit| (limit, since.high.unwrap_or(0))),
-        memory: number("memory.current"),
         quota,
         throttled: text("cpu.stat")
             .as_deref()

@@ -100,16 +100,10 @@ fn frozen(evidence: &Evidence, out: &mut Vec<Finding>) {
                 );
             }
             Some(Freezer::Freezing) => {
-                let culprit = evidence.tasks.iter().find(|task| {
-                    let held = |wait: &crate::diagnosis::evidence::Wait| {
-                        wait.nature.holds() && wait.nature != Nature::Other
-                    };
-                    task.process.state == 'D' && task.waits.iter().any(held)
-                });
                 let cause = CgroupCause::FreezeUnfinished {
                     cgroup: dir,
                     version,
-                    pid: culprit.map(|task| task.process.who.pid),
+                    pid: unfreezable(evidence),
                 };
                 out.push(
                     find(Weight::Blocks, cause)
@@ -120,6 +114,16 @@ fn frozen(evidence: &Evidence, out: &mut Vec<Finding>) {
             Some(Freezer::Thawed | Freezer::FrozenAbove) | None => {}
         }
     }
+}
+
+/// A process that waits for what no signal and no freezer can cut short.
+fn unfreezable(evidence: &Evidence) -> Option<i32> {
+    let held = |wait: &crate::diagnosis::evidence::Wait| {
+        wait.nature.holds() && wait.nature != Nature::Other
+    };
+    let mut tasks = evidence.tasks.iter();
+    let culprit = tasks.find(|task| task.process.state == 'D' && task.waits.iter().any(held));
+    culprit.map(|task| task.process.who.pid)
 }
 
 /// Whether a process is in a cgroup, or in one of the container's below it.
