@@ -248,7 +248,7 @@ pub struct CgroupSeen {
 pub struct HookSeen {
     /// Its program.
     pub path: PathBuf,
-    /// The mount it is on, if a look at it could hang there; safe to print.
+    /// What it is on, if a look at it could hang there or did; safe to print.
     pub apart: Option<String>,
     /// Why it cannot be run, if so.
     pub broken: Option<String>,

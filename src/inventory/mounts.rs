@@ -112,13 +112,59 @@ pub fn above<'a>(path: &Path, mounts: &'a [Mount]) -> Option<&'a Mount> {
     above.max_by_key(|mount| mount.point.components().count())
 }
 
-/// Whether looking into `dir` may touch a remote file system: it lies on one, or one is mounted in
-/// it.
+/// Most links that are followed on the way to one path, as many as the kernel follows
+/// (path_resolution(7)).
+const MAX_LINKS: usize = 40;
+
+/// Whether looking into `dir` may touch a remote file system: the way to it leads over one, it lies
+/// on one, or one is mounted in it.
 pub fn is_apart(dir: &Path, mounts: &[Mount]) -> bool {
-    // Of several on one point the last hides the others.
-    let own = above(dir, mounts);
-    let inside = mounts.iter().filter(|mount| mount.point.starts_with(dir));
-    own.into_iter().chain(inside).any(|mount| mount.remote)
+    behind(dir, mounts).is_some()
+}
+
+/// The remote mount that makes a look into `path` one that may never end. Links are followed as
+/// the kernel would, but none that lies on a remote mount is read: this ends.
+pub fn behind<'a>(path: &Path, mounts: &'a [Mount]) -> Option<&'a Mount> {
+    let mut todo: Vec<PathBuf> = parts(path);
+    let mut place = PathBuf::new();
+    let mut links = 0;
+    while let Some(part) = todo.pop() {
+        if part == Path::new("..") {
+            place.pop();
+            continue;
+        }
+        place.push(part);
+        // Everything leads over the root, ocitop itself lies on it.
+        let here = above(&place, mounts).filter(|mount| mount.point != Path::new("/"));
+        if let Some(remote) = here.filter(|mount| mount.remote) {
+            return Some(remote);
+        }
+        if links < MAX_LINKS
+            && let Ok(target) = std::fs::read_link(&place)
+        {
+            links += 1;
+            place.pop();
+            // An absolute one begins with the root, which replaces the place.
+            todo.extend(parts(&target));
+        }
+    }
+    let mut inside = mounts
+        .iter()
+        .filter(|mount| mount.point.starts_with(&place));
+    let inside = inside.find(|mount| mount.remote && is_last(mount, mounts));
+    inside.or_else(|| above(&place, mounts).filter(|mount| mount.remote))
+}
+
+/// The parts of a path, the last first.
+fn parts(path: &Path) -> Vec<PathBuf> {
+    let parts = path.components().map(|part| part.as_os_str().into());
+    parts.rev().collect()
+}
+
+/// Whether this is the mount on its point: of several the last hides the others.
+fn is_last(mount: &Mount, mounts: &[Mount]) -> bool {
+    let last = mounts.iter().rfind(|other| other.point == mount.point);
+    last.is_some_and(|last| std::ptr::eq(last, mount))
 }
 
 #[cfg(test)]
@@ -149,13 +195,43 @@ mod tests {
             ("/run/user/1000/crun", true),
             ("/mnt/nas/runc", true),
             ("/mnt/nas", true),
-            ("/mnt/nas/local/runc", false),
+            // The kernel may ask the server about `local` too.
+            ("/mnt/nas/local/runc", true),
             ("/run/runc", false),
-            ("/var/lib/runc", true),
+            ("/srv/absent", true),
             ("/over/runc", false),
         ] {
             assert_eq!(is_apart(Path::new(dir), &mounts), apart, "{dir}");
         }
+    }
+
+    #[test]
+    fn a_link_that_leads_to_a_remote_mount_is_apart_and_is_not_read_there() {
+        let made = tempfile::tempdir().unwrap();
+        let dir = made.path();
+        let link = |name: &str, target: &Path| {
+            std::os::unix::fs::symlink(target, dir.join(name)).unwrap();
+        };
+        std::fs::create_dir_all(dir.join("remote/in")).unwrap();
+        link("absolute", &dir.join("remote/in"));
+        link("relative", Path::new("./absolute/../in"));
+        link("round", Path::new("round"));
+        link("local", Path::new("/nonexistent"));
+        // It leads back to what is near, but who follows it reads it from the remote mount.
+        link("remote/back", dir);
+        let mut mounts = mounted(&[("/", false), ("/mnt/nas", true)]);
+        mounts.extend(mounted(&[(dir.join("remote").to_str().unwrap(), true)]));
+        let apart = |name: &str| is_apart(&dir.join(name), &mounts);
+        let found = [
+            "absolute",
+            "relative/file",
+            "remote/back/local",
+            "round",
+            "local",
+            "absent/file",
+        ]
+        .map(apart);
+        assert_eq!(found, [true, true, true, false, false, false]);
     }
 
     #[test]

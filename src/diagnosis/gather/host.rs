@@ -162,10 +162,13 @@ fn age(machine: &Machine, stat: &ProcStat) -> Duration {
 pub(super) fn hooks(crowd: &Crowd<'_>, lines: &mut Lines<'_>, case: &Case) -> Vec<HookSeen> {
     let hooks = case.found.hooks.iter().flat_map(|hooks| &hooks.poststop);
     let mut seen = |path: &Path| {
-        let apart = apart(crowd, path);
-        HookSeen {
+        let (apart, broken) = match apart(crowd, path) {
             // A look could hang, and one thread left behind each time would soon be too many.
-            broken: apart.is_none().then(|| broken(path)).flatten(),
+            Some(mount) => (Some(mount), None),
+            None => looked_at(lines.bounded, path),
+        };
+        HookSeen {
+            broken,
             running: running(crowd, lines, path),
             path: path.to_owned(),
             apart,
@@ -176,12 +179,19 @@ pub(super) fn hooks(crowd: &Crowd<'_>, lines: &mut Lines<'_>, case: &Case) -> Ve
 
 /// The mount that a look at a path may hang on.
 fn apart(crowd: &Crowd<'_>, path: &Path) -> Option<String> {
-    if !mounts::is_apart(path, crowd.mounts) {
-        return None;
-    }
-    let mount = mounts::above(path, crowd.mounts)?;
+    let mount = mounts::behind(path, crowd.mounts)?;
     let point = crate::text::visible_path(&mount.point);
     Some(format!("{point} ({})", crate::text::visible(&mount.kind)))
+}
+
+/// Why a program cannot be run, or what keeps that from being known: a link in its path can lead
+/// anywhere.
+fn looked_at(bounded: &Bounded, path: &Path) -> (Option<String>, Option<String>) {
+    let program = path.to_owned();
+    match bounded.ask(WITHIN, move || broken(&program)) {
+        Ok(broken) => (None, broken),
+        Err(_late) => (Some("a file system that does not answer".to_owned()), None),
+    }
 }
 
 /// Why a program cannot be run.

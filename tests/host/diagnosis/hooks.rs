@@ -3,11 +3,12 @@
 use std::fs;
 use std::process::Stdio;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::beside::{Own, with};
 use super::diagnose;
-use crate::rig::{Spec, kill, until};
+use crate::rig::{Spec, kill, skip, until};
+use crate::torture::fuse::Fuse;
 
 #[test]
 fn a_hook_cannot_be_run() {
@@ -29,6 +30,40 @@ fn a_hook_cannot_be_run() {
         assert_eq!(broken[0]["why"], "does not exist");
         assert_eq!(broken[1]["hook"].as_str(), plain.to_str());
         assert_eq!(broken[1]["why"], "is not executable");
+    });
+}
+
+#[test]
+fn a_hook_lies_where_nobody_answers() {
+    with("hooks on a dead file system", |rig| {
+        let Some(fuse) = Fuse::mount(rig.scratch("dead")) else {
+            return skip("hooks on a dead file system", "no FUSE");
+        };
+        let id = rig.id();
+        let there = fuse.dir().join("hook");
+        let link = rig.scratch("link");
+        std::os::unix::fs::symlink(&there, &link).unwrap();
+        let hooks = json!({"poststop": [{"path": there}, {"path": link}]});
+        rig.run_with(
+            &id,
+            &Spec {
+                hooks,
+                ..Spec::default()
+            },
+        );
+        fuse.mute();
+        let said = diagnose(rig, &id);
+        assert_eq!(said.all("hook-broken"), Vec::<&Value>::new());
+        let checks = said.json["checks"].as_array().unwrap();
+        let hooks = checks.iter().find(|check| check["check"] == "hooks");
+        let hooks = hooks.unwrap_or_else(|| panic!("{}", said.ended.stdout));
+        assert_eq!(hooks["verdict"], "not-looked-at", "{hooks}");
+        let proof = hooks["proof"].to_string();
+        let dead = fuse.dir().display();
+        for path in [&there, &link] {
+            let seen = format!("{} not looked at: on {dead} (fuse)", path.display());
+            assert!(proof.contains(&seen), "{seen:?} in {proof}");
+        }
     });
 }
 
