@@ -113,6 +113,22 @@ fn a_terminal_made_too_small_and_large_again_shows_the_list_again() {
 }
 
 #[test]
+fn a_key_typed_while_the_terminal_is_resized_is_taken() {
+    let mut pty = Pty::start(Setup::default());
+    pty.sees("Containers");
+    for round in 0..100 {
+        pty.resize(80 + round % 2, 24);
+        pty.press("?");
+        pty.sees("lower case looks");
+        pty.resize(80 + round % 2, 25);
+        pty.press("\x1b");
+        pty.sees("No container found");
+    }
+    pty.press("q");
+    assert_eq!(pty.ends(), 0);
+}
+
+#[test]
 fn without_colour_no_colour_is_sent() {
     let mut pty = Pty::start(Setup::with("NO_COLOR", "1").container("ghost"));
     pty.sees("BROKEN");
