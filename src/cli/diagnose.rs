@@ -12,9 +12,11 @@ use super::select::Sought;
 use super::{Failure, Outcome, render};
 use crate::config::Config;
 use crate::diagnosis::{Check, Diagnosis, Examiner, Finding};
+use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::{Container, Machine};
 use crate::kernel::bounded::Bounded;
 use crate::leftovers::{self, Known, Leftover};
+use crate::lifecycle::Claims;
 use crate::oci::ContainerKey;
 use crate::text::{visible, visible_path};
 
@@ -85,7 +87,7 @@ fn only(found: Vec<Leftover>, text: &str) -> Option<Result<Subject, Failure>> {
     ))))
 }
 
-/// What is left at a path, or the container whose state directory it is.
+/// What is left at a path, or the container whose state directory it is or whose cgroup.
 fn at(machine: &Machine, path: &Path) -> Result<Subject, Failure> {
     let list = leftovers::find(machine, &Known::default()).list;
     if let Some(left) = list.into_iter().find(|one| one.is_at(path)) {
@@ -99,8 +101,14 @@ fn at(machine: &Machine, path: &Path) -> Result<Subject, Failure> {
             name,
         )));
     }
+    let cgroup = CgroupDir::at(path, &machine.hierarchies);
+    if let Some(cgroup) = cgroup
+        && let Some(key) = Claims::read(machine).around(&cgroup)
+    {
+        return Ok(Subject::Container(key.clone()));
+    }
     let why = match path.symlink_metadata() {
-        Ok(_) => "neither a leftover nor the state directory of a container",
+        Ok(_) => "neither a leftover nor the state directory or a cgroup of a container",
         Err(_) => "no such file or directory",
     };
     Err(Failure::failed(format!(

@@ -64,6 +64,18 @@ impl CgroupDir {
         })
     }
 
+    /// The cgroup whose directory this is, whether it exists or not.
+    pub fn at(dir: &Path, hierarchies: &Hierarchies) -> Option<Self> {
+        hierarchies.iter().enumerate().find_map(|(index, found)| {
+            let path = CgroupPath::new(dir.strip_prefix(&found.mount).ok()?)?;
+            let cgroup = Self {
+                hierarchy: index,
+                path,
+            };
+            (!cgroup.path.is_root()).then_some(cgroup)
+        })
+    }
+
     /// As the snapshot shows it.
     pub fn view(&self, hierarchies: &Hierarchies) -> CgroupView {
         let hierarchy = hierarchies

@@ -123,6 +123,20 @@ impl Claims {
         here.map(|cgroup| &cgroup.path)
     }
 
+    /// The container that has a cgroup, or one that it lies in: a live one rather than a dead one.
+    pub fn around(&self, cgroup: &CgroupDir) -> Option<&ContainerKey> {
+        let has = |claim: &&Claim| {
+            let mut own = claim.cgroups.iter();
+            own.any(|own| own.hierarchy == cgroup.hierarchy && own.path.contains(&cgroup.path))
+        };
+        let found = self
+            .list
+            .iter()
+            .filter(has)
+            .max_by_key(|claim| claim.alive)?;
+        Some(&found.key)
+    }
+
     /// Whether a container's record names a resctrl group.
     pub fn names_rdt(&self, dir: &Path) -> bool {
         self.list

@@ -8,6 +8,7 @@ mod dump;
 mod hooks;
 mod nfs;
 mod owned;
+mod paths;
 mod rdt;
 mod root;
 mod unified;

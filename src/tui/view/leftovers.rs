@@ -162,9 +162,13 @@ fn nothing(model: &Model) -> Vec<String> {
         return vec!["Looking for what no container owns any more.".to_owned()];
     };
     let unknown = found.of(Confidence::Unknown).count();
+    let roots = match found.roots {
+        1 => "1 state root was looked at".to_owned(),
+        count => format!("{count} state roots were looked at"),
+    };
     let mut lines = vec![format!(
-        "Nothing is left: {} cgroups and {} state roots were looked at.",
-        found.cgroups, found.roots
+        "Nothing is left: {} cgroups and {roots}.",
+        found.cgroups
     )];
     if unknown > 0 && !model.leftovers.unknown {
         lines.push(match unknown {
