@@ -10,6 +10,7 @@ mod nfs;
 mod owned;
 mod paths;
 mod rdt;
+mod records;
 mod root;
 mod unified;
 

@@ -1,8 +1,8 @@
 //! Why it is stuck: every cause from evidence as it was captured, and the page and the command that
 //! say it.
 //!
-//! Made for real on a host or in the virtual machine are most of them (`tests/host/diagnosis`). Only
-//! on evidence: a long exit, io_uring at the exit, kernel threads, the lock of all cgroups.
+//! Most of them are made for real on a host or in the virtual machine (`tests/host/diagnosis`); those
+//! that are not are listed in `causes`.
 
 mod causes;
 mod checks;
