@@ -22,6 +22,8 @@ use crate::process::ProcStat;
 
 /// How long one file may take.
 const WITHIN: Duration = Duration::from_millis(300);
+/// How long a look at all resctrl groups may take: several files of each are read.
+const SURVEY_WITHIN: Duration = Duration::from_secs(3);
 /// The inode of the host's pid namespace (`PROC_PID_INIT_INO`).
 const HOST_PIDS: &str = "pid:[4026531836]";
 /// `CAP_SYS_PTRACE` (capabilities(7)).
@@ -280,7 +282,7 @@ pub(super) fn rdt(machine: &Machine, bounded: &Bounded, case: &Case) -> Option<R
         let survey = crate::resctrl::survey(&mount).ok();
         (survey, groups.iter().any(|dir| dir.is_dir()))
     };
-    let (survey, has_group) = bounded.ask(WITHIN, read).ok()?;
+    let (survey, has_group) = bounded.ask(SURVEY_WITHIN, read).ok()?;
     let survey = survey?;
     let pair = |use_: crate::resctrl::InUse| use_.of.map(|of| (use_.used, of));
     Some(RdtSeen {
