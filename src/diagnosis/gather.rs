@@ -244,9 +244,7 @@ impl Examiner {
     }
 
     fn silent(&self, key: &ContainerKey, mounts: &[mounts::Mount]) -> NotExamined {
-        let above = mounts.iter().filter(|m| key.root().starts_with(&m.point));
-        let mount = above.max_by_key(|mount| mount.point.components().count());
-        let behind = mount.filter(|mount| mount.remote).map(|mount| {
+        let behind = mounts::behind(key.root(), mounts).map(|mount| {
             let point = crate::text::visible_path(&mount.point);
             let abort = mount.is_fuse().then(|| {
                 let dir = host::fuse_connection(&self.machine, mount.device.1);

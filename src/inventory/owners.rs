@@ -90,8 +90,10 @@ impl Owners {
         let mounts = mounts::mounts(&mountinfo);
         for (dir, depth) in record_dirs(machine) {
             // What the host itself runs on answers; another remote file system may never.
-            let apart = mounts::is_apart(&dir, &mounts);
-            if apart && mounts::above(&dir, &mounts).is_some_and(|at| at.point != Path::new("/")) {
+            let on_root = mounts::above(&dir, &mounts).is_some_and(|at| at.point == Path::new("/"));
+            let remote = mounts::behind(&dir, &mounts).filter(|at| at.point != Path::new("/"));
+            // Names are listed: a mount among them is not entered.
+            if remote.is_some_and(|at| !(on_root && at.point.starts_with(&dir))) {
                 let path = visible_path(&dir);
                 owners
                     .unread

@@ -709,6 +709,24 @@ fn a_mount_that_a_task_left_is_detached_by_its_path_alone() {
 }
 
 #[test]
+fn an_engines_directory_that_leads_to_a_remote_mount_is_not_asked_and_is_said() {
+    let machine = Machine::v2();
+    let nas = machine.beside("mnt/nas");
+    fs::create_dir_all(nas.join("containers").join(ID)).unwrap();
+    let docker = machine.beside("var/lib/docker");
+    fs::create_dir_all(docker.parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink(&nas, &docker).unwrap();
+    let lines = format!(
+        "30 1 8:1 / / rw - ext4 disk rw\n40 30 0:93 / {} rw - nfs4 nas:/ rw\n",
+        nas.display()
+    );
+    fs::write(machine.proc().join("self/mountinfo"), lines).unwrap();
+    let unread = look(&machine).unread;
+    let said = "docker/containers: on a file system that may never answer";
+    assert!(unread.iter().any(|why| why.ends_with(said)), "{unread:?}");
+}
+
+#[test]
 fn a_pin_of_crun_is_removed_if_it_still_is_the_same_file() {
     let machine = Machine::v2();
     let home = machine.beside("sys/fs/bpf/crun");
