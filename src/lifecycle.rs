@@ -17,6 +17,7 @@ mod hooks;
 mod plan;
 pub mod procs;
 mod quarry;
+pub mod refusal;
 mod run;
 mod signal;
 mod state;
@@ -27,10 +28,13 @@ mod unit;
 pub mod wording;
 
 pub use claims::Claims;
-pub use clean::Clean;
+pub use clean::{Clean, Kept};
+pub use refusal::Refusal;
 pub use run::{preview, preview_among, run, run_among};
+pub use signal::NotOne;
 pub use step::{
     OnFailure, Outcome, Plan, PlannedStep, Reason, Seen, Step, StepError, StepEvent, StepKind,
     Survivor, Verdict,
 };
 pub use target::{Cancel, Force, Job, NotATarget, Options, Preview, Target};
+pub use trust::Distrust;

@@ -124,7 +124,7 @@ impl Order<'_> {
             (Verdict::Clean, None) => Ok(()),
             (Verdict::Clean, Some(failure)) => Err(failure),
             // runc's wording stands alone, for those who look for it.
-            (Verdict::Refused(why), _) => Err(Failure::failed(why)),
+            (Verdict::Refused(why), _) => Err(Failure::failed(why.words())),
             (verdict, _) => {
                 let id = container.key.label();
                 Err(Failure::failed(format!("delete {id}: {}", verdict.words())))
@@ -157,7 +157,7 @@ fn dry_run(
     }
     preview
         .refused
-        .map_or(Ok(()), |why| Err(Failure::failed(why)))
+        .map_or(Ok(()), |why| Err(Failure::failed(why.words())))
 }
 
 pub(super) fn json_line(event: &StepEvent) -> String {

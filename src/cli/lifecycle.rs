@@ -76,13 +76,12 @@ fn act(config: &Config, id: &str, job: impl FnOnce(Target) -> Job) -> Outcome {
     for warning in warnings {
         super::render::warn(&warning);
     }
+    let id = container.key.label();
+    let failed = |why: &str| Failure::failed(format!("{} {id}: {why}", job.verb()));
     match verdict {
         Verdict::Clean => Ok(ExitCode::SUCCESS),
-        Verdict::Refused(why) | Verdict::Failed(why) => Err(Failure::failed(format!(
-            "{} {}: {why}",
-            job.verb(),
-            container.key.label()
-        ))),
+        Verdict::Refused(why) => Err(failed(&why.words())),
+        Verdict::Failed(why) => Err(failed(&why)),
         Verdict::Leftovers(_) => Err(Failure::failed(verdict.words())),
     }
 }

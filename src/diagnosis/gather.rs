@@ -17,6 +17,7 @@ use crate::inventory::processes::{Listing, Reader, Subject};
 use crate::inventory::{Condition, Machine, mounts};
 use crate::kernel::bounded::{Bounded, Late, Lateness, Unanswered};
 use crate::leftovers::{Kind, Leftover};
+use crate::lifecycle::Refusal;
 use crate::lifecycle::evidence::NoEvidence;
 use crate::oci::{ContainerKey, Status};
 use crate::process::InitProcess;
@@ -304,7 +305,7 @@ impl Examiner {
             tasks,
             cgroups: groups::seen(machine, &case.cgroups, &before.events),
             shared: case.shared.clone(),
-            forbidden: case.found.forbidden.clone(),
+            forbidden: case.found.forbidden.as_ref().map(Refusal::words),
             hooks,
             unit: host::unit(machine, &case.found),
             manager: case.manager,

@@ -6,6 +6,7 @@
 //! is one by now. rmdir(2) itself is the last word: it fails if anything entered meanwhile.
 
 mod check;
+mod kept;
 
 use std::ffi::OsStr;
 use std::os::fd::AsFd as _;
@@ -18,10 +19,11 @@ use super::plan::{stop, warn};
 use super::quarry::Quarry;
 use super::run::{Context, Reporter, one_step};
 use super::{
-    Options, Outcome, Plan, Preview, Reason, Seen, Step, StepError, StepKind, Survivor, Target,
-    Verdict, drain, groups, procs, unit,
+    Options, Outcome, Plan, Preview, Reason, Refusal, Seen, Step, StepError, StepKind, Survivor,
+    Target, Verdict, drain, groups, procs, unit,
 };
 use check::{check, check_rdt, is_empty};
+pub use kept::Kept;
 
 use crate::cgroup::CgroupPath;
 use crate::inventory::Machine;
@@ -29,7 +31,6 @@ use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::identity::is_member;
 use crate::kernel::read::{is_gone, open_root, stat_beneath};
 use crate::kernel::{Inode, Kernel, StateDir, Unit};
-use crate::oci::ContainerId;
 use crate::text::visible_path;
 
 /// What a leftover is made of, as it was shown.
@@ -225,8 +226,8 @@ impl<K: Kernel> Order<'_, K> {
                 perform(context, step, claims, waiting)
             };
             match one_step(&mut context, index + 1, planned, reporter, perform) {
-                Outcome::Failed(StepError::Refused { reason }) if index == 0 => {
-                    return Verdict::Refused(reason);
+                Outcome::Failed(StepError::Refused(why)) if index == 0 => {
+                    return Verdict::Refused(why);
                 }
                 Outcome::Failed(error) => {
                     let left = context.evidence.left(machine);
@@ -242,6 +243,10 @@ impl<K: Kernel> Order<'_, K> {
     }
 }
 
+fn refused(why: Kept) -> StepError {
+    StepError::Refused(why.into())
+}
+
 fn perform<K: Kernel>(
     context: &mut Context<'_, K, Remains<'_>>,
     step: &Step,
@@ -251,7 +256,7 @@ fn perform<K: Kernel>(
     match step {
         Step::Recheck { .. } => {
             let found = check(context.machine, &context.evidence, claims);
-            found.map_err(|reason| StepError::Refused { reason })?;
+            found.map_err(StepError::Refused)?;
             Ok(Outcome::Done(Seen::Unowned))
         }
         Step::Kill { .. } => drain::kill(context),
@@ -291,8 +296,7 @@ fn stop_unit<K: Kernel>(context: &mut Context<'_, K, Remains<'_>>) -> Result<Out
         };
         if !killed && !is_empty(context.machine, &cgroup) {
             let dir = visible_path(&hierarchy.dir(&cgroup.path));
-            let reason = format!("{dir} is no longer empty");
-            return Err(StepError::Refused { reason });
+            return Err(refused(Kept::Entered(dir)));
         }
     }
     unit::stop(context)
@@ -307,8 +311,7 @@ fn remove_cgroups<K: Kernel>(
     for cgroup in context.evidence.cgroups(context.machine) {
         if !killed && !is_empty(context.machine, &cgroup) {
             let dir = cgroup.dir(&context.machine.hierarchies);
-            let reason = format!("{} is no longer empty", visible_path(&dir));
-            return Err(StepError::Refused { reason });
+            return Err(refused(Kept::Entered(visible_path(&dir))));
         }
     }
     groups::remove_cgroups(context)
@@ -327,7 +330,7 @@ fn remove_rdt<K: Kernel>(
         None => Ok(Outcome::Skipped(Reason::AlreadyGone)),
         now if now != shown => Err(StepError::Replaced),
         _ => {
-            check_rdt(dir).map_err(|reason| StepError::Refused { reason })?;
+            check_rdt(dir).map_err(refused)?;
             groups::remove_rdt(context, dir)
         }
     }
@@ -367,9 +370,8 @@ fn remove_state_dir<K: Kernel>(
     context: &mut Context<'_, K, Remains<'_>>,
 ) -> Result<Outcome, StepError> {
     let target = context.evidence.target;
-    let id: ContainerId = target.key.id().map_err(|error| StepError::Refused {
-        reason: crate::text::chain(&error),
-    })?;
+    let id = target.key.id();
+    let id = id.map_err(|why| StepError::Refused(Refusal::Name(why)))?;
     let dir = StateDir {
         root: target.key.root(),
         id: &id,

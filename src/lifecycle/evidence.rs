@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::claims::Claims;
 use super::find;
 use super::guard;
-use super::{procs, unit};
+use super::{Refusal, procs, unit};
 use crate::inventory::cgroups::{self, CgroupDir};
 use crate::inventory::entry::Entry;
 use crate::inventory::identity::{Identity, Rigour, identify, is_member};
@@ -46,8 +46,8 @@ pub struct Evidence {
     pub ctrl_group: Option<PathBuf>,
     /// Its hooks, if they could be read.
     pub hooks: Option<Hooks>,
-    /// Why nothing may be done with its cgroups.
-    pub forbidden: Option<String>,
+    /// Why nothing may be done with it.
+    pub forbidden: Option<Refusal>,
     /// What could not be known, and what else the operator should know.
     pub notes: Vec<String>,
 }
@@ -227,7 +227,7 @@ impl Evidence {
                 self.pins.clear();
                 self.unit = None;
             }
-            Err(forbidden) => self.forbidden = Some(forbidden.to_string()),
+            Err(forbidden) => self.forbidden = Some(forbidden.into()),
         }
         self.pids = self.members(machine);
         self.spare_namesake(claims);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::drain::io_error;
 use super::quarry::Quarry;
 use super::run::Context;
-use super::{Outcome, Reason, Seen, StepError, procs};
+use super::{Outcome, Reason, Refusal, Seen, StepError, procs};
 use crate::cgroup::Version;
 use crate::cgroup::freezer::Freezer;
 use crate::inventory::cgroups::{for_controller, freezer_at};
@@ -25,9 +25,7 @@ fn place<K: Kernel, Q: Quarry>(
     let found = for_controller(&cgroups, "freezer", hierarchies);
     found
         .map(|(cgroup, version)| (cgroup.dir(hierarchies), version))
-        .ok_or_else(|| StepError::Refused {
-            reason: "its freezer cgroup does not exist".to_owned(),
-        })
+        .ok_or(StepError::Refused(Refusal::NoFreezer))
 }
 
 fn control(version: Version, frozen: bool) -> (&'static str, &'static str) {
@@ -61,9 +59,7 @@ pub(super) fn freeze<K: Kernel>(context: &mut Context<'_, K>) -> Result<Outcome,
         match freezer_at(&dir, version) {
             Some(Freezer::Frozen) => return Ok(Outcome::Done(Seen::Frozen)),
             None => {
-                return Err(StepError::Refused {
-                    reason: "its cgroup is gone".to_owned(),
-                });
+                return Err(StepError::Refused(Refusal::CgroupGone));
             }
             _ if context.kernel.now() >= deadline => break,
             _ => context.kernel.pause(LOOK_EVERY),
@@ -93,13 +89,10 @@ pub(super) fn thaw<K: Kernel>(context: &mut Context<'_, K>) -> Result<Outcome, S
         match freezer_at(&dir, version) {
             Some(Freezer::Thawed) => return Ok(Outcome::Done(Seen::Thawed)),
             Some(Freezer::FrozenAbove) => {
-                let reason = "a cgroup above it is frozen: thaw that one".to_owned();
-                return Err(StepError::Refused { reason });
+                return Err(StepError::Refused(Refusal::FrozenAbove));
             }
             None => {
-                return Err(StepError::Refused {
-                    reason: "its cgroup is gone".to_owned(),
-                });
+                return Err(StepError::Refused(Refusal::CgroupGone));
             }
             _ if context.kernel.now() >= deadline => {
                 let cause = "still frozen".to_owned();

@@ -39,6 +39,20 @@ pub enum Forbidden {
     HostProcess(String, i32),
 }
 
+impl Forbidden {
+    /// The reason as one stable word.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Own(_) => "holds_ocitop",
+            Self::Init(_) => "holds_pid_1",
+            Self::KernelThread(..) => "holds_kernel_thread",
+            Self::Shared(..) => "shared",
+            Self::Foreign(..) => "foreign",
+            Self::HostProcess(..) => "host_process",
+        }
+    }
+}
+
 /// What is to be checked.
 #[derive(Debug)]
 pub struct Suspect<'a> {

@@ -14,7 +14,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::run::Context;
-use super::{Outcome, Reason, Seen, StepError, trust};
+use super::{Outcome, Reason, Refusal, Seen, StepError, trust};
 use crate::kernel::read::{is_gone, libc_errno};
 use crate::kernel::{HookCall, HookStatus, Kernel, OWN_PREFIX};
 use crate::oci::record::Hook;
@@ -66,7 +66,7 @@ fn run<K: Kernel>(
         return Ok(Outcome::Skipped(Reason::Unwanted));
     }
     trust::check(&context.evidence.entry.key.dir(), &hook.path)
-        .map_err(|reason| StepError::Refused { reason })?;
+        .map_err(|why| StepError::Refused(Refusal::Hook(why)))?;
     if let Some(reason) = mark.and_then(|file| remember(context, file)) {
         return Ok(Outcome::Skipped(reason));
     }

@@ -1,7 +1,7 @@
 //! What a job will do, from the evidence: data, printable with `--dry-run`.
 
 use super::evidence::Evidence;
-use super::{Force, Job, OnFailure, Options, Plan, PlannedStep, Step, signal, trust};
+use super::{Force, Job, OnFailure, Options, Plan, PlannedStep, Refusal, Step, signal, trust};
 use crate::inventory::{Condition, Machine};
 use crate::oci::record::{Hook, Hooks};
 use crate::oci::{RuntimeKind, Status};
@@ -26,7 +26,7 @@ pub(super) fn plan(
     job: &Job,
     evidence: &Evidence,
     options: &Options,
-) -> Result<Plan, String> {
+) -> Result<Plan, Refusal> {
     if let Some(forbidden) = &evidence.forbidden {
         return Err(forbidden.clone());
     }
@@ -43,7 +43,7 @@ pub(super) fn plan(
             })]
         }
         Job::SignalOne(_, process, signal) => {
-            signal::check(machine, evidence, *process).map_err(signal::NotOne::words)?;
+            signal::check(machine, evidence, *process)?;
             let (pid, start_time, signal) = (process.pid, process.start_time, *signal);
             vec![stop(Step::SignalOne {
                 pid,
@@ -63,7 +63,7 @@ pub(super) fn plan(
         Job::Resume(_) => thaw(evidence)?,
         Job::Start(_) => start(evidence, options)?,
         // Made from what was shown, not from a record: see `clean`.
-        Job::Clean(..) => return Err("not a container".to_owned()),
+        Job::Clean(..) => return Err(Refusal::NotAContainer),
     });
     Ok(Plan(steps))
 }
@@ -73,13 +73,16 @@ fn delete(
     force: Force,
     evidence: &Evidence,
     options: &Options,
-) -> Result<Vec<PlannedStep>, String> {
+) -> Result<Vec<PlannedStep>, Refusal> {
     let free = matches!(
         evidence.condition,
         Condition::Known(Status::Stopped | Status::Created)
     );
     if force == Force::No && !free {
-        return Err(not_stopped(evidence));
+        return Err(Refusal::NotStopped {
+            id: evidence.id.to_string(),
+            condition: evidence.condition,
+        });
     }
     check_hooks(evidence, options, |hooks| &hooks.poststop)?;
     let mut steps = vec![
@@ -133,30 +136,16 @@ fn delete(
     Ok(steps)
 }
 
-/// In runc's words, which tools above the runtimes look for.
-fn not_stopped(evidence: &Evidence) -> String {
-    match evidence.condition {
-        Condition::Broken => format!(
-            "cannot delete container {} without --force: its state cannot be read",
-            evidence.id
-        ),
-        condition => {
-            format!(
-                "cannot delete container {} that is not stopped: {condition}",
-                evidence.id
-            )
-        }
-    }
-}
-
-fn alive(evidence: &Evidence) -> Result<(), String> {
+fn alive(evidence: &Evidence) -> Result<(), Refusal> {
     match evidence.identity.alive() {
         Some(_) => Ok(()),
-        None => Err(format!("container not running: {}", evidence.id)),
+        None => Err(Refusal::NotRunning {
+            id: evidence.id.to_string(),
+        }),
     }
 }
 
-fn signal_steps(evidence: &Evidence, step: Step) -> Result<Vec<PlannedStep>, String> {
+fn signal_steps(evidence: &Evidence, step: Step) -> Result<Vec<PlannedStep>, Refusal> {
     alive(evidence)?;
     Ok(vec![stop(step)])
 }
@@ -169,14 +158,14 @@ fn with_status(evidence: &Evidence, steps: Vec<PlannedStep>, status: Status) -> 
     steps
 }
 
-fn freeze(evidence: &Evidence) -> Result<Vec<PlannedStep>, String> {
+fn freeze(evidence: &Evidence) -> Result<Vec<PlannedStep>, Refusal> {
     alive(evidence)?;
     match evidence.condition {
         Condition::Known(Status::Running | Status::Created) | Condition::Freezing => {}
-        condition => return Err(format!("container not running: it is {condition}")),
+        condition => return Err(Refusal::NotPausable(condition)),
     }
     if !evidence.has_cgroup() {
-        return Err("it has no cgroup to freeze".to_owned());
+        return Err(Refusal::NoCgroup);
     }
     Ok(with_status(
         evidence,
@@ -185,14 +174,14 @@ fn freeze(evidence: &Evidence) -> Result<Vec<PlannedStep>, String> {
     ))
 }
 
-fn thaw(evidence: &Evidence) -> Result<Vec<PlannedStep>, String> {
+fn thaw(evidence: &Evidence) -> Result<Vec<PlannedStep>, Refusal> {
     match evidence.condition {
         Condition::Known(Status::Paused) | Condition::Freezing => Ok(with_status(
             evidence,
             vec![stop(Step::Thaw)],
             Status::Running,
         )),
-        condition => Err(format!("container not paused: it is {condition}")),
+        condition => Err(Refusal::NotPaused(condition)),
     }
 }
 
@@ -201,20 +190,17 @@ fn check_hooks(
     evidence: &Evidence,
     options: &Options,
     which: impl Fn(&Hooks) -> &Vec<Hook>,
-) -> Result<(), String> {
+) -> Result<(), Refusal> {
     let hooks = evidence.hooks.as_ref().filter(|_| options.hooks);
-    match hooks.and_then(|hooks| trust::refusal(evidence, which(hooks))) {
-        Some(why) => Err(why),
+    match hooks.and_then(|hooks| trust::distrusted(evidence, which(hooks))) {
+        Some(why) => Err(Refusal::Hooks(why)),
         None => Ok(()),
     }
 }
 
-fn start(evidence: &Evidence, options: &Options) -> Result<Vec<PlannedStep>, String> {
+fn start(evidence: &Evidence, options: &Options) -> Result<Vec<PlannedStep>, Refusal> {
     if evidence.condition != Condition::Known(Status::Created) {
-        let condition = evidence.condition;
-        return Err(format!(
-            "cannot start a container that is {condition}, only a created one"
-        ));
+        return Err(Refusal::NotCreated(evidence.condition));
     }
     check_hooks(evidence, options, |hooks| &hooks.poststart)?;
     let mut steps = with_status(evidence, vec![stop(Step::Release)], Status::Running);

@@ -7,9 +7,9 @@ use super::claims::Claims;
 use super::evidence::{Evidence, NoEvidence};
 use super::plan::plan;
 use super::{
-    Job, OnFailure, Options, Outcome, Plan, PlannedStep, Preview, Seen, Step, StepError, StepEvent,
-    StepKind, Survivor, Target, Verdict, clean, drain, freeze, groups, hooks, procs, signal, state,
-    unit,
+    Job, OnFailure, Options, Outcome, Plan, PlannedStep, Preview, Refusal, Seen, Step, StepError,
+    StepEvent, StepKind, Survivor, Target, Verdict, clean, drain, freeze, groups, hooks, procs,
+    signal, state, unit,
 };
 use crate::inventory::Machine;
 use crate::kernel::Kernel;
@@ -44,7 +44,7 @@ pub fn preview_among(machine: &Machine, job: &Job, options: &Options, claims: &C
     if let Job::Clean(target, order) = job {
         return clean::preview(machine, target, order, options);
     }
-    let refused = |why: String| Preview {
+    let refused = |why: Refusal| Preview {
         plan: Plan::default(),
         processes: 0,
         uninterruptible: 0,
@@ -53,10 +53,10 @@ pub fn preview_among(machine: &Machine, job: &Job, options: &Options, claims: &C
     };
     let evidence = match Evidence::gather(machine, &target.key, claims) {
         Ok(evidence) => evidence,
-        Err(error) => return refused(crate::text::chain(&error)),
+        Err(error) => return refused(error.into()),
     };
     if is_replaced(target, &evidence) {
-        return refused(StepError::Replaced.words());
+        return refused(Refusal::Replaced);
     }
     let (plan, refused) = match plan(machine, job, &evidence, options) {
         Ok(plan) => (plan, None),
@@ -121,9 +121,9 @@ pub fn run_among<K: Kernel>(
         Err(NoEvidence::Absent) => match job {
             // Someone else was faster: what was asked for is so.
             Job::Delete(..) => Verdict::Clean,
-            _ => Verdict::Refused("container does not exist".to_owned()),
+            _ => Verdict::Refused(Refusal::Absent),
         },
-        Err(error) => Verdict::Refused(crate::text::chain(&error)),
+        Err(error) => Verdict::Refused(error.into()),
     };
     reporter.send(StepKind::Finished {
         verdict: verdict.clone(),
@@ -162,7 +162,7 @@ fn execute<K: Kernel>(
         );
         match outcome {
             Outcome::Failed(StepError::Replaced) => {
-                return Verdict::Refused(StepError::Replaced.words());
+                return Verdict::Refused(Refusal::Replaced);
             }
             Outcome::Failed(error) => return failed(&context, job, &error),
             // A warning was reported with its step; it leaves nothing of the container behind.

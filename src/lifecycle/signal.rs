@@ -3,7 +3,7 @@
 use super::drain::{belongs, is_target};
 use super::evidence::Evidence;
 use super::run::Context;
-use super::{Outcome, Reason, Seen, StepError, freeze};
+use super::{Outcome, Reason, Refusal, Seen, StepError, freeze};
 use crate::inventory::Machine;
 use crate::inventory::members::{pid_namespace, private_pid_namespace};
 use crate::kernel::read::is_gone;
@@ -25,9 +25,7 @@ pub(super) fn init<K: Kernel>(
     signal: Signal,
 ) -> Result<Outcome, StepError> {
     let Some(init) = context.evidence.identity.alive() else {
-        return Err(StepError::Refused {
-            reason: "container not running".to_owned(),
-        });
+        return Err(StepError::Refused(Refusal::InitGone));
     };
     send(context, init.pid, signal)?;
     if signal == Signal::KILL {
@@ -81,7 +79,7 @@ pub(super) fn one<K: Kernel>(
 ) -> Result<Outcome, StepError> {
     let pid = process.pid;
     if pid < 2 {
-        return Err(refused(format!("pid {pid} is no process of a container")));
+        return Err(StepError::Refused(NotOne::Never(pid).into()));
     }
     let opened = match context.kernel.open_process(pid) {
         Ok(opened) => opened,
@@ -92,7 +90,7 @@ pub(super) fn one<K: Kernel>(
     match check(context.machine, &context.evidence, process) {
         Ok(()) => {}
         Err(NotOne::Gone(_)) => return Ok(Outcome::Skipped(Reason::AlreadyGone)),
-        Err(why) => return Err(refused(why.words())),
+        Err(why) => return Err(StepError::Refused(why.into())),
     }
     match context.kernel.signal(&opened, signal) {
         Ok(()) => Ok(Outcome::Done(Seen::Signalled(1))),
@@ -101,40 +99,40 @@ pub(super) fn one<K: Kernel>(
     }
 }
 
-fn refused(reason: String) -> StepError {
-    StepError::Refused { reason }
-}
-
 /// Why a process gets no signal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NotOne {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotOne {
     /// Nothing has its pid.
+    #[error("pid {0} is gone")]
     Gone(i32),
     /// Its pid is another process's by now.
+    #[error("pid {0} is another process by now: not touched")]
     Recycled(i32),
     /// It is dead already, and its parent has not taken note.
-    Zombie { pid: i32, parent: i32 },
+    #[error("pid {pid} is dead already; its parent, pid {parent}, has not reaped it")]
+    Zombie {
+        /// It.
+        pid: i32,
+        /// Who should reap it.
+        parent: i32,
+    },
     /// It is pid 1, ocitop itself or a kernel thread.
+    #[error("pid {0} is pid 1, ocitop itself or a kernel thread")]
     Never(i32),
     /// It is not in the container.
+    #[error("pid {0} is no process of this container")]
     Foreign(i32),
 }
 
 impl NotOne {
-    /// The reason in words.
-    pub(super) fn words(self) -> String {
+    /// The reason as one stable word.
+    pub fn code(&self) -> &'static str {
         match self {
-            Self::Gone(pid) => format!("pid {pid} is gone"),
-            Self::Recycled(pid) => {
-                format!("pid {pid} is another process by now: not touched")
-            }
-            Self::Zombie { pid, parent } => {
-                format!("pid {pid} is dead already; its parent, pid {parent}, has not reaped it")
-            }
-            Self::Never(pid) => {
-                format!("pid {pid} is pid 1, ocitop itself or a kernel thread")
-            }
-            Self::Foreign(pid) => format!("pid {pid} is no process of this container"),
+            Self::Gone(_) => "process_gone",
+            Self::Recycled(_) => "process_replaced",
+            Self::Zombie { .. } => "process_dead",
+            Self::Never(_) => "process_never",
+            Self::Foreign(_) => "process_foreign",
         }
     }
 }

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 
 use super::drain::io_error;
 use super::run::Context;
-use super::{Outcome, Reason, Seen, StepError};
+use super::{Outcome, Reason, Refusal, Seen, StepError};
 use crate::inventory::Inode;
 use crate::kernel::read::{STATE_CAP, is_gone, open_root, stat_beneath};
 use crate::kernel::{Kernel, Release};
@@ -107,9 +107,7 @@ pub(super) fn release<K: Kernel>(context: &mut Context<'_, K>) -> Result<Outcome
         Some(RuntimeKind::Runc) => Release::ReadFifo,
         Some(RuntimeKind::Crun) => Release::WriteFifo,
         None => {
-            return Err(StepError::Refused {
-                reason: "its runtime is not known".to_owned(),
-            });
+            return Err(StepError::Refused(Refusal::NoRuntime));
         }
     };
     context

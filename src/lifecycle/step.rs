@@ -6,8 +6,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
+use super::Refusal;
 use crate::kernel::{HookEnd, Signal};
 use crate::oci::{ContainerKey, Status};
 
@@ -307,10 +309,7 @@ pub enum StepError {
     /// The operator asked to leave off.
     Interrupted,
     /// Not allowed or not safe, and why.
-    Refused {
-        /// Why.
-        reason: String,
-    },
+    Refused(Refusal),
 }
 
 /// A process that did not die.
@@ -331,15 +330,14 @@ pub struct Survivor {
 }
 
 /// How an action went as a whole.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "verdict", content = "detail")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// All done; looked for and nothing left.
     Clean,
     /// This is left; doing it again continues.
     Leftovers(Vec<String>),
     /// Nothing was changed, and why.
-    Refused(String),
+    Refused(Refusal),
     /// It failed, and why.
     Failed(String),
 }
@@ -348,6 +346,30 @@ impl Verdict {
     /// Whether the action did what was asked.
     pub fn is_clean(&self) -> bool {
         matches!(self, Self::Clean)
+    }
+}
+
+impl Serialize for Verdict {
+    /// `verdict`, its `detail`, and of a refusal the `code` beside it.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        match self {
+            Self::Clean => map.serialize_entry("verdict", "clean")?,
+            Self::Leftovers(list) => {
+                map.serialize_entry("verdict", "leftovers")?;
+                map.serialize_entry("detail", list)?;
+            }
+            Self::Refused(why) => {
+                map.serialize_entry("verdict", "refused")?;
+                map.serialize_entry("detail", &why.words())?;
+                map.serialize_entry("code", why.code())?;
+            }
+            Self::Failed(why) => {
+                map.serialize_entry("verdict", "failed")?;
+                map.serialize_entry("detail", why)?;
+            }
+        }
+        map.end()
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
-use super::Clean;
+use super::{Clean, Refusal};
 use crate::inventory::{Container, Inode};
 use crate::kernel::Signal;
 use crate::oci::{ContainerKey, InvalidId};
@@ -170,7 +170,8 @@ pub struct Preview {
     /// How many of them are in uninterruptible sleep (D) and not frozen: the kill may not work.
     pub uninterruptible: usize,
     /// Why the engine would not do it, if so.
-    pub refused: Option<String>,
+    #[serde(flatten, serialize_with = "super::refusal::of_preview")]
+    pub refused: Option<Refusal>,
     /// What the operator should know before saying yes: what could not be read, who may restart it.
     pub notes: Vec<String>,
 }

@@ -14,22 +14,39 @@ use crate::text::visible_path;
 /// As many links as the kernel follows in one path.
 const MAX_LINKS: usize = 40;
 
+/// Why a hook is not trusted: who else can have written it. Paths are safe to print.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Distrust {
+    /// Where its program is depends on who runs it.
+    #[error("{0} is not an absolute path")]
+    Relative(String),
+    /// Something on the way to it, or the state directory, could not be looked at.
+    #[error("{0} cannot be read")]
+    Unread(String),
+    /// Another user owns something on the way to it.
+    #[error("{path} belongs to uid {uid}")]
+    Owner {
+        /// What.
+        path: String,
+        /// Who.
+        uid: u32,
+    },
+    /// Others may write something on the way to it.
+    #[error("{0} can be written by others")]
+    Writable(String),
+}
+
 /// Why one of these hooks must not be run, if so.
-pub(super) fn refusal(evidence: &Evidence, hooks: &[Hook]) -> Option<String> {
+pub(super) fn distrusted(evidence: &Evidence, hooks: &[Hook]) -> Option<Distrust> {
     let dir = evidence.entry.key.dir();
-    let why = hooks
-        .iter()
-        .find_map(|hook| check(&dir, &hook.path).err())?;
-    Some(format!("{why}; --no-hooks goes on without its hooks"))
+    hooks.iter().find_map(|hook| check(&dir, &hook.path).err())
 }
 
 /// Checks a hook's program and the state directory that names it. A program that is not there is
 /// nobody's: it fails when it is run.
-pub(super) fn check(state_dir: &Path, program: &Path) -> Result<(), String> {
-    let refused =
-        |path: &Path, why: &str| Err(format!("hook not run: {} {why}", visible_path(path)));
+pub(super) fn check(state_dir: &Path, program: &Path) -> Result<(), Distrust> {
     if !program.is_absolute() {
-        return refused(program, "is not an absolute path");
+        return Err(Distrust::Relative(visible_path(program)));
     }
     let mut paths = way_to(program);
     let files = match std::fs::read_dir(state_dir) {
@@ -37,18 +54,13 @@ pub(super) fn check(state_dir: &Path, program: &Path) -> Result<(), String> {
         // Removed meanwhile by somebody else, who ran the hooks: the mark that has to be made
         // before one runs cannot be made, so none will.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(_) => return refused(state_dir, "cannot be read"),
+        Err(_) => return Err(Distrust::Unread(visible_path(state_dir))),
     };
     paths.extend(way_to(state_dir));
     let files = files.flatten();
     let files = files.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
     paths.extend(files.map(|entry| entry.path()));
-    for path in paths {
-        if let Some(why) = distrust(&path) {
-            return refused(&path, &why);
-        }
-    }
-    Ok(())
+    paths.iter().try_for_each(|path| trusted(path))
 }
 
 /// Every directory and link on the way to `path`, and what it leads to. It ends where there is
@@ -95,20 +107,24 @@ fn way_to(path: &Path) -> Vec<PathBuf> {
     passed
 }
 
-/// Why a path could have been written by another user, if it could.
-fn distrust(path: &Path) -> Option<String> {
+/// Whether nobody else could have written what is at a path.
+fn trusted(path: &Path) -> Result<(), Distrust> {
     let metadata = match std::fs::symlink_metadata(path) {
         Ok(metadata) => metadata,
         // Removed since it was listed: what is not there tells nobody what to run.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
-        Err(_) => return Some("cannot be read".into()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(_) => return Err(Distrust::Unread(visible_path(path))),
     };
     let own = rustix::process::geteuid().as_raw();
     if metadata.uid() != 0 && metadata.uid() != own {
-        return Some(format!("belongs to uid {}", metadata.uid()));
+        let (path, uid) = (visible_path(path), metadata.uid());
+        return Err(Distrust::Owner { path, uid });
     }
     // In a sticky directory others can add names but not replace this one.
     let sticky = metadata.is_dir() && metadata.mode() & 0o1000 != 0;
     let by_others = !metadata.is_symlink() && metadata.mode() & 0o022 != 0 && !sticky;
-    by_others.then(|| "can be written by others".to_owned())
+    if by_others {
+        return Err(Distrust::Writable(visible_path(path)));
+    }
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use crate::kernel::{HookEnd, HookStatus};
 use crate::text::{visible, visible_path};
 
-use super::{Outcome, Reason, Seen, Step, StepError, Survivor, Verdict};
+use super::{Outcome, Reason, Refusal, Seen, Step, StepError, Survivor, Verdict};
 
 impl Step {
     /// One word for the step: `kill`, `cgroups`, `hook`.
@@ -165,9 +165,9 @@ impl StepError {
                 format!("left: {}{more}: {cause}", shown.join(", "))
             }
             Self::Hook { end } => hook(end),
-            Self::Replaced => "it is not the container that was confirmed".to_owned(),
+            Self::Replaced => Refusal::Replaced.words(),
             Self::Interrupted => "interrupted; doing it again continues".to_owned(),
-            Self::Refused { reason } => format!("refused: {reason}"),
+            Self::Refused(why) => format!("refused: {why}"),
         }
     }
 }

@@ -14,7 +14,10 @@ use ocitop::config::{Config, Roots};
 use ocitop::inventory::Machine;
 use ocitop::inventory::scan::look_up;
 use ocitop::kernel::LiveKernel;
-use ocitop::lifecycle::{self, Force, Job, Options, Step, StepEvent, StepKind, Target, Verdict};
+use ocitop::lifecycle::guard::Forbidden;
+use ocitop::lifecycle::{
+    self, Force, Job, Options, Refusal, Step, StepEvent, StepKind, Target, Verdict,
+};
 use ocitop::oci::{ContainerKey, RuntimeKind};
 use serde_json::json;
 
@@ -250,10 +253,9 @@ impl Crowd<'_> {
     fn shared(&self, round: &str, runtime: RuntimeKind, neighbour: &mut Ward, path: &str) {
         self.record(runtime, neighbour, path);
         let verdict = self.delete(self.target(), &mut |_| {});
-        let Verdict::Refused(why) = &verdict else {
+        let Verdict::Refused(Refusal::Forbidden(Forbidden::Shared(..))) = &verdict else {
             panic!("{round}: {verdict:?}");
         };
-        assert!(why.contains("shared"), "{round}: {why}");
         neighbour.assert_untouched(round);
         self.forget();
     }
@@ -269,7 +271,7 @@ impl Crowd<'_> {
         // Refused where its process is one of the host; else only the record goes.
         match verdict {
             Verdict::Clean => {}
-            Verdict::Refused(_) => self.forget(),
+            Verdict::Refused(Refusal::Forbidden(Forbidden::HostProcess(..))) => self.forget(),
             other => panic!("{round}: {other:?}"),
         }
     }
@@ -284,10 +286,7 @@ impl Crowd<'_> {
         let mut second = Ward::new(&self.own());
         self.record(runtime, &second, &self.own());
         let verdict = self.delete(target, &mut |_| {});
-        assert!(
-            matches!(verdict, Verdict::Refused(_)),
-            "{round}: {verdict:?}"
-        );
+        assert_eq!(verdict, Verdict::Refused(Refusal::Replaced), "{round}");
         second.assert_untouched(round);
         self.forget();
         second.end();

@@ -9,7 +9,7 @@ use ocitop::config::Roots;
 use ocitop::inventory::processes::{Listing, Place, Process, Reader, Source, Subject};
 use ocitop::inventory::{Machine, Sampler};
 use ocitop::kernel::{LiveKernel, Signal};
-use ocitop::lifecycle::{self, Cancel, Job, Options, Target, Verdict};
+use ocitop::lifecycle::{self, Cancel, Job, NotOne, Options, Target, Verdict};
 use ocitop::process::InitProcess;
 use serde_json::json;
 
@@ -296,11 +296,12 @@ with_each_runtime! {
         let (one, other, init) = (who("sleep 3000"), who("sleep 3002"), who("sleep 3001"));
         // The right pid with another start is another process.
         let recycled = InitProcess { start_time: one.start_time + 1, ..one };
-        assert!(matches!(send(rig, recycled, Signal::KILL), Verdict::Refused(_)));
+        let refused = |why: NotOne| Verdict::Refused(why.into());
+        assert_eq!(send(rig, recycled, Signal::KILL), refused(NotOne::Recycled(one.pid)));
         let mut stranger = Stranger::new();
         let start_time = start_of(stranger.pid()).unwrap();
         let outside = InitProcess { pid: stranger.pid(), start_time };
-        assert!(matches!(send(rig, outside, Signal::KILL), Verdict::Refused(_)));
+        assert_eq!(send(rig, outside, Signal::KILL), refused(NotOne::Foreign(outside.pid)));
         assert!(stranger.is_alive());
         assert_eq!(start_of(one.pid), Some(one.start_time));
         assert_eq!(send(rig, one, Signal::KILL), Verdict::Clean);
@@ -308,7 +309,7 @@ with_each_runtime! {
         for sibling in [other, init] {
             assert_eq!(start_of(sibling.pid), Some(sibling.start_time));
         }
-        assert!(matches!(send(rig, one, Signal::KILL), Verdict::Refused(_)));
+        assert_eq!(send(rig, one, Signal::KILL), refused(NotOne::Gone(one.pid)));
         assert!(Path::new("/proc").join(init.pid.to_string()).exists());
     }
 }

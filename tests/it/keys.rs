@@ -5,7 +5,7 @@ use std::time::Duration;
 use ocitop::config::Config;
 use ocitop::inventory::{Condition, Inode, Manager};
 use ocitop::kernel::Signal;
-use ocitop::lifecycle::{Force, Job, Preview, Seen, Step, StepKind, Verdict};
+use ocitop::lifecycle::{Force, Job, Preview, Refusal, Seen, Step, StepKind, Verdict};
 use ocitop::oci::{ContainerKey, Status};
 use ocitop::tui::{Effect, EventKind};
 use ratatui::crossterm::event::{
@@ -157,10 +157,10 @@ fn a_refused_plan_cannot_be_confirmed() {
     let mut stage = two();
     stage.keys("D");
     stage.previews(|job| Preview {
-        refused: Some("not its cgroup".to_owned()),
+        refused: Some(Refusal::NoCgroup),
         ..preview(job)
     });
-    stage.sees("Refused: not its cgroup");
+    stage.sees("Refused: it has no cgroup to freeze");
     stage.keys("y<Tab><Enter>");
     assert_eq!(stage.submitted(), vec![]);
 }

@@ -8,8 +8,10 @@ use ocitop::kernel::Signal;
 use ocitop::leftovers::{
     Argument, Confidence, Found, Kill, Kind, Known, Leftover, NoOrder, Producer, Why, find, order,
 };
+use ocitop::lifecycle::guard::Forbidden;
 use ocitop::lifecycle::{
-    self, Cancel, Job, Options, Outcome, Step, StepError, StepEvent, StepKind, Verdict,
+    self, Cancel, Job, Kept, Options, Outcome, Refusal, Step, StepError, StepEvent, StepKind,
+    Verdict,
 };
 use ocitop::oci::RuntimeKind;
 use rustix::io::Errno;
@@ -293,11 +295,14 @@ fn what_became_populated_between_list_and_clean_is_left_alone() {
     for mut machine in machines() {
         machine.leave(ID, None);
         let job = order(&at(&look(&machine), ID), Kill::No).unwrap();
-        machine.spawn(ID);
+        let pid = machine.spawn(ID);
         let kernel = FakeKernel::over(&machine);
         let (verdict, _) = clean(&machine, &kernel, &job);
         assert!(
-            matches!(&verdict, Verdict::Refused(why) if why.contains("not empty")),
+            matches!(
+                &verdict,
+                Verdict::Refused(Refusal::Kept(Kept::Process { pid: found, .. })) if *found == pid
+            ),
             "{verdict:?}"
         );
         assert_eq!(kernel.changes(), 0);
@@ -311,10 +316,10 @@ fn v2_says_populated_for_what_cannot_be_seen_and_that_counts() {
     let job = order(&at(&look(&machine), ID), Kill::No).unwrap();
     fs::write(dir.join("cgroup.events"), "populated 1\nfrozen 0\n").unwrap();
     let kernel = FakeKernel::over(&machine);
-    assert!(matches!(
+    assert_eq!(
         clean(&machine, &kernel, &job).0,
-        Verdict::Refused(_)
-    ));
+        Verdict::Refused(Kept::Populated(dir.display().to_string()).into())
+    );
     assert_eq!(kernel.changes(), 0);
     assert_eq!(at(&look(&machine), ID).why.first(), Some(&Why::Unseen));
     // A process of another pid namespace reads as 0.
@@ -332,7 +337,7 @@ fn what_got_an_owner_between_list_and_clean_is_left_alone() {
     let kernel = FakeKernel::over(&machine);
     let (verdict, _) = clean(&machine, &kernel, &job);
     assert!(
-        matches!(&verdict, Verdict::Refused(why) if why.contains("owner")),
+        matches!(verdict, Verdict::Refused(Refusal::Kept(Kept::Owned(_)))),
         "{verdict:?}"
     );
     let machine = Machine::v2();
@@ -340,10 +345,11 @@ fn what_got_an_owner_between_list_and_clean_is_left_alone() {
     let job = order(&at(&look(&machine), ID), Kill::No).unwrap();
     let machine = machine.running(ID, RuntimeKind::Runc);
     let kernel = FakeKernel::over(&machine);
-    assert!(matches!(
-        clean(&machine, &kernel, &job).0,
-        Verdict::Refused(_)
-    ));
+    let (verdict, _) = clean(&machine, &kernel, &job);
+    assert!(
+        matches!(verdict, Verdict::Refused(Refusal::Kept(Kept::Alive { .. }))),
+        "{verdict:?}"
+    );
     assert_eq!(kernel.changes(), 0);
 }
 
@@ -365,17 +371,18 @@ fn a_directory_made_anew_under_the_same_path_is_another_one() {
 #[test]
 fn ocitops_own_cgroup_is_not_removed_even_if_it_moved_there_since() {
     let machine = Machine::v2();
-    machine.leave(&format!("docker/{ID}"), None);
+    let dir = machine.leave(&format!("docker/{ID}"), None).remove(0);
     let job = order(&at(&look(&machine), ID), Kill::No).unwrap();
-    for pid in ["self", "1"] {
+    let name = dir.display().to_string();
+    for (pid, why) in [
+        ("self", Forbidden::Own(name.clone())),
+        ("1", Forbidden::Init(name)),
+    ] {
         let file = machine.proc().join(pid).join("cgroup");
         fs::write(&file, format!("0::/docker/{ID}/x\n")).unwrap();
         let kernel = FakeKernel::over(&machine);
         let (verdict, _) = clean(&machine, &kernel, &job);
-        assert!(
-            matches!(&verdict, Verdict::Refused(why) if why.contains("holds")),
-            "{verdict:?}"
-        );
+        assert_eq!(verdict, Verdict::Refused(why.into()));
         assert_eq!(kernel.changes(), 0);
         fs::write(&file, "0::/\n").unwrap();
     }
@@ -522,10 +529,11 @@ fn broken_state_of_a_container_that_may_live_is_not_touched() {
     let job = order(&at(&look(&machine), "root/web"), Kill::No).unwrap();
     let machine = machine.running("web", RuntimeKind::Youki);
     let kernel = FakeKernel::over(&machine);
-    assert!(matches!(
-        clean(&machine, &kernel, &job).0,
-        Verdict::Refused(_)
-    ));
+    let (verdict, _) = clean(&machine, &kernel, &job);
+    assert!(
+        matches!(verdict, Verdict::Refused(Refusal::Kept(Kept::Alive { .. }))),
+        "{verdict:?}"
+    );
     assert_eq!(kernel.changes(), 0);
 }
 
@@ -617,10 +625,11 @@ fn resctrl_groups_named_after_a_container_are_found_and_classes_are_not() {
         let job = order(leftover, Kill::No).unwrap();
         fs::write(leftover.paths[0].join("tasks"), "9\n").unwrap();
         let kernel = FakeKernel::over(&machine);
-        assert!(matches!(
+        let why = Kept::Tasks(leftover.paths[0].display().to_string());
+        assert_eq!(
             clean(&machine, &kernel, &job).0,
-            Verdict::Refused(_)
-        ));
+            Verdict::Refused(why.into())
+        );
         assert_eq!(kernel.changes(), 0);
         fs::write(leftover.paths[0].join("tasks"), "").unwrap();
         assert_eq!(clean(&machine, &kernel, &job).0, Verdict::Clean);

@@ -4,9 +4,10 @@ use std::fs;
 use std::time::Duration;
 
 use ocitop::kernel::{HookStatus, Kernel as _, Release, Signal};
+use ocitop::lifecycle::guard::Forbidden;
 use ocitop::lifecycle::{
-    self, Cancel, Force, Job, OnFailure, Options, Outcome, Reason, Step, StepEvent, StepKind,
-    Target, Verdict,
+    self, Cancel, Force, Job, OnFailure, Options, Outcome, Reason, Refusal, Step, StepEvent,
+    StepKind, Target, Verdict,
 };
 use ocitop::oci::{RuntimeKind, Status};
 use proptest::prelude::*;
@@ -422,7 +423,11 @@ fn without_force_only_what_does_not_run_is_deleted() {
             let kernel = FakeKernel::over(&machine);
             let job = Job::Delete(machine.target("web"), Force::No);
             let (verdict, events) = run(&machine, &kernel, &job);
-            assert!(matches!(verdict, Verdict::Refused(_)), "{verdict:?}");
+            let why = Refusal::NotStopped {
+                id: "web".to_owned(),
+                condition: machine.container("web").condition,
+            };
+            assert_eq!(verdict, Verdict::Refused(why));
             assert_eq!(kernel.changes(), 0);
             assert_contract(&events, &verdict);
         }
@@ -462,10 +467,7 @@ fn a_container_that_was_replaced_after_the_yes_is_not_touched() {
         ] {
             let kernel = FakeKernel::over(&machine);
             let (verdict, events) = run(&machine, &kernel, &job);
-            assert!(
-                matches!(verdict, Verdict::Refused(_)),
-                "{job:?}: {verdict:?}"
-            );
+            assert_eq!(verdict, Verdict::Refused(Refusal::Replaced), "{job:?}");
             assert_eq!(kernel.changes(), 0, "{job:?}");
             assert_contract(&events, &verdict);
         }
@@ -499,7 +501,12 @@ fn a_stranger_with_a_recycled_pid_is_never_signalled() {
         let kernel = FakeKernel::over(&machine);
         let job = Job::Kill(machine.target("web"), Signal::KILL);
         let (verdict, _) = run(&machine, &kernel, &job);
-        assert!(matches!(verdict, Verdict::Refused(_)), "{verdict:?}");
+        let id = "web".to_owned();
+        assert_eq!(
+            verdict,
+            Verdict::Refused(Refusal::NotRunning { id }),
+            "{with_cgroup}"
+        );
         let (verdict, _) = delete(&machine, &kernel);
         assert_eq!(verdict, Verdict::Clean);
         assert_eq!(kernel.signals(), []);
@@ -513,14 +520,17 @@ fn no_record_reaches_the_cgroup_of_another_or_of_the_host() {
     fs::write(machine.proc().join("1/cgroup"), "0::/web\n").unwrap();
     let kernel = FakeKernel::over(&machine);
     let (verdict, _) = delete(&machine, &kernel);
-    assert!(matches!(verdict, Verdict::Refused(_)), "{verdict:?}");
+    let web = |machine: &Machine| machine.cgroup_dirs("web")[0].display().to_string();
+    let why = Forbidden::Init(web(&machine)).into();
+    assert_eq!(verdict, Verdict::Refused(why));
     assert_eq!(kernel.changes(), 0);
 
     // The cgroup ocitop itself is in.
     let machine = Machine::v2().running("web", RuntimeKind::Crun);
     fs::write(machine.proc().join("self/cgroup"), "0::/web/in\n").unwrap();
     let (verdict, _) = delete(&machine, &FakeKernel::over(&machine));
-    assert!(matches!(verdict, Verdict::Refused(_)), "{verdict:?}");
+    let why = Forbidden::Own(web(&machine)).into();
+    assert_eq!(verdict, Verdict::Refused(why));
 
     // The cgroup of another container that runs.
     let machine = Machine::v2()
@@ -571,10 +581,8 @@ fn pause_resume_kill_and_start_do_what_they_say() {
         assert_eq!(kernel.signals(), [(init, Signal::TERM)]);
         let job = Job::Start(machine.target("web"));
         let (verdict, _) = run(&machine, &kernel, &job);
-        assert!(
-            matches!(verdict, Verdict::Refused(_)),
-            "{runtime}: {verdict:?}"
-        );
+        let why = Refusal::NotCreated(condition);
+        assert_eq!(verdict, Verdict::Refused(why), "{runtime}");
         assert_eq!(kernel.released(), []);
     }
     let machine = Machine::v1().running("web", RuntimeKind::Youki);

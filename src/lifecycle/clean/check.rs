@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::{Clean, Remains};
+use super::{Clean, Kept, Remains};
 use crate::inventory::Machine;
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::members;
@@ -11,8 +11,9 @@ use crate::inventory::owners::Owners;
 use crate::kernel::read::kernel_text;
 use crate::lifecycle::claims::Claims;
 use crate::lifecycle::evidence::{Evidence, NoEvidence};
+use crate::lifecycle::guard::{self, Forbidden};
 use crate::lifecycle::quarry::Quarry;
-use crate::lifecycle::{guard, procs};
+use crate::lifecycle::{Refusal, procs};
 use crate::text::{visible, visible_path};
 
 /// Why it must not be touched: somebody owns it, it is not what was shown, or something lives in it.
@@ -20,7 +21,7 @@ pub(super) fn check(
     machine: &Machine,
     remains: &Remains<'_>,
     claims: &Claims,
-) -> Result<(), String> {
+) -> Result<(), Refusal> {
     let cgroups = remains.cgroups(machine);
     if let Some(id) = &remains.order.id {
         check_owner(machine, remains, claims, id)?;
@@ -42,15 +43,17 @@ fn check_owner(
     remains: &Remains<'_>,
     claims: &Claims,
     id: &str,
-) -> Result<(), String> {
+) -> Result<(), Kept> {
     if let Some((key, true)) = claims.of_id(id) {
-        let root = visible_path(key.root());
-        return Err(format!("container {} in {root} is alive", key.label()));
+        return Err(Kept::Alive {
+            id: key.label(),
+            root: visible_path(key.root()),
+        });
     }
     match Owners::read(machine).of(id) {
         // A mount lies in the record itself: that is no owner, a process would be.
         Some(owner) if !owner.is_above(&remains.target.key.dir()) => {
-            Err(format!("it has an owner: {}", owner.words()))
+            Err(Kept::Owned(owner.words()))
         }
         _ => Ok(()),
     }
@@ -61,22 +64,21 @@ fn check_cgroup(
     order: &Clean,
     claims: &Claims,
     cgroup: &CgroupDir,
-) -> Result<(), String> {
+) -> Result<(), Refusal> {
     let dir = cgroup.dir(&machine.hierarchies);
     let name = visible_path(&dir);
     if cgroup.path.is_root() {
-        return Err(format!("{name} is the root of its hierarchy"));
+        return Err(Kept::Root(name).into());
     }
-    for (pid, who) in [("self", "ocitop itself"), ("1", "pid 1")] {
-        if guard::holds(machine, cgroup, pid) {
-            return Err(format!("{name} holds {who}"));
-        }
+    if guard::holds(machine, cgroup, "self") {
+        return Err(Forbidden::Own(name).into());
+    }
+    if guard::holds(machine, cgroup, "1") {
+        return Err(Forbidden::Init(name).into());
     }
     if let Some((key, true)) = claims.holder(cgroup) {
-        return Err(format!(
-            "{name} is that of container {}, which is alive",
-            key.label()
-        ));
+        let id = key.label();
+        return Err(Kept::Claimed { dir: name, id }.into());
     }
     let pids = procs::members(machine, std::slice::from_ref(cgroup));
     let kernels = |pid: &&i32| {
@@ -84,13 +86,14 @@ fn check_cgroup(
         stat.is_some_and(|stat| stat.is_kernel_thread())
     };
     if let Some(pid) = pids.iter().find(kernels) {
-        return Err(format!("{name} holds kernel thread {pid}"));
+        return Err(Forbidden::KernelThread(name, *pid).into());
     }
     match pids.first() {
-        Some(pid) if !order.kill => Err(format!("{name} is not empty: pid {pid} is in it")),
-        None if !is_empty(machine, cgroup) => Err(format!(
-            "{name} is not empty: a process that cannot be seen from here is in it"
-        )),
+        Some(pid) if !order.kill => {
+            let pid = *pid;
+            Err(Kept::Process { dir: name, pid }.into())
+        }
+        None if !is_empty(machine, cgroup) => Err(Kept::Populated(name).into()),
         _ => Ok(()),
     }
 }
@@ -102,23 +105,26 @@ pub(super) fn is_empty(machine: &Machine, cgroup: &CgroupDir) -> bool {
 }
 
 /// resctrl removes a group with tasks in it without a word, and they lose what it gave them.
-pub(super) fn check_rdt(dir: &Path) -> Result<(), String> {
+pub(super) fn check_rdt(dir: &Path) -> Result<(), Kept> {
     let text = |file: &str| {
-        kernel_text(&dir.join(file))
-            .map_err(|error| format!("read {}: {error}", visible_path(&dir.join(file))))
+        kernel_text(&dir.join(file)).map_err(|error| Kept::Unread {
+            file: visible_path(&dir.join(file)),
+            cause: error.to_string(),
+        })
     };
     let name = visible_path(dir);
     if text("tasks")?.is_some_and(|tasks| !tasks.trim().is_empty()) {
-        return Err(format!("{name} has tasks"));
+        return Err(Kept::Tasks(name));
     }
     if text("cpus_list")?.is_some_and(|cpus| !cpus.trim().is_empty()) {
-        return Err(format!("{name} has CPUs"));
+        return Err(Kept::Cpus(name));
     }
     match text("mode")? {
         // A monitoring group has none.
-        Some(mode) if !matches!(mode.trim(), "" | "shareable") => {
-            Err(format!("{name} is {}", visible(mode.trim())))
-        }
+        Some(mode) if !matches!(mode.trim(), "" | "shareable") => Err(Kept::Mode {
+            dir: name,
+            mode: visible(mode.trim()),
+        }),
         _ => Ok(()),
     }
 }
@@ -128,21 +134,21 @@ fn check_state_dir(
     machine: &Machine,
     remains: &Remains<'_>,
     claims: &Claims,
-) -> Result<(), String> {
+) -> Result<(), Refusal> {
     let evidence = match Evidence::gather(machine, &remains.target.key, claims) {
         Ok(evidence) => evidence,
         // Somebody was faster.
         Err(NoEvidence::Absent) => return Ok(()),
-        Err(error) => return Err(crate::text::chain(&error)),
+        Err(error) => return Err(error.into()),
     };
     if evidence.entry.inode != remains.target.state_dir {
-        return Err("another state directory has taken its place".to_owned());
+        return Err(Kept::Replaced.into());
     }
     if let Some(init) = evidence.identity.alive() {
-        return Err(format!("its init lives: pid {}", init.pid));
+        return Err(Kept::Init(init.pid).into());
     }
     match (evidence.pids.first(), &evidence.forbidden) {
-        (Some(pid), _) if !remains.order.kill => Err(format!("pid {pid} lives in its cgroup")),
+        (Some(pid), _) if !remains.order.kill => Err(Kept::Lives(*pid).into()),
         (_, Some(forbidden)) => Err(forbidden.clone()),
         _ => Ok(()),
     }

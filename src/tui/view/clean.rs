@@ -80,7 +80,7 @@ fn outlook(item: &CleanItem, alone: bool) -> Vec<String> {
         (Ok(_), Some(preview)) => preview,
     };
     if let Some(why) = &preview.refused {
-        return vec![format!("  ! Refused: {}", visible(why))];
+        return vec![format!("  ! Refused: {}", visible(&why.words()))];
     }
     let steps = preview.plan.0.iter();
     if alone {

@@ -146,7 +146,7 @@ fn outlook(dialog: &Confirm, item: &Item) -> Vec<String> {
         return vec!["looking what this would do ...".to_owned()];
     };
     if let Some(why) = &preview.refused {
-        return vec![format!("! Refused: {}", visible(why))];
+        return vec![format!("! Refused: {}", visible(&why.words()))];
     }
     let mut lines = vec![toll(dialog, item)];
     lines.extend(preview.plan.0.iter().enumerate().map(|(at, planned)| {
@@ -240,7 +240,7 @@ fn summary(item: &Item) -> String {
 
 fn foreseen(job: &Job, preview: &Preview) -> String {
     if let Some(why) = &preview.refused {
-        return format!("! refused: {}", visible(why));
+        return format!("! refused: {}", visible(&why.words()));
     }
     let steps = preview.plan.0.iter();
     let words: Vec<&str> = steps.map(|planned| planned.step.word()).collect();

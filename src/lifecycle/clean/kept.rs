@@ -1,0 +1,91 @@
+//! Why a leftover is kept.
+
+/// Somebody owns it, it is not what was shown, or something lives in it. Names and paths are safe
+/// to print.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Kept {
+    /// A container of its id is alive.
+    #[error("container {id} in {root} is alive")]
+    Alive {
+        /// Its id.
+        id: String,
+        /// Its state root.
+        root: String,
+    },
+    /// An engine, a shim or another process has it.
+    #[error("it has an owner: {0}")]
+    Owned(String),
+    /// It is the root of a hierarchy.
+    #[error("{0} is the root of its hierarchy")]
+    Root(String),
+    /// A live container's record names it.
+    #[error("{dir} is that of container {id}, which is alive")]
+    Claimed {
+        /// The cgroup.
+        dir: String,
+        /// The container.
+        id: String,
+    },
+    /// A process is in it, and nobody said that it may be killed.
+    #[error("{dir} is not empty: pid {pid} is in it")]
+    Process {
+        /// The cgroup.
+        dir: String,
+        /// The process.
+        pid: i32,
+    },
+    /// The kernel says that it is populated, by what cannot be seen.
+    #[error("{0} is not empty: a process that cannot be seen from here is in it")]
+    Populated(String),
+    /// Somebody moved in since it was looked at.
+    #[error("{0} is no longer empty")]
+    Entered(String),
+    /// A resctrl file that cannot be read.
+    #[error("read {file}: {cause}")]
+    Unread {
+        /// The file.
+        file: String,
+        /// Why.
+        cause: String,
+    },
+    /// A resctrl group with tasks.
+    #[error("{0} has tasks")]
+    Tasks(String),
+    /// A resctrl group with CPUs.
+    #[error("{0} has CPUs")]
+    Cpus(String),
+    /// A resctrl group that is not shareable.
+    #[error("{dir} is {mode}")]
+    Mode {
+        /// The group.
+        dir: String,
+        /// Its mode.
+        mode: String,
+    },
+    /// Its directory is another one by now.
+    #[error("another state directory has taken its place")]
+    Replaced,
+    /// Its record's init is alive.
+    #[error("its init lives: pid {0}")]
+    Init(i32),
+    /// A process lives in the cgroup that its record names.
+    #[error("pid {0} lives in its cgroup")]
+    Lives(i32),
+}
+
+impl Kept {
+    /// The reason as one stable word.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Alive { .. } | Self::Claimed { .. } | Self::Init(_) => "alive",
+            Self::Owned(_) => "owned",
+            Self::Root(_) => "hierarchy_root",
+            Self::Process { .. } | Self::Populated(_) | Self::Entered(_) | Self::Lives(_) => {
+                "not_empty"
+            }
+            Self::Unread { .. } => "unread",
+            Self::Tasks(_) | Self::Cpus(_) | Self::Mode { .. } => "resctrl_in_use",
+            Self::Replaced => "replaced",
+        }
+    }
+}

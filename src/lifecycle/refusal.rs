@@ -1,0 +1,249 @@
+//! Why the engine does nothing: each reason is a variant with what it is about, so that a test, a
+//! script and the screen can tell them apart without reading English.
+//!
+//! [`Refusal::words`] are the words that tools above the runtimes look for; [`Refusal::code`] is for
+//! programs and stays when the words get better.
+
+use std::fmt;
+
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
+
+use super::clean::Kept;
+use super::evidence::NoEvidence;
+use super::guard::Forbidden;
+use super::signal::NotOne;
+use super::trust::Distrust;
+use crate::inventory::Condition;
+use crate::oci::InvalidId;
+
+/// Why something is refused. Nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is no such container.
+    Absent,
+    /// Its name is no id.
+    Name(InvalidId),
+    /// Its record cannot be looked at: this is why, safe to print.
+    Unread(String),
+    /// What is there is not what was confirmed.
+    Replaced,
+    /// Its cgroups or its init must not be touched.
+    Forbidden(Forbidden),
+    /// It is not stopped, and nobody asked for force.
+    NotStopped {
+        /// Its id.
+        id: String,
+        /// What it is.
+        condition: Condition,
+    },
+    /// It has no live init.
+    NotRunning {
+        /// Its id.
+        id: String,
+    },
+    /// Its init died between the plan and the step.
+    InitGone,
+    /// It cannot be paused: it is this.
+    NotPausable(Condition),
+    /// It cannot be resumed: it is this.
+    NotPaused(Condition),
+    /// It cannot be started: it is this.
+    NotCreated(Condition),
+    /// It has no cgroup to freeze.
+    NoCgroup,
+    /// It has cgroups, none of them with a freezer.
+    NoFreezer,
+    /// Its cgroup went while it was frozen or thawed.
+    CgroupGone,
+    /// A cgroup above it is frozen.
+    FrozenAbove,
+    /// Nothing says which runtime made it.
+    NoRuntime,
+    /// A hook that would have to run is not trusted: refused before anything is changed.
+    Hooks(Distrust),
+    /// A hook is not trusted any more, now that its turn has come.
+    Hook(Distrust),
+    /// A process that was to be signalled alone.
+    Process(NotOne),
+    /// A leftover that stays.
+    Kept(Kept),
+    /// What was asked for is not for a leftover.
+    NotAContainer,
+}
+
+impl Refusal {
+    /// The reason in words, safe to print.
+    pub fn words(&self) -> String {
+        self.to_string()
+    }
+
+    /// The reason as one stable word, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Name(_) => "invalid_id",
+            Self::Unread(_) => "unread",
+            Self::Replaced => "replaced",
+            Self::Forbidden(why) => why.code(),
+            Self::NotStopped { .. } => "not_stopped",
+            Self::NotRunning { .. } | Self::InitGone | Self::NotPausable(_) => "not_running",
+            Self::NotPaused(_) => "not_paused",
+            Self::NotCreated(_) => "not_created",
+            Self::NoCgroup => "no_cgroup",
+            Self::NoFreezer => "no_freezer",
+            Self::CgroupGone => "cgroup_gone",
+            Self::FrozenAbove => "frozen_above",
+            Self::NoRuntime => "no_runtime",
+            Self::Hooks(_) | Self::Hook(_) => "hook_not_trusted",
+            Self::Process(why) => why.code(),
+            Self::Kept(why) => why.code(),
+            Self::NotAContainer => "not_a_container",
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    /// In runc's words where runc has any: tools above the runtimes look for them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent => f.write_str("container does not exist"),
+            Self::Name(why) => f.write_str(&crate::text::chain(why)),
+            Self::Unread(why) => f.write_str(why),
+            Self::Replaced => f.write_str("it is not the container that was confirmed"),
+            Self::Forbidden(why) => why.fmt(f),
+            Self::NotStopped {
+                id,
+                condition: Condition::Broken,
+            } => write!(
+                f,
+                "cannot delete container {id} without --force: its state cannot be read"
+            ),
+            Self::NotStopped { id, condition } => {
+                write!(
+                    f,
+                    "cannot delete container {id} that is not stopped: {condition}"
+                )
+            }
+            Self::NotRunning { id } => write!(f, "container not running: {id}"),
+            Self::InitGone => f.write_str("container not running"),
+            Self::NotPausable(condition) => {
+                write!(f, "container not running: it is {condition}")
+            }
+            Self::NotPaused(condition) => write!(f, "container not paused: it is {condition}"),
+            Self::NotCreated(condition) => write!(
+                f,
+                "cannot start a container that is {condition}, only a created one"
+            ),
+            Self::NoCgroup => f.write_str("it has no cgroup to freeze"),
+            Self::NoFreezer => f.write_str("its freezer cgroup does not exist"),
+            Self::CgroupGone => f.write_str("its cgroup is gone"),
+            Self::FrozenAbove => f.write_str("a cgroup above it is frozen: thaw that one"),
+            Self::NoRuntime => f.write_str("its runtime is not known"),
+            Self::Hooks(why) => {
+                write!(
+                    f,
+                    "hook not run: {why}; --no-hooks goes on without its hooks"
+                )
+            }
+            Self::Hook(why) => write!(f, "hook not run: {why}"),
+            Self::Process(why) => why.fmt(f),
+            Self::Kept(why) => why.fmt(f),
+            Self::NotAContainer => f.write_str("not a container"),
+        }
+    }
+}
+
+impl From<Forbidden> for Refusal {
+    fn from(why: Forbidden) -> Self {
+        Self::Forbidden(why)
+    }
+}
+
+impl From<NotOne> for Refusal {
+    fn from(why: NotOne) -> Self {
+        Self::Process(why)
+    }
+}
+
+impl From<Kept> for Refusal {
+    fn from(why: Kept) -> Self {
+        Self::Kept(why)
+    }
+}
+
+impl From<NoEvidence> for Refusal {
+    fn from(why: NoEvidence) -> Self {
+        match why {
+            NoEvidence::Absent => Self::Absent,
+            NoEvidence::Id(why) => Self::Name(why),
+            why => Self::Unread(crate::text::chain(&why)),
+        }
+    }
+}
+
+impl Serialize for Refusal {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        named("reason", Some(self), serializer)
+    }
+}
+
+/// The refusal of a preview, as two fields of it.
+#[expect(clippy::ref_option, reason = "serde gives the field as it is")]
+pub(super) fn of_preview<S: Serializer>(
+    refusal: &Option<Refusal>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    named("refused", refusal.as_ref(), serializer)
+}
+
+/// The words under `name`, and the code beside them.
+fn named<S: Serializer>(
+    name: &'static str,
+    refusal: Option<&Refusal>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(2))?;
+    map.serialize_entry(name, &refusal.map(Refusal::words))?;
+    map.serialize_entry("code", &refusal.map(Refusal::code))?;
+    map.end()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::{Preview, StepError, Verdict};
+    use super::*;
+
+    #[test]
+    fn json_has_the_code_beside_the_words() {
+        let why = || Refusal::NotRunning {
+            id: "web".to_owned(),
+        };
+        let (words, code) = ("container not running: web", "not_running");
+        assert_eq!(
+            json!(Verdict::Refused(why())),
+            json!({"verdict": "refused", "detail": words, "code": code})
+        );
+        assert_eq!(
+            json!(StepError::Refused(why())),
+            json!({"error": "refused", "reason": words, "code": code})
+        );
+        let preview = |refused| {
+            json!(Preview {
+                plan: crate::lifecycle::Plan::default(),
+                processes: 0,
+                uninterruptible: 0,
+                refused,
+                notes: Vec::new(),
+            })
+        };
+        let said = preview(Some(why()));
+        assert_eq!(
+            (&said["refused"], &said["code"]),
+            (&words.into(), &code.into())
+        );
+        assert!(preview(None)["refused"].is_null());
+    }
+}
