@@ -22,6 +22,7 @@ mod wording;
 use serde::Serialize;
 
 pub use cause::Cause;
+use cause::StateCause;
 pub use checks::{About, Check, Verdict, checks};
 pub use evidence::Evidence;
 pub use gather::{Examiner, NotExamined};
@@ -40,6 +41,8 @@ pub enum Weight {
     Hampers,
     /// How the container is.
     State,
+    /// It suffers from this, and nothing of that keeps it from being deleted.
+    Ails,
     /// An operator should know.
     Note,
 }
@@ -80,7 +83,7 @@ impl Diagnosis {
     /// What the evidence shows.
     pub fn of(evidence: &Evidence) -> Self {
         let findings = judge(evidence);
-        let own = |cgroup: &&evidence::CgroupSeen| cgroup.level != evidence::Level::Above;
+        let own = |cgroup: &&evidence::CgroupSeen| cgroup.level.is_own();
         Self {
             key: evidence.key.clone(),
             checks: checks(evidence, &findings),
@@ -92,9 +95,16 @@ impl Diagnosis {
 
     /// The verdict in words.
     pub fn verdict(&self) -> String {
-        self.findings
-            .first()
-            .map(|finding| finding.cause.words())
-            .unwrap_or_default()
+        let Some(first) = self.findings.first() else {
+            return String::new();
+        };
+        if !matches!(first.cause, Cause::State(StateCause::Running { .. })) {
+            return first.cause.words();
+        }
+        let ails = |finding: &&Finding| finding.weight == Weight::Ails;
+        let ails: Vec<&Finding> = self.findings.iter().filter(ails).collect();
+        let unseen = |check: &&Check| check.verdict == Verdict::NotLookedAt;
+        let unseen = self.checks.iter().filter(unseen).count();
+        wording::of_running(&first.cause, &ails, unseen)
     }
 }

@@ -9,6 +9,7 @@ mod control_file;
 mod counters;
 mod detail;
 pub mod entry;
+pub mod freezers;
 pub mod history;
 mod host;
 pub mod identity;

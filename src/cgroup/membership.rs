@@ -50,6 +50,15 @@ impl Membership {
         of.path_in_mount(self.raw(of)?)
     }
 
+    /// Whether the kernel has a v1 hierarchy with this controller, mounted here or not.
+    pub fn has(&self, controller: &str) -> bool {
+        let mut names = self
+            .0
+            .iter()
+            .flat_map(|line| line.controllers.split(|byte| *byte == b','));
+        names.any(|name| name == controller.as_bytes())
+    }
+
     /// The cgroup in every hierarchy that reaches it, with the hierarchy's index.
     pub fn all<'a>(
         &'a self,

@@ -207,7 +207,7 @@ fn weighed(first: bool, finding: &Finding) -> Verdict {
     match (&finding.cause, finding.weight, first) {
         (Cause::State(StateCause::Running { .. }), ..) => Verdict::Ok,
         (_, Weight::Blocks, _) | (_, Weight::Hampers | Weight::State, true) => Verdict::Cause,
-        (_, Weight::Hampers, false) => Verdict::Look,
+        (_, Weight::Hampers, false) | (_, Weight::Ails, _) => Verdict::Look,
         (_, Weight::State, false) | (_, Weight::Note, _) => Verdict::Note,
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::cgroup::freezer::Freezer;
 use crate::cgroup::{Limit, Version};
+use crate::inventory::freezers::Over;
 use crate::inventory::processes::{Closeup, Place, Process};
 use crate::inventory::{Condition, Manager};
 use crate::leftovers::{Kind, Leftover};
@@ -135,6 +136,8 @@ pub struct Task {
     pub parent: Option<Neighbour>,
     /// Who traces it.
     pub tracer: Option<Neighbour>,
+    /// The freezers over it and its threads, wherever they are by now.
+    pub freezers: Over,
     /// Where it and its threads wait, those worth a look.
     pub waits: Vec<Wait>,
 }
@@ -148,6 +151,8 @@ pub struct Wait {
     pub state: char,
     /// It did not run between two looks.
     pub still: bool,
+    /// It is frozen: where it sleeps tells nothing.
+    pub frozen: bool,
     /// The function it waits in.
     pub wchan: Option<String>,
     /// Stack, system call and file.
@@ -202,6 +207,15 @@ pub enum Level {
     Own,
     /// Below it.
     Below,
+    /// Neither: a task of the container was moved there, or below it.
+    Elsewhere,
+}
+
+impl Level {
+    /// The container's own, or below it: what goes with the container.
+    pub fn is_own(self) -> bool {
+        matches!(self, Self::Own | Self::Below)
+    }
 }
 
 /// One cgroup directory. What a hierarchy does not have is `None`.

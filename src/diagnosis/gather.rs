@@ -4,6 +4,7 @@ mod groups;
 mod host;
 mod record;
 mod tasks;
+mod waits;
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -142,8 +143,8 @@ impl Examiner {
             condition: Condition::Known(Status::Stopped),
             record: RecordSeen::default(),
             init: InitSeen::Unknown,
+            cgroups: groups::seen(&self.machine, &cgroups, &before.events, &tasks),
             tasks,
-            cgroups: groups::seen(&self.machine, &cgroups, &before.events),
             shared: None,
             forbidden: None,
             hooks: Vec::new(),
@@ -302,8 +303,8 @@ impl Examiner {
             runtime: entry.runtime,
             condition: case.condition,
             record: record::seen(entry, &case.found),
+            cgroups: groups::seen(machine, &case.cgroups, &before.events, &tasks),
             tasks,
-            cgroups: groups::seen(machine, &case.cgroups, &before.events),
             shared: case.shared.clone(),
             forbidden: case.found.forbidden.as_ref().map(Refusal::words),
             hooks,

@@ -36,6 +36,8 @@ pub enum Nature {
     Unmapping,
     /// The freezer.
     Freezer,
+    /// Nothing: it faulted in the kernel on its way out, and is left to sleep for good.
+    Faulted,
     /// Something else.
     Other,
 }
@@ -130,6 +132,7 @@ impl Nature {
     /// assert_eq!(Nature::of(Some("percpu_rwsem_wait"), &stack), Nature::FrozenFilesystem);
     /// assert_eq!(Nature::of(Some("request_wait_answer"), &[]), Nature::Fuse);
     /// assert_eq!(Nature::of(None, &[]), Nature::Other);
+    /// assert_eq!(Nature::of(Some("do_exit"), &["do_exit".to_owned()]), Nature::Faulted);
     /// ```
     pub fn of(wchan: Option<&str>, stack: &[String]) -> Self {
         let functions = || stack.iter().map(String::as_str).chain(wchan);
@@ -140,6 +143,12 @@ impl Nature {
         // Older kernels name it `_do_fork`; a parent is met here only in vfork.
         if matches!(wchan, Some("kernel_clone" | "_do_fork")) {
             return Self::Vfork;
+        }
+        // `do_exit` itself never sleeps but there ("Fixing recursive fault but reboot is needed!", up
+        // to 5.16; later such a task is dead). Who waits for a core dump may seem to, and is told by it.
+        let innermost = stack.first().map(String::as_str).or(wchan);
+        if matches!(innermost, Some("do_exit" | "make_task_dead")) {
+            return Self::Faulted;
         }
         let hit =
             |names: &&[&str]| functions().any(|f| names.iter().any(|name| f.starts_with(name)));

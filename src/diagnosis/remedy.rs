@@ -137,7 +137,7 @@ pub enum Advice {
     RestoreServer(String),
     /// Free the task that holds the lock of all cgroups.
     FreeLock,
-    /// Nothing helps but a reboot.
+    /// Nothing helps but a reboot: said of waits alone that are known to have no end.
     Reboot,
     /// End the process a kernel thread works for.
     EndOwner,
@@ -147,6 +147,10 @@ pub enum Advice {
     DeleteFirst(String),
     /// Run ocitop where it sees all processes.
     HostPids,
+    /// Run ocitop where it sees all cgroups.
+    HostCgroups,
+    /// Look at a wait that is none of those that are known.
+    Watch,
     /// Free room on a file system.
     MakeRoom,
     /// Remove resctrl groups that nobody uses.

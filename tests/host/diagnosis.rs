@@ -5,6 +5,7 @@ mod beside;
 mod cases;
 mod devices;
 mod dump;
+mod frozen;
 mod hooks;
 mod nfs;
 mod owned;
@@ -65,6 +66,16 @@ impl Said {
         let first = &self.json["findings"][0];
         assert_eq!(first["cause"], cause, "{}", self.ended.stdout);
         first
+    }
+
+    /// The command of the remedy that begins so, of the finding of this cause.
+    #[track_caller]
+    fn command(&self, cause: &str, remedy: &str) -> String {
+        let remedies = self.one(cause)["remedies"].as_array().unwrap();
+        let wanted = |one: &&Value| one["text"].as_str().unwrap().starts_with(remedy);
+        let found = remedies.iter().find(wanted);
+        let found = found.unwrap_or_else(|| panic!("no {remedy:?} in {}", self.ended.stdout));
+        found["command"].as_str().unwrap().to_owned()
     }
 
     /// Fails unless a remedy of this finding has the command.

@@ -18,6 +18,7 @@ use ocitop::diagnosis::evidence::{
 };
 use ocitop::diagnosis::nature::Nature;
 use ocitop::inventory::Condition;
+use ocitop::inventory::freezers::Over;
 use ocitop::inventory::processes::{Closeup, Held, Place, Process, Source};
 use ocitop::oci::{ContainerKey, RuntimeKind, Status};
 use ocitop::process::InitProcess;
@@ -79,6 +80,7 @@ pub(super) fn task(pid: i32, command: &str) -> Task {
         dumping: false,
         parent: None,
         tracer: None,
+        freezers: Over::default(),
         waits: Vec::new(),
     }
 }
@@ -99,6 +101,7 @@ pub(super) fn wait(pid: i32, state: char, stack: &[&str]) -> Wait {
         tid: pid,
         state,
         still: true,
+        frozen: false,
         nature: Nature::of(wchan.as_deref(), &stack),
         closeup: Closeup {
             who: who(pid),

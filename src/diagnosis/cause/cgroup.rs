@@ -22,6 +22,11 @@ pub enum CgroupCause {
         /// Processes whose SIGKILL waits for the thaw.
         killed: Vec<i32>,
     },
+    /// It is frozen, by a cgroup that cannot be seen from here.
+    FrozenUnseen {
+        /// Processes that are, as far as it is told of each.
+        pids: Vec<i32>,
+    },
     /// A freeze does not come to its end.
     FreezeUnfinished {
         /// Where.

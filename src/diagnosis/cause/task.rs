@@ -58,6 +58,11 @@ pub enum TaskCause {
         /// The process.
         pid: i32,
     },
+    /// It faulted in the kernel on its way out, which leaves it asleep for good.
+    Faulted {
+        /// The process.
+        pid: i32,
+    },
     /// In uninterruptible sleep, in a place that is none of the others.
     Uninterruptible {
         /// The process.

@@ -30,6 +30,7 @@ impl TaskCause {
             | Self::FrozenFilesystem { .. }
             | Self::CgroupLock { .. }
             | Self::MemoryLocked { .. }
+            | Self::Faulted { .. }
             | Self::Uninterruptible { .. }
             | Self::Vfork { .. } => About::Unkillable,
             Self::StoppedBySignal { .. } | Self::Traced { .. } | Self::HeldAtExit { .. } => {
@@ -51,7 +52,9 @@ impl TaskCause {
 impl CgroupCause {
     fn about(&self) -> About {
         match self {
-            Self::Frozen { .. } | Self::FreezeUnfinished { .. } => About::Frozen,
+            Self::Frozen { .. } | Self::FrozenUnseen { .. } | Self::FreezeUnfinished { .. } => {
+                About::Frozen
+            }
             Self::Shared { .. } | Self::Forbidden { .. } => About::Shared,
             Self::SubCgroups { .. } | Self::Threaded { .. } | Self::Invalid { .. } => {
                 About::Cgroups

@@ -1,7 +1,7 @@
 //! Why a check cannot say that all is well: what of it was not looked at.
 
 use super::About;
-use crate::diagnosis::evidence::{CgroupSeen, Evidence, InitSeen, Level};
+use crate::diagnosis::evidence::{CgroupSeen, Evidence, InitSeen};
 use crate::diagnosis::wording;
 use crate::text::visible_path;
 
@@ -13,7 +13,7 @@ pub(super) fn of(about: About, evidence: &Evidence) -> Option<String> {
         About::Tasks | About::Stopped | About::Zombies => tasks(evidence),
         About::Unkillable => tasks(evidence).or_else(|| waits(evidence)),
         About::Exits => tasks(evidence).or_else(|| exits(evidence)),
-        About::Frozen => known(evidence, "the freezer", |cgroup| cgroup.freezer.is_some()),
+        About::Frozen => frozen(evidence),
         About::Cgroups => no_cgroup(evidence),
         About::Outside => outside(evidence),
         About::Shared => roots(evidence),
@@ -50,7 +50,7 @@ pub(super) fn of(about: About, evidence: &Evidence) -> Option<String> {
 /// The cgroups of the container and those below.
 fn own(evidence: &Evidence) -> impl Iterator<Item = &CgroupSeen> {
     let all = evidence.cgroups.iter();
-    all.filter(|cgroup| cgroup.level != Level::Above)
+    all.filter(|cgroup| cgroup.level.is_own())
 }
 
 fn init(evidence: &Evidence) -> Option<String> {
@@ -114,6 +114,25 @@ fn exits(evidence: &Evidence) -> Option<String> {
     let exiting = |task: &&crate::diagnosis::evidence::Task| task.process.exiting;
     let some = evidence.tasks.iter().any(|task| exiting(&task));
     (blind && some).then(|| "what those that exit wait for may not be read".to_owned())
+}
+
+/// A task is frozen where it is, which need not be the container's cgroup.
+fn frozen(evidence: &Evidence) -> Option<String> {
+    let untold = |task: &crate::diagnosis::evidence::Task| {
+        let why = task.freezers.unseen.as_ref()?;
+        let pid = task.process.who.pid;
+        Some(format!(
+            "the freezer of pid {pid}: {}",
+            wording::of_unseen(why)
+        ))
+    };
+    let living = evidence
+        .tasks
+        .iter()
+        .filter(|task| !task.process.is_zombie());
+    tasks(evidence)
+        .or_else(|| living.clone().find_map(untold))
+        .or_else(|| known(evidence, "the freezer", |cgroup| cgroup.freezer.is_some()))
 }
 
 /// Whether any own cgroup tells of a controller.

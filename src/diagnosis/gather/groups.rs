@@ -1,10 +1,10 @@
 //! The cgroups of a container, those below and those above: what each file says.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use crate::cgroup::{CgroupPath, Hierarchy, Limit, Version, cpu, memory};
-use crate::diagnosis::evidence::{CgroupSeen, Level};
+use crate::diagnosis::evidence::{CgroupSeen, Level, Task};
 use crate::inventory::Machine;
 use crate::inventory::cgroups::{CgroupDir, freezer_at};
 use crate::inventory::members::tree;
@@ -18,6 +18,7 @@ pub(super) fn seen(
     machine: &Machine,
     cgroups: &[CgroupDir],
     before: &HashMap<PathBuf, Events>,
+    tasks: &[Task],
 ) -> Vec<CgroupSeen> {
     let mut out = Vec::new();
     for cgroup in cgroups {
@@ -46,7 +47,23 @@ pub(super) fn seen(
             one(hierarchy, dir, level, before)
         }));
     }
+    elsewhere(machine, tasks, &mut out);
     out
+}
+
+/// Those that freeze a task of it, and are none of its own.
+fn elsewhere(machine: &Machine, tasks: &[Task], out: &mut Vec<CgroupSeen>) {
+    let set = tasks.iter().flat_map(|task| &task.freezers.set);
+    let dirs: BTreeSet<&PathBuf> = set.map(|at| &at.dir).collect();
+    for dir in dirs.into_iter().take(MOST) {
+        let found = CgroupDir::at(dir, &machine.hierarchies);
+        let hierarchy = found.and_then(|found| machine.hierarchies.at(found.hierarchy));
+        if let Some(hierarchy) = hierarchy
+            && !out.iter().any(|seen| seen.dir == *dir)
+        {
+            out.push(one(hierarchy, dir.clone(), Level::Elsewhere, None));
+        }
+    }
 }
 
 fn one(hierarchy: &Hierarchy, dir: PathBuf, level: Level, before: Option<Events>) -> CgroupSeen {

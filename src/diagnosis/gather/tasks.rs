@@ -1,25 +1,21 @@
 //! The processes of a container: where each waits, and who stands beside it.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::host;
-use crate::diagnosis::evidence::{MountSeen, Neighbour, Task, Wait};
-use crate::diagnosis::nature::Nature;
+use crate::diagnosis::evidence::{Neighbour, Task, Wait};
 use crate::inventory::cgroups::CgroupDir;
+use crate::inventory::freezers::{self, Freezers, Over};
 use crate::inventory::identity::is_member;
-use crate::inventory::mounts::{self, Mount};
-use crate::inventory::processes::{Closeup, Listing, Place, Process, Reader, Source};
+use crate::inventory::mounts::Mount;
+use crate::inventory::processes::{Listing, Place, Process, Reader, Source};
 use crate::inventory::{Machine, members};
-use crate::kernel::read::{kernel_file, kernel_record, kernel_text};
-use crate::process::syscall::Syscall;
+use crate::kernel::read::{kernel_record, kernel_text};
 use crate::process::{InitProcess, ProcStat};
 
 /// Most tasks whose place in the kernel is read.
-const MOST_CLOSEUPS: usize = 24;
-/// Most open files of one process that are looked at.
-const MOST_FILES: usize = 256;
+pub(super) const MOST_CLOSEUPS: usize = 24;
 /// Most threads of all processes that are looked at.
 const MOST_THREADS: usize = 2048;
 
@@ -35,13 +31,14 @@ pub(super) struct Crowd<'a> {
 }
 
 /// A task that is worth a look.
-struct Suspect {
+pub(super) struct Suspect {
     /// Its process.
-    pid: i32,
+    pub(super) pid: i32,
     /// Itself: the process, or a thread of it.
-    task: InitProcess,
-    state: char,
-    still: bool,
+    pub(super) task: InitProcess,
+    pub(super) state: char,
+    pub(super) still: bool,
+    pub(super) frozen: bool,
 }
 
 impl Crowd<'_> {
@@ -65,8 +62,13 @@ impl Crowd<'_> {
     /// Every process of the listing, with what matters of those that matter.
     pub(super) fn tasks(&self, reader: &mut Reader, listing: &Listing, now: Duration) -> Vec<Task> {
         let mut suspects = Vec::new();
-        for process in listing.processes() {
-            self.add_suspects(process, &mut suspects);
+        let mut freezers = Freezers::new(self.machine);
+        let mut over: HashMap<i32, Over> = HashMap::new();
+        let mut room = MOST_THREADS;
+        for process in listing.processes().filter(|process| !process.is_zombie()) {
+            self.add_suspects(process, &mut freezers, &mut suspects);
+            let found = self.over(process, &mut freezers, &mut room);
+            over.insert(process.who.pid, found);
         }
         // Those that hold most up first: there may be more than are read.
         suspects.sort_by_key(|suspect| (suspect.state != 'D', !suspect.still));
@@ -93,6 +95,7 @@ impl Crowd<'_> {
                 };
                 tasks.push(Task {
                     missing_from,
+                    freezers: over.remove(&process.who.pid).unwrap_or_default(),
                     ..task
                 });
             }
@@ -117,6 +120,7 @@ impl Crowd<'_> {
             dumping: members::status(self.machine, pid).is_some_and(|status| status.dumping),
             parent: stands_out.then(|| self.neighbour(process.parent)).flatten(),
             tracer: process.tracer.and_then(|pid| self.neighbour(pid)),
+            freezers: Over::default(),
             process: process.clone(),
             place: place.clone(),
             waits,
@@ -166,7 +170,22 @@ impl Crowd<'_> {
         (init.0 != host.0).then_some(host)
     }
 
-    fn add_suspects(&self, process: &Process, out: &mut Vec<Suspect>) {
+    /// The freezers over a process and its threads, as far as there is `room` for threads.
+    fn over(&self, process: &Process, freezers: &mut Freezers<'_>, room: &mut usize) -> Over {
+        let pid = process.who.pid;
+        let mut over = freezers.over(pid, process.exiting);
+        if process.threads > 1 {
+            let tids: Vec<i32> = tids(self.machine, pid).take(*room).collect();
+            *room -= tids.len();
+            over.add(freezers.over_threads(pid, &tids));
+            if u64::try_from(tids.len()).unwrap_or(u64::MAX) + 1 < process.threads {
+                over.unseen = over.unseen.or(Some(freezers::Unseen::TooMany));
+            }
+        }
+        over
+    }
+
+    fn add_suspects(&self, process: &Process, freezers: &mut Freezers<'_>, out: &mut Vec<Suspect>) {
         let still = process.held.looks > 1 && process.held.switches == Some(0);
         let odd = matches!(process.state, 'D' | 't' | 'T')
             || process.exiting
@@ -180,6 +199,7 @@ impl Crowd<'_> {
                 task: process.who,
                 state: process.state,
                 still,
+                frozen: process.frozen,
             });
         }
         if process.threads < 2 {
@@ -197,127 +217,8 @@ impl Crowd<'_> {
                 },
                 state: stat.state,
                 still: switches.is_some() && switches == before,
+                frozen: freezers.over_thread(process.who.pid, tid).holds(),
             });
-        }
-    }
-
-    fn wait(&self, suspect: &Suspect, closeup: Closeup, wchan: Option<String>) -> Wait {
-        let nature = Nature::of(wchan.as_deref(), &closeup.stack);
-        let mount = self.mount_of(suspect, &closeup, nature);
-        // A page of a file is waited for in the same functions, whatever is behind the file.
-        let nature = match (&mount, nature) {
-            (Some(mount), Nature::Block | Nature::Other) if mount.fuse => Nature::Fuse,
-            (Some(mount), Nature::Block | Nature::Other) if mount.remote => Nature::Network,
-            _ => nature,
-        };
-        Wait {
-            tid: suspect.task.pid,
-            state: suspect.state,
-            still: suspect.still,
-            wchan,
-            closeup,
-            mount,
-            nature,
-        }
-    }
-
-    /// The mount behind a wait: that of the file the system call is about, or else the only one it
-    /// can be.
-    fn mount_of(&self, suspect: &Suspect, closeup: &Closeup, nature: Nature) -> Option<MountSeen> {
-        let pid = suspect.pid;
-        let theirs = self.mounts_of(pid);
-        let task = suspect.task.pid;
-        let of_file = closeup
-            .syscall
-            .and_then(Syscall::descriptor)
-            .and_then(|fd| self.mount_id(task, fd))
-            .and_then(|id| theirs.iter().find(|mount| mount.id == id));
-        let found = of_file.cloned().or_else(|| match nature {
-            Nature::Fuse | Nature::Block | Nature::Other | Nature::MemoryLock => self
-                .only(&theirs, Mount::is_fuse, nature == Nature::Fuse)
-                .or_else(|| self.open_remote(pid, &theirs)),
-            Nature::Network => self.only(&theirs, |mount| mount.remote && !mount.is_fuse(), true),
-            _ => None,
-        });
-        found.map(|mount| self.mount_seen(&mount))
-    }
-
-    /// The mounts of a process. One that is exiting has none any more: those of its init stand for
-    /// them, or else ocitop's.
-    fn mounts_of(&self, pid: i32) -> Vec<Mount> {
-        let read = |pid: i32| {
-            let bytes = kernel_file(&self.machine.pid_file(pid, "mountinfo")).ok()?;
-            Some(mounts::mounts(&bytes)).filter(|mounts| !mounts.is_empty())
-        };
-        let siblings = || {
-            self.init
-                .into_iter()
-                .map(|init| init.pid)
-                .chain(self.pids.iter().copied())
-        };
-        read(pid)
-            .or_else(|| siblings().take(MOST_CLOSEUPS).find_map(read))
-            .unwrap_or_else(|| self.mounts.to_vec())
-    }
-
-    fn mount_id(&self, task: i32, fd: i32) -> Option<u64> {
-        let file = self.machine.pid_file(task, "fdinfo").join(fd.to_string());
-        let text = kernel_text(&file).ok().flatten()?;
-        let line = text.lines().find_map(|line| line.strip_prefix("mnt_id:"))?;
-        line.trim().parse().ok()
-    }
-
-    /// The one mount of this kind on which requests wait; without a word of fusectl, the one there
-    /// is. Where `sure` is not given, only a word of fusectl will do.
-    fn only(&self, theirs: &[Mount], kind: impl Fn(&Mount) -> bool, sure: bool) -> Option<Mount> {
-        let mut devices = HashSet::new();
-        let mut all: Vec<&Mount> = theirs.iter().filter(|mount| kind(mount)).collect();
-        all.retain(|mount| devices.insert(mount.device));
-        let waiting = |mount: &&Mount| {
-            let waiting = host::fuse_waiting(self.machine, mount.device.1);
-            waiting.is_some_and(|count| count > 0)
-        };
-        let mut busy = all.iter().filter(|mount| waiting(mount));
-        match (busy.next(), busy.next(), all.as_slice()) {
-            (Some(one), None, _) => Some((*one).clone()),
-            (None, _, [one]) if sure => Some((*one).clone()),
-            _ => None,
-        }
-    }
-
-    /// The remote mount on which the process has files open, if that is one.
-    fn open_remote(&self, pid: i32, theirs: &[Mount]) -> Option<Mount> {
-        let dir = std::fs::read_dir(self.machine.pid_file(pid, "fd")).ok()?;
-        let fd = |entry: std::fs::DirEntry| entry.file_name().to_str()?.parse::<i32>().ok();
-        let ids: HashSet<u64> = dir
-            .flatten()
-            .filter_map(fd)
-            .take(MOST_FILES)
-            .filter_map(|fd| self.mount_id(pid, fd))
-            .collect();
-        let mut found = theirs
-            .iter()
-            .filter(|mount| mount.remote && ids.contains(&mount.id));
-        let first = found.next()?;
-        found
-            .all(|other| other.device == first.device)
-            .then(|| first.clone())
-    }
-
-    fn mount_seen(&self, mount: &Mount) -> MountSeen {
-        let here = self.mounts.iter().find(|here| here.device == mount.device);
-        MountSeen {
-            kind: crate::text::visible(&mount.kind),
-            source: crate::text::visible(&mount.source),
-            point: mount.point.clone(),
-            here: here.map(|here| here.point.clone()),
-            device: mount.device,
-            fuse: mount.is_fuse(),
-            remote: mount.remote,
-            waiting: mount
-                .is_fuse()
-                .then(|| host::fuse_waiting(self.machine, mount.device.1))
-                .flatten(),
         }
     }
 
@@ -334,16 +235,24 @@ impl Crowd<'_> {
 }
 
 /// The threads of a process but the first.
+fn tids(machine: &Machine, pid: i32) -> impl Iterator<Item = i32> {
+    let entries = std::fs::read_dir(machine.pid_file(pid, "task"));
+    let tid = |entry: std::fs::DirEntry| entry.file_name().to_str()?.parse::<i32>().ok();
+    let all = entries.into_iter().flatten().flatten().filter_map(tid);
+    all.filter(move |tid| *tid != pid)
+}
+
+/// The same with what is said of each.
 fn threads(machine: &Machine, pid: i32) -> Vec<(i32, ProcStat)> {
     let dir = machine.pid_file(pid, "task");
-    let tid = |entry: std::fs::DirEntry| entry.file_name().to_str()?.parse::<i32>().ok();
-    let entries = std::fs::read_dir(&dir).into_iter().flatten().flatten();
-    let others = entries.filter_map(tid).filter(|tid| *tid != pid);
     let stat = |tid: i32| {
         let bytes = kernel_record(&dir.join(format!("{tid}/stat"))).ok()?;
         Some((tid, ProcStat::parse(&bytes)?))
     };
-    others.take(MOST_THREADS).filter_map(stat).collect()
+    tids(machine, pid)
+        .take(MOST_THREADS)
+        .filter_map(stat)
+        .collect()
 }
 
 fn thread_switches(machine: &Machine, pid: i32, tid: i32) -> Option<u64> {

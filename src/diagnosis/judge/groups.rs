@@ -5,7 +5,7 @@ use super::{find, state};
 use crate::cgroup::freezer::Freezer;
 use crate::cgroup::{Limit, Version};
 use crate::diagnosis::cause::CgroupCause;
-use crate::diagnosis::evidence::{CgroupSeen, Evidence, Level};
+use crate::diagnosis::evidence::{CgroupSeen, Evidence, Level, Task};
 use crate::diagnosis::nature::Nature;
 use crate::diagnosis::remedy::Advice;
 use crate::diagnosis::{Finding, Futile, Remedy, Weight, wording};
@@ -20,9 +20,12 @@ const BOMB: u64 = 50;
 
 pub(super) fn judge(evidence: &Evidence, out: &mut Vec<Finding>) {
     frozen(evidence, out);
+    frozen_unseen(evidence, out);
     guarded(evidence, out);
     for cgroup in &evidence.cgroups {
-        limits(evidence, cgroup, out);
+        if cgroup.level != Level::Elsewhere {
+            limits(evidence, cgroup, out);
+        }
         shape(cgroup, out);
     }
     below(evidence, out);
@@ -52,20 +55,13 @@ pub(super) fn on_cgroup(evidence: &Evidence, mount: &std::path::Path) -> bool {
     let mut own = evidence
         .cgroups
         .iter()
-        .filter(|cgroup| cgroup.level != Level::Above);
+        .filter(|cgroup| cgroup.level.is_own());
     own.any(|cgroup| mount.starts_with(&cgroup.dir))
 }
 
 fn frozen(evidence: &Evidence, out: &mut Vec<Finding>) {
     let paused = evidence.condition == Condition::Known(Status::Paused);
     let plain = state::plain_pause(evidence).filter(|_| paused);
-    let killed: Vec<i32> = evidence
-        .tasks
-        .iter()
-        .filter(|task| task.process.frozen && task.process.kill_pending())
-        .map(|task| task.process.who.pid)
-        .take(NAMED)
-        .collect();
     let thawable = matches!(
         evidence.condition,
         Condition::Known(Status::Paused) | Condition::Freezing
@@ -77,6 +73,7 @@ fn frozen(evidence: &Evidence, out: &mut Vec<Finding>) {
             version,
         };
         let own = level == Level::Own && thawable;
+        let killed = killed(evidence, cgroup);
         match cgroup.freezer {
             Some(Freezer::Frozen) if plain.as_ref() == Some(&dir) => {}
             // v2 calls a cgroup frozen that holds nobody: nothing waits in it.
@@ -87,9 +84,9 @@ fn frozen(evidence: &Evidence, out: &mut Vec<Finding>) {
                     cgroup: dir,
                     version,
                     level,
-                    killed: killed.clone(),
+                    killed,
                 };
-                let first = (level != Level::Above).then_some(Remedy::ForceDelete);
+                let first = (level.is_own()).then_some(Remedy::ForceDelete);
                 let second = if own { Remedy::Resume } else { thaw };
                 out.push(
                     find(Weight::Blocks, cause)
@@ -116,6 +113,40 @@ fn frozen(evidence: &Evidence, out: &mut Vec<Finding>) {
     }
 }
 
+/// Those whose SIGKILL waits for the thaw of this cgroup.
+fn killed(evidence: &Evidence, cgroup: &CgroupSeen) -> Vec<i32> {
+    let waits = |task: &&Task| {
+        let mut over = task.freezers.set.iter();
+        task.process.kill_pending() && over.any(|at| at.dir == cgroup.dir)
+    };
+    let killed = evidence.tasks.iter().filter(waits);
+    killed
+        .map(|task| task.process.who.pid)
+        .take(NAMED)
+        .collect()
+}
+
+/// Frozen, and nothing that is seen from here freezes it.
+fn frozen_unseen(evidence: &Evidence, out: &mut Vec<Finding>) {
+    let above = |cgroup: &&CgroupSeen| cgroup.freezer == Some(Freezer::FrozenAbove);
+    let set = |cgroup: &CgroupSeen| cgroup.freezer == Some(Freezer::Frozen);
+    let hidden = evidence.tasks.iter().filter(|task| task.freezers.hidden);
+    let pids: Vec<i32> = hidden
+        .map(|task| task.process.who.pid)
+        .take(NAMED)
+        .collect();
+    let inherited = evidence.cgroups.iter().find(above);
+    let inherited = inherited.filter(|_| !evidence.cgroups.iter().any(set));
+    if pids.is_empty() && inherited.is_none() {
+        return;
+    }
+    out.push(
+        find(Weight::Blocks, CgroupCause::FrozenUnseen { pids })
+            .seen(inherited.map(wording::of_freezer))
+            .by([Advice::HostCgroups.into()]),
+    );
+}
+
 /// A process that waits for what no signal and no freezer can cut short.
 fn unfreezable(evidence: &Evidence) -> Option<i32> {
     let held = |wait: &crate::diagnosis::evidence::Wait| {
@@ -126,13 +157,14 @@ fn unfreezable(evidence: &Evidence) -> Option<i32> {
     culprit.map(|task| task.process.who.pid)
 }
 
-/// Whether a process is in a cgroup, or in one of the container's below it.
+/// Whether a process of the container is in a cgroup or below it.
 fn is_peopled(evidence: &Evidence, cgroup: &CgroupSeen) -> bool {
     let mut inside = evidence
         .cgroups
         .iter()
         .filter(|one| one.dir.starts_with(&cgroup.dir));
-    inside.any(|one| one.processes + one.foreign > 0)
+    let mut over = evidence.tasks.iter().flat_map(|task| &task.freezers.set);
+    inside.any(|one| one.processes + one.foreign > 0) || over.any(|at| at.dir == cgroup.dir)
 }
 
 /// What an action must not touch.
@@ -156,7 +188,7 @@ pub(super) fn bomb(evidence: &Evidence, out: &mut Vec<Finding>) {
     let refusing = evidence
         .cgroups
         .iter()
-        .find(|cgroup| cgroup.level != Level::Above && cgroup.pids_refused_since >= BOMB);
+        .find(|cgroup| cgroup.level.is_own() && cgroup.pids_refused_since >= BOMB);
     let fresh = evidence.fresh;
     if refusing.is_none() && u64::try_from(fresh).unwrap_or(u64::MAX) < BOMB {
         return;
@@ -190,9 +222,7 @@ fn limits(evidence: &Evidence, cgroup: &CgroupSeen, out: &mut Vec<Finding>) {
         );
     }
     if cgroup.oom_waits {
-        let waits = |task: &&crate::diagnosis::evidence::Task| {
-            task.waits.iter().any(|wait| wait.nature == Nature::Oom)
-        };
+        let waits = |task: &&Task| task.waits.iter().any(|wait| wait.nature == Nature::Oom);
         let pids = evidence.tasks.iter().filter(waits);
         let cause = CgroupCause::OomKillerOff {
             cgroup: dir(),
@@ -261,7 +291,7 @@ fn quota(evidence: &Evidence, cgroup: &CgroupSeen, out: &mut Vec<Finding>) {
     } else {
         Weight::Hampers
     };
-    let force = (cgroup.level != Level::Above).then_some(Remedy::ForceDelete);
+    let force = (cgroup.level.is_own()).then_some(Remedy::ForceDelete);
     out.push(
         find(weight, cause)
             .seen(
@@ -279,7 +309,7 @@ fn quota(evidence: &Evidence, cgroup: &CgroupSeen, out: &mut Vec<Finding>) {
 
 /// What kind of cgroup it is.
 fn shape(cgroup: &CgroupSeen, out: &mut Vec<Finding>) {
-    if cgroup.level == Level::Above {
+    if !cgroup.level.is_own() {
         return;
     }
     let dir = cgroup.dir.clone();

@@ -3,7 +3,7 @@
 use super::find;
 use super::groups::on_cgroup;
 use crate::diagnosis::cause::RecordCause;
-use crate::diagnosis::evidence::{Evidence, InitSeen, Level, RecordProblem};
+use crate::diagnosis::evidence::{Evidence, InitSeen, RecordProblem};
 use crate::diagnosis::{Finding, Remedy, Weight, wording};
 use crate::inventory::Manager;
 
@@ -70,7 +70,7 @@ fn problem(evidence: &Evidence, out: &mut Vec<Finding>) {
     let peopled = evidence
         .cgroups
         .iter()
-        .filter(|cgroup| cgroup.level != Level::Above && cgroup.processes > 0);
+        .filter(|cgroup| cgroup.level.is_own() && cgroup.processes > 0);
     let lines = peopled.map(wording::of_members);
     out.push(
         find(Weight::Blocks, cause)

@@ -107,7 +107,7 @@ fn stuck(evidence: &Evidence, task: &Task, freezing: bool, out: &mut Vec<Finding
         return;
     }
     let mut said: Vec<Nature> = Vec::new();
-    for wait in task.waits.iter().filter(|wait| wait.still) {
+    for wait in task.waits.iter().filter(|wait| wait.still && !wait.frozen) {
         let asleep = wait.state == 'D' || (wait.state == 'S' && wait.nature == Nature::Fuse);
         // While a freeze is under way, what is frozen already sleeps in D where it slept before.
         let frozen = freezing && matches!(wait.nature, Nature::Other | Nature::Freezer);

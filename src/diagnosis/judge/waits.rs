@@ -12,11 +12,17 @@ use crate::kernel::Signal;
 pub(super) fn judge(evidence: &Evidence, task: &Task, wait: &Wait) -> Option<Finding> {
     let pid = task.process.who.pid;
     let mount = wait.mount.as_ref();
-    let weight = if wait.state == 'D' {
-        Weight::Blocks
-    } else {
+    // Whether a SIGKILL would end a wait is known only once it has not.
+    let deaf = wait.state == 'D' && task.process.kill_pending() && wait.nature.holds();
+    let known = !matches!(
+        wait.nature,
+        Nature::MemoryLock | Nature::Unmapping | Nature::Other
+    );
+    let weight = match wait.state {
+        'D' if known || deaf => Weight::Blocks,
+        'D' => Weight::Ails,
         // A signal still reaches it, and turns the wait into one that no signal reaches.
-        Weight::Hampers
+        _ => Weight::Hampers,
     };
     let cause = cause(task, wait)?;
     let finding = match wait.nature {
@@ -31,10 +37,9 @@ pub(super) fn judge(evidence: &Evidence, task: &Task, wait: &Wait) -> Option<Fin
         Nature::Block => find(weight, cause).by([Advice::RestoreDevice.into()]),
         Nature::CgroupLock => find(weight, cause).by([Advice::FreeLock.into()]),
         Nature::Vfork => vfork(evidence, pid),
-        _ => find(weight, cause).by([Advice::Reboot.into()]),
+        Nature::Faulted => find(weight, cause).by([Advice::Reboot.into()]),
+        _ => find(weight, cause).by([Advice::Watch.into()]),
     };
-    // Whether a SIGKILL would end a wait is known only once it has not.
-    let deaf = wait.state == 'D' && task.process.kill_pending() && wait.nature.holds();
     let lazy = mount.is_some_and(|mount| mount.fuse);
     Some(
         finding
@@ -69,6 +74,7 @@ fn cause(task: &Task, wait: &Wait) -> Option<TaskCause> {
         },
         Nature::CgroupLock => TaskCause::CgroupLock { pid },
         Nature::Vfork => TaskCause::Vfork { pid, child: None },
+        Nature::Faulted => TaskCause::Faulted { pid },
         Nature::MemoryLock | Nature::Unmapping | Nature::Other => TaskCause::Uninterruptible {
             pid,
             tid: wait.tid,

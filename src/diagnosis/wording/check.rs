@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{count, path, pids, processes};
 use crate::cgroup::Limit;
-use crate::cgroup::freezer::Freezer;
 use crate::diagnosis::checks::{About, Verdict};
 use crate::diagnosis::evidence::{CgroupSeen, Evidence, InitSeen, Level, Resctrl, Task};
 use crate::diagnosis::{Cause, Finding};
@@ -246,10 +245,6 @@ fn thawed(evidence: &Evidence) -> String {
         all.filter(|cgroup| cgroup.level == level && cgroup.freezer.is_some())
             .count()
     };
-    let above = |cgroup: &CgroupSeen| cgroup.freezer == Some(Freezer::FrozenAbove);
-    if evidence.cgroups.iter().any(above) {
-        return "by a cgroup above it that is not seen here".to_owned();
-    }
     match (tell(Level::Own), tell(Level::Above), tell(Level::Below)) {
         (0, ..) => no_cgroup(),
         (_, 0, 0) => "no: thawed".to_owned(),

@@ -3,7 +3,7 @@
 use super::{of_freezer, of_members, of_neighbour, of_pids, of_task, of_wait, path};
 use crate::cgroup::Limit;
 use crate::diagnosis::checks::About;
-use crate::diagnosis::evidence::{CgroupSeen, Evidence, HookSeen, InitSeen, Level, Task};
+use crate::diagnosis::evidence::{CgroupSeen, Evidence, HookSeen, InitSeen, Task};
 use crate::inventory::processes::Place;
 
 /// Most lines of one check: what is dead or asleep by the thousand tells no more.
@@ -137,7 +137,7 @@ fn of_leftover(evidence: &Evidence) -> Vec<String> {
 
 fn own(evidence: &Evidence) -> impl Iterator<Item = &CgroupSeen> {
     let all = evidence.cgroups.iter();
-    all.filter(|cgroup| cgroup.level != Level::Above)
+    all.filter(|cgroup| cgroup.level.is_own())
 }
 
 fn of_waits(task: &Task) -> Vec<String> {

@@ -66,11 +66,17 @@ impl Advice {
             Self::FreeLock => {
                 "raise the CPU quota of the throttled cgroup whose task holds the lock"
             }
-            Self::Reboot => "nothing ends this wait from outside; a reboot does",
+            Self::Reboot => "nothing ends this wait but a reboot",
             Self::EndOwner => {
                 "end the process it works for (that of a vhost thread is the virtual machine)"
             }
             Self::HostPids => "run ocitop in the host's pid namespace",
+            Self::HostCgroups => {
+                "run ocitop in the host's cgroup namespace, with its cgroups mounted"
+            }
+            Self::Watch => {
+                "look again, and at the kernel log: this wait is not known to end by itself"
+            }
             Self::MakeRoom => "make room there: no state can be stored",
             Self::CleanResctrl => "remove resctrl groups of containers that are gone",
         };

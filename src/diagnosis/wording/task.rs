@@ -21,6 +21,7 @@ impl TaskCause {
             | Self::FrozenFilesystem { .. }
             | Self::CgroupLock { .. }
             | Self::MemoryLocked { .. }
+            | Self::Faulted { .. }
             | Self::Uninterruptible { .. } => self.of_waits(),
             Self::Zombies { .. }
             | Self::ZombieInit { .. }
@@ -85,6 +86,11 @@ impl TaskCause {
             Self::MemoryLocked { pid } => {
                 format!("the memory of pid {pid} is locked by a thread of it that waits itself")
             }
+            Self::Faulted { pid } => {
+                format!(
+                    "pid {pid} faulted in the kernel while it exited, and is left asleep for good"
+                )
+            }
             Self::Uninterruptible { pid, tid, wchan } => {
                 let place = wchan.as_deref().unwrap_or("an unknown place");
                 let thread = if tid == pid {
@@ -92,7 +98,9 @@ impl TaskCause {
                 } else {
                     format!(" (thread {tid})")
                 };
-                format!("pid {pid}{thread} sleeps uninterruptibly in {place}")
+                format!(
+                    "pid {pid}{thread} sleeps uninterruptibly in {place}, which is not known to end by itself"
+                )
             }
             _ => String::new(),
         }

@@ -9,6 +9,7 @@ use super::gather::{self, Found};
 use super::slow::{Answer, Slow};
 use super::{Closeup, Group, Held, Listing, MOST, Place, Process, Source, Subject, closeup};
 use crate::inventory::Machine;
+use crate::inventory::freezers::Freezers;
 use crate::inventory::members;
 use crate::inventory::users::Users;
 use crate::process::{InitProcess, ProcStat};
@@ -155,6 +156,7 @@ impl Reader {
                 groups.push(Group { place, processes });
             }
         }
+        self.find_frozen(&mut groups);
         self.past.retain(|_, past| past.seen);
         self.slow.forget(|who| !self.past.contains_key(&who));
         Listing {
@@ -163,6 +165,15 @@ impl Reader {
             groups,
             more,
             closeup: None,
+        }
+    }
+
+    /// What sleeps uninterruptibly may be frozen by a cgroup that is not the container's.
+    fn find_frozen(&self, groups: &mut [Group]) {
+        let mut freezers = Freezers::new(&self.machine);
+        let processes = groups.iter_mut().flat_map(|group| &mut group.processes);
+        for process in processes.filter(|process| process.is_stuck()) {
+            process.frozen = freezers.over(process.who.pid, process.exiting).holds();
         }
     }
 

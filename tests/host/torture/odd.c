@@ -59,6 +59,9 @@ int main(int argc, char **argv) {
 		pthread_t thread;
 		pthread_create(&thread, 0, sleeper, 0);
 		syscall(SYS_exit, 0);
+	} else if (!strcmp(what, "threads")) { /* two threads, both sleep */
+		pthread_t thread;
+		pthread_create(&thread, 0, sleeper, 0);
 	} else if (!strcmp(what, "locked")) {
 		/* One thread waits for a page of a file that hangs, another maps the file and waits for the
 		 * page too, with the lock of the memory held. The first thread only sleeps. */

@@ -9,9 +9,11 @@ use ocitop::diagnosis::evidence::{
     Disk, Evidence, HookSeen, InitSeen, Level, RecordProblem, Resctrl, RuntimeSeen, UnitSeen,
 };
 use ocitop::diagnosis::{Finding, judge};
+use ocitop::inventory::freezers::FrozenAt;
 use ocitop::inventory::processes::{Place, Source};
 use ocitop::inventory::{Condition, Manager};
 use ocitop::oci::Status;
+use ocitop::process::status::SignalSet;
 use proptest::prelude::*;
 
 use super::{INIT, cgroup, healthy, killed, mount, neighbour, task, wait, who};
@@ -95,6 +97,21 @@ pub(super) const CASES: &[Case] = &[
         dying.process.frozen = true;
         seen.tasks.push(dying);
     }),
+    case("frozen", "echo THAWED > '/sys/fs/cgroup/freezer/not its own/freezer.state'", |seen| {
+        frozen(seen, "/sys/fs/cgroup/freezer/not its own", Level::Elsewhere, Freezer::Frozen);
+        seen.cgroups[0].processes = 0;
+        let mut dying = killed(3330, 'D');
+        dying.process.frozen = true;
+        dying.freezers.set = vec![FrozenAt {
+            dir: "/sys/fs/cgroup/freezer/not its own".into(),
+            version: Version::V1,
+        }];
+        seen.tasks.push(dying);
+    }),
+    case("frozen-unseen", "host's cgroup namespace", |seen| seen.tasks[0].freezers.hidden = true),
+    case("frozen-unseen", "host's cgroup namespace", |seen| {
+        seen.cgroups[0].freezer = Some(Freezer::FrozenAbove);
+    }),
     case("frozen", "echo THAWED > /sys/fs/cgroup/freezer/pod/freezer.state", |seen| {
         frozen(seen, "/sys/fs/cgroup/freezer/pod", Level::Above, Freezer::Frozen);
     }),
@@ -137,7 +154,13 @@ pub(super) const CASES: &[Case] = &[
         in_d(seen, &["cgroup_kn_lock_live", "cgroup_kill_write", "kernfs_fop_write_iter"], None);
     }),
     case("memory-locked", "", |seen| seen.tasks[1].process.source = Source::Silent(Duration::from_secs(3))),
-    case("uninterruptible", "a reboot does", |seen| in_d(seen, &["msleep", "some_driver_ioctl"], None)),
+    case("uninterruptible", "not known to end by itself", |seen| in_d(seen, &["msleep", "some_driver_ioctl"], None)),
+    // Nobody has tried to kill it: it may end at any time.
+    beside("uninterruptible", "not known to end by itself", |seen| {
+        in_d(seen, &["msleep", "some_driver_ioctl"], None);
+        seen.tasks[2].process.pending = SignalSet::default();
+    }),
+    case("faulted", "a reboot", |seen| in_d(seen, &["do_exit"], None)),
     case("vfork", "kill -9 3331", |seen| {
         let mut parent = task(3330, "vforks");
         parent.process.state = 'D';
@@ -341,6 +364,7 @@ const ONLY_ON_EVIDENCE: &[&str] = &[
     "io-uring",
     "memory-locked",
     "uninterruptible",
+    "faulted",
     // The kernel's threads are not a test's to move.
     "kernel-thread",
     // What is left where no other cause is.

@@ -7,6 +7,7 @@ use ocitop::cgroup::Limit;
 use ocitop::cgroup::freezer::Freezer;
 use ocitop::diagnosis::evidence::{Disk, Evidence, HookSeen, InitSeen, Level, RecordProblem};
 use ocitop::diagnosis::{About, Check, Diagnosis, Futile, Verdict};
+use ocitop::inventory::freezers::Unseen;
 use ocitop::inventory::processes::Place;
 use ocitop::inventory::{Condition, Manager};
 use ocitop::oci::Status;
@@ -90,6 +91,9 @@ const LEFT: &[Left] = &[
     }),
     (About::Frozen, "none of its cgroups tells of the freezer", |seen| {
         seen.cgroups[0].freezer = None;
+    }),
+    (About::Frozen, "the freezer of pid 3320: /elsewhere is not below what is mounted", |seen| {
+        seen.tasks[1].freezers.unseen = Some(Unseen::OutOfReach("/elsewhere".into()));
     }),
     (About::Outside, "without a live init", |seen| seen.init = InitSeen::Gone(INIT)),
     (About::Outside, "cannot be seen", |seen| seen.viewer.host_pids = Some(false)),

@@ -90,7 +90,11 @@ impl<'a> Sheet<'a> {
         if at == 1 {
             self.push(0, "Also", Kind::Heading);
         }
-        self.push(indent, &finding.cause.words(), kind);
+        let words = match self.why.diagnosis().filter(|_| at == 0) {
+            Some(diagnosis) => diagnosis.verdict(),
+            None => finding.cause.words(),
+        };
+        self.push(indent, &words, kind);
         if self.detail == Detail::Full && !narrow {
             for line in &finding.evidence {
                 self.push(indent + 2, line, Kind::Plain);

@@ -1,0 +1,158 @@
+//! What is said of cgroups.
+
+use std::path::Path;
+
+use super::{path, pids, processes};
+use crate::diagnosis::cause::CgroupCause;
+use crate::diagnosis::evidence::Level;
+
+impl CgroupCause {
+    pub(super) fn words(&self) -> String {
+        match self {
+            Self::Frozen {
+                cgroup,
+                level,
+                killed,
+                ..
+            } => frozen(cgroup, *level, killed),
+            Self::FrozenUnseen { pids } => {
+                let who = if pids.is_empty() {
+                    String::new()
+                } else {
+                    format!(" ({})", self::pids(pids))
+                };
+                format!("frozen by a cgroup that cannot be seen from here{who}")
+            }
+            Self::FreezeUnfinished { cgroup, pid, .. } => {
+                let why = pid.map_or_else(String::new, |pid| {
+                    format!(": pid {pid} is in D state and cannot be frozen")
+                });
+                format!("the freeze of {} does not end{why}", path(cgroup))
+            }
+            Self::Shared { cgroup, with } => format!(
+                "its cgroup {} is shared with container {with}, which is alive: a delete is refused",
+                path(cgroup)
+            ),
+            Self::Forbidden { why } => format!("ocitop would refuse to act on it: {why}"),
+            Self::SubCgroups {
+                cgroups,
+                count,
+                processes,
+            } => {
+                let first = cgroups.first().map(|dir| path(dir)).unwrap_or_default();
+                let rest = if *count > 1 { " ..." } else { "" };
+                format!(
+                    "{} below its own, with {}: {first}{rest}",
+                    super::count(*count, "cgroup", "cgroups"),
+                    self::processes(*processes)
+                )
+            }
+            Self::Threaded { cgroup } => format!(
+                "{} is threaded: its processes are listed and killed in the cgroup above only",
+                path(cgroup)
+            ),
+            Self::Invalid { cgroup } => format!(
+                "{} stands beside or below a threaded cgroup and can hold no process",
+                path(cgroup)
+            ),
+            Self::ForeignPids { cgroup, count } => format!(
+                "{} of {} are outside of ocitop's pid namespace and cannot be seen",
+                processes(*count),
+                path(cgroup)
+            ),
+            _ => self.of_limits(),
+        }
+    }
+
+    fn of_limits(&self) -> String {
+        match self {
+            Self::PidsLimit {
+                cgroup,
+                limit,
+                refused,
+            } => {
+                let refused = refused.filter(|count| *count > 0);
+                let refused = refused.map(|count| format!(", {count} forks were refused"));
+                format!(
+                    "no process can be made: {} is at its pids.max of {limit}{}",
+                    path(cgroup),
+                    refused.unwrap_or_default()
+                )
+            }
+            Self::ForkBomb {
+                processes, fresh, ..
+            } => format!(
+                "its processes fork as fast as they can: {processes} now, {fresh} of them new"
+            ),
+            Self::OomKillerOff { cgroup, pids } => {
+                let who = if pids.is_empty() {
+                    String::new()
+                } else {
+                    format!(": {} wait for memory", self::pids(pids))
+                };
+                format!(
+                    "memory of {} is used up and its OOM killer is off{who}",
+                    path(cgroup)
+                )
+            }
+            Self::MemoryHigh { cgroup, high } => format!(
+                "{} is above its memory.high of {high} bytes: the kernel holds it back",
+                path(cgroup)
+            ),
+            Self::CpuQuota { .. } => self.of_quota(),
+            Self::MountOn { mount } => format!(
+                "something is mounted on {}: the cgroup cannot be removed",
+                path(mount)
+            ),
+            // The rest has been said.
+            _ => String::new(),
+        }
+    }
+
+    fn of_quota(&self) -> String {
+        let Self::CpuQuota {
+            cgroup,
+            quota,
+            runnable,
+            killed,
+            level,
+            ..
+        } = self
+        else {
+            return String::new();
+        };
+        let whose = match level {
+            Level::Above => " (a cgroup above)",
+            Level::Own | Level::Below | Level::Elsewhere => "",
+        };
+        let dying = if *killed {
+            "; SIGKILL waits for CPU time"
+        } else {
+            ""
+        };
+        let cores = *quota as f64 / 1e6;
+        format!(
+            "{} want to run on {cores} of a CPU: the quota of {}{whose} is too small{dying}",
+            processes(*runnable),
+            path(cgroup)
+        )
+    }
+}
+
+fn frozen(cgroup: &Path, level: Level, killed: &[i32]) -> String {
+    let which = match level {
+        Level::Above => format!("frozen from above: {}", path(cgroup)),
+        Level::Own => format!("frozen: {}", path(cgroup)),
+        Level::Below => format!("a cgroup below its own is frozen: {}", path(cgroup)),
+        Level::Elsewhere => format!(
+            "frozen by {}, a cgroup that is not its own and has its processes",
+            path(cgroup)
+        ),
+    };
+    let waits = if killed.is_empty() {
+        String::new()
+    } else {
+        format!("; SIGKILL of {} waits for the thaw", pids(killed))
+    };
+    format!("{which}{waits}")
+}

@@ -1,0 +1,105 @@
+//! What is said of records, owners and the host.
+
+use super::{path, processes};
+use crate::diagnosis::cause::{HostCause, RecordCause};
+
+impl RecordCause {
+    pub(super) fn words(&self) -> String {
+        let living = |number: &usize| match number {
+            0 => "nothing of it was found alive".to_owned(),
+            number => format!("{} found by its cgroup", processes(*number)),
+        };
+        match self {
+            Self::Missing { problem, processes } => {
+                format!("its record is lost: {problem}; {}", living(processes))
+            }
+            Self::Torn { problem, processes } => {
+                format!("its record is cut short: {problem}; {}", living(processes))
+            }
+            Self::Corrupt { problem, processes } => {
+                format!(
+                    "its record makes no sense: {problem}; {}",
+                    living(processes)
+                )
+            }
+            Self::Unreadable { problem } => format!("its record cannot be read: {problem}"),
+            Self::Incomplete { problem } => format!("its record is not complete: {problem}"),
+            Self::Foreign { uid } => format!(
+                "its record was written by uid {uid}: ocitop acts only within what is that user's"
+            ),
+            Self::Recycled { pid, name } => format!(
+                "its init is gone, and its recorded pid {pid} is another process by now: {name}"
+            ),
+            Self::HookBroken { hook, why } => format!(
+                "its poststop hook {} {why}: its runtime's own delete fails",
+                path(hook)
+            ),
+            Self::HookRuns { hook, pid, seconds } => format!(
+                "its poststop hook {} has run for {seconds} s as pid {pid}",
+                path(hook)
+            ),
+            Self::RuntimeWorks {
+                pid,
+                name,
+                verb,
+                seconds,
+            } => {
+                format!("{name} {verb} has been at it for {seconds} s as pid {pid}")
+            }
+            Self::UnitFailed { unit } => format!("systemd keeps its scope {unit} as failed"),
+            Self::Managed { manager, pid, name } => {
+                let whose = manager.map_or_else(
+                    || "an engine has it".to_owned(),
+                    |manager| format!("{manager} has it"),
+                );
+                format!("{whose} and may start it again: {name}, pid {pid}, holds it")
+            }
+            Self::Abandoned { manager } => {
+                format!("{manager} made it, and no shim or conmon of {manager} holds it any more")
+            }
+            Self::MountIn { mount } => format!(
+                "something is mounted in its state directory: {}",
+                path(mount)
+            ),
+        }
+    }
+}
+
+impl HostCause {
+    pub(super) fn words(&self) -> String {
+        match self {
+            Self::StateFull { root, free } => {
+                format!(
+                    "the file system of {} is full ({free} bytes left)",
+                    path(root)
+                )
+            }
+            Self::StateReadOnly { root } => {
+                format!("the file system of {} is mounted read-only", path(root))
+            }
+            Self::OutOfClosids { used, of } => {
+                format!("resctrl has no CLOSID left ({used} of {of}): no control group can be made")
+            }
+            Self::OutOfRmids { used, of } => format!(
+                "resctrl has no RMID left ({used} of {of}): no further group can be monitored"
+            ),
+            Self::ResctrlNotMounted => {
+                "its record names a resctrl group, and resctrl is not mounted".to_owned()
+            }
+            Self::NotRoot => {
+                "ocitop is not root: processes of others show neither stack nor files".to_owned()
+            }
+            Self::NoPtrace => {
+                "ocitop has no CAP_SYS_PTRACE: where processes wait cannot be seen".to_owned()
+            }
+            Self::CgroupReadOnly { mount } => format!(
+                "{} is mounted read-only: cgroups can be neither thawed nor removed",
+                path(mount)
+            ),
+            Self::OtherPidNamespace => {
+                "ocitop is not in the host's pid namespace: recorded pids may mean other processes"
+                    .to_owned()
+            }
+        }
+    }
+}
