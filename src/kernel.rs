@@ -8,7 +8,9 @@ pub mod bounded;
 mod clear;
 mod hook;
 pub mod live;
+mod opened;
 pub mod read;
+mod signal;
 mod unit;
 
 use std::io;
@@ -17,100 +19,11 @@ use std::time::Duration;
 
 pub use clear::OWN_PREFIX;
 pub use live::LiveKernel;
+pub use opened::Opened;
+pub use signal::{Signal, UnknownSignal};
 pub use unit::Unit;
 
 use crate::oci::ContainerId;
-
-/// A signal number, 1 to 64.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
-#[serde(transparent)]
-pub struct Signal(pub i32);
-
-impl Signal {
-    /// `SIGKILL`.
-    pub const KILL: Self = Self(9);
-    /// `SIGTERM`.
-    pub const TERM: Self = Self(15);
-
-    const NAMES: [(i32, &'static str); 31] = [
-        (1, "HUP"),
-        (2, "INT"),
-        (3, "QUIT"),
-        (4, "ILL"),
-        (5, "TRAP"),
-        (6, "ABRT"),
-        (7, "BUS"),
-        (8, "FPE"),
-        (9, "KILL"),
-        (10, "USR1"),
-        (11, "SEGV"),
-        (12, "USR2"),
-        (13, "PIPE"),
-        (14, "ALRM"),
-        (15, "TERM"),
-        (16, "STKFLT"),
-        (17, "CHLD"),
-        (18, "CONT"),
-        (19, "STOP"),
-        (20, "TSTP"),
-        (21, "TTIN"),
-        (22, "TTOU"),
-        (23, "URG"),
-        (24, "XCPU"),
-        (25, "XFSZ"),
-        (26, "VTALRM"),
-        (27, "PROF"),
-        (28, "WINCH"),
-        (29, "IO"),
-        (30, "PWR"),
-        (31, "SYS"),
-    ];
-
-    /// The signals that have a name, in order.
-    pub fn named() -> impl Iterator<Item = Self> {
-        Self::NAMES.iter().map(|(number, _)| Self(*number))
-    }
-
-    /// Its name with `SIG`, if it has one (signal(7)).
-    pub fn name(self) -> Option<String> {
-        let found = Self::NAMES.iter().find(|(number, _)| *number == self.0);
-        found.map(|(_, name)| format!("SIG{name}"))
-    }
-}
-
-/// Text that names no signal.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown signal {0:?}")]
-pub struct UnknownSignal(String);
-
-impl std::str::FromStr for Signal {
-    type Err = UnknownSignal;
-
-    /// A number from 1 to 64, or a name with or without `SIG`, in any case, as runc and crun take.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let unknown = || UnknownSignal(text.chars().take(40).collect());
-        if let Ok(number) = text.parse::<i32>() {
-            return if (1..=64).contains(&number) {
-                Ok(Self(number))
-            } else {
-                Err(unknown())
-            };
-        }
-        let upper = text.to_ascii_uppercase();
-        let name = upper.strip_prefix("SIG").unwrap_or(&upper);
-        let found = Self::NAMES.iter().find(|(_, known)| *known == name);
-        found.map(|(number, _)| Self(*number)).ok_or_else(unknown)
-    }
-}
-
-impl std::fmt::Display for Signal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.name() {
-            Some(name) => f.pad(&name),
-            None => f.pad(&format!("signal {}", self.0)),
-        }
-    }
-}
 
 /// Device and inode: a directory beyond its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
@@ -191,7 +104,7 @@ pub trait Kernel: Sync {
     /// Opens a process. `ESRCH` if there is none.
     fn open_process(&self, pid: i32) -> io::Result<Self::Process>;
 
-    /// Sends a signal (pidfd_send_signal(2)).
+    /// Sends a signal (pidfd_send_signal(2)). `ESRCH` if the process is dead, [`Signal::NULL`] too.
     fn signal(&self, process: &Self::Process, signal: Signal) -> io::Result<()>;
 
     /// Waits until one of `processes` has died or `timeout` has passed (poll(2)). No process at

@@ -249,7 +249,7 @@ pub struct Kill {
     pub all: bool,
     /// Container id, or runtime:id
     pub id: String,
-    /// A name with or without SIG, or a number
+    /// A name with or without SIG (TERM, RTMIN+3), or a number; 0 only asks whether one could be sent
     #[arg(default_value = "SIGTERM")]
     pub signal: Signal,
 }

@@ -12,12 +12,13 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
-use rustix::process::{Pid, PidfdFlags};
 
 use super::bounded::Bounded;
 use super::clear::{empty, open_or_detach};
 use super::read::{open_dir_beneath, open_root, stat_beneath};
-use super::{HookCall, HookEnd, Inode, Kernel, Release, Signal, StateDir, Unit, hook, unit};
+use super::{
+    HookCall, HookEnd, Inode, Kernel, Opened, Release, Signal, StateDir, Unit, hook, unit,
+};
 
 /// Most processes one wait looks at: beyond it the death of any of these is news enough.
 const POLL_MAX: usize = 256;
@@ -59,24 +60,21 @@ pub(super) fn timespec(time: Duration) -> Option<Timespec> {
 }
 
 impl Kernel for LiveKernel {
-    type Process = OwnedFd;
+    type Process = Opened;
 
-    fn open_process(&self, pid: i32) -> io::Result<OwnedFd> {
-        let pid = Pid::from_raw(pid).filter(|_| pid > 1).ok_or(Errno::SRCH)?;
-        Ok(rustix::process::pidfd_open(pid, PidfdFlags::empty())?)
+    fn open_process(&self, pid: i32) -> io::Result<Opened> {
+        Opened::open(pid)
     }
 
-    fn signal(&self, process: &OwnedFd, signal: Signal) -> io::Result<()> {
-        // The real-time signals have no safe constructor in rustix: EINVAL.
-        let signal = rustix::process::Signal::from_named_raw(signal.0).ok_or(Errno::INVAL)?;
-        Ok(rustix::process::pidfd_send_signal(process, signal)?)
+    fn signal(&self, process: &Opened, signal: Signal) -> io::Result<()> {
+        process.signal(signal)
     }
 
-    fn wait_any(&self, processes: &[OwnedFd], timeout: Duration) -> io::Result<()> {
+    fn wait_any(&self, processes: &[Opened], timeout: Duration) -> io::Result<()> {
         let mut fds: Vec<_> = processes
             .iter()
             .take(POLL_MAX)
-            .map(|fd| PollFd::new(fd, PollFlags::IN))
+            .map(|process| PollFd::new(process, PollFlags::IN))
             .collect();
         match rustix::event::poll(&mut fds, timespec(timeout).as_ref()) {
             Ok(_) | Err(Errno::INTR) => Ok(()),

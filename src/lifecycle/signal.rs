@@ -24,10 +24,12 @@ pub(super) fn init<K: Kernel>(
     context: &mut Context<'_, K>,
     signal: Signal,
 ) -> Result<Outcome, StepError> {
-    let Some(init) = context.evidence.identity.alive() else {
-        return Err(StepError::Refused(Refusal::InitGone));
-    };
-    send(context, init.pid, signal)?;
+    let not_running = || StepError::Refused(Refusal::InitGone);
+    let init = context.evidence.identity.alive().ok_or_else(not_running)?;
+    if !send(context, init.pid, signal)? {
+        // It ended since it was looked up: whoever asks by a signal has to hear of that.
+        return Err(not_running());
+    }
     if signal == Signal::KILL {
         freeze::thaw_tree(context);
     }

@@ -3,7 +3,7 @@
 use ocitop::oci::RuntimeKind;
 use serde_json::Value;
 
-use crate::rig::{Rig, slowness, until, with};
+use crate::rig::{Rig, Spec, slowness, until, with};
 
 /// Every field of `own` is in `ours`; where `same` says so, with the same value.
 fn assert_holds(own: &Value, ours: &Value, path: &str, same: &dyn Fn(&str) -> bool) {
@@ -119,6 +119,36 @@ fn state_list_and_ps_say_what_runc_says() {
         let own = rig.runtime(&columns).ok().stdout;
         assert_eq!(rig.ocitop(&columns).ok().stdout, own);
     });
+}
+
+with_each_runtime! {
+    fn signal_0_asks_and_a_real_time_signal_arrives(rig: &Rig) {
+        // An init gets no signal from outside that it has no handler for, but these two.
+        let script = "trap 'exit 3' 37; trap 'exit 4' 63; while :; do sleep 0.1; done";
+        for (id, name) in [("min", "RTMIN+3"), ("max", "sigrtmax-1"), ("number", "37")] {
+            rig.run_with(id, &Spec { script: script.to_owned(), ..Spec::default() });
+            let pid = rig.pid(id);
+            until("both handlers are set", || catches(pid, 37) && catches(pid, 63));
+            rig.ocitop(&["kill", id, "0"]).ok();
+            rig.ocitop(&["kill", "--all", id, "0"]).ok();
+            assert_eq!(rig.status(id), "running");
+            rig.ocitop(&["kill", id, name]).ok();
+            until("it ends", || rig.status(id) == "stopped");
+            rig.ocitop(&["kill", id, "0"]).refused(1, "container not running");
+            // As runc, whose callers so make sure that nothing is left.
+            rig.ocitop(&["kill", "--all", id, "0"]).ok();
+            rig.ocitop(&["delete", id]).ok();
+            rig.assert_gone(id);
+        }
+    }
+}
+
+/// Whether a process has a handler for a signal.
+fn catches(pid: i32, signal: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let caught = u64::from_str_radix(caught.unwrap().trim(), 16).unwrap();
+    caught >> (signal - 1) & 1 == 1
 }
 
 #[test]

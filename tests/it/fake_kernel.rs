@@ -306,7 +306,7 @@ impl Kernel for FakeKernel<'_> {
             return Err(Errno::SRCH.into());
         }
         self.with(|inside| {
-            inside.changes += 1;
+            inside.changes += usize::from(signal != Signal::NULL);
             inside.signals.push((process.0, signal));
         });
         if signal == Signal::KILL {

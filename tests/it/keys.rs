@@ -249,6 +249,20 @@ fn a_signal_is_chosen_then_confirmed_and_term_comes_first() {
 }
 
 #[test]
+fn real_time_signals_can_be_chosen_and_come_last() {
+    let mut stage = two();
+    stage.keys("K<End>");
+    stage.sees("SIGRTMAX");
+    // Twenty-seven above the one that a systemd stops with.
+    stage.keys(&"k".repeat(27));
+    stage.keys("<Enter>");
+    stage.sees("Send SIGRTMIN+3?");
+    stage.previews(preview);
+    stage.keys("y");
+    assert!(matches!(stage.submitted()[..], [Job::Kill(_, Signal(37))]));
+}
+
+#[test]
 fn a_stop_that_did_not_work_asks_before_it_kills() {
     let mut stage = two();
     stage.keys("T");

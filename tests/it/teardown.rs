@@ -6,8 +6,8 @@ use std::time::Duration;
 use ocitop::kernel::{HookStatus, Kernel as _, Release, Signal};
 use ocitop::lifecycle::guard::Forbidden;
 use ocitop::lifecycle::{
-    self, Cancel, Force, Job, OnFailure, Options, Outcome, Reason, Refusal, Step, StepEvent,
-    StepKind, Target, Verdict,
+    self, Cancel, Force, Job, OnFailure, Options, Outcome, Reason, Refusal, Step, StepError,
+    StepEvent, StepKind, Target, Verdict,
 };
 use ocitop::oci::{RuntimeKind, Status};
 use proptest::prelude::*;
@@ -593,6 +593,37 @@ fn pause_resume_kill_and_start_do_what_they_say() {
     assert_eq!(kernel.released(), [Release::NotifySocket]);
     let state = fs::read_to_string(machine.state_dir("web").join("state.json")).unwrap();
     assert!(state.contains("\"running\""), "{state}");
+}
+
+#[test]
+fn the_null_signal_changes_nothing_and_tells_who_lives() {
+    let machine = Machine::v1().running("web", RuntimeKind::Runc);
+    let init = machine.target("web").init.unwrap().pid;
+    let kernel = FakeKernel::over(&machine);
+    let job = Job::Kill(machine.target("web"), Signal::NULL);
+    assert_eq!(run(&machine, &kernel, &job).0, Verdict::Clean);
+    assert_eq!(kernel.signals(), [(init, Signal::NULL)]);
+    assert_eq!(kernel.changes(), 0);
+}
+
+#[test]
+fn a_signal_to_an_init_that_ends_in_the_very_moment_is_no_success() {
+    for signal in [Signal::NULL, Signal::TERM, Signal(37)] {
+        let machine = Machine::v1().running("web", RuntimeKind::Runc);
+        let init = machine.target("web").init.unwrap().pid;
+        let dir = machine.proc().join(init.to_string());
+        let kernel = FakeKernel::over(&machine).at_open(init, move || remove_tree(&dir));
+        let job = Job::Kill(machine.target("web"), signal);
+        let (verdict, events) = run(&machine, &kernel, &job);
+        assert!(matches!(verdict, Verdict::Failed(_)), "{verdict:?}");
+        let ended = events.iter().rev().find_map(|event| match &event.kind {
+            StepKind::Ended { outcome, .. } => Some(outcome.clone()),
+            _ => None,
+        });
+        let gone = StepError::Refused(Refusal::InitGone);
+        assert_eq!(ended, Some(Outcome::Failed(gone)), "{signal}");
+        assert_eq!(kernel.signals(), []);
+    }
 }
 
 fn faults() -> impl Strategy<Value = Vec<(Op, Errno, usize)>> {

@@ -152,17 +152,22 @@ fn open_for_container(model: &mut Model, action: Action) -> Vec<Effect> {
                 [one] => format!("signal to {}", one.key.label()),
                 many => format!("signal to {} containers", many.len()),
             };
-            let first = [Signal::TERM, Signal::KILL];
-            let rest = Signal::named().filter(|signal| !first.contains(signal));
             let line = |signal: Signal| {
                 let label = format!("{:>2} {signal}", signal.0);
                 entry(&label, Choice::Signal(targets.clone(), signal))
             };
-            let entries = first.into_iter().chain(rest).map(line).collect();
+            let entries = signals().map(line).collect();
             menu(model, title, entries, 0)
         }
         _ => Vec::new(),
     }
+}
+
+/// The signals to choose from, those first that are asked for most.
+pub(super) fn signals() -> impl Iterator<Item = Signal> {
+    let first = [Signal::TERM, Signal::KILL];
+    let rest = Signal::named().filter(move |signal| !first.contains(signal));
+    first.into_iter().chain(rest)
 }
 
 fn entry(label: &str, choice: Choice) -> Entry {

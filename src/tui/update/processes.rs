@@ -12,7 +12,7 @@ use crate::tui::processes::SortBy;
 use crate::tui::view::{closeup, processes as view};
 
 use super::dialogs::open;
-use super::jobs;
+use super::{jobs, menus};
 
 /// An answer of the thread: of another container than the one shown, or of what it was before, it
 /// is of no use any more.
@@ -185,15 +185,13 @@ pub(super) fn signal_menu(model: &mut Model) {
         container.key.label()
     );
     let process = Arc::new(process);
-    let first = [Signal::TERM, Signal::KILL];
-    let rest = Signal::named().filter(|signal| !first.contains(signal));
     let line = |signal: Signal| Entry {
         label: format!("{:>2} {signal}", signal.0),
         choice: Choice::SignalProcess(Arc::clone(&container), Arc::clone(&process), signal),
     };
     let menu = Menu {
         title,
-        entries: first.into_iter().chain(rest).map(line).collect(),
+        entries: menus::signals().map(line).collect(),
         selected: 0,
         query: None,
     };

@@ -45,7 +45,9 @@ fn by_a_cgroup_of_others_that_cgroup_is_named_and_how_it_is_thawed() {
         );
         // A signal is taken at the thaw on v1, and at once on v2.
         if has_v1() {
-            members.iter().for_each(|pid| kill(*pid));
+            for pid in &members {
+                kill(*pid);
+            }
             let said = diagnose(rig, &id);
             let killed = said.verdict("frozen")["killed"].as_array().unwrap();
             assert_eq!(killed.len(), members.len(), "{}", said.ended.stdout);
