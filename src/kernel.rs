@@ -8,6 +8,7 @@ pub mod bounded;
 mod clear;
 mod hook;
 pub mod live;
+mod mark;
 mod opened;
 pub mod read;
 mod signal;
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 pub use clear::OWN_PREFIX;
 pub use live::LiveKernel;
+pub use mark::Mark;
 pub use opened::Opened;
 pub use signal::{Signal, UnknownSignal};
 pub use unit::Unit;
@@ -133,10 +135,14 @@ pub trait Kernel: Sync {
     /// Replaces a file in a container's state directory, atomically, mode kept.
     fn write_state(&self, dir: StateDir<'_>, file: &str, bytes: &[u8]) -> io::Result<()>;
 
-    /// Makes an empty file in a container's state directory, to remember something by. `EEXIST` if
-    /// there is one: of several that ask, one succeeds. `ENOENT` if the file `beside` is gone: then
+    /// Makes empty files in a container's state directory that can become marks later, whatever
+    /// happens to its file system: all that are not there yet, or none.
+    fn reserve_marks(&self, dir: StateDir<'_>, files: &[String]) -> io::Result<()>;
+
+    /// Marks something in a container's state directory, to remember it by. `EEXIST` if the mark is
+    /// there: of several that ask, one succeeds. `ENOENT` if the file beside it is gone: then
     /// somebody else is removing the directory.
-    fn mark_state(&self, dir: StateDir<'_>, file: &str, beside: &str) -> io::Result<()>;
+    fn mark_state(&self, dir: StateDir<'_>, mark: Mark<'_>) -> io::Result<()>;
 
     /// Removes a container's state directory with all in it, never following a symlink and never
     /// leaving the root. Mounts inside are detached.

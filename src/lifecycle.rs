@@ -14,6 +14,7 @@ mod freeze;
 mod groups;
 pub mod guard;
 mod hooks;
+mod marks;
 mod plan;
 pub mod procs;
 mod quarry;
@@ -29,6 +30,7 @@ pub mod wording;
 
 pub use claims::Claims;
 pub use clean::{Clean, Kept};
+pub use marks::NotRemembered;
 pub use refusal::Refusal;
 pub use run::{preview, preview_among, run, run_among};
 pub use signal::NotOne;

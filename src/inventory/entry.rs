@@ -142,7 +142,16 @@ impl<'r> Entry<'r> {
         self.note = self.complete(depth).err();
     }
 
-    fn has(&self, file: &str) -> bool {
+    /// The file system it is on.
+    pub fn file_system(&self) -> std::io::Result<rustix::fs::StatVfs> {
+        Ok(match &self.files {
+            Files::Dir(dir) => rustix::fs::fstatvfs(dir)?,
+            Files::Below(root) => rustix::fs::fstatvfs(root)?,
+        })
+    }
+
+    /// Whether it has a file of this name, of whatever kind.
+    pub fn has(&self, file: &str) -> bool {
         let found = match &self.files {
             Files::Dir(dir) => stat_beneath(dir, OsStr::new(file)),
             Files::Below(root) => stat_beneath(root, self.path(file).as_os_str()),

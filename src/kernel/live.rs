@@ -17,7 +17,8 @@ use super::bounded::Bounded;
 use super::clear::{empty, open_or_detach};
 use super::read::{open_dir_beneath, open_root, stat_beneath};
 use super::{
-    HookCall, HookEnd, Inode, Kernel, Opened, Release, Signal, StateDir, Unit, hook, unit,
+    HookCall, HookEnd, Inode, Kernel, Mark, Opened, Release, Signal, StateDir, Unit, hook, mark,
+    unit,
 };
 
 /// Most processes one wait looks at: beyond it the death of any of these is news enough.
@@ -146,13 +147,14 @@ impl Kernel for LiveKernel {
         Ok(())
     }
 
-    fn mark_state(&self, dir: StateDir<'_>, file: &str, beside: &str) -> io::Result<()> {
+    fn reserve_marks(&self, dir: StateDir<'_>, files: &[String]) -> io::Result<()> {
+        mark::reserve(&open_state_dir(dir)?, files)
+    }
+
+    fn mark_state(&self, dir: StateDir<'_>, mark: Mark<'_>) -> io::Result<()> {
         let dir = open_state_dir(dir)?;
         lock(&dir);
-        stat_beneath(&dir, OsStr::new(beside))?.ok_or(Errno::NOENT)?;
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        rustix::fs::openat(&dir, file, flags, Mode::from_raw_mode(0o600))?;
-        Ok(())
+        mark::set(&dir, mark)
     }
 
     fn remove_state_dir(&self, dir: StateDir<'_>) -> io::Result<()> {

@@ -79,6 +79,8 @@ pub mod libc_errno {
     pub const ELOOP: i32 = Errno::LOOP.raw_os_error();
     /// Crosses a mount or leaves the root.
     pub const EXDEV: i32 = Errno::XDEV.raw_os_error();
+    /// No space left on the device, or no inode.
+    pub const ENOSPC: i32 = Errno::NOSPC.raw_os_error();
     /// Busy.
     pub const EBUSY: i32 = Errno::BUSY.raw_os_error();
     /// Not a directory.

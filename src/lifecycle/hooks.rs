@@ -5,18 +5,16 @@
 //! program.
 //!
 //! A poststop hook runs at most once: before it starts, a file in the state directory remembers
-//! that it did. A teardown that is repeated, also after SIGKILL, or that runs beside another, skips
+//! that it did ([`marks`]). A teardown that is repeated, also after SIGKILL, or that runs beside another, skips
 //! it: one is not made where another teardown is emptying the directory. The other choice, at least once, would free a network address twice.
 
-use std::io::ErrorKind;
 use std::time::Duration;
 
 use serde_json::json;
 
 use super::run::Context;
-use super::{Outcome, Reason, Refusal, Seen, StepError, trust};
-use crate::kernel::read::{is_gone, libc_errno};
-use crate::kernel::{HookCall, HookStatus, Kernel, OWN_PREFIX};
+use super::{Outcome, Reason, Refusal, Seen, StepError, marks, trust};
+use crate::kernel::{HookCall, HookStatus, Kernel};
 use crate::oci::record::Hook;
 use crate::oci::{Record, RuntimeKind};
 use crate::text::visible_path;
@@ -30,12 +28,11 @@ pub(super) fn poststop<K: Kernel>(
     number: usize,
 ) -> Result<Outcome, StepError> {
     let hooks = context.evidence.hooks.clone().unwrap_or_default();
-    let mark = format!("{OWN_PREFIX}poststop-{number}");
     run(
         context,
         hooks.poststop.get(number.saturating_sub(1)),
         "stopped",
-        Some(&mark),
+        Some(number),
     )
 }
 
@@ -57,7 +54,7 @@ fn run<K: Kernel>(
     context: &Context<'_, K>,
     hook: Option<&Hook>,
     status: &str,
-    mark: Option<&str>,
+    once: Option<usize>,
 ) -> Result<Outcome, StepError> {
     let (Some(hook), Ok(record)) = (hook, &context.evidence.entry.record) else {
         return Ok(Outcome::Skipped(Reason::None));
@@ -67,7 +64,9 @@ fn run<K: Kernel>(
     }
     trust::check(&context.evidence.entry.key.dir(), &hook.path)
         .map_err(|why| StepError::Refused(Refusal::Hook(why)))?;
-    if let Some(reason) = mark.and_then(|file| remember(context, file)) {
+    if let Some(number) = once
+        && let Some(reason) = marks::begin(context, number)?
+    {
         return Ok(Outcome::Skipped(reason));
     }
     let call = call(record, hook, status);
@@ -82,24 +81,6 @@ fn run<K: Kernel>(
     match end.status {
         HookStatus::Exited(0) => Ok(Outcome::Done(Seen::Hook(end))),
         _ => Err(StepError::Hook { end }),
-    }
-}
-
-/// Remembers that a hook starts now, or says why it must not.
-fn remember<K: Kernel>(context: &Context<'_, K>, file: &str) -> Option<Reason> {
-    let evidence = &context.evidence;
-    let marked = context
-        .kernel
-        .mark_state(evidence.state_dir(), file, evidence.entry.state_file());
-    match marked {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Some(Reason::AlreadyRun),
-        // Somebody else removed the state meanwhile, or is at it, after the hooks; or even made it
-        // anew.
-        Err(error) if is_gone(&error) || error.raw_os_error() == Some(libc_errno::ESTALE) => {
-            Some(Reason::AlreadyGone)
-        }
-        // A full or read-only file system: better run than lost.
-        Ok(()) | Err(_) => None,
     }
 }
 

@@ -1,7 +1,9 @@
 //! What a job will do, from the evidence: data, printable with `--dry-run`.
 
 use super::evidence::Evidence;
-use super::{Force, Job, OnFailure, Options, Plan, PlannedStep, Refusal, Step, signal, trust};
+use super::{
+    Force, Job, OnFailure, Options, Plan, PlannedStep, Refusal, Step, marks, signal, trust,
+};
 use crate::inventory::{Condition, Machine};
 use crate::oci::record::{Hook, Hooks};
 use crate::oci::{RuntimeKind, Status};
@@ -85,14 +87,15 @@ fn delete(
         });
     }
     check_hooks(evidence, options, |hooks| &hooks.poststop)?;
-    let mut steps = vec![
+    let mut steps = remember(evidence, options)?;
+    steps.extend([
         stop(Step::Kill {
             processes: evidence.pids.len(),
         }),
         stop(Step::Drain {
             limit: options.timeout,
         }),
-    ];
+    ]);
     if evidence.entry.record.is_ok() && evidence.entry.runtime == Some(RuntimeKind::Youki) {
         steps.push(warn(Step::PersistStopped));
     }
@@ -196,6 +199,20 @@ fn check_hooks(
         Some(why) => Err(Refusal::Hooks(why)),
         None => Ok(()),
     }
+}
+
+/// What has to be there before a hook runs: also refused before anything is changed.
+fn remember(evidence: &Evidence, options: &Options) -> Result<Vec<PlannedStep>, Refusal> {
+    let due = if options.hooks {
+        marks::due(evidence)
+    } else {
+        Vec::new()
+    };
+    marks::check(evidence, &due)?;
+    Ok(match due.len() {
+        0 => Vec::new(),
+        hooks => vec![stop(Step::ReserveMarks { hooks })],
+    })
 }
 
 fn start(evidence: &Evidence, options: &Options) -> Result<Vec<PlannedStep>, Refusal> {

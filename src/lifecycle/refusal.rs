@@ -12,6 +12,7 @@ use serde::{Serialize, Serializer};
 use super::clean::Kept;
 use super::evidence::NoEvidence;
 use super::guard::Forbidden;
+use super::marks::NotRemembered;
 use super::signal::NotOne;
 use super::trust::Distrust;
 use crate::inventory::Condition;
@@ -64,6 +65,13 @@ pub enum Refusal {
     Hooks(Distrust),
     /// A hook is not trusted any more, now that its turn has come.
     Hook(Distrust),
+    /// What has to remember that a poststop hook ran cannot be made.
+    NotRemembered {
+        /// The state directory.
+        dir: String,
+        /// Why.
+        why: NotRemembered,
+    },
     /// A process that was to be signalled alone.
     Process(NotOne),
     /// A leftover that stays.
@@ -96,6 +104,7 @@ impl Refusal {
             Self::FrozenAbove => "frozen_above",
             Self::NoRuntime => "no_runtime",
             Self::Hooks(_) | Self::Hook(_) => "hook_not_trusted",
+            Self::NotRemembered { .. } => "hook_not_remembered",
             Self::Process(why) => why.code(),
             Self::Kept(why) => why.code(),
             Self::NotAContainer => "not_a_container",
@@ -147,6 +156,11 @@ impl fmt::Display for Refusal {
                 )
             }
             Self::Hook(why) => write!(f, "hook not run: {why}"),
+            Self::NotRemembered { dir, why } => write!(
+                f,
+                "hook not run: nothing could remember that it ran, and it must not run twice: {dir}: {why}; \
+                 --no-hooks goes on without its hooks"
+            ),
             Self::Process(why) => why.fmt(f),
             Self::Kept(why) => why.fmt(f),
             Self::NotAContainer => f.write_str("not a container"),

@@ -8,8 +8,8 @@ use super::evidence::{Evidence, NoEvidence};
 use super::plan::plan;
 use super::{
     Job, OnFailure, Options, Outcome, Plan, PlannedStep, Preview, Refusal, Seen, Step, StepError,
-    StepEvent, StepKind, Survivor, Target, Verdict, clean, drain, freeze, groups, hooks, procs,
-    signal, state, unit,
+    StepEvent, StepKind, Survivor, Target, Verdict, clean, drain, freeze, groups, hooks, marks,
+    procs, signal, state, unit,
 };
 use crate::inventory::Machine;
 use crate::kernel::Kernel;
@@ -164,12 +164,29 @@ fn execute<K: Kernel>(
             Outcome::Failed(StepError::Replaced) => {
                 return Verdict::Refused(Refusal::Replaced);
             }
+            // Nothing was changed before.
+            Outcome::Failed(StepError::Refused(why))
+                if matches!(planned.step, Step::ReserveMarks { .. }) =>
+            {
+                return Verdict::Refused(why);
+            }
             Outcome::Failed(error) => return failed(&context, job, &error),
             // A warning was reported with its step; it leaves nothing of the container behind.
             Outcome::Warned(_) | Outcome::Done(_) | Outcome::Skipped(_) => {}
         }
     }
     Verdict::Clean
+}
+
+/// Whether an error ends everything, whatever the step. A hook that could not be remembered after
+/// all is not run, and what names it is kept.
+fn ends_all(error: &StepError) -> bool {
+    matches!(
+        error,
+        StepError::Replaced
+            | StepError::Interrupted
+            | StepError::Refused(Refusal::NotRemembered { .. })
+    )
 }
 
 /// Reports a step, has it performed, and reports how it ended.
@@ -206,10 +223,7 @@ pub(super) fn one_step<K: Kernel, Q>(
     let outcome = match result {
         Ok(outcome) => outcome,
         Err(error) => match planned.on_failure {
-            // These end everything, whatever the step.
-            _ if matches!(error, StepError::Replaced | StepError::Interrupted) => {
-                Outcome::Failed(error)
-            }
+            _ if ends_all(&error) => Outcome::Failed(error),
             OnFailure::Continue => Outcome::Warned(error),
             OnFailure::Stop => Outcome::Failed(error),
         },
@@ -235,6 +249,7 @@ fn perform<K: Kernel>(
             Err(StepError::Replaced)
         }
         Step::Identify { .. } => Ok(Outcome::Done(Seen::Same)),
+        Step::ReserveMarks { .. } => marks::reserve(context),
         Step::Kill { .. } => drain::kill(context),
         Step::Drain { .. } => match job {
             Job::Stop(_) => drain::wait_for_init(context, waiting),

@@ -22,6 +22,11 @@ pub enum Step {
         /// Pid of its init, if one lives.
         pid: Option<i32>,
     },
+    /// Make what will remember that its poststop hooks ran: later there may be no room for it.
+    ReserveMarks {
+        /// How many hooks have not begun yet.
+        hooks: usize,
+    },
     /// SIGKILL every process of its cgroups, thawing what is frozen.
     Kill {
         /// Processes when the plan was made.
@@ -250,6 +255,8 @@ pub enum Seen {
     Frozen,
     /// The kernel's freezer says so.
     Thawed,
+    /// This many hooks can be remembered.
+    Reserved(usize),
     /// Init took the start.
     Released,
 }

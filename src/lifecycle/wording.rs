@@ -10,6 +10,7 @@ impl Step {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Identify { .. } => "identify",
+            Self::ReserveMarks { .. } => "remember",
             Self::Kill { .. } => "kill",
             Self::Drain { .. } => "drain",
             Self::PersistStopped | Self::Persist { .. } => "persist",
@@ -37,6 +38,12 @@ impl Step {
             }
             Self::Identify { pid: None } => {
                 "check that it is still the same container (inode)".to_owned()
+            }
+            Self::ReserveMarks { hooks: 1 } => {
+                "make the file that will remember that its poststop hook ran".to_owned()
+            }
+            Self::ReserveMarks { hooks } => {
+                format!("make the files that will remember that its {hooks} poststop hooks ran")
             }
             Self::Kill { processes: 1 } => "SIGKILL its 1 process".to_owned(),
             Self::Kill { processes } => format!("SIGKILL its {processes} processes"),
@@ -123,6 +130,8 @@ impl Seen {
             Self::Hook(end) => hook(end),
             Self::Frozen => "frozen".to_owned(),
             Self::Thawed => "thawed".to_owned(),
+            Self::Reserved(1) => "1 file made".to_owned(),
+            Self::Reserved(count) => format!("{count} files made"),
             Self::Released => "released".to_owned(),
         }
     }

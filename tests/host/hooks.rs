@@ -2,11 +2,15 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::Command;
 
 use serde_json::json;
 
+use rustix::mount::{MountFlags, UnmountFlags, mount, mount_remount, unmount};
+
 use crate::delete::assert_deleted;
-use crate::rig::{Rig, Spec};
+use crate::rig::{Ended, Rig, Spec, start_of};
 
 /// A poststop hook that adds a line to a file, then does this.
 fn counting(rig: &Rig, then: &str) -> Spec {
@@ -23,7 +27,106 @@ fn told(rig: &Rig) -> String {
     fs::read_to_string(rig.scratch("told")).unwrap_or_default()
 }
 
+/// A state root on a small file system of its own, with the record of a container in it.
+struct Small {
+    _dir: tempfile::TempDir,
+    root: PathBuf,
+}
+
+impl Small {
+    /// As many inodes as the record needs, and `spare` more.
+    fn with(rig: &Rig, id: &str, spare: usize) -> Self {
+        // Below /tmp, which anybody may lay out, no mount is crossed at all.
+        let dir = tempfile::Builder::new()
+            .prefix("oct")
+            .tempdir_in("/run")
+            .unwrap();
+        let root = dir.path().join("root");
+        fs::create_dir(&root).unwrap();
+        let flags = MountFlags::empty();
+        let small = Some(c"size=4m,nr_inodes=64,mode=755");
+        mount("ocitop-test", &root, "tmpfs", flags, small).unwrap();
+        fs::create_dir(root.join(id)).unwrap();
+        for entry in fs::read_dir(rig.state_dir(id)).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_type().unwrap().is_file() {
+                fs::copy(entry.path(), root.join(id).join(entry.file_name())).unwrap();
+            }
+        }
+        let mut fillers = 0;
+        while fs::write(root.join(format!(".{fillers}")), "").is_ok() {
+            fillers += 1;
+        }
+        for filler in 0..spare {
+            fs::remove_file(root.join(format!(".{filler}"))).unwrap();
+        }
+        Self { _dir: dir, root }
+    }
+
+    fn remount(&self, flags: MountFlags) {
+        mount_remount(&self.root, flags, "").unwrap();
+    }
+
+    fn ocitop(&self, rig: &Rig, args: &[&str]) -> Ended {
+        let mut command = Command::new(crate::rig::ocitop());
+        command.env("XDG_STATE_HOME", rig.scratch("log"));
+        command.arg("--root").arg(&self.root).args(args);
+        rig.finish(command)
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        unmount(&self.root, UnmountFlags::DETACH).ok();
+    }
+}
+
 with_each_runtime! {
+    fn a_hook_that_cannot_be_remembered_is_refused_before_anything_is_changed(rig: &Rig) {
+        let web = &rig.id();
+        rig.run_with(web, &counting(rig, "cat > /dev/null"));
+        let (init, start) = (rig.pid(web), start_of(rig.pid(web)));
+        let small = Small::with(rig, web, 0);
+        let refused = |words| {
+            for args in [&["delete", "-f", web][..], &["delete", "-f", "--dry-run", web]] {
+                let ended = small.ocitop(rig, args);
+                assert_eq!(ended.code, 1, "{ended:#?}");
+                assert!(ended.stderr.contains(words), "{words}: {ended:#?}");
+                assert!(ended.stderr.contains("--no-hooks"), "{ended:#?}");
+            }
+            assert_eq!(start_of(init), start, "it was killed");
+        };
+        refused("no inode left");
+        small.remount(MountFlags::RDONLY);
+        refused("read-only file system");
+        small.remount(MountFlags::empty());
+        refused("no inode left");
+        fs::remove_file(small.root.join(".1")).unwrap();
+        small.ocitop(rig, &["delete", "-f", web]).ok();
+        assert_eq!(told(rig), "ran\n");
+        assert_eq!(start_of(init), None);
+    }
+
+    fn a_hook_runs_once_where_it_leaves_no_inode_and_kills_ocitop(rig: &Rig) {
+        let web = &rig.id();
+        rig.run_with(web, &counting(rig, "kill -KILL $PPID"));
+        let small = Small::with(rig, web, 1);
+        assert_eq!(small.ocitop(rig, &["delete", "-f", web]).code, -1);
+        assert!(fs::write(small.root.join("one"), "").is_err(), "there is room");
+        let ended = small.ocitop(rig, &["delete", "-f", web]).ok();
+        assert!(ended.stdout.contains("at most once"), "{ended:#?}");
+        assert_eq!(told(rig), "ran\n");
+    }
+
+    fn without_its_hooks_a_container_goes_from_a_full_root(rig: &Rig) {
+        let web = &rig.id();
+        rig.run_with(web, &counting(rig, "cat > /dev/null"));
+        let small = Small::with(rig, web, 0);
+        small.ocitop(rig, &["--no-hooks", "delete", "-f", web]).ok();
+        assert_eq!(told(rig), "");
+        assert!(!small.root.join(web).exists());
+    }
+
     fn a_hook_that_kills_ocitop_has_run_once_when_the_next_delete_is_done(rig: &Rig) {
         let web = &rig.id();
         rig.run_with(web, &counting(rig, "kill -KILL $PPID"));

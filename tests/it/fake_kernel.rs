@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use ocitop::cgroup::Version;
 use ocitop::kernel::{
-    HookCall, HookEnd, HookStatus, Inode, Kernel, Release, Signal, StateDir, Unit,
+    HookCall, HookEnd, HookStatus, Inode, Kernel, Mark, Release, Signal, StateDir, Unit,
 };
 use rustix::io::Errno;
 
@@ -27,6 +27,8 @@ pub(crate) enum Op {
     RemoveRdt,
     StopUnit,
     WriteState,
+    ReserveMarks,
+    MarkState,
     RemoveStateDir,
     RemovePin,
     Detach,
@@ -367,10 +369,22 @@ impl Kernel for FakeKernel<'_> {
         fs::write(dir.root.join(dir.id.as_str()).join(file), bytes)
     }
 
-    fn mark_state(&self, dir: StateDir<'_>, file: &str, beside: &str) -> io::Result<()> {
+    fn reserve_marks(&self, dir: StateDir<'_>, files: &[String]) -> io::Result<()> {
+        self.fault(Op::ReserveMarks)?;
+        self.with(|inside| inside.changes += 1);
         let dir = dir.root.join(dir.id.as_str());
-        fs::metadata(dir.join(beside))?;
-        fs::File::create_new(dir.join(file)).map(drop)
+        for file in files {
+            fs::write(dir.join(file), "")?;
+        }
+        Ok(())
+    }
+
+    fn mark_state(&self, dir: StateDir<'_>, mark: Mark<'_>) -> io::Result<()> {
+        self.fault(Op::MarkState)?;
+        let dir = dir.root.join(dir.id.as_str());
+        fs::metadata(dir.join(mark.beside))?;
+        fs::File::create_new(dir.join(mark.file)).map(drop)?;
+        fs::remove_file(dir.join(mark.reserved))
     }
 
     fn remove_state_dir(&self, dir: StateDir<'_>) -> io::Result<()> {

@@ -1,13 +1,15 @@
 //! The lifecycle engine on fixture machines, with a kernel that fails on demand.
 
+mod hooks;
+
 use std::fs;
 use std::time::Duration;
 
-use ocitop::kernel::{HookStatus, Kernel as _, Release, Signal};
+use ocitop::kernel::{Kernel as _, Release, Signal};
 use ocitop::lifecycle::guard::Forbidden;
 use ocitop::lifecycle::{
-    self, Cancel, Force, Job, OnFailure, Options, Outcome, Reason, Refusal, Step, StepError,
-    StepEvent, StepKind, Target, Verdict,
+    self, Cancel, Force, Job, OnFailure, Options, Outcome, Refusal, Step, StepError, StepEvent,
+    StepKind, Target, Verdict,
 };
 use ocitop::oci::{RuntimeKind, Status};
 use proptest::prelude::*;
@@ -146,8 +148,8 @@ fn the_order_is_kill_drain_persist_rdt_cgroups_hooks_state_verify() {
     assert_eq!(
         words,
         [
-            "identify", "kill", "drain", "persist", "rdt", "rdt", "cgroups", "hook", "hook",
-            "state", "verify"
+            "identify", "remember", "kill", "drain", "persist", "rdt", "rdt", "cgroups", "hook",
+            "hook", "state", "verify"
         ]
     );
 }
@@ -281,98 +283,6 @@ fn what_is_frozen_below_is_thawed_and_what_is_frozen_above_is_not() {
 }
 
 #[test]
-fn a_failing_hook_is_a_warning_and_every_hook_runs_once() {
-    for status in [
-        HookStatus::Exited(3),
-        HookStatus::Signaled(9),
-        HookStatus::TimedOut,
-    ] {
-        let machine = full_house();
-        let kernel = FakeKernel::over(&machine).hooks_end(status);
-        let (verdict, events) = delete(&machine, &kernel);
-        assert_eq!(verdict, Verdict::Clean, "{status:?}: {events:#?}");
-        assert!(warned(&events));
-        let paths: Vec<_> = kernel
-            .hooks_run()
-            .into_iter()
-            .map(|call| call.path)
-            .collect();
-        assert_eq!(paths, ["one", "two"].map(|name| machine.program(name)));
-    }
-}
-
-#[test]
-fn a_hook_that_ran_is_not_run_again_by_the_next_teardown() {
-    let machine = full_house();
-    let kernel = FakeKernel::over(&machine).failing_times(Op::RemoveStateDir, Errno::IO, 1);
-    let (verdict, _) = delete(&machine, &kernel);
-    assert!(matches!(verdict, Verdict::Leftovers(_)), "{verdict:?}");
-    assert_eq!(kernel.hooks_run().len(), 2);
-    let (verdict, events) = delete(&machine, &kernel);
-    assert_eq!(verdict, Verdict::Clean, "{events:#?}");
-    assert_eq!(kernel.hooks_run().len(), 2);
-    let skipped = Outcome::Skipped(Reason::AlreadyRun);
-    let told = outcomes(&events)
-        .into_iter()
-        .filter(|(_, outcome)| **outcome == skipped);
-    assert_eq!(told.count(), 2);
-}
-
-#[test]
-fn a_hook_that_was_begun_when_ocitop_was_killed_counts_as_run() {
-    for runtime in RUNTIMES {
-        let machine = Machine::v1().stopped("web", runtime);
-        let before = machine.container("web");
-        let mark = machine.state_dir("web").join(".ocitop-poststop-1");
-        fs::write(mark, "").unwrap();
-        // The runtimes' own files tell whose it is, not this one.
-        assert_eq!(machine.container("web").runtime, before.runtime);
-        assert_eq!(machine.container("web").condition, before.condition);
-    }
-    let machine = full_house();
-    fs::write(machine.state_dir("web").join(".ocitop-poststop-1"), "").unwrap();
-    let kernel = FakeKernel::over(&machine);
-    let (verdict, _) = delete(&machine, &kernel);
-    assert_eq!(verdict, Verdict::Clean);
-    let paths: Vec<_> = kernel
-        .hooks_run()
-        .into_iter()
-        .map(|call| call.path)
-        .collect();
-    assert_eq!(paths, [machine.program("two")]);
-}
-
-#[test]
-fn a_hook_is_not_run_where_another_teardown_is_emptying_the_directory() {
-    for runtime in RUNTIMES {
-        let machine = Machine::v1()
-            .running("web", runtime)
-            .with_hooks("web", &["one"]);
-        let kernel = FakeKernel::over(&machine);
-        let job = Job::Delete(machine.target("web"), Force::Yes);
-        let state = match runtime {
-            RuntimeKind::Crun => "status",
-            RuntimeKind::Runc | RuntimeKind::Youki => "state.json",
-        };
-        // The other one ran the hook, took the state file away and then its mark.
-        let mut report = |event: StepEvent| {
-            if matches!(
-                &event.kind,
-                StepKind::Started {
-                    step: Step::PoststopHook { .. },
-                    ..
-                }
-            ) {
-                fs::remove_file(machine.state_dir("web").join(state)).unwrap();
-            }
-        };
-        let verdict = lifecycle::run(&kernel, &machine.machine(), &job, &options(), &mut report);
-        assert_eq!(verdict, Verdict::Clean, "{runtime}");
-        assert_eq!(kernel.hooks_run(), [], "{runtime}");
-    }
-}
-
-#[test]
 fn a_resctrl_group_that_a_live_namesake_may_have_stays() {
     let machine = Machine::v1().running("web", RuntimeKind::Runc);
     let group = machine.resctrl().join("web");
@@ -398,19 +308,6 @@ fn a_resctrl_group_that_a_live_namesake_may_have_stays() {
     assert_eq!(verdict, Verdict::Clean);
     assert!(group.is_dir() && !other.join("web").exists());
     assert!(!machine.processes("web").is_empty());
-}
-
-#[test]
-fn hooks_read_that_the_container_is_stopped() {
-    let machine = full_house();
-    let kernel = FakeKernel::over(&machine);
-    delete(&machine, &kernel);
-    for call in kernel.hooks_run() {
-        let state: serde_json::Value = serde_json::from_slice(&call.stdin).unwrap();
-        assert_eq!(state["id"], "web");
-        assert_eq!(state["status"], "stopped");
-        assert_eq!(state["bundle"], "/bundle");
-    }
 }
 
 #[test]
