@@ -30,6 +30,7 @@ pub mod sampler;
 pub mod scan;
 pub mod snapshot;
 pub mod tracked;
+pub mod unread;
 pub mod usage;
 mod users;
 
@@ -40,4 +41,5 @@ pub use problem::Problem;
 pub use sampler::Sampler;
 pub use scan::Scanner;
 pub use snapshot::{Host, OwnCost, RootOrigin, RootState, RootView, Snapshot};
+pub use unread::Unread;
 pub use usage::{Detail, HostUsage, Usage, Watch};

@@ -24,7 +24,7 @@ use serde::Serialize;
 
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::owners::{Owner, Owners};
-use crate::inventory::{Machine, Manager, mounts};
+use crate::inventory::{Machine, Manager, Unread, mounts};
 use crate::kernel::read::kernel_file;
 use crate::kernel::{Inode, Unit};
 use crate::lifecycle::Claims;
@@ -138,8 +138,8 @@ pub enum Argument {
     Managed(Manager),
     /// systemd has the unit active.
     UnitActive(String),
-    /// These could not be read, so somebody there may own it; safe to print.
-    Unread(Vec<String>),
+    /// These could not be read, so somebody there may own it.
+    Unread(Vec<Unread>),
     /// Its name is not that of a container.
     NotContainerLike,
     /// What it is cannot be told; safe to print.
@@ -276,8 +276,8 @@ pub struct Found {
     pub cgroups: usize,
     /// State roots read.
     pub roots: usize,
-    /// What could not be read, safe to print: nothing is certain then.
-    pub unread: Vec<String>,
+    /// What could not be read: nothing that somebody there may own is more than unknown.
+    pub unread: Vec<Unread>,
 }
 
 impl Found {
@@ -296,7 +296,7 @@ struct Search<'a> {
     owners: Owners,
     mounts: Vec<mounts::Mount>,
     now: jiff::Timestamp,
-    unread: Vec<String>,
+    unread: Vec<Unread>,
 }
 
 /// Looks for leftovers. Reading only: no file system that may never answer is asked, and what can

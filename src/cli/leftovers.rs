@@ -1,5 +1,7 @@
 //! `ocitop leftovers`: what no container owns any more, and removing it.
 
+mod choose;
+
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,9 +13,10 @@ use super::{Failure, Outcome, delete, render};
 use crate::config::Config;
 use crate::inventory::Machine;
 use crate::kernel::LiveKernel;
-use crate::leftovers::{Confidence, Found, Kill, Known, Leftover, find, order};
+use crate::leftovers::{Confidence, Found, Known, Leftover, find};
 use crate::lifecycle::{Job, Options, StepEvent, Verdict, preview, run as run_job};
 use crate::text::visible_path;
+use choose::{Chosen, NotJudged, choose};
 
 pub(super) fn run(config: &Config, asked: &Leftovers) -> Outcome {
     let machine = Machine::new(&config.roots);
@@ -35,17 +38,12 @@ pub(super) fn plain(path: &Path) -> PathBuf {
 }
 
 fn list(asked: &Leftovers, found: &Found) -> Outcome {
-    let paths: Vec<PathBuf> = asked.paths.iter().map(|path| plain(path)).collect();
-    let at = |leftover: &Leftover| paths.iter().any(|path| leftover.is_at(path));
-    let wanted = |leftover: &&Leftover| {
-        let shown = asked.all || leftover.confidence != Confidence::Unknown;
-        if paths.is_empty() {
-            shown
-        } else {
-            at(leftover)
-        }
+    let shown = |leftover: &&Leftover| asked.all || leftover.confidence != Confidence::Unknown;
+    let (list, misses) = if asked.paths.is_empty() {
+        (found.list.iter().filter(shown).collect(), Vec::new())
+    } else {
+        choose::named(&asked.paths, found)
     };
-    let list: Vec<&Leftover> = found.list.iter().filter(wanted).collect();
     match asked.format {
         ReportFormat::Json => {
             let list: Vec<Value> = list.iter().map(|leftover| entry(leftover)).collect();
@@ -54,10 +52,13 @@ fn list(asked: &Leftovers, found: &Found) -> Outcome {
         }
         ReportFormat::Text => render::write(&table(&list))?,
     }
+    let misses = misses.iter().map(|miss| format!("leftovers {miss}"));
     let unread = found.unread.iter().map(|what| format!("not read: {what}"));
-    render::warn_all(&unread.collect::<Vec<_>>());
+    let lines: Vec<String> = misses.chain(unread).collect();
+    render::warn_all(&lines);
+    // What was not read may hold leftovers, or be why none is more than unknown.
     let remains = |leftover: &&Leftover| leftover.confidence != Confidence::Unknown;
-    Ok(if list.iter().any(remains) {
+    Ok(if list.iter().any(remains) || !lines.is_empty() {
         ExitCode::FAILURE
     } else {
         ExitCode::SUCCESS
@@ -115,37 +116,29 @@ fn entry(leftover: &Leftover) -> Value {
     })
 }
 
-/// What was chosen, each with its job or why there is none.
-type Chosen<'a> = Vec<(&'a Leftover, Result<Job, String>)>;
-
 fn clean(config: &Config, machine: &Machine, asked: &Leftovers, found: &Found) -> Outcome {
     if !asked.dry_run {
         super::lifecycle::check_writable(config, "clean")?;
     }
-    let (chosen, mut failures) = choose(asked, found);
-    if chosen.is_empty() && failures.is_empty() {
+    let (chosen, misses) = choose(asked, found);
+    let mut failures: Vec<String> = misses.iter().map(|miss| format!("clean {miss}")).collect();
+    // Who names what is to go has been told what was not read; who does not wants all that is certain.
+    let not_judged = NotJudged::of(found).filter(|_| asked.paths.is_empty());
+    if chosen.is_empty() && failures.is_empty() && not_judged.is_none() {
         return match asked.format {
             ReportFormat::Json => Ok(ExitCode::SUCCESS),
             ReportFormat::Text => render::print("nothing to clean\n"),
         };
     }
-    let options = super::lifecycle::options(config)?;
-    if asked.dry_run {
-        failures.extend(dry_run(machine, asked, &options, &chosen)?);
-    } else {
-        if !asked.yes {
-            confirm(&chosen)?;
-        }
-        let kernel = LiveKernel::new();
-        for (leftover, job) in &chosen {
-            let done = match job {
-                Ok(job) => one(&kernel, machine, job, &options, asked.format),
-                Err(why) => Err(why.clone()),
-            };
-            let place = visible_path(&leftover.key.dir());
-            failures.extend(done.err().map(|why| format!("clean {place}: {why}")));
-        }
+    if !chosen.is_empty() {
+        let options = super::lifecycle::options(config)?;
+        failures.extend(if asked.dry_run {
+            dry_run(machine, asked, &options, &chosen)?
+        } else {
+            clean_all(machine, asked, &options, &chosen)?
+        });
     }
+    failures.extend(not_judged.iter().map(ToString::to_string));
     // Each failure in one line; the last is the caller's to print.
     let Some(last) = failures.pop() else {
         return Ok(ExitCode::SUCCESS);
@@ -154,37 +147,27 @@ fn clean(config: &Config, machine: &Machine, asked: &Leftovers, found: &Found) -
     Err(Failure::failed(last))
 }
 
-/// What is at the paths given, or all that is certain; and what at a path is no leftover.
-fn choose<'a>(asked: &Leftovers, found: &'a Found) -> (Chosen<'a>, Vec<String>) {
-    let kill = if asked.kill { Kill::Yes } else { Kill::No };
-    let job = |leftover: &'a Leftover| {
-        (
-            leftover,
-            order(leftover, kill).map_err(|error| error.to_string()),
-        )
-    };
-    if asked.paths.is_empty() {
-        return (found.of(Confidence::Certain).map(job).collect(), Vec::new());
+/// Cleans what was chosen, after a yes; what did not go.
+fn clean_all(
+    machine: &Machine,
+    asked: &Leftovers,
+    options: &Options,
+    chosen: &Chosen<'_>,
+) -> Result<Vec<String>, Failure> {
+    if !asked.yes {
+        confirm(chosen)?;
     }
-    let mut chosen: Chosen<'a> = Vec::new();
+    let kernel = LiveKernel::new();
     let mut failures = Vec::new();
-    for path in asked.paths.iter().map(|path| plain(path)) {
-        let mut at = found
-            .list
-            .iter()
-            .filter(|leftover| leftover.is_at(&path))
-            .peekable();
-        // What is not there any more is as it should be.
-        if at.peek().is_none() && path.symlink_metadata().is_ok() {
-            failures.push(format!("clean {}: not a leftover", visible_path(&path)));
-        }
-        for leftover in at {
-            if !chosen.iter().any(|(one, _)| one.key == leftover.key) {
-                chosen.push(job(leftover));
-            }
-        }
+    for (leftover, job) in chosen {
+        let done = match job {
+            Ok(job) => one(&kernel, machine, job, options, asked.format),
+            Err(why) => Err(why.to_string()),
+        };
+        let place = visible_path(&leftover.key.dir());
+        failures.extend(done.err().map(|why| format!("clean {place}: {why}")));
     }
-    (chosen, failures)
+    Ok(failures)
 }
 
 fn dry_run(

@@ -8,20 +8,25 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
 
 use super::Machine;
 use super::mounts;
+use super::unread::{Place, Unread, WhyUnread};
 use crate::kernel::bounded::{Bounded, Unanswered};
 use crate::kernel::read::{is_gone, kernel_file, kernel_record};
 use crate::text::{visible_bytes, visible_path};
 
-/// All command lines together may take this long.
-const WITHIN: Duration = Duration::from_millis(300);
-/// Most entries of one directory that are listed, and most processes looked at.
+/// All command lines together may take this long. They take milliseconds, unless the process is stuck
+/// or the machine is so busy that its answer has to be waited for.
+const WITHIN: Duration = Duration::from_secs(2);
+/// Most entries of one directory that are listed, and most processes looked at; that there are more
+/// is said.
 const MOST: usize = 100_000;
 
 /// How the commands begin that are told a container's id: shims, monitors, and the runtimes while
@@ -59,11 +64,6 @@ pub enum Owner {
 }
 
 impl Owner {
-    /// Whether it is a record that `path` lies in.
-    pub fn is_above(&self, path: &Path) -> bool {
-        matches!(self, Self::Record(record) if path.starts_with(record))
-    }
-
     /// In words, safe to print.
     pub fn words(&self) -> String {
         match self {
@@ -76,41 +76,59 @@ impl Owner {
 /// What the host knows of containers besides the runtimes' own records.
 #[derive(Debug, Clone, Default)]
 pub struct Owners {
-    records: BTreeMap<OsString, PathBuf>,
+    records: BTreeMap<OsString, Vec<PathBuf>>,
     words: BTreeMap<Vec<u8>, (i32, String)>,
-    /// What could not be read, with the reason, safe to print.
-    pub unread: Vec<String>,
+    /// What could not be read: who is not known there may have an owner all the same.
+    pub unread: Vec<Unread>,
 }
 
 impl Owners {
     /// Reads them.
     pub fn read(machine: &Machine) -> Self {
+        Self::read_within(machine, WITHIN)
+    }
+
+    /// Reads them, and waits so long for the command lines together.
+    pub fn read_within(machine: &Machine, within: Duration) -> Self {
         let mut owners = Self::default();
         let mountinfo = kernel_file(&machine.proc.join("self/mountinfo")).unwrap_or_default();
         let mounts = mounts::mounts(&mountinfo);
-        for (dir, depth) in record_dirs(machine) {
+        let (dirs, unlisted) = record_dirs(machine);
+        owners.unread.extend(unlisted);
+        for (dir, depth) in dirs {
             // What the host itself runs on answers; another remote file system may never.
             let on_root = mounts::above(&dir, &mounts).is_some_and(|at| at.point == Path::new("/"));
             let remote = mounts::behind(&dir, &mounts).filter(|at| at.point != Path::new("/"));
             // Names are listed: a mount among them is not entered.
             if remote.is_some_and(|at| !(on_root && at.point.starts_with(&dir))) {
-                let path = visible_path(&dir);
-                owners
-                    .unread
-                    .push(format!("{path}: on a file system that may never answer"));
+                let unread = Unread::dir(&dir, WhyUnread::MayNeverAnswer);
+                owners.unread.push(unread);
                 continue;
             }
             owners.list(&dir, depth);
         }
-        owners.ask(machine);
+        owners.ask(machine, within);
         owners
     }
 
-    /// Who knows `id`.
+    /// Who knows `id`: a process rather than a record, since a process is alive.
     pub fn of(&self, id: &str) -> Option<Owner> {
-        if let Some(path) = self.records.get(OsStr::new(id)) {
-            return Some(Owner::Record(path.clone()));
-        }
+        self.process(id).or_else(|| {
+            let path = self.records.get(OsStr::new(id))?.first()?;
+            Some(Owner::Record(path.clone()))
+        })
+    }
+
+    /// Who knows `id` besides the record that `path` lies in: that is where it is, and no owner.
+    pub fn of_beyond(&self, id: &str, path: &Path) -> Option<Owner> {
+        self.process(id).or_else(|| {
+            let mut records = self.records.get(OsStr::new(id))?.iter();
+            let beyond = records.find(|record| !path.starts_with(record))?;
+            Some(Owner::Record(beyond.clone()))
+        })
+    }
+
+    fn process(&self, id: &str) -> Option<Owner> {
         let (pid, command) = self.words.get(id.as_bytes())?;
         Some(Owner::Process {
             pid: *pid,
@@ -124,67 +142,170 @@ impl Owners {
             Ok(entries) => entries,
             Err(error) if is_gone(&error) => return,
             Err(error) => {
-                let path = visible_path(dir);
-                self.unread.push(format!("{path}: {error}"));
+                self.unread.push(Unread::dir(dir, (&error).into()));
                 return;
             }
         };
-        for entry in entries.flatten().take(MOST) {
-            if depth > 0 {
+        for (count, entry) in entries.enumerate() {
+            let entry = match entry {
+                Ok(entry) if count < MOST => entry,
+                Ok(_) => {
+                    let unread = Unread::dir(dir, WhyUnread::TooMany(MOST));
+                    self.unread.push(unread);
+                    return;
+                }
+                Err(error) => {
+                    self.unread.push(Unread::dir(dir, (&error).into()));
+                    return;
+                }
+            };
+            // A file among the directories of namespaces holds no ids.
+            let is_dir = || !entry.file_type().is_ok_and(|kind| kind.is_file());
+            if depth > 0 && is_dir() {
                 self.list(&entry.path(), depth - 1);
             } else {
-                self.records.insert(entry.file_name(), entry.path());
+                let records = self.records.entry(entry.file_name()).or_default();
+                records.push(entry.path());
             }
         }
     }
 
     /// Reads what shims and the like were told, all on one thread.
-    fn ask(&mut self, machine: &Machine) {
-        let mut files = Vec::new();
-        for entry in std::fs::read_dir(&machine.proc)
-            .into_iter()
-            .flatten()
-            .flatten()
-            .take(MOST)
-        {
-            let name = entry.file_name();
-            let Some(pid) = name.to_str().and_then(|name| name.parse::<i32>().ok()) else {
-                continue;
-            };
-            // The name alone, which never waits: few processes are any of these.
-            let comm = kernel_record(&machine.pid_file(pid, "comm")).unwrap_or_default();
-            if TELLING.iter().any(|word| comm.starts_with(word.as_bytes())) {
-                let command = visible_bytes(comm.trim_ascii_end());
-                files.push((pid, command, machine.pid_file(pid, "cmdline")));
-            }
-        }
-        if files.is_empty() {
+    fn ask(&mut self, machine: &Machine, within: Duration) {
+        let Telling { asked, unread } = telling(machine);
+        self.unread.extend(unread);
+        if asked.is_empty() {
             return;
         }
-        let asked = files.len();
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let lines = Arc::clone(&heard);
+        let files = asked.clone();
         let read = move || {
-            let line = |(pid, command, file): (i32, String, PathBuf)| {
-                (pid, command, kernel_file(&file).unwrap_or_default())
-            };
-            files.into_iter().map(line).collect::<Vec<_>>()
-        };
-        match Bounded::reads().ask(WITHIN, read) {
-            Ok(lines) => {
-                for (pid, command, line) in lines {
-                    let words = line.split(|byte| *byte == 0).filter(|word| word.len() > 1);
-                    let told = words.map(|word| (word.to_vec(), (pid, command.clone())));
-                    self.words.extend(told);
-                }
+            for one in files {
+                let line = kernel_file(&one.file);
+                lines
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push((one, line));
             }
-            Err(Unanswered::Late(_) | Unanswered::NotAsked(_)) => self.unread.push(format!(
-                "the command lines of {asked} shims and monitors: they do not answer"
-            )),
+        };
+        let answer = Bounded::reads().ask(within, read);
+        // Those before the one that does not answer have been heard.
+        let heard = std::mem::take(&mut *heard.lock().unwrap_or_else(PoisonError::into_inner));
+        let count = heard.len();
+        for (one, line) in heard {
+            self.hear(&one, line);
+        }
+        let silent = match answer {
+            Ok(()) => None,
+            Err(Unanswered::Late(_)) => asked.get(count).map(|one| (one.place(), WhyUnread::Late)),
+            Err(Unanswered::NotAsked(_)) => {
+                Some((Place::CommandLines(asked.len()), WhyUnread::NotAsked))
+            }
+        };
+        let behind = asked.len().saturating_sub(count + 1);
+        if let Some((place, why)) = silent {
+            self.unread.push(Unread { place, why });
+            if why == WhyUnread::Late && behind > 0 {
+                let place = Place::CommandLines(behind);
+                let why = WhyUnread::NotAsked;
+                self.unread.push(Unread { place, why });
+            }
+        }
+    }
+
+    /// Takes in what one was told.
+    fn hear(&mut self, one: &Teller, line: io::Result<Vec<u8>>) {
+        match line {
+            Ok(line) => {
+                let words = line.split(|byte| *byte == 0).filter(|word| word.len() > 1);
+                let told = words.map(|word| (word.to_vec(), (one.pid, one.command.clone())));
+                self.words.extend(told);
+            }
+            Err(error) if is_gone(&error) => {}
+            Err(error) => {
+                let (place, why) = (one.place(), (&error).into());
+                self.unread.push(Unread { place, why });
+            }
         }
     }
 }
 
+/// A process that was told a container's id.
+#[derive(Debug, Clone)]
+struct Teller {
+    pid: i32,
+    /// Safe to print.
+    command: String,
+    file: PathBuf,
+}
+
+impl Teller {
+    fn place(&self) -> Place {
+        Place::CommandLine {
+            pid: self.pid,
+            command: self.command.clone(),
+        }
+    }
+}
+
+/// Who is to be asked what it was told.
+#[derive(Debug, Default)]
+struct Telling {
+    asked: Vec<Teller>,
+    unread: Vec<Unread>,
+}
+
+/// Every process whose command is one of those, as far as /proc shows the processes.
+fn telling(machine: &Machine) -> Telling {
+    let mut found = Telling::default();
+    let entries = match std::fs::read_dir(&machine.proc) {
+        Ok(entries) => entries,
+        Err(error) => {
+            let unread = Unread::dir(&machine.proc, (&error).into());
+            found.unread.push(unread);
+            return found;
+        }
+    };
+    // Its pid 1 is always there, unless it is hidden.
+    let mut hidden = Some(WhyUnread::Hidden);
+    let mut count = 0;
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let Some(pid) = name.to_str().and_then(|name| name.parse::<i32>().ok()) else {
+            continue;
+        };
+        if pid == 1 {
+            hidden = None;
+        }
+        if count == MOST {
+            let unread = Unread::dir(&machine.proc, WhyUnread::TooMany(MOST));
+            found.unread.push(unread);
+            break;
+        }
+        count += 1;
+        // The name alone, which never waits: few processes are any of these.
+        match kernel_record(&machine.pid_file(pid, "comm")) {
+            Ok(comm) if TELLING.iter().any(|word| comm.starts_with(word.as_bytes())) => {
+                found.asked.push(Teller {
+                    pid,
+                    command: visible_bytes(comm.trim_ascii_end()),
+                    file: machine.pid_file(pid, "cmdline"),
+                });
+            }
+            Ok(_) => {}
+            Err(error) if is_gone(&error) => {}
+            Err(error) => hidden = Some((&error).into()),
+        }
+    }
+    found.asked.sort_by_key(|one| one.pid);
+    let place = Place::Processes;
+    found.unread.extend(hidden.map(|why| Unread { place, why }));
+    found
+}
+
 /// Where engines keep a directory or a file for each container, and how deep the ids are below it.
-fn record_dirs(machine: &Machine) -> Vec<(PathBuf, usize)> {
+fn record_dirs(machine: &Machine) -> (Vec<(PathBuf, usize)>, Option<Unread>) {
     let lib = machine.var.join("lib");
     let run = &machine.run;
     let storage = "containers/storage";
@@ -204,11 +325,16 @@ fn record_dirs(machine: &Machine) -> Vec<(PathBuf, usize)> {
         dirs.push((run.join(storage).join(drivers), 0));
     }
     // Rootless podman: the part that is of this boot.
-    let users = std::fs::read_dir(run.join("user")).into_iter().flatten();
+    let home = run.join("user");
+    let users = match std::fs::read_dir(&home) {
+        Ok(users) => users,
+        Err(error) if is_gone(&error) => return (dirs, None),
+        Err(error) => return (dirs, Some(Unread::dir(&home, (&error).into()))),
+    };
     for user in users.flatten().take(MOST) {
         let run = user.path().join("containers");
         dirs.push((run.join("overlay-containers"), 0));
         dirs.push((run.join("vfs-containers"), 0));
     }
-    dirs
+    (dirs, None)
 }

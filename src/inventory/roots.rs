@@ -12,7 +12,7 @@ use rustix::fs::FileType;
 
 use super::snapshot::RootOrigin;
 use crate::config::StateRoot;
-use crate::kernel::read::{open_dir_beneath, open_root};
+use crate::kernel::read::{is_gone, open_dir_beneath, open_root};
 
 /// Where the known roots are looked for.
 #[derive(Debug, Clone, Default)]
@@ -57,8 +57,9 @@ pub fn known(at: &Surroundings) -> Vec<StateRoot> {
     if let Some(xdg) = &at.xdg_runtime_dir {
         paths.extend(user_roots(xdg));
     }
-    for user in directories(&at.run.join("user")) {
-        paths.extend(user_roots(&user));
+    match listed(&at.run.join("user")) {
+        Ok(users) => paths.extend(users.iter().flat_map(|user| user_roots(user))),
+        Err(unlisted) => paths.push(unlisted),
     }
     if let Some(home) = at.home.as_ref().filter(|_| at.uid != 0) {
         paths.push(home.join(".youki/run"));
@@ -72,27 +73,31 @@ pub fn known(at: &Surroundings) -> Vec<StateRoot> {
     deduplicated(paths)
 }
 
+/// A directory of roots that cannot be listed stands for the roots in it: it cannot be opened as
+/// one either, and so is told wherever a root that cannot be read is.
 fn engine_roots(run: &Path) -> Vec<PathBuf> {
     let docker = run.join("docker");
     let mut paths = Vec::new();
-    for runtime in directories(&docker) {
-        let name = runtime
-            .file_name()
-            .and_then(OsStr::to_str)
-            .unwrap_or_default();
-        if name.starts_with("runtime-") {
-            paths.extend(directories(&runtime));
+    match listed(&docker) {
+        Ok(runtimes) => {
+            let is_runtime = |path: &&PathBuf| {
+                let name = path.file_name();
+                name.is_some_and(|name| name.as_bytes().starts_with(b"runtime-"))
+            };
+            for runtime in runtimes.iter().filter(is_runtime) {
+                paths.extend(listed(runtime).unwrap_or_else(|unlisted| vec![unlisted]));
+            }
         }
+        Err(unlisted) => paths.push(unlisted),
     }
     if paths.is_empty() {
         paths.push(docker.join("runtime-runc/moby"));
     }
     let containerd = run.join("containerd/runc");
-    let namespaces = directories(&containerd);
-    if namespaces.is_empty() {
-        paths.push(containerd.join("default"));
-    } else {
-        paths.extend(namespaces);
+    match listed(&containerd) {
+        Ok(namespaces) if namespaces.is_empty() => paths.push(containerd.join("default")),
+        Ok(namespaces) => paths.extend(namespaces),
+        Err(unlisted) => paths.push(unlisted),
     }
     paths
 }
@@ -130,8 +135,15 @@ fn directories_below(dir: &Path, path: &Path) -> Vec<OsString> {
 
 /// The directories in `dir`, sorted; none if it cannot be read. Symlinks are not followed.
 fn directories(dir: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(dir) else {
-        return Vec::new();
+    listed(dir).unwrap_or_default()
+}
+
+/// As [`directories`]; one that is there and cannot be listed is an error, which names it.
+fn listed(dir: &Path) -> Result<Vec<PathBuf>, PathBuf> {
+    let entries = match std::fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if is_gone(&error) => return Ok(Vec::new()),
+        Err(_) => return Err(dir.to_owned()),
     };
     let mut found: Vec<PathBuf> = entries
         .filter_map(Result::ok)
@@ -139,7 +151,7 @@ fn directories(dir: &Path) -> Vec<PathBuf> {
         .map(|entry| entry.path())
         .collect();
     found.sort();
-    found
+    Ok(found)
 }
 
 fn deduplicated(paths: Vec<PathBuf>) -> Vec<StateRoot> {

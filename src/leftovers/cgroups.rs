@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::judge::judge;
+use super::judge::{Facts, Thing};
 use super::names::{self, Name};
 use super::walk::{Candidate, Tree};
 use super::{Argument, Kind, Leftover, Producer, Search, Why};
@@ -142,7 +142,11 @@ fn leftover(search: &Search<'_>, group: Vec<Candidate>) -> Option<Leftover> {
         return None;
     }
     let measured = measure(search, &group);
-    let mut facts = search.facts(id.as_deref().filter(|_| producer.is_some()));
+    let named_after = id.as_deref().filter(|_| producer.is_some());
+    let mut facts = Facts {
+        owner: named_after.and_then(|id| search.owners.of(id)),
+        ..by_name(&first.name, measured.populated)
+    };
     // Known and alive: its engine's business.
     if measured.populated && facts.owner.is_some() {
         return None;
@@ -154,24 +158,11 @@ fn leftover(search: &Search<'_>, group: Vec<Candidate>) -> Option<Leftover> {
     facts.age = group.iter().filter_map(|one| search.age(&one.dir)).max();
     let inodes: Vec<Inode> = group.iter().map(|one| one.inode).collect();
     facts.watched = search.watched(&inodes);
-    facts.named = producer.is_some();
-    facts.signs.push(match (&first.name, producer) {
-        (Name::Pod(..), Some(producer)) => Argument::NamedPod(producer),
-        (_, Some(producer)) => Argument::Named(producer),
-        (_, None) => Argument::NotContainerLike,
-    });
-    // Whose records ocitop does not know, nobody can be said to be without an owner.
-    let foreign = matches!(
-        producer,
-        Some(Producer::Lxc | Producer::Kata | Producer::Nomad)
-    );
-    if let Some(producer) = producer.filter(|_| foreign && measured.populated) {
-        let doubt = format!("the records of {producer} are not known to ocitop");
-        facts.doubts.push(Argument::Unclear(doubt));
-    }
     let age = facts.age;
     why.extend(partial(search, producer, &group));
-    let (confidence, arguments) = judge(facts);
+    let dirs = group.iter().map(|one| &*one.dir);
+    let thing = Thing::over(&first.dir, dirs, named_after);
+    let (confidence, arguments) = search.grade(&thing, facts);
     let mut leftover = Leftover::new(key, Kind::Cgroup);
     leftover.paths = group.iter().map(|one| one.dir.clone()).collect();
     leftover.hierarchies = labels(search, &group);
@@ -192,6 +183,31 @@ fn leftover(search: &Search<'_>, group: Vec<Candidate>) -> Option<Leftover> {
         arguments,
         ..leftover
     })
+}
+
+/// What its name says of it.
+fn by_name(name: &Name, populated: bool) -> Facts {
+    let (named, sign) = match name {
+        Name::Container(producer, _) => (true, Argument::Named(*producer)),
+        Name::Pod(producer, _) => (true, Argument::NamedPod(*producer)),
+        _ => (false, Argument::NotContainerLike),
+    };
+    // Whose records ocitop does not know, nobody can be said to be without an owner.
+    let doubt = match name {
+        Name::Container(producer @ (Producer::Lxc | Producer::Kata | Producer::Nomad), _)
+            if populated =>
+        {
+            let doubt = format!("the records of {producer} are not known to ocitop");
+            Some(Argument::Unclear(doubt))
+        }
+        _ => None,
+    };
+    Facts {
+        named,
+        signs: vec![sign],
+        doubts: doubt.into_iter().collect(),
+        ..Facts::default()
+    }
 }
 
 /// That nothing holds it, if nothing was found that does.

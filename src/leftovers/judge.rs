@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{Argument, Confidence, SEEN, Search, YOUNG};
+use crate::inventory::Unread;
 use crate::inventory::owners::Owner;
 use crate::kernel::Inode;
 
@@ -34,14 +35,42 @@ pub(super) struct Facts {
     pub(super) owner: Option<Owner>,
     /// How many state roots were read.
     pub(super) roots: usize,
-    /// What could not be read.
-    pub(super) unread: Vec<String>,
+    /// What could not be read, and may own it.
+    pub(super) unread: Vec<Unread>,
     /// What makes it unknown whatever else is known.
     pub(super) doubts: Vec<Argument>,
 }
 
+/// What is graded: what it is named after, where it is, and whose it is.
+#[derive(Debug)]
+pub(super) struct Thing<'a> {
+    pub(super) id: Option<&'a str>,
+    pub(super) path: &'a Path,
+    /// The owners of its directories.
+    pub(super) uids: Vec<u32>,
+}
+
+impl<'a> Thing<'a> {
+    /// Something at `path`, which is asked whose it is. What cannot be asked is root's, as all is that
+    /// no plain user made.
+    pub(super) fn at(path: &'a Path, id: Option<&'a str>) -> Self {
+        Self::over(path, std::iter::once(path), id)
+    }
+
+    /// Something made of several directories, told by the first.
+    pub(super) fn over<'p>(
+        path: &'a Path,
+        dirs: impl Iterator<Item = &'p Path>,
+        id: Option<&'a str>,
+    ) -> Self {
+        let uid = |dir: &Path| std::fs::symlink_metadata(dir).map_or(0, |found| found.uid());
+        let uids = dirs.map(uid).collect();
+        Self { id, path, uids }
+    }
+}
+
 /// The confidence, with the arguments for it first.
-pub(super) fn judge(facts: Facts) -> (Confidence, Vec<Argument>) {
+fn judge(facts: Facts) -> (Confidence, Vec<Argument>) {
     let mut arguments = facts.signs;
     let mut doubts = facts.doubts;
     let known = facts.owner.is_some();
@@ -55,22 +84,20 @@ pub(super) fn judge(facts: Facts) -> (Confidence, Vec<Argument>) {
         (true, None) => {}
         (false, _) => arguments.push(Argument::Orphans(facts.processes)),
     }
-    if !known {
+    // Whoever was not asked may know it.
+    if !known && facts.unread.is_empty() {
         arguments.push(Argument::NobodyKnows(facts.roots));
     }
-    let mut confidence = match () {
+    if !facts.unread.is_empty() {
+        doubts.push(Argument::Unread(facts.unread));
+    }
+    let confidence = match () {
         () if !doubts.is_empty() || !(facts.proven || facts.named) => Confidence::Unknown,
         // Whoever lives in it was seen by nobody else: that is not certain, whatever else is.
         () if facts.proven && facts.empty => Confidence::Certain,
         () => Confidence::Likely,
     };
     arguments.extend(doubts);
-    if !facts.unread.is_empty() {
-        if confidence == Confidence::Certain {
-            confidence = Confidence::Likely;
-        }
-        arguments.push(Argument::Unread(facts.unread));
-    }
     (confidence, arguments)
 }
 
@@ -94,17 +121,22 @@ impl Search<'_> {
         inodes.iter().any(long)
     }
 
-    /// The facts about an id that do not depend on what is named after it.
-    pub(super) fn facts(&self, id: Option<&str>) -> Facts {
-        let gone = id.is_some_and(|id| self.known.gone.contains(id));
-        Facts {
-            signs: gone.then_some(Argument::SeenGone).into_iter().collect(),
-            proven: gone,
-            owner: id.and_then(|id| self.owners.of(id)),
+    /// Grades something by what is known of it, and by what holds for whatever was found: what this
+    /// session saw end, what was read, and what could not be. Every grade is given here.
+    pub(super) fn grade(&self, thing: &Thing<'_>, own: Facts) -> (Confidence, Vec<Argument>) {
+        let gone = thing.id.is_some_and(|id| self.known.gone.contains(id));
+        let signs = gone.then_some(Argument::SeenGone).into_iter();
+        let may_own = |unread: &&Unread| {
+            let mut uids = thing.uids.iter();
+            uids.any(|uid| unread.may_own(*uid, thing.path))
+        };
+        judge(Facts {
+            signs: signs.chain(own.signs).collect(),
+            proven: gone || own.proven,
             roots: self.claims.roots,
-            unread: self.unread.clone(),
-            ..Facts::default()
-        }
+            unread: self.unread.iter().filter(may_own).cloned().collect(),
+            ..own
+        })
     }
 
     /// Whether a live container has this id.
@@ -117,6 +149,7 @@ impl Search<'_> {
 mod tests {
     use super::super::Producer;
     use super::*;
+    use crate::inventory::unread::WhyUnread;
 
     /// A container-like cgroup that nobody knows, empty and three hours old.
     fn facts() -> Facts {
@@ -170,13 +203,16 @@ mod tests {
     }
 
     #[test]
-    fn a_root_that_cannot_be_read_lowers_certain_to_likely_and_says_so() {
+    fn what_was_not_read_makes_it_unknown_and_nobody_is_said_not_to_know_it() {
         let mut facts = facts();
         facts.proven = true;
-        facts.unread = vec!["/run/runc: Permission denied".to_owned()];
+        let root = Path::new("/run/runc");
+        facts.unread = vec![Unread::dir(root, WhyUnread::MayNeverAnswer)];
         let (confidence, arguments) = judge(facts);
-        assert_eq!(confidence, Confidence::Likely);
+        assert_eq!(confidence, Confidence::Unknown);
         assert!(matches!(arguments.last(), Some(Argument::Unread(_))));
+        let silence = |argument: &Argument| matches!(argument, Argument::NobodyKnows(_));
+        assert!(!arguments.iter().any(silence), "{arguments:?}");
     }
 
     #[test]

@@ -71,6 +71,7 @@ pub fn order(leftover: &Leftover, kill: Kill) -> Result<Job, NoOrder> {
         pin,
         state_dir: leftover.kind == Kind::StateDir,
         kill: kill == Kill::Yes && leftover.populated,
+        sure: leftover.confidence != Confidence::Unknown,
     };
     Ok(Job::Clean(target, Box::new(clean)))
 }

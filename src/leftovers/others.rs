@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::cgroups::settled;
-use super::judge::{Facts, judge};
+use super::judge::{Facts, Thing};
 use super::names::{self, Name};
 use super::walk::Tree;
 use super::{Argument, Kind, Leftover, Producer, Search, Why};
@@ -34,24 +34,21 @@ fn directories(dir: &Path) -> Vec<PathBuf> {
 }
 
 /// Looks at something that is named after `id`, and grades it.
-fn graded(search: &Search<'_>, mut leftover: Leftover, id: &str, facts: Facts) -> Leftover {
-    let age = search.age(&leftover.key.dir());
+fn graded(search: &Search<'_>, mut leftover: Leftover, id: &str, sign: Argument) -> Leftover {
+    let dir = leftover.key.dir();
+    let age = search.age(&dir);
     let inode = leftover.parts.own;
-    let base = search.facts(Some(id));
-    let signs = base.signs.into_iter().chain(facts.signs).collect();
     let facts = Facts {
-        signs,
-        proven: base.proven || facts.proven,
-        owner: base.owner,
-        roots: base.roots,
-        unread: base.unread,
+        signs: vec![sign],
+        owner: search.owners.of(id),
         age,
         watched: inode.is_some_and(|inode| search.watched(&[inode])),
         named: true,
         empty: true,
-        ..facts
+        ..Facts::default()
     };
-    (leftover.confidence, leftover.arguments) = judge(facts);
+    let thing = Thing::at(&dir, Some(id));
+    (leftover.confidence, leftover.arguments) = search.grade(&thing, facts);
     leftover.age = age;
     leftover.id = Some(id.to_owned());
     leftover
@@ -124,11 +121,8 @@ fn rdt_group(search: &Search<'_>, states: &mut [Leftover], dir: &Path) -> Option
         leftover.why = vec![Why::Children(below.len())];
     }
     leftover.parts.rdt = vec![(dir.to_owned(), inode)];
-    let facts = Facts {
-        signs: vec![Argument::Named(Producer::Runtime)],
-        ..Facts::default()
-    };
-    Some(graded(search, leftover, id, facts))
+    let sign = Argument::Named(Producer::Runtime);
+    Some(graded(search, leftover, id, sign))
 }
 
 /// Scopes of containers that failed: systemd removes their cgroup and keeps the unit, and with it the
@@ -176,11 +170,8 @@ pub(super) fn units(search: &Search<'_>, tree: &Tree) -> Vec<Leftover> {
             name: name.to_owned(),
             cgroup: Path::new("/").join(path),
         });
-        let facts = Facts {
-            signs: vec![Argument::Named(producer)],
-            ..Facts::default()
-        };
-        found.push(graded(search, leftover, &id, facts));
+        let sign = Argument::Named(producer);
+        found.push(graded(search, leftover, &id, sign));
     }
     found
 }
@@ -211,8 +202,7 @@ pub(super) fn mounts(search: &Search<'_>) -> Vec<Leftover> {
         };
         let known = search.claims.of_id(&id).is_some();
         // The directory of the task is where the mount is: it is no owner, a shim is.
-        let told = matches!(search.owners.of(&id), Some(owner) if !owner.is_above(point));
-        if known || told {
+        if known || search.owners.of_beyond(&id, point).is_some() {
             continue;
         }
         let (Some(above), Some(name)) = (point.parent(), point.file_name()) else {
@@ -228,12 +218,15 @@ pub(super) fn mounts(search: &Search<'_>) -> Vec<Leftover> {
             empty: true,
             // Its directory is under the mount: its age cannot be told without touching that.
             watched: true,
-            ..Facts {
-                owner: None,
-                ..search.facts(Some(&id))
-            }
+            ..Facts::default()
         };
-        (leftover.confidence, leftover.arguments) = judge(facts);
+        // Nor whose it is: root alone mounts where everybody sees it.
+        let thing = Thing {
+            id: Some(&id),
+            path: point,
+            uids: vec![0],
+        };
+        (leftover.confidence, leftover.arguments) = search.grade(&thing, facts);
         found.push(leftover);
     }
     // The last mounted is to be detached first, and hides those below it.
@@ -273,11 +266,8 @@ pub(super) fn pins(search: &Search<'_>) -> Vec<Leftover> {
         leftover.producer = Some(Producer::Crun);
         leftover.why = vec![Why::Nothing];
         leftover.parts.own = inode_of(&path);
-        let facts = Facts {
-            signs: vec![Argument::Named(Producer::Crun)],
-            ..Facts::default()
-        };
-        found.push(graded(search, leftover, &id, facts));
+        let sign = Argument::Named(Producer::Crun);
+        found.push(graded(search, leftover, &id, sign));
     }
     found
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::cgroups;
-use super::judge::{Facts, judge};
+use super::judge::{Facts, Thing};
 use super::walk::{Candidate, Tree};
 use super::{Argument, Kind, Leftover, Search};
 use crate::inventory::cgroups::existing;
@@ -87,10 +87,16 @@ fn leftover(search: &Search<'_>, tree: &mut Tree, entry: &Entry<'static>) -> Opt
         age: leftover.age,
         watched: search.watched(&[entry.inode]),
         doubts,
-        ..search.facts(Some(&id))
+        signs,
+        owner: search.owners.of(&id),
+        ..Facts::default()
     };
-    let signs = facts.signs.iter().cloned().chain(signs).collect();
-    (leftover.confidence, leftover.arguments) = judge(Facts { signs, ..facts });
+    let thing = Thing {
+        id: Some(&id),
+        path: &entry.key.dir(),
+        uids: vec![entry.uid],
+    };
+    (leftover.confidence, leftover.arguments) = search.grade(&thing, facts);
     leftover.id = Some(id);
     Some(leftover)
 }

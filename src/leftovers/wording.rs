@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::{Argument, Confidence, Kind, Leftover, Why};
+use crate::inventory::Unread;
 use crate::text::{visible, visible_path};
 
 impl Kind {
@@ -84,7 +85,7 @@ impl Argument {
                     0 | 1 => String::new(),
                     count => format!(" and {} more", count - 1),
                 };
-                let first = list.first().map_or("", String::as_str);
+                let first = list.first().map(Unread::words).unwrap_or_default();
                 format!("not read, may own it: {first}{more}")
             }
             Self::NotContainerLike => "not container-like".to_owned(),

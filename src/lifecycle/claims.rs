@@ -4,23 +4,23 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use crate::cgroup::CgroupPath;
-use crate::inventory::Machine;
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::entry::{Depth, Entry, Lead};
 use crate::inventory::identity::{Rigour, identify};
 use crate::inventory::rdt;
 use crate::inventory::scan::{cgroups_of, entry_names};
-use crate::kernel::read::{is_gone, open_root};
+use crate::inventory::unread::{Place, WhyUnread};
+use crate::inventory::{Machine, Problem, Unread};
+use crate::kernel::read::{ReadError, is_gone, open_root};
 use crate::oci::ContainerKey;
-use crate::text::visible_path;
 
 /// Every container found in any state root, with the cgroups its record names.
 #[derive(Debug, Clone, Default)]
 pub struct Claims {
     list: Vec<Claim>,
-    /// The state roots that could not be read, with the reason, safe to print. What is in them
-    /// claims nothing, so nobody can be sure that nobody claims it.
-    pub unread: Vec<String>,
+    /// The state roots, and the records in them, that could not be read. What is in them claims
+    /// nothing, so nobody can be sure that nobody claims it.
+    pub unread: Vec<Unread>,
     /// How many were read.
     pub roots: usize,
 }
@@ -51,8 +51,7 @@ impl Claims {
         // One that may never answer claims nothing either.
         let parted = machine.parted(machine.every_root());
         for root in parted.apart {
-            let path = visible_path(&root.path);
-            unread.push(format!("{path}: on a file system that may never answer"));
+            unread.push(Unread::dir(&root.path, WhyUnread::MayNeverAnswer));
         }
         for root in parted.near {
             let opened = open_root(&root.path);
@@ -61,11 +60,12 @@ impl Claims {
                 Ok(found) => found,
                 Err(error) if is_gone(&error) => continue,
                 Err(error) => {
-                    unread.push(format!("{}: {error}", visible_path(&root.path)));
+                    unread.push(Unread::dir(&root.path, (&error).into()));
                     continue;
                 }
             };
             roots += 1;
+            let mut mute = Mute::default();
             for name in names {
                 let key = ContainerKey::new(std::sync::Arc::clone(&root.path), name);
                 let lead = Lead {
@@ -73,9 +73,16 @@ impl Claims {
                     depth: Depth::State,
                     hint: None,
                 };
-                let Ok(entry) = Entry::read(dir.as_fd(), lead) else {
-                    continue;
+                let entry = match Entry::read(dir.as_fd(), lead) {
+                    Ok(entry) => entry,
+                    Err(problem) => {
+                        mute.count(&problem);
+                        continue;
+                    }
                 };
+                if let Err(problem) = &entry.record {
+                    mute.count(problem);
+                }
                 let cgroups = cgroups_of(machine, &entry);
                 let alive = entry.record.as_ref().is_ok_and(|record| {
                     identify(machine, record, &cgroups, Rigour::Signalled)
@@ -93,6 +100,7 @@ impl Claims {
                     rdt,
                 });
             }
+            unread.extend(mute.of(&root.path));
         }
         Self {
             list: claims,
@@ -177,6 +185,32 @@ impl Claims {
                 cgroup: cgroup.clone(),
             })
         })
+    }
+}
+
+/// The records of one root that the system does not let be read. One that can be read and makes no
+/// sense is none: nobody else can make more of it.
+#[derive(Debug, Default)]
+struct Mute(Option<(usize, WhyUnread)>);
+
+impl Mute {
+    fn count(&mut self, problem: &Problem) {
+        let error = match problem {
+            Problem::Open(error) => error,
+            Problem::Read(error @ ReadError::Io { source, .. }) if !error.is_escape() => source,
+            _ => return,
+        };
+        if is_gone(error) {
+            return;
+        }
+        let (count, _) = self.0.get_or_insert((0, error.into()));
+        *count += 1;
+    }
+
+    fn of(self, root: &Path) -> Option<Unread> {
+        let (count, why) = self.0?;
+        let place = Place::RecordsIn(root.to_owned(), count);
+        Some(Unread { place, why })
     }
 }
 

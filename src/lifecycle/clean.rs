@@ -52,6 +52,8 @@ pub struct Clean {
     pub state_dir: bool,
     /// Whether processes in it are killed. Without it they are a reason to refuse.
     pub kill: bool,
+    /// Whether it was shown as more than unknown: then all who may own it have to be asked again.
+    pub sure: bool,
 }
 
 /// A leftover, as the steps see it.

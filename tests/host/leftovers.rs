@@ -4,6 +4,7 @@
 
 mod systemd;
 mod unified;
+mod unprivileged;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -9,7 +9,7 @@ use crate::inventory::entry::Entry;
 use crate::inventory::identity::{Identity, Rigour, identify};
 use crate::inventory::scan::cgroups_of;
 use crate::inventory::tracked::derive;
-use crate::inventory::{Condition, Machine, Manager, Problem, manager};
+use crate::inventory::{Condition, Machine, Manager, Problem, Unread, manager};
 use crate::lifecycle::claims::Claims;
 use crate::lifecycle::evidence::{Evidence as Found, NoEvidence};
 use crate::oci::{ContainerKey, RecordError, RecordedCgroup, Status};
@@ -65,7 +65,7 @@ impl Case {
             shared,
             manager,
             disk: disk(key),
-            unread: claims.unread,
+            unread: claims.unread.iter().map(Unread::words).collect(),
             found,
         })
     }

@@ -1,13 +1,14 @@
 //! What keeps a leftover from being touched: looked at before the plan is made, in the first step, and
 //! in part again right before each directory goes.
 
-use std::path::Path;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 use super::{Clean, Kept, Remains};
-use crate::inventory::Machine;
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::members;
 use crate::inventory::owners::Owners;
+use crate::inventory::{Machine, Unread};
 use crate::kernel::read::kernel_text;
 use crate::lifecycle::claims::Claims;
 use crate::lifecycle::evidence::{Evidence, NoEvidence};
@@ -23,8 +24,16 @@ pub(super) fn check(
     claims: &Claims,
 ) -> Result<(), Refusal> {
     let cgroups = remains.cgroups(machine);
+    let owners = Owners::read(machine);
     if let Some(id) = &remains.order.id {
-        check_owner(machine, remains, claims, id)?;
+        check_owner(remains, claims, &owners, id)?;
+    }
+    if remains.order.sure {
+        let dirs = cgroups
+            .iter()
+            .map(|cgroup| cgroup.dir(&machine.hierarchies));
+        let unread = claims.unread.iter().chain(&owners.unread);
+        check_read(remains, &dirs.collect::<Vec<_>>(), unread)?;
     }
     for cgroup in &cgroups {
         check_cgroup(machine, remains.order, claims, cgroup)?;
@@ -38,10 +47,35 @@ pub(super) fn check(
     Ok(())
 }
 
+/// What was shown as sure was judged by all who may own it: one of them that cannot be asked any more
+/// may have become its owner.
+fn check_read<'a>(
+    remains: &Remains<'_>,
+    cgroups: &[PathBuf],
+    mut unread: impl Iterator<Item = &'a Unread>,
+) -> Result<(), Kept> {
+    let own = remains.target.key.dir();
+    // A mount point is not touched; root alone mounts where everybody sees it.
+    let own = Some(own).filter(|_| remains.order.mounts.is_empty());
+    let owned = |path: &PathBuf| {
+        let uid = std::fs::symlink_metadata(path).map_or(0, |found| found.uid());
+        (uid, path.clone())
+    };
+    let mut places: Vec<(u32, PathBuf)> = cgroups.iter().chain(&own).map(owned).collect();
+    if places.is_empty() {
+        places.push((0, remains.target.key.dir()));
+    }
+    let may_own = |unread: &&Unread| places.iter().any(|(uid, path)| unread.may_own(*uid, path));
+    match unread.find(may_own) {
+        Some(unread) => Err(Kept::NotAsked(unread.clone())),
+        None => Ok(()),
+    }
+}
+
 fn check_owner(
-    machine: &Machine,
     remains: &Remains<'_>,
     claims: &Claims,
+    owners: &Owners,
     id: &str,
 ) -> Result<(), Kept> {
     if let Some((key, true)) = claims.of_id(id) {
@@ -50,12 +84,10 @@ fn check_owner(
             root: visible_path(key.root()),
         });
     }
-    match Owners::read(machine).of(id) {
-        // A mount lies in the record itself: that is no owner, a process would be.
-        Some(owner) if !owner.is_above(&remains.target.key.dir()) => {
-            Err(Kept::Owned(owner.words()))
-        }
-        _ => Ok(()),
+    // A mount lies in the record itself: that is no owner, a process would be.
+    match owners.of_beyond(id, &remains.target.key.dir()) {
+        Some(owner) => Err(Kept::Owned(owner.words())),
+        None => Ok(()),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Why a leftover is kept.
 
+use crate::inventory::Unread;
+
 /// Somebody owns it, it is not what was shown, or something lives in it. Names and paths are safe
 /// to print.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -15,6 +17,9 @@ pub enum Kept {
     /// An engine, a shim or another process has it.
     #[error("it has an owner: {0}")]
     Owned(String),
+    /// Who may own it could not be asked, and could when it was shown.
+    #[error("not read, may own it: {0}")]
+    NotAsked(Unread),
     /// It is the root of a hierarchy.
     #[error("{0} is the root of its hierarchy")]
     Root(String),
@@ -83,7 +88,7 @@ impl Kept {
             Self::Process { .. } | Self::Populated(_) | Self::Entered(_) | Self::Lives(_) => {
                 "not_empty"
             }
-            Self::Unread { .. } => "unread",
+            Self::Unread { .. } | Self::NotAsked(_) => "unread",
             Self::Tasks(_) | Self::Cpus(_) | Self::Mode { .. } => "resctrl_in_use",
             Self::Replaced => "replaced",
         }

@@ -166,21 +166,24 @@ fn nothing(model: &Model) -> Vec<String> {
         1 => "1 state root was looked at".to_owned(),
         count => format!("{count} state roots were looked at"),
     };
-    let mut lines = vec![format!(
-        "Nothing is left: {} cgroups and {roots}.",
-        found.cgroups
-    )];
+    // What was not read may own, or be, any of them.
+    let verdict = if found.unread.is_empty() {
+        "Nothing is left"
+    } else {
+        "Nothing is known to be left"
+    };
+    let mut lines = vec![format!("{verdict}: {} cgroups and {roots}.", found.cgroups)];
     if unknown > 0 && !model.leftovers.unknown {
         lines.push(match unknown {
-            1 => "1 is empty, but may be anything: a shows it.".to_owned(),
-            count => format!("{count} are empty, but may be anything: a shows them."),
+            1 => "1 may be anything: a shows it.".to_owned(),
+            count => format!("{count} may be anything: a shows them."),
         });
     }
     lines.extend(
         found
             .unread
             .iter()
-            .map(|what| format!("Not read: {}", visible(what))),
+            .map(|what| format!("Not read: {}", what.words())),
     );
     lines
 }

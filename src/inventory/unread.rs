@@ -1,0 +1,196 @@
+//! What could not be read, and may know of a container all the same: a state root, an engine's
+//! records, the command lines of shims.
+//!
+//! Where one of these is missing, that nobody knows an id proves nothing. It counts against all that
+//! it may own: what lies below a user's own runtime directory can own nothing but that user's, so
+//! that no user can hide the leftovers of others behind a directory that never answers.
+
+use std::fmt;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use serde::{Serialize, Serializer};
+
+use crate::text::visible_path;
+
+/// One place that was not read, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    /// What.
+    pub place: Place,
+    /// Why not.
+    pub why: WhyUnread,
+}
+
+/// What was not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// A state root, or a directory in which an engine keeps a record of each container.
+    Dir(PathBuf),
+    /// So many records in a directory that itself can be read.
+    RecordsIn(PathBuf, usize),
+    /// What a shim, a monitor or a runtime was told.
+    CommandLine {
+        /// Its pid.
+        pid: i32,
+        /// Its command, safe to print.
+        command: String,
+    },
+    /// What so many of them were told.
+    CommandLines(usize),
+    /// The processes of other users.
+    Processes,
+}
+
+/// Why something was not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhyUnread {
+    /// The system said no: this error number.
+    Refused(i32),
+    /// It failed without an error number.
+    Failed(io::ErrorKind),
+    /// It lies on a file system whose other end can go away.
+    MayNeverAnswer,
+    /// It did not answer in its time.
+    Late,
+    /// Too many questions before it have not been answered.
+    NotAsked,
+    /// It holds more than ocitop looks at.
+    TooMany(usize),
+    /// procfs is mounted so that it shows a user's own only (proc(5), `hidepid`).
+    Hidden,
+}
+
+impl Unread {
+    /// A directory that could not be read.
+    pub fn dir(path: &Path, why: WhyUnread) -> Self {
+        let place = Place::Dir(path.to_owned());
+        Self { place, why }
+    }
+
+    /// Whether it may know of what belongs to `uid` and lies at `path`.
+    pub fn may_own(&self, uid: u32, path: &Path) -> bool {
+        let (Place::Dir(dir) | Place::RecordsIn(dir, _)) = &self.place else {
+            return true;
+        };
+        user_of(dir).is_none_or(|user| {
+            let slice = format!("user-{user}.slice");
+            user == uid || path.iter().any(|name| name == slice.as_str())
+        })
+    }
+
+    /// In words, safe to print.
+    pub fn words(&self) -> String {
+        self.to_string()
+    }
+}
+
+/// The plain user whose runtime directory a path lies in: `/run/user/UID`, `/tmp/youki-UID`.
+fn user_of(path: &Path) -> Option<u32> {
+    let names: Vec<&str> = path
+        .components()
+        .filter_map(|part| match part {
+            Component::Normal(name) => name.to_str(),
+            _ => None,
+        })
+        .collect();
+    let below_run = names.windows(3).find_map(|names| match names {
+        ["run", "user", uid] => Some(*uid),
+        _ => None,
+    });
+    let of_youki = names.windows(2).find_map(|names| match names {
+        ["tmp", name] => name.strip_prefix("youki-"),
+        _ => None,
+    });
+    below_run
+        .or(of_youki)
+        .and_then(|uid| uid.parse().ok())
+        .filter(|uid| *uid != 0)
+}
+
+impl From<&io::Error> for WhyUnread {
+    fn from(error: &io::Error) -> Self {
+        error
+            .raw_os_error()
+            .map_or(Self::Failed(error.kind()), Self::Refused)
+    }
+}
+
+impl fmt::Display for WhyUnread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(errno) => io::Error::from_raw_os_error(*errno).fmt(f),
+            Self::Failed(kind) => kind.fmt(f),
+            Self::MayNeverAnswer => f.write_str("on a file system that may never answer"),
+            Self::Late => f.write_str("no answer in time"),
+            Self::NotAsked => f.write_str("not asked: too many others do not answer"),
+            Self::TooMany(most) => write!(f, "only the first {most} were looked at"),
+            Self::Hidden => f.write_str("/proc hides them (hidepid)"),
+        }
+    }
+}
+
+impl fmt::Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Place::Dir(dir) => write!(f, "{}", visible_path(dir))?,
+            Place::RecordsIn(dir, 1) => write!(f, "1 record in {}", visible_path(dir))?,
+            Place::RecordsIn(dir, count) => write!(f, "{count} records in {}", visible_path(dir))?,
+            Place::CommandLine { pid, command } => {
+                write!(f, "the command line of pid {pid} ({command})")?;
+            }
+            Place::CommandLines(1) => write!(f, "the command line of 1 shim or monitor")?,
+            Place::CommandLines(count) => {
+                write!(f, "the command lines of {count} shims and monitors")?;
+            }
+            Place::Processes => write!(f, "the processes of other users")?,
+        }
+        write!(f, ": {}", self.why)
+    }
+}
+
+impl Serialize for Unread {
+    /// As a sentence: it is told, and never asked for its parts.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unread(path: &str) -> Unread {
+        Unread::dir(Path::new(path), WhyUnread::MayNeverAnswer)
+    }
+
+    #[test]
+    fn what_lies_below_a_users_own_directory_may_own_that_users_alone() {
+        let cgroup = Path::new("/sys/fs/cgroup/system.slice/runc-web.scope");
+        let below = Path::new("/sys/fs/cgroup/user.slice/user-1000.slice/runc-web.scope");
+        for path in ["/run/user/1000/runc", "/tmp/youki-1000"] {
+            assert!(!unread(path).may_own(0, cgroup), "{path}");
+            assert!(!unread(path).may_own(1001, cgroup), "{path}");
+            assert!(unread(path).may_own(1000, cgroup), "{path}");
+            assert!(unread(path).may_own(0, below), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_roots_or_nobodys_may_own_anything() {
+        let cgroup = Path::new("/sys/fs/cgroup/x");
+        for path in [
+            "/run/runc",
+            "/run/user/0/runc",
+            "/tmp/mine",
+            "/run/user/me/runc",
+        ] {
+            assert!(unread(path).may_own(1000, cgroup), "{path}");
+        }
+        let processes = Unread {
+            place: Place::Processes,
+            why: WhyUnread::Hidden,
+        };
+        assert!(processes.may_own(1000, cgroup));
+    }
+}
