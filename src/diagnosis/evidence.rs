@@ -1,10 +1,10 @@
 //! What was seen of one container, as plain data: all that [`super::judge()`] knows.
 
+mod cgroup;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::cgroup::freezer::Freezer;
-use crate::cgroup::{Limit, Version};
 use crate::inventory::freezers::Over;
 use crate::inventory::processes::{Closeup, Place, Process};
 use crate::inventory::{Condition, Manager};
@@ -13,6 +13,7 @@ use crate::oci::{ContainerKey, RuntimeKind};
 use crate::process::InitProcess;
 
 use super::nature::Nature;
+pub use cgroup::{CgroupSeen, Counts, Level};
 
 /// Everything that was seen.
 #[derive(Debug, Clone, PartialEq)]
@@ -195,66 +196,6 @@ pub struct Neighbour {
     pub state: char,
     /// It is a process of this container.
     pub inside: bool,
-}
-
-/// Where a cgroup stands to the container's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// Above it.
-    Above,
-    /// It is the container's.
-    Own,
-    /// Below it.
-    Below,
-    /// Neither: a task of the container was moved there, or below it.
-    Elsewhere,
-}
-
-impl Level {
-    /// The container's own, or below it: what goes with the container.
-    pub fn is_own(self) -> bool {
-        matches!(self, Self::Own | Self::Below)
-    }
-}
-
-/// One cgroup directory. What a hierarchy does not have is `None`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CgroupSeen {
-    /// The directory.
-    pub dir: PathBuf,
-    /// v1 or v2.
-    pub version: Version,
-    /// Where it stands.
-    pub level: Level,
-    /// Processes in it.
-    pub processes: usize,
-    /// Processes in it that are outside of ocitop's pid namespace.
-    pub foreign: usize,
-    /// Its freezer.
-    pub freezer: Option<Freezer>,
-    /// `cgroup.type` (v2).
-    pub kind: Option<String>,
-    /// `pids.current`.
-    pub pids: Option<u64>,
-    /// `pids.max`.
-    pub pids_limit: Option<Limit>,
-    /// How often a fork was refused so far.
-    pub pids_refused: Option<u64>,
-    /// How often of those between two looks.
-    pub pids_refused_since: u64,
-    /// The OOM killer is off and memory is out (v1).
-    pub oom_waits: bool,
-    /// `memory.high`, and how often it was reached between two looks (v2).
-    pub high: Option<(Limit, u64)>,
-    /// CPU quota, millionths of a core.
-    pub quota: Option<Limit>,
-    /// Periods in which it was throttled, so far.
-    pub throttled: Option<u64>,
-    /// Memory charged to it, bytes.
-    pub memory: Option<u64>,
-    /// Its limit, bytes.
-    pub memory_limit: Option<Limit>,
 }
 
 /// A poststop hook.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
 use super::Diagnosis;
-use super::evidence::{Evidence, InitSeen, RdtSeen, RecordSeen, Unseen};
+use super::evidence::{Counts, Evidence, InitSeen, RdtSeen, RecordSeen, Unseen};
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::processes::{Listing, Reader, Subject};
 use crate::inventory::{Condition, Machine, mounts};
@@ -62,8 +62,8 @@ struct Before {
     pids: BTreeSet<i32>,
     /// Context switches of threads that are not the first of their process.
     threads: HashMap<i32, u64>,
-    /// Counters of its own cgroups.
-    events: HashMap<std::path::PathBuf, groups::Events>,
+    /// Counters of its cgroups and those above.
+    counts: HashMap<std::path::PathBuf, Counts>,
 }
 
 /// Examines one container after the other, or one again and again.
@@ -143,7 +143,7 @@ impl Examiner {
             condition: Condition::Known(Status::Stopped),
             record: RecordSeen::default(),
             init: InitSeen::Unknown,
-            cgroups: groups::seen(&self.machine, &cgroups, &before.events, &tasks),
+            cgroups: groups::seen(&self.machine, &cgroups, &before.counts, &tasks),
             tasks,
             shared: None,
             forbidden: None,
@@ -273,7 +273,7 @@ impl Examiner {
             at: now(),
             pids: listing.processes().map(|process| process.who.pid).collect(),
             threads: tasks::switches(&self.machine, listing),
-            events: groups::events(&self.machine, cgroups),
+            counts: groups::counted(&self.machine, cgroups),
         }
     }
 
@@ -303,7 +303,7 @@ impl Examiner {
             runtime: entry.runtime,
             condition: case.condition,
             record: record::seen(entry, &case.found),
-            cgroups: groups::seen(machine, &case.cgroups, &before.events, &tasks),
+            cgroups: groups::seen(machine, &case.cgroups, &before.counts, &tasks),
             tasks,
             shared: case.shared.clone(),
             forbidden: case.found.forbidden.as_ref().map(Refusal::words),

@@ -3,6 +3,7 @@
 mod groups;
 mod host;
 mod leftover;
+mod limits;
 mod record;
 mod state;
 mod tasks;
@@ -16,7 +17,7 @@ use super::{Cause, Finding, Weight};
 pub fn judge(evidence: &Evidence) -> Vec<Finding> {
     let mut findings = Vec::new();
     record::judge(evidence, &mut findings);
-    groups::bomb(evidence, &mut findings);
+    limits::bomb(evidence, &mut findings);
     tasks::judge(evidence, &mut findings);
     groups::judge(evidence, &mut findings);
     host::judge(evidence, &mut findings);

@@ -152,8 +152,8 @@ pub(super) fn of_pids(cgroup: &CgroupSeen) -> String {
         "{}: pids.current {}, pids.max {limit}, forks refused {} (just now {})",
         path(&cgroup.dir),
         number(cgroup.pids),
-        number(cgroup.pids_refused),
-        cgroup.pids_refused_since
+        number(cgroup.counts.forks_refused),
+        cgroup.since.forks_refused.unwrap_or(0)
     )
 }
 

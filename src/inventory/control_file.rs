@@ -46,7 +46,7 @@ pub(super) struct ControlFile {
 }
 
 impl ControlFile {
-    fn open(path: &Path, version: Version) -> Option<Self> {
+    pub(super) fn open(path: &Path, version: Version) -> Option<Self> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
         let fd = rustix::fs::open(path, flags, Mode::empty()).ok()?;
         Some(Self { fd, version })

@@ -4,7 +4,7 @@
 //! memory; where descriptors are short the files are opened anew each time.
 
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags};
@@ -142,9 +142,14 @@ pub(super) fn io_bytes(dirs: &[CgroupDir], hierarchies: &Hierarchies) -> Option<
     }
 }
 
-/// How often the CPU quota throttled it so far.
-pub(super) fn throttling(dirs: &[CgroupDir], hierarchies: &Hierarchies) -> Option<Throttling> {
-    let (cgroup, _) = for_controller(dirs, "cpu", hierarchies)?;
-    let text = kernel_words(&cgroup.dir(hierarchies).join("cpu.stat")).ok()??;
-    parse_throttling(&text)
+/// How often the CPU quota throttled it so far: its own, or that of the cgroup above that has the
+/// strictest.
+pub(super) fn throttling(
+    dirs: &[CgroupDir],
+    hierarchies: &Hierarchies,
+    above: Option<&Path>,
+) -> Option<Throttling> {
+    let own = || Some(for_controller(dirs, "cpu", hierarchies)?.0.dir(hierarchies));
+    let dir = above.map(Path::to_owned).or_else(own)?;
+    parse_throttling(&kernel_words(&dir.join("cpu.stat")).ok()??)
 }

@@ -10,6 +10,9 @@ mod hugetlb;
 mod memory;
 mod network;
 
+use std::path::Path;
+use std::sync::Arc;
+
 use super::cgroups::CgroupDir;
 use super::control_file::{Cgroups, ControlFile};
 use super::limits::Limits;
@@ -54,8 +57,11 @@ impl DetailSensors {
         };
         // Only v2 counts stalls, of v1's controllers too.
         let stall = |name: &str| cgroups.open_unified(name);
+        let limits = Limits::read(cgroups);
+        let mut cpu = CpuSensor::open(cgroups);
+        cpu.set_above(cgroups, limits.cpu_above.as_ref());
         Self {
-            cpu: CpuSensor::open(cgroups),
+            cpu,
             memory: MemorySensor::open(cgroups),
             pids_peak: cgroups.open("pids", "pids.peak", "pids.peak"),
             block: BlockSensor::open(cgroups),
@@ -67,7 +73,7 @@ impl DetailSensors {
                 stall("irq.pressure"),
             ],
             hugetlb: HugetlbSensor::open(cgroups),
-            limits: Limits::read(cgroups),
+            limits,
             passes: 0,
         }
     }
@@ -102,6 +108,11 @@ impl DetailSensors {
         }
     }
 
+    /// The cgroup above that sets the strictest CPU quota.
+    pub(super) fn quota_above(&self) -> Option<&Arc<Path>> {
+        self.limits.cpu_above.as_ref()
+    }
+
     fn read_seldom(&mut self, cgroups: Cgroups<'_>, buffer: &mut Vec<u8>) {
         if self.passes.is_multiple_of(STAT_EVERY) {
             self.memory.read_stat(buffer);
@@ -112,6 +123,7 @@ impl DetailSensors {
         self.passes += 1;
         if self.passes.is_multiple_of(LIMITS_EVERY) {
             self.limits = Limits::read(cgroups);
+            self.cpu.set_above(cgroups, self.limits.cpu_above.as_ref());
             self.memory.read_limits(cgroups);
             self.block.forget_devices();
             if let Some(hugetlb) = &mut self.hugetlb {

@@ -2,6 +2,7 @@
 //! (cgroup-v2.rst; v1: memory.rst, sched-bwc.rst, pids.rst).
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::cgroups::for_controller;
 use super::control_file::Cgroups;
@@ -9,10 +10,13 @@ use crate::cgroup::{CgroupPath, Hierarchy, Limit, Version, cpu};
 use crate::kernel::read::kernel_words;
 
 /// What every row shows.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Limits {
     /// Millionths of a core.
     pub(super) cpu: Option<Limit>,
+    /// The cgroup that sets it, if that is one above the container's: what it holds back is counted
+    /// there.
+    pub(super) cpu_above: Option<Arc<Path>>,
     /// Bytes.
     pub(super) memory: Option<Limit>,
     /// Tasks.
@@ -30,8 +34,10 @@ pub(super) struct MemoryLimits {
 
 impl Limits {
     pub(super) fn read(cgroups: Cgroups<'_>) -> Self {
+        let cpu = strictest_at(cgroups, "cpu", &cpu_limit);
         Self {
-            cpu: strictest(cgroups, "cpu", &cpu_limit),
+            cpu: cpu.as_ref().map(|(limit, _)| *limit),
+            cpu_above: cpu.and_then(|(limit, above)| above.filter(|_| limit != Limit::Max)),
             memory: memory(cgroups),
             pids: strictest(cgroups, "pids", &|dir, _| number(dir, "pids.max")),
         }
@@ -70,6 +76,25 @@ fn without(both: Limit, memory: Option<Limit>) -> Limit {
         (Limit::At(both), Some(memory)) => Limit::At(both.saturating_sub(memory)),
         (both, _) => both,
     }
+}
+
+/// The strictest along the way up, and whose that is if it is not the container's own.
+fn strictest_at(
+    cgroups: Cgroups<'_>,
+    controller: &str,
+    read: &dyn Fn(&Path, Version) -> Option<Limit>,
+) -> Option<(Limit, Option<Arc<Path>>)> {
+    let (cgroup, version) = for_controller(cgroups.dirs, controller, cgroups.hierarchies)?;
+    let hierarchy = cgroups.hierarchies.at(cgroup.hierarchy)?;
+    let mut found: Option<(Limit, Option<Arc<Path>>)> = None;
+    for (at, dir) in upwards(&cgroup.path, hierarchy).enumerate() {
+        let known = found.as_ref().map(|(known, _)| *known);
+        let stricter = |limit: &Limit| known.is_none_or(|known| limit.min(known) != known);
+        if let Some(limit) = read(&dir, version).filter(stricter) {
+            found = Some((limit, (at > 0).then(|| Arc::from(dir))));
+        }
+    }
+    found
 }
 
 /// The strictest along the way up; the root has none.

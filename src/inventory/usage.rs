@@ -17,7 +17,8 @@ pub struct Usage {
     pub cpu: Option<f64>,
     /// CPU limit in millionths of a core.
     pub cpu_limit: Option<Limit>,
-    /// Percent of the quota's periods that were throttled since the last pass.
+    /// Percent of the quota's periods that were throttled since the last pass; of the strictest
+    /// quota, which may be that of a cgroup above.
     pub throttled: Option<f64>,
     /// Bytes charged (`memory.current`, `memory.usage_in_bytes`).
     pub memory: Option<u64>,
@@ -101,7 +102,8 @@ pub struct CpuDetail {
     pub system: Option<f64>,
     /// CPU time so far, seconds.
     pub total: Option<f64>,
-    /// Seconds, summed over CPUs, in which the quota held it back, in each second.
+    /// Seconds, summed over CPUs, in which the quota held it back, in each second; where a cgroup
+    /// above has the strictest, all that is in that.
     pub stalled: Option<f64>,
     /// The same so far, seconds.
     pub stalled_total: Option<f64>,

@@ -1,6 +1,7 @@
 //! What `ocitop diagnose` says of containers that are really stuck: the cause, with its pid or
 //! path, at once, and also beside what never answers.
 
+mod ails;
 mod beside;
 mod cases;
 mod devices;

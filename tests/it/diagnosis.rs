@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use ocitop::cgroup::Version;
 use ocitop::diagnosis::evidence::{
-    CgroupSeen, Evidence, InitSeen, Level, MountSeen, Neighbour, RdtSeen, RecordSeen, Task, Unseen,
-    Viewer, Wait,
+    CgroupSeen, Counts, Evidence, InitSeen, Level, MountSeen, Neighbour, RdtSeen, RecordSeen, Task,
+    Unseen, Viewer, Wait,
 };
 use ocitop::diagnosis::nature::Nature;
 use ocitop::inventory::Condition;
@@ -139,14 +139,13 @@ pub(super) fn cgroup(dir: &str, level: Level) -> CgroupSeen {
         kind: None,
         pids: None,
         pids_limit: None,
-        pids_refused: None,
-        pids_refused_since: 0,
         oom_waits: false,
         high: None,
         quota: None,
-        throttled: None,
         memory: None,
         memory_limit: None,
+        counts: Counts::default(),
+        since: Counts::default(),
     }
 }
 

@@ -121,6 +121,47 @@ pub enum CgroupCause {
         /// A SIGKILL waits for CPU time.
         killed: bool,
     },
+    /// Its CPU quota holds it back.
+    CpuThrottled {
+        /// Which cgroup has the quota.
+        cgroup: PathBuf,
+        /// Where it stands.
+        level: Level,
+        /// Millionths of a core.
+        quota: u64,
+        /// Periods in which it was held back so far.
+        throttled: u64,
+        /// Of so many in which something wanted to run.
+        periods: u64,
+        /// The same two between two looks.
+        now: (u64, u64),
+    },
+    /// The OOM killer ended processes of it.
+    OomKills {
+        /// Of which cgroup.
+        cgroup: PathBuf,
+        /// How many so far.
+        kills: u64,
+        /// How many of those between two looks.
+        now: u64,
+        /// Since init began, that many seconds ago.
+        seconds: Option<u64>,
+    },
+    /// Its memory limit was hit: what was allocated then had to wait for memory given back.
+    MemoryAtLimit {
+        /// Which cgroup has the limit.
+        cgroup: PathBuf,
+        /// Where it stands.
+        level: Level,
+        /// The limit, bytes.
+        limit: u64,
+        /// How often so far.
+        hits: u64,
+        /// Since init began, that many seconds ago.
+        seconds: Option<u64>,
+        /// How often a second, between two looks.
+        per_second: Option<u64>,
+    },
     /// Something is mounted on it.
     MountOn {
         /// Where.

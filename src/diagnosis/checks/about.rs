@@ -61,8 +61,11 @@ impl CgroupCause {
             }
             Self::ForeignPids { .. } => About::Tasks,
             Self::PidsLimit { .. } | Self::ForkBomb { .. } => About::Pids,
-            Self::OomKillerOff { .. } | Self::MemoryHigh { .. } => About::Memory,
-            Self::CpuQuota { .. } => About::Cpu,
+            Self::OomKillerOff { .. }
+            | Self::MemoryHigh { .. }
+            | Self::OomKills { .. }
+            | Self::MemoryAtLimit { .. } => About::Memory,
+            Self::CpuQuota { .. } | Self::CpuThrottled { .. } => About::Cpu,
             Self::MountOn { .. } => About::Mounts,
         }
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use crate::cgroup::{CgroupPath, Hierarchy, Limit, Version, cpu, memory};
-use crate::diagnosis::evidence::{CgroupSeen, Level, Task};
+use crate::diagnosis::evidence::{CgroupSeen, Counts, Level, Task};
 use crate::inventory::Machine;
 use crate::inventory::cgroups::{CgroupDir, freezer_at};
 use crate::inventory::members::tree;
@@ -17,7 +17,7 @@ const MOST: usize = 512;
 pub(super) fn seen(
     machine: &Machine,
     cgroups: &[CgroupDir],
-    before: &HashMap<PathBuf, Events>,
+    before: &HashMap<PathBuf, Counts>,
     tasks: &[Task],
 ) -> Vec<CgroupSeen> {
     let mut out = Vec::new();
@@ -26,15 +26,9 @@ pub(super) fn seen(
             continue;
         };
         let own = cgroup.dir(&machine.hierarchies);
-        let mut above: Vec<PathBuf> =
-            std::iter::successors(cgroup.path.parent(), CgroupPath::parent)
-                .take_while(|path| !path.is_root())
-                .map(|path| hierarchy.dir(&path))
-                .collect();
-        above.reverse();
         let mut below = tree(&own);
         below.reverse();
-        let dirs = above
+        let dirs = above(hierarchy, cgroup)
             .into_iter()
             .map(|dir| (dir, Level::Above))
             .chain(below.into_iter().map(|dir| {
@@ -66,7 +60,7 @@ fn elsewhere(machine: &Machine, tasks: &[Task], out: &mut Vec<CgroupSeen>) {
     }
 }
 
-fn one(hierarchy: &Hierarchy, dir: PathBuf, level: Level, before: Option<Events>) -> CgroupSeen {
+fn one(hierarchy: &Hierarchy, dir: PathBuf, level: Level, before: Option<Counts>) -> CgroupSeen {
     let text = |name: &str| kernel_text(&dir.join(name)).ok().flatten();
     let number = |name: &str| text(name)?.trim().parse::<u64>().ok();
     let limit = |name: &str| text(name)?.parse::<Limit>().ok();
@@ -80,8 +74,8 @@ fn one(hierarchy: &Hierarchy, dir: PathBuf, level: Level, before: Option<Events>
         both.and_then(|(quota, period)| cpu::parse_cfs(&quota, &period).ok())
     };
     let oom = text("memory.oom_control").map(|oom| memory::parse_oom_control(&oom));
-    let now = Events::read(&dir);
-    let since = now.since(before.unwrap_or(now));
+    let counts = counts(&dir, hierarchy.version, level);
+    let since = counts.since(before.unwrap_or(counts));
     CgroupSeen {
         version: hierarchy.version,
         level,
@@ -93,56 +87,73 @@ fn one(hierarchy: &Hierarchy, dir: PathBuf, level: Level, before: Option<Events>
         kind: text("cgroup.type").map(|kind| kind.trim().to_owned()),
         pids: number("pids.current"),
         pids_limit: limit("pids.max"),
-        pids_refused: now.refused,
-        pids_refused_since: since.refused.unwrap_or(0),
         oom_waits: oom
             .is_some_and(|oom| oom.kill_disabled == Some(true) && oom.under_oom == Some(true)),
-        high: limit("memory.high")
-            .filter(|limit| *limit != Limit::Max)
-            .map(|limit| (limit, since.high.unwrap_or(0))),
+        high: limit("memory.high").filter(|limit| *limit != Limit::Max),
         quota,
-        throttled: text("cpu.stat")
-            .as_deref()
-            .and_then(cpu::parse_throttling)
-            .map(|throttling| throttling.throttled),
         memory: number("memory.current").or_else(|| number("memory.usage_in_bytes")),
         memory_limit: limit("memory.max").or_else(|| limit("memory.limit_in_bytes")),
+        counts,
+        since,
         dir,
     }
 }
 
-/// Counters that only rise.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Events {
-    /// How often memory was held back at `memory.high`.
-    high: Option<u64>,
-    /// How often a fork was refused.
-    refused: Option<u64>,
+/// What a cgroup has counted so far. Of one that others are in too, only what befell itself.
+fn counts(dir: &Path, version: Version, level: Level) -> Counts {
+    let text = |name: &str| kernel_text(&dir.join(name)).ok().flatten();
+    let pids = text("pids.events");
+    let cpu = text("cpu.stat").as_deref().and_then(cpu::parse_throttling);
+    let refused = pids.and_then(|text| crate::cgroup::flat_key(&text, "max"));
+    let counts = Counts {
+        forks_refused: refused,
+        cpu,
+        ..Counts::default()
+    };
+    if version == Version::V1 {
+        let oom = text("memory.oom_control");
+        return Counts {
+            at_limit: text("memory.failcnt").and_then(|text| text.trim().parse().ok()),
+            oom_kills: oom.and_then(|text| memory::parse_oom_control(&text).kills),
+            ..counts
+        };
+    }
+    let file = match level {
+        Level::Own | Level::Below => "memory.events",
+        Level::Above | Level::Elsewhere => "memory.events.local",
+    };
+    let events = text(file).map(|text| memory::parse_events(&text));
+    Counts {
+        high: events.and_then(|events| events.high),
+        at_limit: events.and_then(|events| events.max),
+        oom_kills: events.and_then(|events| events.oom_kill),
+        ..counts
+    }
 }
 
-impl Events {
-    fn read(dir: &Path) -> Self {
-        let text = |name: &str| kernel_text(&dir.join(name)).ok().flatten();
-        let pids = text("pids.events");
-        Self {
-            high: text("memory.events").and_then(|text| memory::parse_events(&text).high),
-            refused: pids.and_then(|text| crate::cgroup::flat_key(&text, "max")),
+/// What the cgroups of a container and those above have counted, to be compared with later.
+pub(super) fn counted(machine: &Machine, cgroups: &[CgroupDir]) -> HashMap<PathBuf, Counts> {
+    let mut out = HashMap::new();
+    for cgroup in cgroups {
+        let Some(hierarchy) = machine.hierarchies.at(cgroup.hierarchy) else {
+            continue;
+        };
+        let above = above(hierarchy, cgroup).into_iter();
+        let own = (cgroup.dir(&machine.hierarchies), Level::Own);
+        for (dir, level) in above.map(|dir| (dir, Level::Above)).chain([own]) {
+            let counts = counts(&dir, hierarchy.version, level);
+            out.insert(dir, counts);
         }
     }
-
-    fn since(self, before: Self) -> Self {
-        let less = |now: Option<u64>, then: Option<u64>| Some(now?.saturating_sub(then?));
-        Self {
-            high: less(self.high, before.high),
-            refused: less(self.refused, before.refused),
-        }
-    }
+    out
 }
 
-/// Those of the container's own cgroups, to be compared with later.
-pub(super) fn events(machine: &Machine, cgroups: &[CgroupDir]) -> HashMap<PathBuf, Events> {
-    let dirs = cgroups
-        .iter()
-        .map(|cgroup| cgroup.dir(&machine.hierarchies));
-    dirs.map(|dir| (dir.clone(), Events::read(&dir))).collect()
+/// The cgroups above one, from the top down, without the root.
+fn above(hierarchy: &Hierarchy, cgroup: &CgroupDir) -> Vec<PathBuf> {
+    let mut above: Vec<PathBuf> = std::iter::successors(cgroup.path.parent(), CgroupPath::parent)
+        .take_while(|path| !path.is_root())
+        .map(|path| hierarchy.dir(&path))
+        .collect();
+    above.reverse();
+    above
 }

@@ -1,9 +1,9 @@
 //! What its cgroups do to it.
 
 use super::tasks::NAMED;
-use super::{find, state};
+use super::{find, limits, state};
+use crate::cgroup::Version;
 use crate::cgroup::freezer::Freezer;
-use crate::cgroup::{Limit, Version};
 use crate::diagnosis::cause::CgroupCause;
 use crate::diagnosis::evidence::{CgroupSeen, Evidence, Level, Task};
 use crate::diagnosis::nature::Nature;
@@ -12,19 +12,13 @@ use crate::diagnosis::{Finding, Futile, Remedy, Weight, wording};
 use crate::inventory::Condition;
 use crate::oci::Status;
 
-/// A quota that gives each process that wants to run less than this is far too small, millionths
-/// of a core.
-const STARVING: u64 = 100_000;
-/// Forks refused, or processes that appeared, between two looks, that no sane program makes.
-const BOMB: u64 = 50;
-
 pub(super) fn judge(evidence: &Evidence, out: &mut Vec<Finding>) {
     frozen(evidence, out);
     frozen_unseen(evidence, out);
     guarded(evidence, out);
     for cgroup in &evidence.cgroups {
         if cgroup.level != Level::Elsewhere {
-            limits(evidence, cgroup, out);
+            limits::judge(evidence, cgroup, out);
         }
         shape(cgroup, out);
     }
@@ -181,130 +175,6 @@ fn guarded(evidence: &Evidence, out: &mut Vec<Finding>) {
             CgroupCause::Forbidden { why: why.clone() },
         ));
     }
-}
-
-/// Processes that are made faster than anything else can be said of them.
-pub(super) fn bomb(evidence: &Evidence, out: &mut Vec<Finding>) {
-    let refusing = evidence
-        .cgroups
-        .iter()
-        .find(|cgroup| cgroup.level.is_own() && cgroup.pids_refused_since >= BOMB);
-    let fresh = evidence.fresh;
-    if refusing.is_none() && u64::try_from(fresh).unwrap_or(u64::MAX) < BOMB {
-        return;
-    }
-    let cause = CgroupCause::ForkBomb {
-        cgroup: refusing.map(|cgroup| cgroup.dir.clone()),
-        processes: evidence.tasks.len() + evidence.more,
-        fresh,
-    };
-    out.push(
-        find(Weight::Blocks, cause)
-            .seen(refusing.map(wording::of_pids))
-            .by([Remedy::ForceDelete]),
-    );
-}
-
-fn limits(evidence: &Evidence, cgroup: &CgroupSeen, out: &mut Vec<Finding>) {
-    let dir = || cgroup.dir.clone();
-    if let (Some(pids), Some(Limit::At(limit))) = (cgroup.pids, cgroup.pids_limit)
-        && pids >= limit
-    {
-        let cause = CgroupCause::PidsLimit {
-            cgroup: dir(),
-            limit,
-            refused: cgroup.pids_refused,
-        };
-        out.push(
-            find(Weight::Blocks, cause)
-                .seen([wording::of_pids(cgroup)])
-                .by([Remedy::RaisePids { cgroup: dir() }, Remedy::ForceDelete]),
-        );
-    }
-    if cgroup.oom_waits {
-        let waits = |task: &&Task| task.waits.iter().any(|wait| wait.nature == Nature::Oom);
-        let pids = evidence.tasks.iter().filter(waits);
-        let cause = CgroupCause::OomKillerOff {
-            cgroup: dir(),
-            pids: pids.map(|task| task.process.who.pid).take(NAMED).collect(),
-        };
-        out.push(
-            find(Weight::Blocks, cause)
-                .seen(["memory.oom_control: oom_kill_disable 1, under_oom 1".to_owned()])
-                .by([Remedy::OomKiller { cgroup: dir() }, Remedy::ForceDelete]),
-        );
-    }
-    high(evidence, cgroup, out);
-    quota(evidence, cgroup, out);
-}
-
-fn high(evidence: &Evidence, cgroup: &CgroupSeen, out: &mut Vec<Finding>) {
-    let Some((Limit::At(high), reached)) = cgroup.high else {
-        return;
-    };
-    // Who is far above it sleeps two seconds at a time, and the counter stands still meanwhile.
-    let mut waits = evidence.tasks.iter().flat_map(|task| &task.waits);
-    let above = cgroup.memory.filter(|memory| *memory > high);
-    let line = match above {
-        _ if reached > 0 => format!("memory.events: high rose by {reached}"),
-        Some(memory) if waits.any(|wait| wait.nature == Nature::MemoryHigh) => {
-            format!("memory.current: {memory}, and a process is held back")
-        }
-        _ => return,
-    };
-    let cause = CgroupCause::MemoryHigh {
-        cgroup: cgroup.dir.clone(),
-        high,
-    };
-    let raise = Remedy::RaiseHigh {
-        cgroup: cgroup.dir.clone(),
-    };
-    out.push(find(Weight::Hampers, cause).seen([line]).by([raise]));
-}
-
-fn quota(evidence: &Evidence, cgroup: &CgroupSeen, out: &mut Vec<Finding>) {
-    let (Some(Limit::At(quota)), Some(1..)) = (cgroup.quota, cgroup.throttled) else {
-        return;
-    };
-    let wants = || {
-        evidence
-            .tasks
-            .iter()
-            .filter(|task| task.process.state == 'R')
-    };
-    let runnable = wants().count();
-    let needed = STARVING.saturating_mul(u64::try_from(runnable).unwrap_or(u64::MAX));
-    if runnable == 0 || quota >= needed {
-        return;
-    }
-    let killed = wants().any(|task| task.process.kill_pending());
-    let cause = CgroupCause::CpuQuota {
-        cgroup: cgroup.dir.clone(),
-        version: cgroup.version,
-        level: cgroup.level,
-        quota,
-        runnable,
-        killed,
-    };
-    let weight = if killed {
-        Weight::Blocks
-    } else {
-        Weight::Hampers
-    };
-    let force = (cgroup.level.is_own()).then_some(Remedy::ForceDelete);
-    out.push(
-        find(weight, cause)
-            .seen(
-                cgroup
-                    .throttled
-                    .map(|count| format!("cpu.stat: throttled in {count} periods")),
-            )
-            .by([Remedy::LiftQuota {
-                cgroup: cgroup.dir.clone(),
-                version: cgroup.version,
-            }])
-            .by(force),
-    );
 }
 
 /// What kind of cgroup it is.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::check::size;
 use super::{path, pids, processes};
 use crate::diagnosis::cause::CgroupCause;
 use crate::diagnosis::evidence::Level;
@@ -100,11 +101,66 @@ impl CgroupCause {
                 path(cgroup)
             ),
             Self::CpuQuota { .. } => self.of_quota(),
+            Self::CpuThrottled { .. } | Self::OomKills { .. } | Self::MemoryAtLimit { .. } => {
+                self.of_counts()
+            }
             Self::MountOn { mount } => format!(
                 "something is mounted on {}: the cgroup cannot be removed",
                 path(mount)
             ),
             // The rest has been said.
+            _ => String::new(),
+        }
+    }
+
+    fn of_counts(&self) -> String {
+        match self {
+            Self::CpuThrottled {
+                cgroup,
+                level,
+                quota,
+                throttled,
+                periods,
+                now: (now, of),
+            } => format!(
+                "held back by {}, in {throttled} of {periods} periods so far, {now} of {of} just now",
+                whose("quota", &cores(*quota), *level, cgroup)
+            ),
+            Self::OomKills {
+                kills,
+                now,
+                seconds,
+                ..
+            } => {
+                let now = match now {
+                    0 => String::new(),
+                    now => format!(", {now} of them just now"),
+                };
+                format!(
+                    "the OOM killer ended {} of it {}{now}",
+                    processes(usize::try_from(*kills).unwrap_or(usize::MAX)),
+                    in_time(*seconds)
+                )
+            }
+            Self::MemoryAtLimit {
+                cgroup,
+                level,
+                limit,
+                hits,
+                seconds,
+                per_second,
+            } => {
+                let now = per_second.filter(|rate| *rate > 0);
+                let now = now.map_or_else(
+                    || "not just now".to_owned(),
+                    |rate| format!("{rate} a second now"),
+                );
+                format!(
+                    "{} was hit {hits} times {}, {now}",
+                    whose("memory limit", &size(*limit), *level, cgroup),
+                    in_time(*seconds)
+                )
+            }
             _ => String::new(),
         }
     }
@@ -136,6 +192,36 @@ impl CgroupCause {
             processes(*runnable),
             path(cgroup)
         )
+    }
+}
+
+/// `its quota of 0.5 CPU`, or whose it is.
+fn whose(what: &str, much: &str, level: Level, cgroup: &Path) -> String {
+    match level {
+        Level::Own => format!("its {what} of {much}"),
+        _ => format!("the {what} of {much} of {}", path(cgroup)),
+    }
+}
+
+/// Millionths of a CPU.
+pub(super) fn cores(millionths: u64) -> String {
+    format!("{} CPU", millionths as f64 / 1e6)
+}
+
+fn in_time(seconds: Option<u64>) -> String {
+    seconds.map_or_else(
+        || "so far".to_owned(),
+        |seconds| format!("in {}", time(seconds)),
+    )
+}
+
+/// `40 s`, `12 min`, `3 h`, `5 days`: rounded down.
+fn time(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} days", seconds / 86_400),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::cgroup::cores;
 use super::{count, path, pids, processes};
 use crate::cgroup::Limit;
 use crate::diagnosis::checks::{About, Verdict};
@@ -274,33 +275,72 @@ fn limit(about: About, evidence: &Evidence) -> String {
     if own().next().is_none() {
         return no_cgroup();
     }
-    let of = |now: String, limit: Option<Limit>, words: &dyn Fn(u64) -> String| match limit {
-        Some(Limit::At(limit)) => format!("{now} of {}", words(limit)),
-        Some(Limit::Max) => format!("{now}, no limit"),
-        None => now,
-    };
     let told = match about {
         About::Pids => own().find_map(|cgroup| {
-            let now = cgroup.pids?.to_string();
-            Some(of(now, cgroup.pids_limit, &|limit| limit.to_string()))
+            let limit = strictest(evidence, &|cgroup| cgroup.pids_limit);
+            Some(of(&cgroup.pids?.to_string(), limit, &|limit| {
+                limit.to_string()
+            }))
         }),
         About::Memory => own().find_map(|cgroup| {
-            let now = size(cgroup.memory?);
-            Some(of(now, cgroup.memory_limit, &size))
+            let limit = strictest(evidence, &|cgroup| cgroup.memory_limit);
+            Some(of(&size(cgroup.memory?), limit, &size))
         }),
-        _ => own().find_map(quota),
+        _ => quota(evidence),
     };
     told.unwrap_or_else(|| "-".to_owned())
 }
 
-fn quota(cgroup: &CgroupSeen) -> Option<String> {
-    let throttled = cgroup.throttled.filter(|periods| *periods > 0);
-    let throttled = throttled.map(|periods| format!(", throttled in {periods} periods so far"));
-    let quota = match cgroup.quota? {
+/// `7 of 512`, and who says so.
+fn of(now: &str, limit: Option<(Limit, &CgroupSeen)>, words: &dyn Fn(u64) -> String) -> String {
+    match limit {
+        Some((Limit::At(limit), whose)) => {
+            format!("{now} of {}{}", words(limit), set_by(whose))
+        }
+        Some((Limit::Max, _)) => format!("{now}, no limit"),
+        None => now.to_owned(),
+    }
+}
+
+fn set_by(cgroup: &CgroupSeen) -> String {
+    match cgroup.level {
+        Level::Above => format!(", set above by {}", path(&cgroup.dir)),
+        Level::Own | Level::Below | Level::Elsewhere => String::new(),
+    }
+}
+
+/// The strictest limit over the container's own cgroup and those above it; its own, if that is it.
+fn strictest<'a>(
+    evidence: &'a Evidence,
+    limit: &dyn Fn(&CgroupSeen) -> Option<Limit>,
+) -> Option<(Limit, &'a CgroupSeen)> {
+    let levels = [Level::Own, Level::Above].into_iter();
+    let at = levels.flat_map(|level| {
+        let all = evidence.cgroups.iter();
+        all.filter(move |cgroup| cgroup.level == level)
+    });
+    at.filter_map(|cgroup| Some((limit(cgroup)?, cgroup)))
+        .min_by_key(|(limit, _)| limit.value().unwrap_or(u64::MAX))
+}
+
+fn quota(evidence: &Evidence) -> Option<String> {
+    let (limit, cgroup) = strictest(evidence, &|cgroup| cgroup.quota)?;
+    let held = cgroup.counts.cpu.filter(|cpu| cpu.throttled > 0);
+    let held = held.map(|cpu| {
+        format!(
+            ", held back in {} of {} periods so far",
+            cpu.throttled, cpu.periods
+        )
+    });
+    let quota = match limit {
         Limit::Max => "no quota".to_owned(),
-        Limit::At(millionths) => format!("quota of {} CPU", millionths as f64 / 1e6),
+        Limit::At(millionths) => format!("quota of {}", cores(millionths)),
     };
-    Some(format!("{quota}{}", throttled.unwrap_or_default()))
+    Some(format!(
+        "{quota}{}{}",
+        set_by(cgroup),
+        held.unwrap_or_default()
+    ))
 }
 
 fn rdt(evidence: &Evidence) -> String {

@@ -1,5 +1,6 @@
 //! What a check looked at, a line each.
 
+use super::cgroup::cores;
 use super::{of_freezer, of_members, of_neighbour, of_pids, of_task, of_wait, path};
 use crate::cgroup::Limit;
 use crate::diagnosis::checks::About;
@@ -72,7 +73,7 @@ fn all(about: About, evidence: &Evidence) -> Vec<String> {
             let told = told.filter(|cgroup| cgroup.pids.is_some());
             told.map(of_pids).collect()
         }
-        About::Memory => own(evidence).filter_map(of_memory).collect(),
+        About::Memory => evidence.cgroups.iter().filter_map(of_memory).collect(),
         About::Cpu => evidence.cgroups.iter().filter_map(of_quota).collect(),
         _ => of_host(about, evidence),
     }
@@ -147,18 +148,29 @@ fn of_waits(task: &Task) -> Vec<String> {
 fn of_memory(cgroup: &CgroupSeen) -> Option<String> {
     let limit = cgroup.memory_limit.map(|limit| format!(", limit {limit}"));
     let (dir, now) = (path(&cgroup.dir), cgroup.memory?);
-    Some(format!("{dir}: {now} bytes{}", limit.unwrap_or_default()))
+    let told = |count: Option<u64>, words: &str| {
+        let count = count.filter(|count| *count > 0);
+        count.map_or_else(String::new, |count| format!(", {words} {count}"))
+    };
+    Some(format!(
+        "{dir}: {now} bytes{}{}{}",
+        limit.unwrap_or_default(),
+        told(cgroup.counts.at_limit, "limit hits"),
+        told(cgroup.counts.oom_kills, "OOM kills")
+    ))
 }
 
 fn of_quota(cgroup: &CgroupSeen) -> Option<String> {
     let quota = match cgroup.quota? {
         Limit::Max => "no quota".to_owned(),
-        Limit::At(millionths) => format!("quota of {} CPU", millionths as f64 / 1e6),
+        Limit::At(millionths) => format!("quota of {}", cores(millionths)),
     };
-    let throttled = cgroup.throttled.unwrap_or(0);
+    let cpu = cgroup.counts.cpu.unwrap_or_default();
     Some(format!(
-        "{}: {quota}, throttled in {throttled} periods",
-        path(&cgroup.dir)
+        "{}: {quota}, held back in {} of {} periods",
+        path(&cgroup.dir),
+        cpu.throttled,
+        cpu.periods
     ))
 }
 

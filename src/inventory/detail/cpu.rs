@@ -1,5 +1,7 @@
 //! CPU beyond the total: modes, and what the quota held back.
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::cgroup::Version;
@@ -15,8 +17,10 @@ pub(super) struct CpuSensor {
     total: Option<ControlFile>,
     /// v1 `cpuacct.stat`, v2 `cpu.stat`.
     modes: Option<ControlFile>,
-    /// v1 `cpu.stat`; on v2 it is the same file.
+    /// v1 `cpu.stat`; on v2 it is the same file. Of a cgroup above, if that has the strictest quota.
     quota: Option<ControlFile>,
+    /// Whose that is.
+    above: Option<Arc<Path>>,
     in_modes: Paced<CpuModes, [Option<f64>; 2]>,
     throttled: Quota,
 }
@@ -40,6 +44,19 @@ impl CpuSensor {
             quota: cgroups.open("cpu", "cpu.stat", ""),
             ..Self::default()
         }
+    }
+
+    /// Counts what is held back where the strictest quota is set.
+    pub(super) fn set_above(&mut self, cgroups: Cgroups<'_>, above: Option<&Arc<Path>>) {
+        if self.above.as_ref() == above {
+            return;
+        }
+        self.above = above.cloned();
+        self.throttled = Quota::default();
+        self.quota = match above {
+            Some(dir) => ControlFile::open(&dir.join("cpu.stat"), Version::V1),
+            None => cgroups.open("cpu", "cpu.stat", ""),
+        };
     }
 
     /// Reads them; `hertz` is `USER_HZ`. [`Usage::throttled`] is set too.
@@ -68,7 +85,9 @@ impl CpuSensor {
             if file.version == Version::V2 {
                 let total = cpu::parse_usage_usec(text.as_bytes());
                 detail.total = total.map(|total| total.as_secs_f64());
-                self.throttled.add((at, text), &mut detail, usage);
+                if self.above.is_none() {
+                    self.throttled.add((at, text), &mut detail, usage);
+                }
             }
         }
         let at = Instant::now();

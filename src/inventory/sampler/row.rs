@@ -1,6 +1,7 @@
 //! One container between two passes: its files, its counters, what it showed last.
 
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -53,6 +54,8 @@ pub(super) struct Row {
     pub(super) ended: Option<ExitStatus>,
     /// It was looked at closely once: its limits are known.
     pub(super) seen: bool,
+    /// The cgroup above that sets the strictest CPU quota, as it was then.
+    quota_above: Option<Arc<Path>>,
     /// A directory just made, or just being emptied, that has no state file (yet, or any more). Not
     /// shown: a moment later it is a container, or nothing.
     pub(super) unborn: bool,
@@ -84,6 +87,7 @@ impl Row {
             cgroup_watch: None,
             ended: None,
             seen: false,
+            quota_above: None,
         }
     }
 
@@ -303,7 +307,8 @@ impl Row {
             usage.io_write = rates.map(|(_, written)| written);
         }
         if of_all.throttled {
-            let counts = counters::throttling(&self.cgroups, &machine.hierarchies);
+            let above = self.quota_above.as_deref();
+            let counts = counters::throttling(&self.cgroups, &machine.hierarchies, above);
             asked.throttled.add(at, counts, |before, now, _| {
                 rates::throttled(&(*before?)?, &(*now)?)
             });
@@ -366,6 +371,7 @@ impl Row {
             .get_or_insert_with(|| Box::new(DetailSensors::open(&self.cgroups, machine, init)));
         let mut usage = self.shown.usage;
         let mut detail = sensors.read(machine, &self.cgroups, &mut usage, buffer);
+        self.quota_above = sensors.quota_above().cloned();
         if let (Some(memory), Some(working_set)) = (usage.memory, usage.working_set) {
             self.inactive = memory.saturating_sub(working_set);
         }

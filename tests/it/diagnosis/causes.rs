@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ocitop::cgroup::cpu::Throttling;
 use ocitop::cgroup::freezer::Freezer;
 use ocitop::cgroup::{Limit, Version};
 use ocitop::diagnosis::evidence::{
@@ -230,9 +231,9 @@ pub(super) const CASES: &[Case] = &[
     case("foreign-pids", "host's pid namespace", |seen| seen.cgroups[0].foreign = 2),
     case("pids-limit", "echo max > /sys/fs/cgroup/freezer/web/pids.max", |seen| {
         (seen.cgroups[0].pids, seen.cgroups[0].pids_limit) = (Some(7), Some(Limit::At(7)));
-        seen.cgroups[0].pids_refused = Some(2);
+        seen.cgroups[0].counts.forks_refused = Some(2);
     }),
-    case("fork-bomb", "delete --force", |seen| seen.cgroups[0].pids_refused_since = 4000),
+    case("fork-bomb", "delete --force", |seen| seen.cgroups[0].since.forks_refused = Some(4000)),
     case("fork-bomb", "delete --force", |seen| seen.fresh = 300),
     case("oom-killer-off", "echo 0 >", |seen| {
         seen.cgroups[0].oom_waits = true;
@@ -241,17 +242,29 @@ pub(super) const CASES: &[Case] = &[
         waits.waits.push(wait(3330, 'D', &["mem_cgroup_oom_synchronize", "pagefault_out_of_memory"]));
         seen.tasks.push(waits);
     }),
-    case("memory-high", "echo max >", |seen| seen.cgroups[0].high = Some((Limit::At(1 << 20), 12))),
     case("memory-high", "echo max >", |seen| {
-        (seen.cgroups[0].high, seen.cgroups[0].memory) = (Some((Limit::At(1 << 20), 0)), Some(2 << 20));
+        (seen.cgroups[0].high, seen.cgroups[0].since.high) = (Some(Limit::At(1 << 20)), Some(12));
+    }),
+    case("memory-high", "echo max >", |seen| {
+        (seen.cgroups[0].high, seen.cgroups[0].memory) = (Some(Limit::At(1 << 20)), Some(2 << 20));
         let mut waits = task(3330, "eats");
         waits.process.state = 'D';
         waits.waits.push(wait(3330, 'D', &["__mem_cgroup_handle_over_high", "try_charge_memcg"]));
         seen.tasks.push(waits);
     }),
     case("cpu-quota", "cpu.cfs_quota_us", |seen| {
-        (seen.cgroups[0].quota, seen.cgroups[0].throttled) = (Some(Limit::At(1000)), Some(9));
+        seen.cgroups[0].quota = Some(Limit::At(1000));
+        seen.cgroups[0].counts.cpu = Some(Throttling { periods: 9, throttled: 9 });
         seen.tasks.push(killed(3330, 'R'));
+    }),
+    beside("cpu-throttled", "cpu.cfs_quota_us", |seen| {
+        seen.cgroups[0].quota = Some(Limit::At(500_000));
+        seen.cgroups[0].counts.cpu = Some(Throttling { periods: 500, throttled: 480 });
+    }),
+    beside("oom-kills", "", |seen| seen.cgroups[0].counts.oom_kills = Some(15)),
+    beside("memory-at-limit", "", |seen| {
+        seen.cgroups[0].memory_limit = Some(Limit::At(20 << 20));
+        seen.cgroups[0].counts.at_limit = Some(251_845);
     }),
     case("mount-on", "umount /sys/fs/cgroup/freezer/web", |seen| seen.mounts.push("/sys/fs/cgroup/freezer/web".into())),
     case("mount-in", "umount /run/runc/web/x", |seen| seen.mounts.push("/run/runc/web/x".into())),

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use ocitop::cgroup::Limit;
+use ocitop::cgroup::cpu::Throttling;
 use ocitop::cgroup::freezer::Freezer;
 use ocitop::diagnosis::evidence::{Disk, Evidence, HookSeen, InitSeen, Level, RecordProblem};
 use ocitop::diagnosis::{About, Check, Diagnosis, Futile, Verdict};
@@ -24,7 +25,11 @@ fn seen_whole() -> Evidence {
     own.freezer = Some(Freezer::Thawed);
     (own.pids, own.pids_limit) = (Some(2), Some(Limit::At(512)));
     (own.memory, own.memory_limit) = (Some(212 << 20), Some(Limit::At(512 << 20)));
-    (own.quota, own.throttled) = (Some(Limit::At(2_000_000)), Some(3));
+    own.quota = Some(Limit::At(2_000_000));
+    own.counts.cpu = Some(Throttling {
+        periods: 9000,
+        throttled: 3,
+    });
     seen.disk = Some(Disk {
         path: "/run/runc".into(),
         free: 3 << 30,
@@ -62,7 +67,10 @@ fn of_a_healthy_container_that_was_seen_whole_every_check_is_ok() {
     ok(About::Tasks, "2 (2 S) in 1 cgroup");
     ok(About::Pids, "2 of 512");
     ok(About::Memory, "212M of 512M");
-    ok(About::Cpu, "quota of 2 CPU, throttled in 3 periods so far");
+    ok(
+        About::Cpu,
+        "quota of 2 CPU, held back in 3 of 9000 periods so far",
+    );
     ok(About::Disk, "3G free, writable");
 }
 
