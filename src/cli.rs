@@ -8,6 +8,7 @@
 pub mod args;
 mod delete;
 mod diagnose;
+mod entry;
 mod events;
 mod leftovers;
 mod lifecycle;

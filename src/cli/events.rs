@@ -3,14 +3,14 @@
 //! Its count is polled on v1 and v2: `cgroup.event_control` is a file to write to, and v1's count
 //! since 4.13 says as much.
 
+mod shape;
 mod stats;
 
 use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use serde_json::{Value, json};
-
+use self::shape::{Event, Kind};
 use super::args::Events;
 use super::{Failure, Outcome, render, select};
 use crate::cgroup::memory::parse_oom_kills;
@@ -37,7 +37,7 @@ pub(super) fn run(config: &Config, events: &Events) -> Outcome {
     };
     let dirs = cgroups(&machine, &container)?;
     if events.stats {
-        render::write(&line(&machine, &id, &dirs))?;
+        render::write(&stats_line(&machine, &id, &dirs)?)?;
         return Ok(ExitCode::SUCCESS);
     }
     let kernel = LiveKernel::new();
@@ -55,13 +55,13 @@ pub(super) fn run(config: &Config, events: &Events) -> Outcome {
         let now = oom_kills(&machine, &dirs);
         let mut text = String::new();
         if kills.zip(now).is_some_and(|(before, now)| now > before) {
-            text.push_str(&(json!({ "type": "oom", "id": id }).to_string() + "\n"));
+            text.push_str(&line(Kind::Oom, &id, None)?);
         }
         kills = now;
         let stat = machine.stat(init.pid).ok().flatten();
         let alive = stat.is_some_and(|stat| stat.start_time == init.start_time && !stat.is_dead());
         if alive && kernel.now() >= next {
-            text.push_str(&line(&machine, &id, &dirs));
+            text.push_str(&stats_line(&machine, &id, &dirs)?);
             next = kernel.now() + interval;
         }
         let read = text.is_empty() || render::pass(&text)? == ControlFlow::Continue(());
@@ -77,9 +77,14 @@ fn cgroups(machine: &Machine, container: &Container) -> Result<Vec<CgroupDir>, F
     Ok(existing(&cgroups_of(machine, &entry), &machine.hierarchies))
 }
 
-fn line(machine: &Machine, id: &str, dirs: &[CgroupDir]) -> String {
-    let data: Value = stats::of(machine, dirs);
-    json!({ "type": "stats", "id": id, "data": data }).to_string() + "\n"
+fn stats_line(machine: &Machine, id: &str, dirs: &[CgroupDir]) -> Result<String, Failure> {
+    line(Kind::Stats, id, Some(stats::of(machine, dirs)))
+}
+
+fn line(kind: Kind, id: &str, data: Option<shape::Stats>) -> Result<String, Failure> {
+    let event = Event { kind, id, data };
+    let text = serde_json::to_string(&event).map_err(|error| Failure::of(&error))?;
+    Ok(text + "\n")
 }
 
 fn oom_kills(machine: &Machine, dirs: &[CgroupDir]) -> Option<u64> {

@@ -3,9 +3,8 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use serde_json::{Value, json};
-
 use super::args::{Format, List};
+use super::entry::Entry;
 use super::{Failure, Outcome, render};
 use crate::config::Config;
 use crate::inventory::{Container, Machine, RootOrigin, RootState, Snapshot};
@@ -146,58 +145,14 @@ fn many_roots(snapshot: &Snapshot) -> String {
     render::table(&rows, 0, 2)
 }
 
+/// With one root as runc's, whose empty list is `null`; several are a list in any case.
 fn json_list(snapshot: &Snapshot, machine: &Machine, with_usage: bool) -> Result<String, Failure> {
-    let one = |container: &Container| {
-        let mut value = entry(container, machine);
-        if let (true, Some(fields)) = (with_usage, value.as_object_mut()) {
-            fields.insert("usage".to_owned(), usage(container));
-        }
-        value
-    };
-    let list: Vec<Value> = snapshot.containers.iter().map(|c| one(c)).collect();
-    let mut text = serde_json::to_string(&list).map_err(|error| Failure::of(&error))?;
-    text.push('\n');
+    let containers = snapshot.containers.iter();
+    let list: Vec<_> = containers
+        .map(|container| Entry::of(container, machine, with_usage))
+        .collect();
+    let as_runc = list.is_empty() && snapshot.roots.len() == 1;
+    let text = serde_json::to_string(&(!as_runc).then_some(list));
+    let text = text.map_err(|error| Failure::of(&error))? + "\n";
     Ok(crate::text::json(&text))
-}
-
-/// Gauges, counters and limits; `null` is "not available".
-fn usage(container: &Container) -> Value {
-    let usage = container.usage;
-    json!({
-        "cpu_seconds": container.detail.as_ref().and_then(|detail| detail.cpu.total),
-        "cpu_limit": usage.cpu_limit,
-        "memory": usage.memory,
-        "memory_limit": usage.memory_limit,
-        "pids": usage.pids,
-        "pids_limit": usage.pids_limit,
-    })
-}
-
-/// One container as JSON. Strings are as found: JSON escapes what a terminal must not see.
-pub(super) fn entry(container: &Container, machine: &Machine) -> Value {
-    let cgroups = container.cgroups_named(machine);
-    let mut value = json!({
-        "ociVersion": container.oci_version.as_deref().unwrap_or_default(),
-        "id": container.key.name().to_string_lossy(),
-        "runtime": container.runtime,
-        "root": container.key.root().to_string_lossy(),
-        "status": container.condition.as_str(),
-        "pid": pid(container),
-        "bundle": container.bundle.as_ref().map(|path| path.to_string_lossy()),
-        "rootfs": container.rootfs.as_ref().map(|path| path.to_string_lossy()),
-        "created": container.created,
-        "owner": container.owner,
-        "manager": container.manager,
-        "cgroup": cgroups,
-        "rdt": container.rdt,
-    });
-    if let Some(fields) = value.as_object_mut() {
-        if !container.annotations.is_empty() {
-            fields.insert("annotations".to_owned(), json!(container.annotations));
-        }
-        if let Some(problem) = &container.problem {
-            fields.insert("problem".to_owned(), json!(problem));
-        }
-    }
-    value
 }

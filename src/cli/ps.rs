@@ -16,7 +16,9 @@ pub(super) fn run(config: &Config, ps: &Ps) -> Outcome {
     let evidence = Evidence::gather(&machine, &container.key, &Claims::default())
         .map_err(|error| Failure::of(&error))?;
     if ps.format == Format::Json {
-        let text = serde_json::to_string(&evidence.pids).map_err(|error| Failure::of(&error))?;
+        // runc's word for none is `null`.
+        let pids = Some(&evidence.pids).filter(|pids| !pids.is_empty());
+        let text = serde_json::to_string(&pids).map_err(|error| Failure::of(&error))?;
         return render::print(&(text + "\n"));
     }
     if let Some(text) = by_ps(&ps.ps, &evidence.pids)? {

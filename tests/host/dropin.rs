@@ -3,7 +3,7 @@
 use ocitop::oci::RuntimeKind;
 use serde_json::Value;
 
-use crate::rig::{Rig, Spec, slowness, until, with};
+use crate::rig::{Ended, Rig, Spec, slowness, until, with};
 
 /// Every field of `own` is in `ours`; where `same` says so, with the same value.
 fn assert_holds(own: &Value, ours: &Value, path: &str, same: &dyn Fn(&str) -> bool) {
@@ -27,6 +27,24 @@ fn assert_holds(own: &Value, ours: &Value, path: &str, same: &dyn Fn(&str) -> bo
     }
 }
 
+/// The names of fields in the order in which they are written, whatever is in them.
+fn fields(text: &str) -> Vec<&str> {
+    let quoted = text.split('"').skip(1).step_by(2);
+    let after = text.split('"').skip(2).step_by(2);
+    let named = quoted
+        .zip(after)
+        .filter(|(_, after)| after.starts_with(':'));
+    named.map(|(name, _)| name).collect()
+}
+
+/// What `own` prints is printed by `ours` in the same order; more may be between and behind.
+fn assert_same_order(own: &str, ours: &str) {
+    let mut rest = fields(ours).into_iter();
+    for field in fields(own) {
+        assert!(rest.any(|name| name == field), "{field}: {own}\n{ours}");
+    }
+}
+
 fn on_runc(name: &str, test: fn(&Rig)) {
     with(RuntimeKind::Runc, name, test);
 }
@@ -38,8 +56,13 @@ fn the_statistics_have_the_fields_of_runc_and_the_same_counters() {
         |rig| {
             // Frozen, so that nothing is counted between the two looks.
             rig.paused("web");
-            let own = rig.runtime(&["events", "--stats", "web"]).ok().json();
-            let ours = rig.ocitop(&["events", "--stats", "web"]).ok().json();
+            let text = |program: fn(&Rig, &[&str]) -> Ended| {
+                program(rig, &["events", "--stats", "web"]).ok().stdout
+            };
+            let (own, ours) = (text(Rig::runtime), text(Rig::ocitop));
+            assert_same_order(&own, &ours);
+            let json = |text: &str| -> Value { serde_json::from_str(text).unwrap() };
+            let (own, ours) = (json(&own), json(&ours));
             // What the kernel itself holds for the two callers may differ by a page.
             let moves = |path: &str| {
                 ["memory.usage", "memory.swap", "memory.kernel"]
@@ -103,6 +126,10 @@ fn state_list_and_ps_say_what_runc_says() {
     on_runc("state_list_and_ps_say_what_runc_says", |rig| {
         rig.run("web");
         until("both processes run", || rig.processes().len() == 2);
+        for args in [&["state", "web"][..], &["list", "-f", "json"]] {
+            let (own, ours) = (rig.runtime(args).ok(), rig.ocitop(args).ok());
+            assert_same_order(&own.stdout, &ours.stdout);
+        }
         let own = rig.state("web");
         let ours = rig.ocitop(&["state", "web"]).ok().json();
         // runc leaves the owner of a state empty.
@@ -183,6 +210,22 @@ fn refusals_have_the_code_of_runc_and_the_words_that_callers_look_for() {
             rig.assert_gone("done");
         },
     );
+}
+
+#[test]
+fn what_is_empty_is_printed_as_runc_prints_it() {
+    on_runc("what_is_empty_is_printed_as_runc_prints_it", |rig| {
+        let list = [&["list"][..], &["list", "-q"], &["list", "-f", "json"]];
+        let same = |args: &[&str]| {
+            let own = rig.runtime(args).ok().stdout;
+            assert_eq!(rig.ocitop(args).ok().stdout, own, "{args:?}");
+        };
+        list.iter().copied().for_each(same);
+        rig.stopped("done");
+        for args in [&["ps", "done"][..], &["ps", "-f", "json", "done"]] {
+            same(args);
+        }
+    });
 }
 
 #[test]

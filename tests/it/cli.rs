@@ -101,7 +101,7 @@ fn an_entry_of_the_json_list_has_what_scripts_ask_for() {
         assert_eq!(entry["root"], machine.root().to_str().unwrap());
     }
     let empty = ocitop(&Machine::v2(), &["list", "-f", "json"]);
-    assert_eq!((empty.code, empty.stdout.trim()), (0, "[]"));
+    assert_eq!((empty.code, empty.stdout.trim()), (0, "null"));
 }
 
 #[test]
@@ -147,6 +147,25 @@ fn state_is_json_in_the_shape_of_the_runtime_spec() {
     assert_eq!(state["pid"], machine.container("one").init.unwrap().pid);
     assert_eq!(state["bundle"], "/bundle");
     assert!(state["ociVersion"].is_string());
+}
+
+#[test]
+fn the_statistics_have_the_pressure_where_the_host_counts_it() {
+    let machine = Machine::v2().running("one", RuntimeKind::Runc);
+    let line = |kind: &str| format!("{kind} avg10=1.50 avg60=0.00 avg300=0.00 total=7\n");
+    let file = machine.cgroup_dirs("one")[0].join("memory.pressure");
+    std::fs::write(file, line("some") + &line("full")).unwrap();
+    let said = ocitop(&machine, &["events", "--stats", "one"]);
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    assert!(
+        said.stdout
+            .starts_with(r#"{"type":"stats","id":"one","data":{"cpu":"#)
+    );
+    let psi = r#""psi":{"some":{"avg10":1.5,"avg60":0.0,"avg300":0.0,"total":7},"full":{"#;
+    assert!(said.stdout.contains(psi), "{}", said.stdout);
+    let event: Value = serde_json::from_str(&said.stdout).unwrap();
+    assert!(event["data"]["memory"]["psi"].is_object(), "{event:#}");
+    assert!(event["data"]["blkio"].get("psi").is_none(), "{event:#}");
 }
 
 #[test]
