@@ -24,7 +24,9 @@ fn docker_like(rig: &Rig) -> Vec<PathBuf> {
     }
     let own = tops().into_iter().map(|top| top.join(rig.prefix()));
     let own: Vec<PathBuf> = own.filter(|dir| dir.is_dir()).collect();
-    own.iter().for_each(|dir| age(dir));
+    for dir in &own {
+        age(dir);
+    }
     own
 }
 
