@@ -15,6 +15,7 @@ mod lifecycle;
 mod list;
 mod ps;
 mod render;
+mod roots;
 mod select;
 mod state;
 mod top;

@@ -21,7 +21,7 @@ pub use resctrl::ResctrlOffers;
 use crate::cgroup::{Hierarchies, Mode, Version};
 use crate::config::Config;
 use crate::inventory::machine::knows_resctrl;
-use crate::inventory::{Machine, RootOrigin, RootState, Scanner};
+use crate::inventory::{Machine, OutOfSight, RootOrigin, RootState, Scanner};
 use crate::kernel::read::kernel_text;
 use crate::oci::RuntimeKind;
 
@@ -44,6 +44,8 @@ pub struct Report {
     pub privileges: Privileges,
     /// Whether ocitop sees the host or a container.
     pub namespaces: Vec<Namespace>,
+    /// What of the host cannot be seen from here.
+    pub out_of_sight: Vec<OutOfSight>,
     /// The terminal.
     pub terminal: Terminal,
     /// How many files ocitop may hold open.
@@ -223,6 +225,7 @@ pub fn examine(config: &Config) -> Report {
             mount: machine.resctrl.clone(),
         },
         runtimes: runtimes(&PROGRAM_DIRS.map(PathBuf::from)),
+        out_of_sight: machine.sight.doubts(),
         roots: roots(machine),
         privileges: Privileges {
             euid: rustix::process::geteuid().as_raw(),

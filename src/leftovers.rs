@@ -24,7 +24,8 @@ use serde::Serialize;
 
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::owners::{Owner, Owners};
-use crate::inventory::{Machine, Manager, Unread, mounts};
+use crate::inventory::unread::{Place, WhyUnread};
+use crate::inventory::{Machine, Manager, OutOfSight, Unread, mounts};
 use crate::kernel::read::kernel_file;
 use crate::kernel::{Inode, Unit};
 use crate::lifecycle::Claims;
@@ -138,6 +139,8 @@ pub enum Argument {
     Managed(Manager),
     /// systemd has the unit active.
     UnitActive(String),
+    /// Its bundle is not found, and that proves nothing from here.
+    OutOfSight(OutOfSight),
     /// These could not be read, so somebody there may own it.
     Unread(Vec<Unread>),
     /// Its name is not that of a container.
@@ -311,6 +314,7 @@ pub fn find(machine: &Machine, known: &Known) -> Found {
         .iter()
         .chain(&owners.unread)
         .cloned()
+        .chain(out_of_sight(machine))
         .collect();
     let search = Search {
         machine,
@@ -342,6 +346,20 @@ pub fn find(machine: &Machine, known: &Known) -> Found {
         roots: search.claims.roots,
         unread: search.unread,
     }
+}
+
+/// What may own things here and cannot be seen from here. What procfs hides, the owners tell.
+fn out_of_sight(machine: &Machine) -> Vec<Unread> {
+    let sight = &machine.sight;
+    let unread = |place, why| Unread {
+        place,
+        why: WhyUnread::OutOfSight(why),
+    };
+    let processes = sight.processes().filter(|why| *why != OutOfSight::Hidden);
+    let processes = processes.map(|why| unread(Place::HostProcesses, why));
+    let hierarchies = sight.cgroups().iter();
+    let cgroups = hierarchies.map(|(label, why)| unread(Place::Cgroups(label.clone()), *why));
+    processes.into_iter().chain(cgroups).collect()
 }
 
 fn seconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

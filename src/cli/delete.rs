@@ -89,8 +89,10 @@ impl Order<'_> {
 
     fn one(&self, id: &str) -> Result<(), Failure> {
         let container = match find(&self.machine, id)? {
-            Found::Absent(_) if self.delete.force => return Ok(()),
-            Found::Absent(id) => return Err(select::absent(&id)),
+            Found::Absent(absent) if self.delete.force && absent.unread.is_empty() => {
+                return Ok(());
+            }
+            Found::Absent(absent) => return Err(absent.failure()),
             Found::One(container) => container,
         };
         let force = if self.delete.force {

@@ -8,12 +8,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::args::{Diagnose, ReportFormat};
-use super::select::Sought;
+use super::select::{Found, Sought};
 use super::{Failure, Outcome, render};
 use crate::config::Config;
 use crate::diagnosis::{Check, Diagnosis, Examiner, Finding};
+use crate::inventory::Machine;
 use crate::inventory::cgroups::CgroupDir;
-use crate::inventory::{Container, Machine};
 use crate::kernel::bounded::Bounded;
 use crate::leftovers::{self, Known, Leftover};
 use crate::lifecycle::Claims;
@@ -54,11 +54,14 @@ fn subject(machine: &Machine, text: &str) -> Result<Subject, Failure> {
         return at(machine, &super::leftovers::plain(Path::new(text)));
     }
     let sought: Sought = text.parse()?;
-    let Some(container) = find(machine, &sought, text)? else {
-        let list = leftovers::find(machine, &Known::default()).list;
-        let named = |one: &Leftover| one.id.as_deref() == Some(text) || one.key.name() == text;
-        return only(list.into_iter().filter(named).collect(), text)
-            .unwrap_or_else(|| Err(sought.absent()));
+    let container = match find(machine, &sought, text)? {
+        Found::One(container) => container,
+        Found::Absent(absent) => {
+            let list = leftovers::find(machine, &Known::default()).list;
+            let named = |one: &Leftover| one.id.as_deref() == Some(text) || one.key.name() == text;
+            return only(list.into_iter().filter(named).collect(), text)
+                .unwrap_or_else(|| Err(absent.failure()));
+        }
     };
     let key = container.key.clone();
     // What lives is nobody's leftover, and the search would take longer than the diagnosis.
@@ -118,11 +121,11 @@ fn at(machine: &Machine, path: &Path) -> Result<Subject, Failure> {
 }
 
 /// The container, in roots that are sure to answer or else in the others.
-fn find(machine: &Machine, sought: &Sought, text: &str) -> Result<Option<Container>, Failure> {
+fn find(machine: &Machine, sought: &Sought, text: &str) -> Result<Found, Failure> {
     let parted = machine.parted(machine.state_roots());
-    let found = sought.keys_in(machine, &parted.near)?;
-    if parted.apart.is_empty() || !found.is_empty() {
-        return sought.at_most_one(found);
+    let near = sought.search(machine, &parted.near)?;
+    if parted.apart.is_empty() || !near.found.is_empty() {
+        return sought.only(near);
     }
     let (machine, elsewhere) = (machine.clone(), sought.clone());
     let names: Vec<String> = parted
@@ -130,14 +133,16 @@ fn find(machine: &Machine, sought: &Sought, text: &str) -> Result<Option<Contain
         .iter()
         .map(|root| crate::text::visible_path(&root.path))
         .collect();
-    let asked = Bounded::reads().ask(WITHIN, move || elsewhere.keys_in(&machine, &parted.apart));
-    let Ok(found) = asked else {
+    let asked = Bounded::reads().ask(WITHIN, move || elsewhere.search(&machine, &parted.apart));
+    let Ok(far) = asked else {
         let roots = names.join(", ");
         return Err(Failure::failed(format!(
             "look for {text}: state root {roots} does not answer"
         )));
     };
-    sought.at_most_one(found?)
+    let mut all = far?;
+    all.unread.extend(near.unread);
+    sought.only(all)
 }
 
 /// As the page on the screen.

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::args::{Format, List};
 use super::entry::Entry;
-use super::{Failure, Outcome, render};
+use super::{Failure, Outcome, render, roots};
 use crate::config::Config;
-use crate::inventory::{Container, Machine, RootOrigin, RootState, Snapshot};
+use crate::inventory::{Container, Machine, Snapshot};
 use crate::look::{self, Depth};
 use crate::oci::RuntimeKind;
 use crate::text::visible_path;
@@ -17,7 +17,7 @@ pub(super) fn run(config: &Config, list: &List) -> Outcome {
     // In runc's shape there is no usage, and nobody waits for it to be read.
     let with_usage = list.format == Format::Json && !list.quiet && config.roots.state.len() != 1;
     let snapshot = scan(&machine, list.format, with_usage)?;
-    let failed = report_roots(&snapshot);
+    let failed = roots::report(&machine, &snapshot);
     let text = match (list.quiet, list.format) {
         (true, _) => snapshot
             .containers
@@ -46,36 +46,6 @@ fn scan(machine: &Machine, format: Format, with_usage: bool) -> Result<Snapshot,
         Format::Table => Depth::Status,
     };
     look::once(machine, depth, PATIENCE).map_err(|error| Failure::of(&error))
-}
-
-/// Roots and entries that could not be read, on stderr. A root that was named and cannot be read
-/// is a failure; a known one that belongs to somebody else is not.
-pub(super) fn report_roots(snapshot: &Snapshot) -> bool {
-    let mut failed = false;
-    let mut said = Vec::new();
-    for root in &snapshot.roots {
-        let path = visible_path(&root.path);
-        match (&root.state, root.origin) {
-            (RootState::Failed(why), origin) => {
-                said.push(format!("read state root {path}: {why}"));
-                failed |= origin == RootOrigin::Given;
-            }
-            (RootState::Absent, RootOrigin::Given) if snapshot.roots.len() > 1 => {
-                said.push(format!("state root {path} does not exist"));
-            }
-            _ => {}
-        }
-    }
-    for container in &snapshot.containers {
-        if let Some(problem) = &container.problem {
-            said.push(format!(
-                "load container {}: {problem}",
-                container.key.label()
-            ));
-        }
-    }
-    render::warn_all(&said);
-    failed
 }
 
 fn pid(container: &Container) -> i32 {

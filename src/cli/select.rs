@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Failure;
+use super::roots::elsewhere;
 use crate::config::{Config, StateRoot};
 use crate::inventory::scan::look_up;
 use crate::inventory::{Container, Machine};
@@ -16,8 +17,40 @@ use crate::text::visible_path;
 pub(super) enum Found {
     /// This one.
     One(Box<Container>),
-    /// None: no root has it.
-    Absent(ContainerId),
+    /// None: no root that could be read has it.
+    Absent(Absent),
+}
+
+/// An id that no root has that could be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Absent {
+    /// The id.
+    pub(super) id: ContainerId,
+    /// The roots that could not be read, with the reason, safe to print. With any of these it may
+    /// exist all the same.
+    pub(super) unread: Vec<String>,
+}
+
+/// Most roots that are named in one message.
+const NAMED: usize = 3;
+
+impl Absent {
+    /// In words that tools look for, where it is sure.
+    pub(super) fn failure(&self) -> Failure {
+        let id = &self.id;
+        if self.unread.is_empty() {
+            return Failure::failed(format!("container {id} does not exist"));
+        }
+        let named: Vec<&str> = self.unread.iter().take(NAMED).map(String::as_str).collect();
+        let more = match self.unread.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        Failure::failed(format!(
+            "container {id}: not found in the roots that could be read; not read: {}{more}",
+            named.join(", ")
+        ))
+    }
 }
 
 /// `id`, or `runtime:id`.
@@ -38,46 +71,44 @@ fn split(text: &str) -> Result<(Option<RuntimeKind>, ContainerId), Failure> {
     Ok((kind, id.parse().map_err(|error| Failure::of(&error))?))
 }
 
+/// What a look for an id in several roots came to.
+#[derive(Debug, Default)]
+pub(super) struct Search {
+    /// Where it is.
+    pub(super) found: Vec<Container>,
+    /// What could not be read, with the reason, safe to print: it may be there.
+    pub(super) unread: Vec<String>,
+}
+
 /// Looks in every root.
 pub(super) fn find(machine: &Machine, text: &str) -> Result<Found, Failure> {
-    let (runtime, id) = split(text)?;
-    let mut found = Vec::new();
-    for root in machine.state_roots() {
-        let container = look_in(machine, &root.path, &id)?;
-        let wanted = |container: &Container| runtime.is_none() || container.runtime == runtime;
-        found.extend(container.filter(wanted));
-    }
-    match found.len() {
-        0 => Ok(Found::Absent(id)),
-        1 => Ok(found
-            .pop()
-            .map_or(Found::Absent(id), |one| Found::One(Box::new(one)))),
-        _ => Err(several(&id, &found)),
-    }
+    let sought: Sought = text.parse()?;
+    sought.only(sought.search(machine, &machine.state_roots())?)
+}
+
+/// What one root has of an id.
+enum InRoot {
+    /// This.
+    Here(Box<Container>),
+    /// Nothing.
+    Nothing,
+    /// There is no such root.
+    NoRoot,
 }
 
 /// Looks in one root.
-fn look_in(
-    machine: &Machine,
-    root: &Arc<Path>,
-    id: &ContainerId,
-) -> Result<Option<Container>, Failure> {
-    let here = match open_root(root) {
-        Ok(dir) => stat_beneath(&dir, id.as_str().as_ref()),
-        Err(error) if is_gone(&error) => return Ok(None),
-        // Only an unreadable root that was asked for can hide the container asked for.
-        Err(_) if !machine.roots_are_given() => return Ok(None),
-        Err(error) => Err(error),
+fn look_in(machine: &Machine, root: &Arc<Path>, id: &ContainerId) -> std::io::Result<InRoot> {
+    let dir = match open_root(root) {
+        Ok(dir) => dir,
+        Err(error) if is_gone(&error) => return Ok(InRoot::NoRoot),
+        Err(error) => return Err(error),
     };
-    let here = here.map_err(|error| {
-        Failure::failed(format!("open state root {}: {error}", visible_path(root)))
-    })?;
-    if here.is_none() {
-        return Ok(None);
+    if stat_beneath(&dir, id.as_str().as_ref())?.is_none() {
+        return Ok(InRoot::Nothing);
     }
     let key = ContainerKey::new(Arc::clone(root), id.as_str());
-    look_up(machine, &key)
-        .map_err(|error| Failure::failed(format!("read {}: {error}", visible_path(&key.dir()))))
+    let found = look_up(machine, &key)?;
+    Ok(found.map_or(InRoot::Nothing, |one| InRoot::Here(Box::new(one))))
 }
 
 fn several(id: &ContainerId, found: &[Container]) -> Failure {
@@ -111,37 +142,52 @@ impl std::str::FromStr for Sought {
 }
 
 impl Sought {
-    /// Where it is, among these roots.
-    pub(super) fn keys_in(
-        &self,
-        machine: &Machine,
-        roots: &[StateRoot],
-    ) -> Result<Vec<Container>, Failure> {
-        let mut found = Vec::new();
+    /// Where it is, among these roots. A root that was named and cannot be read is a failure: nobody
+    /// can answer for it.
+    pub(super) fn search(&self, machine: &Machine, roots: &[StateRoot]) -> Result<Search, Failure> {
+        let mut search = Search::default();
+        let mut read = 0;
         for root in roots {
-            found.extend(
-                look_in(machine, &root.path, &self.id)?.filter(|container| {
-                    self.runtime.is_none() || container.runtime == self.runtime
+            match look_in(machine, &root.path, &self.id) {
+                Ok(InRoot::Here(one)) => {
+                    read += 1;
+                    if self.runtime.is_none() || one.runtime == self.runtime {
+                        search.found.push(*one);
+                    }
+                }
+                Ok(InRoot::Nothing) => read += 1,
+                Ok(InRoot::NoRoot) => {}
+                Err(error) if machine.roots_are_given() => {
+                    let path = visible_path(&root.path);
+                    return Err(Failure::failed(format!("open state root {path}: {error}")));
+                }
+                Err(error) => {
+                    let path = visible_path(&root.path);
+                    search.unread.push(format!("{path}: {error}"));
+                }
+            }
+        }
+        // Where the host's directories are not, neither are its state roots.
+        let nothing = read == 0 && search.unread.is_empty();
+        if let Some(why) = elsewhere(machine).filter(|_| nothing) {
+            let unread = format!("any: none is found here ({})", why.words());
+            search.unread.push(unread);
+        }
+        Ok(search)
+    }
+
+    /// The only one of these.
+    pub(super) fn only(&self, mut search: Search) -> Result<Found, Failure> {
+        match search.found.len() {
+            0 | 1 => Ok(match search.found.pop() {
+                Some(one) => Found::One(Box::new(one)),
+                None => Found::Absent(Absent {
+                    id: self.id.clone(),
+                    unread: search.unread,
                 }),
-            );
+            }),
+            _ => Err(several(&self.id, &search.found)),
         }
-        Ok(found)
-    }
-
-    /// The only one of these, if there is any.
-    pub(super) fn at_most_one(
-        &self,
-        mut found: Vec<Container>,
-    ) -> Result<Option<Container>, Failure> {
-        match found.len() {
-            0 | 1 => Ok(found.pop()),
-            _ => Err(self::several(&self.id, &found)),
-        }
-    }
-
-    /// That there is none.
-    pub(super) fn absent(&self) -> Failure {
-        absent(&self.id)
     }
 }
 
@@ -150,12 +196,8 @@ pub(super) fn one(config: &Config, text: &str) -> Result<(Machine, Container), F
     let machine = Machine::new(&config.roots);
     match find(&machine, text)? {
         Found::One(container) => Ok((machine, *container)),
-        Found::Absent(id) => Err(absent(&id)),
+        Found::Absent(absent) => Err(absent.failure()),
     }
-}
-
-pub(super) fn absent(id: &ContainerId) -> Failure {
-    Failure::failed(format!("container {id} does not exist"))
 }
 
 /// The container as a target.

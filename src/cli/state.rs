@@ -7,7 +7,7 @@ use crate::inventory::Condition;
 
 pub(super) fn run(config: &Config, id: &str) -> Outcome {
     let (_, container) = select::one(config, id)?;
-    if container.condition == Condition::Broken {
+    if let Condition::Broken | Condition::Unknown(_) = container.condition {
         let problem = container.problem.clone().unwrap_or_default();
         return Err(Failure::failed(format!(
             "load container {}: {problem}",

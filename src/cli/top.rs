@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::args::{Top, TopFormat};
-use super::{Failure, Outcome, list, render};
+use super::{Failure, Outcome, render, roots};
 use crate::config::Config;
 use crate::inventory::{Container, Machine, Sampler, Snapshot};
 use crate::kernel::{Kernel, LiveKernel};
@@ -21,10 +21,10 @@ pub(super) fn run(config: &Config, top: &Top) -> Outcome {
     }
     let interval = top.interval.unwrap_or(config.interval);
     let machine = Machine::new(&config.roots);
-    let mut sampler = Sampler::new(machine).map_err(|error| Failure::of(&error))?;
+    let mut sampler = Sampler::new(machine.clone()).map_err(|error| Failure::of(&error))?;
     sampler.watch_all();
     let kernel = LiveKernel::new();
-    let failed = list::report_roots(&sampler.pass());
+    let failed = roots::report(&machine, &sampler.pass());
     let mut due = kernel.now();
     let mut printed = 0_u64;
     while top.passes.is_none_or(|passes| printed < passes) {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::inventory::{Condition, Manager};
+use crate::inventory::{Condition, Manager, OutOfSight};
 
 pub use cgroup::CgroupCause;
 pub use leftover::LeftoverCause;
@@ -86,6 +86,11 @@ pub enum StateCause {
         pid: Option<i32>,
         /// Processes that live on without it.
         left: usize,
+    },
+    /// Whether it lives cannot be told from where ocitop runs.
+    OutOfSight {
+        /// Why.
+        why: OutOfSight,
     },
     /// Nothing can be said of it.
     Unknown {

@@ -206,6 +206,7 @@ fn check(about: About, evidence: &Evidence, findings: &[Finding]) -> Check {
 fn weighed(first: bool, finding: &Finding) -> Verdict {
     match (&finding.cause, finding.weight, first) {
         (Cause::State(StateCause::Running { .. }), ..) => Verdict::Ok,
+        (Cause::State(StateCause::OutOfSight { .. }), ..) => Verdict::NotLookedAt,
         (_, Weight::Blocks, _) | (_, Weight::Hampers | Weight::State, true) => Verdict::Cause,
         (_, Weight::Hampers, false) | (_, Weight::Ails, _) => Verdict::Look,
         (_, Weight::State, false) | (_, Weight::Note, _) => Verdict::Note,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::inventory::freezers::Over;
 use crate::inventory::processes::{Closeup, Place, Process};
+use crate::inventory::sight::{CgroupsOutOfSight, OutOfSight};
 use crate::inventory::{Condition, Manager};
 use crate::leftovers::{Kind, Leftover};
 use crate::oci::{ContainerKey, RuntimeKind};
@@ -116,6 +117,8 @@ pub enum InitSeen {
     Zombie(InitProcess, Option<Neighbour>),
     /// Its pid is another process's.
     Recycled(Neighbour),
+    /// It cannot be told from here.
+    OutOfSight(OutOfSight),
 }
 
 /// One process, with what is seen of it besides.
@@ -303,4 +306,8 @@ pub struct Unseen {
     pub mute: Vec<i32>,
     /// State roots that could not be read, and why; safe to print.
     pub roots: Vec<String>,
+    /// Why processes that were not found may be there.
+    pub pids: Option<OutOfSight>,
+    /// Which of its cgroups cannot be looked at from here.
+    pub cgroups: Option<CgroupsOutOfSight>,
 }

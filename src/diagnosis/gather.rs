@@ -15,6 +15,7 @@ use super::Diagnosis;
 use super::evidence::{Counts, Evidence, InitSeen, RdtSeen, RecordSeen, Unseen};
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::processes::{Listing, Reader, Subject};
+use crate::inventory::scan::cgroups_out_of_sight;
 use crate::inventory::{Condition, Machine, mounts};
 use crate::kernel::bounded::{Bounded, Late, Lateness, Unanswered};
 use crate::leftovers::{Kind, Leftover};
@@ -158,6 +159,7 @@ impl Examiner {
             viewer: host::viewer(&self.machine, &cgroups),
             unseen: Unseen {
                 mounts: mounts.is_empty(),
+                pids: self.machine.sight.processes(),
                 ..Unseen::default()
             },
             leftover: None,
@@ -322,6 +324,8 @@ impl Examiner {
                 rdt: rdt.is_none(),
                 mute,
                 roots: case.unread.clone(),
+                pids: machine.sight.pids(entry.key.root()),
+                cgroups: cgroups_out_of_sight(machine, entry),
             },
             rdt: rdt.unwrap_or_default(),
             span: now().saturating_sub(before.at),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::cgroup::Version;
+use crate::inventory::OutOfSight;
 use crate::kernel::Signal;
 use crate::lifecycle::{Force, Job, Target};
 use crate::oci::ContainerKey;
@@ -151,6 +152,8 @@ pub enum Advice {
     HostCgroups,
     /// Look at a wait that is none of those that are known.
     Watch,
+    /// Run ocitop where it sees what it needs to.
+    See(OutOfSight),
     /// Free room on a file system.
     MakeRoom,
     /// Remove resctrl groups that nobody uses.

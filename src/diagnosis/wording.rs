@@ -103,6 +103,12 @@ impl StateCause {
                 };
                 format!("stopped: {init}, {rest}")
             }
+            Self::OutOfSight { why } => {
+                format!(
+                    "whether it lives cannot be known from here: {}",
+                    why.words()
+                )
+            }
             Self::Unknown { condition } => {
                 format!("it is {condition}, and nothing was seen that says why")
             }

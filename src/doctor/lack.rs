@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::{Report, RootFact};
 use crate::cgroup::{Mode, Version};
+use crate::inventory::OutOfSight;
 
 /// One thing that is missing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -140,17 +141,39 @@ fn privileges(report: &Report, lacks: &mut Vec<Lack>) {
             ));
         }
     }
-    for namespace in &report.namespaces {
-        let means = match (namespace.name, namespace.initial) {
-            ("pid", Some(false)) => {
-                "pids in state files are the host's: containers look stopped, and are not signalled"
+    let not_the_hosts = |namespace: &&super::Namespace| {
+        namespace.name == "user" && namespace.initial == Some(false)
+    };
+    if report.namespaces.iter().any(|one| not_the_hosts(&one)) {
+        lacks.push(Lack::new(
+            "the host's user namespace",
+            "root here is not root of the host",
+        ));
+    }
+    sight(report, lacks);
+}
+
+fn sight(report: &Report, lacks: &mut Vec<Lack>) {
+    for why in &report.out_of_sight {
+        let means = match why {
+            OutOfSight::PidNamespace | OutOfSight::NoProc => {
+                "whether a container lives is unknown, save where one is found by its pid and start \
+                 time; nothing is deleted, signalled or cleaned on that"
             }
-            ("cgroup", Some(false)) => "cgroups outside this one cannot be matched to processes",
-            ("user", Some(false)) => "root here is not root of the host",
-            _ => continue,
+            OutOfSight::ProcOfAnother => {
+                "containers are shown, and none can be signalled or deleted"
+            }
+            OutOfSight::Hidden => {
+                "whose containers' init is hidden is unknown; nothing is a leftover"
+            }
+            OutOfSight::CgroupNamespace | OutOfSight::CgroupPart | OutOfSight::CgroupNotMounted => {
+                "recorded cgroups cannot be looked at: no usage, no delete, nothing is a leftover"
+            }
+            OutOfSight::MountNamespace | OutOfSight::MountNamespaceUnknown => {
+                "a bundle that is not found proves nothing: no leftover is certain by that"
+            }
         };
-        let what = format!("the host's {} namespace", namespace.name);
-        lacks.push(Lack::new(what, means));
+        lacks.push(Lack::new(format!("sight: {}", why.words()), means));
     }
 }
 
@@ -207,11 +230,10 @@ mod tests {
                 reason: "no".to_owned(),
             },
         }];
-        for namespace in &mut report.namespaces {
-            namespace.initial = Some(false);
-        }
+        report.out_of_sight = vec![OutOfSight::PidNamespace];
         let whats = whats(&report);
         assert!(whats.contains(&"access to /run/runc".to_owned()));
-        assert!(whats.contains(&"the host's pid namespace".to_owned()));
+        let sight = "sight: ocitop runs in a pid namespace of its own";
+        assert!(whats.contains(&sight.to_owned()));
     }
 }

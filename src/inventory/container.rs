@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::sight::OutOfSight;
 use super::usage::{Detail, Usage};
 use crate::kernel::Inode;
 use crate::oci::{ContainerKey, CreatedAt, RuntimeKind, Status};
@@ -23,6 +24,8 @@ pub enum Condition {
     Freezing,
     /// Its state cannot be read or does not make sense; the row's problem says why.
     Broken,
+    /// Whether it lives cannot be told from here.
+    Unknown(OutOfSight),
 }
 
 impl Condition {
@@ -32,6 +35,7 @@ impl Condition {
             Self::Known(status) => status.as_str(),
             Self::Freezing => "freezing",
             Self::Broken => "broken",
+            Self::Unknown(_) => "unknown",
         }
     }
 
@@ -40,7 +44,7 @@ impl Condition {
         match self {
             Self::Known(status) => status != Status::Stopped,
             Self::Freezing => true,
-            Self::Broken => false,
+            Self::Broken | Self::Unknown(_) => false,
         }
     }
 }

@@ -4,10 +4,13 @@
 //! be in the container's cgroup, or, where no cgroup is known, must have started before the
 //! container was recorded as created; a process that took over a freed pid started after it.
 
+use std::path::Path;
+
 use super::cgroups::CgroupDir;
 use super::machine::Machine;
+use super::sight::OutOfSight;
 use crate::cgroup::Membership;
-use crate::oci::{Record, RecordedInit};
+use crate::oci::{ContainerKey, Record, RecordedInit};
 use crate::process::{InitProcess, ProcStat};
 
 /// What became of the recorded init.
@@ -19,6 +22,8 @@ pub enum Identity {
     Dead,
     /// Its pid belongs to another process. Never to be signalled.
     Recycled(i32),
+    /// It cannot be told from here: it may live.
+    Unknown(OutOfSight),
 }
 
 impl Identity {
@@ -26,8 +31,13 @@ impl Identity {
     pub fn alive(self) -> Option<InitProcess> {
         match self {
             Self::Alive(init) => Some(init),
-            Self::Dead | Self::Recycled(_) => None,
+            Self::Dead | Self::Recycled(_) | Self::Unknown(_) => None,
         }
+    }
+
+    /// Whether it may live, as far as can be seen from here.
+    pub fn may_live(self) -> bool {
+        matches!(self, Self::Alive(_) | Self::Unknown(_))
     }
 }
 
@@ -44,27 +54,71 @@ pub enum Rigour {
 /// youki forks init at most this long before it stamps the creation, nanoseconds.
 const FORK_TO_STAMP: i64 = 10_000_000_000;
 
-/// Looks at the process the record names. `cgroups` are those the record names.
-pub fn identify(
-    machine: &Machine,
-    record: &Record,
-    cgroups: &[CgroupDir],
-    rigour: Rigour,
-) -> Identity {
-    let Some(init) = record.init else {
-        return Identity::Dead;
+/// A record and where it stands.
+#[derive(Debug, Clone, Copy)]
+pub struct Recorded<'a> {
+    /// The state root it was read from.
+    pub root: &'a Path,
+    /// What it says.
+    pub record: &'a Record,
+    /// The cgroups it names.
+    pub cgroups: &'a [CgroupDir],
+}
+
+impl<'a> Recorded<'a> {
+    /// The record of the container at `key`.
+    pub fn at(key: &'a ContainerKey, record: &'a Record, cgroups: &'a [CgroupDir]) -> Self {
+        Self {
+            root: key.root(),
+            record,
+            cgroups,
+        }
+    }
+}
+
+/// Looks at the process that a record names.
+///
+/// That it is gone, or another's, is said only where ocitop would have seen it ([`Sight`]).
+///
+/// [`Sight`]: super::Sight
+pub fn identify(machine: &Machine, recorded: Recorded<'_>, rigour: Rigour) -> Identity {
+    // What procfs shows under these numbers cannot be signalled by them.
+    if let Some(why) = machine.sight.signals()
+        && rigour == Rigour::Signalled
+    {
+        return Identity::Unknown(why);
+    }
+    let blind = machine.sight.pids(recorded.root);
+    let found = match recorded.record.init {
+        Some(init) => look(machine, recorded, init, rigour),
+        None => Identity::Dead,
     };
+    match (found, blind) {
+        (Identity::Dead | Identity::Recycled(_), Some(why)) => Identity::Unknown(why),
+        (found, _) => found,
+    }
+}
+
+/// As [`identify`], as if these were the pids of the record.
+fn look(machine: &Machine, recorded: Recorded<'_>, init: RecordedInit, rigour: Rigour) -> Identity {
+    let Recorded {
+        root,
+        record,
+        cgroups,
+    } = recorded;
     let stat = match machine.stat(init.pid) {
         Ok(Some(stat)) => stat,
-        Ok(None) => return hidden(init),
-        // It exists and cannot be read: nothing says that it is ours.
-        Err(_) => return Identity::Recycled(init.pid),
+        Ok(None) => return Identity::Dead,
+        // It exists and cannot be read: it may be the one.
+        Err(_) => return Identity::Unknown(OutOfSight::Hidden),
     };
     if stat.is_dead() {
         return Identity::Dead;
     }
     let ours = match init.start_time {
         Some(recorded) => recorded == stat.start_time,
+        // In another's pids one that started at the right moment proves nothing.
+        None if machine.sight.pids(root).is_some() => false,
         None if rigour == Rigour::Shown && started_with_it(machine, record, &stat) => true,
         None => is_ours(machine, record, init.pid, &stat, cgroups),
     };
@@ -73,21 +127,24 @@ pub fn identify(
             pid: init.pid,
             start_time: stat.start_time,
         })
+    } else if let Some(why) = unjudged(machine, root, record, init) {
+        Identity::Unknown(why)
     } else {
         Identity::Recycled(init.pid)
     }
 }
 
-/// Not in /proc: dead, or hidden by `hidepid`. Then nothing but its being alive can be known.
-fn hidden(init: RecordedInit) -> Identity {
-    use rustix::process::{Pid, test_kill_process};
-    let denied = Pid::from_raw(init.pid)
-        .is_some_and(|pid| test_kill_process(pid) == Err(rustix::io::Errno::PERM));
-    if denied {
-        Identity::Recycled(init.pid)
-    } else {
-        Identity::Dead
-    }
+/// Why a process that was told by its cgroup may be the one all the same: that cgroup is out of sight.
+fn unjudged(
+    machine: &Machine,
+    root: &Path,
+    record: &Record,
+    init: RecordedInit,
+) -> Option<OutOfSight> {
+    let by_cgroup = init.start_time.is_none();
+    let (sight, hierarchies) = (&machine.sight, &machine.hierarchies);
+    let unseen = sight.unseen(root, &record.cgroup, hierarchies);
+    unseen.filter(|_| by_cgroup).map(|cgroups| cgroups.why)
 }
 
 fn is_ours(

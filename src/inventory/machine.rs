@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::mounts;
 use super::roots::{self, Surroundings};
+use super::sight::{self, OutOfSight, Sight};
 use super::snapshot::{Host, RootOrigin};
 use crate::cgroup::{Hierarchies, Membership};
 use crate::config::{Roots, StateRoot};
@@ -64,6 +65,8 @@ pub struct Machine {
     pub boot: Boot,
     /// Whether systemd runs it (sd_booted(3)).
     pub systemd: bool,
+    /// What of the host can be seen from here. Absence is asked of it, before it is believed.
+    pub sight: Arc<Sight>,
     given: Vec<PathBuf>,
     alone: Option<StateRoot>,
     surroundings: Surroundings,
@@ -88,8 +91,16 @@ impl Machine {
             None => Hierarchies::from_mountinfo(&mountinfo),
         };
         let resctrl = roots.resctrl.clone().or_else(|| resctrl_mount(&mountinfo));
-        let host = Arc::new(host(&roots.proc, &hierarchies, resctrl.is_some()));
-        Self {
+        let stands_in = roots.proc != Path::new("/proc");
+        let facts = sight::Facts::read(&roots.proc, stands_in, &mountinfo, &hierarchies);
+        let sight = Sight::of(&facts, &hierarchies);
+        let host = Arc::new(Host {
+            resctrl: resctrl.is_some(),
+            out_of_sight: sight.doubt(Path::new("")),
+            ..host(&roots.proc, &hierarchies)
+        });
+        let machine = Self {
+            sight: Arc::new(sight),
             hierarchies,
             resctrl,
             proc: roots.proc.clone(),
@@ -102,7 +113,23 @@ impl Machine {
             given: roots.state.clone(),
             alone: None,
             surroundings: Surroundings::of_process(),
+        };
+        machine.with_trusted_roots()
+    }
+
+    /// Looks for roots that were written with this very view, where the namespace does not tell.
+    fn with_trusted_roots(mut self) -> Self {
+        if self.sight.processes() != Some(OutOfSight::PidNamespace) {
+            return self;
         }
+        let roots = self.parted(self.every_root()).near;
+        let own = roots.iter().filter(|root| sight::is_own(&self, root));
+        let own: Vec<_> = own.map(|root| Arc::clone(&root.path)).collect();
+        let sight = Arc::make_mut(&mut self.sight);
+        for path in own {
+            sight.trust(&path);
+        }
+        self
     }
 
     /// The state roots to look at now: the ones given, or every known one. Engines make and
@@ -182,11 +209,16 @@ impl Machine {
         resctrl_mount(&mountinfo.unwrap_or_default())
     }
 
-    /// `/proc/PID/stat`; `None` if there is no such process.
+    /// `/proc/PID/stat`; `None` if there is no such process. One that procfs hides is an error.
     pub fn stat(&self, pid: i32) -> io::Result<Option<ProcStat>> {
         match kernel_record(&self.pid_file(pid, "stat")) {
             Ok(bytes) => Ok(ProcStat::parse(&bytes)),
-            Err(error) if crate::kernel::read::is_gone(&error) => Ok(None),
+            Err(error) if crate::kernel::read::is_gone(&error) => {
+                if self.sight.hides() && exists(pid) {
+                    return Err(rustix::io::Errno::ACCESS.into());
+                }
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }
@@ -222,6 +254,13 @@ impl Machine {
     }
 }
 
+/// Whether there is a process of this number, asked without procfs.
+fn exists(pid: i32) -> bool {
+    use rustix::process::{Pid, test_kill_process};
+    let gone = Err(rustix::io::Errno::SRCH);
+    Pid::from_raw(pid).is_some_and(|pid| test_kill_process(pid) != gone)
+}
+
 /// Whether `/proc/filesystems` lists resctrl: the kernel does only where the CPU has it.
 pub fn knows_resctrl(filesystems: &str) -> bool {
     filesystems
@@ -238,7 +277,7 @@ fn resctrl_mount(mountinfo: &[u8]) -> Option<PathBuf> {
     })
 }
 
-fn host(proc: &Path, hierarchies: &Hierarchies, resctrl: bool) -> Host {
+fn host(proc: &Path, hierarchies: &Hierarchies) -> Host {
     let text = |name: &str| {
         kernel_text(&proc.join(name))
             .ok()
@@ -261,11 +300,12 @@ fn host(proc: &Path, hierarchies: &Hierarchies, resctrl: bool) -> Host {
         name: crate::text::visible_bytes(uname.nodename().to_bytes()),
         kernel: crate::text::visible_bytes(uname.release().to_bytes()),
         cgroups: hierarchies.mode(),
-        resctrl,
+        resctrl: false,
         cpus: u32::try_from(cpus.max(1)).unwrap_or(1),
         memory: memory.unsigned_abs() * 1024,
         root: rustix::process::geteuid().is_root(),
         ticks: rustix::param::clock_ticks_per_second(),
         boot: number(&stat, "btime").unwrap_or(0),
+        out_of_sight: None,
     }
 }

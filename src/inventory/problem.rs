@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::sight::OutOfSight;
 use crate::kernel::read::ReadError;
 use crate::oci::{InvalidId, RecordError, RuntimeKind};
 
@@ -35,6 +36,9 @@ pub enum Problem {
     /// The recorded pid belongs to another process now.
     #[error("pid {0} belongs to another process now")]
     Recycled(i32),
+    /// Whether its init lives cannot be told from here.
+    #[error("its status cannot be known from here: {}", .0.words())]
+    OutOfSight(OutOfSight),
     /// A second file is needed and not there.
     #[error("{0} missing: cgroup and hooks not known from it")]
     NoConfig(&'static str),

@@ -16,13 +16,14 @@ use super::entry::{Depth, Entry, Lead};
 use super::limits::Limits;
 use super::machine::Machine;
 use super::problem::Problem;
+use super::sight::CgroupsOutOfSight;
 use super::snapshot::{RootState, RootView, Snapshot};
 use super::tracked::{Fingerprint, Tracked};
 use super::usage::{Detail, HostUsage, Usage};
 use super::users::Users;
 use crate::config::StateRoot;
 use crate::kernel::read::{is_gone, open_root};
-use crate::oci::{ContainerKey, RuntimeKind};
+use crate::oci::{ContainerKey, RecordedCgroup, RuntimeKind};
 
 /// Names in a root that are crun's own and no containers.
 const NOT_CONTAINERS: [&str; 2] = [".cache", ".empty-directory"];
@@ -237,6 +238,17 @@ impl Facts {
             .map(|dir| dir.view(&machine.hierarchies))
             .collect()
     }
+}
+
+/// Which of a container's cgroups cannot be looked at from here.
+pub fn cgroups_out_of_sight(machine: &Machine, entry: &Entry<'_>) -> Option<CgroupsOutOfSight> {
+    let unknown = RecordedCgroup::Unknown;
+    let recorded = entry
+        .record
+        .as_ref()
+        .map_or(&unknown, |record| &record.cgroup);
+    let (root, hierarchies) = (entry.key.root(), &machine.hierarchies);
+    machine.sight.unseen(root, recorded, hierarchies)
 }
 
 /// Where in `machine` a container's cgroups are, from its entry.

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::container::Container;
 use super::history::History;
 use super::lane::Happening;
+use super::sight::OutOfSight;
 use super::usage::HostUsage;
 use crate::cgroup::Mode;
 use crate::config::StateRoot;
@@ -98,6 +99,8 @@ pub struct Host {
     pub ticks: u64,
     /// Wall clock of the boot, seconds since the epoch.
     pub boot: i64,
+    /// What of it cannot be seen from here, other than mounts.
+    pub out_of_sight: Option<OutOfSight>,
 }
 
 /// What ocitop itself uses.

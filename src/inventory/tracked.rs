@@ -8,7 +8,7 @@ use rustix::fs::Stat;
 use super::cgroups::{self, CgroupDir};
 use super::container::{Condition, Facts};
 use super::entry::Entry;
-use super::identity::{Identity, Rigour, identify};
+use super::identity::{Identity, Recorded, Rigour, identify};
 use super::machine::Machine;
 use super::manager::manager_of;
 use super::problem::Problem;
@@ -197,14 +197,18 @@ impl Tracked {
     fn state(&self, machine: &Machine, vouched: Option<InitProcess>) -> Option<State> {
         let record = self.record.as_ref()?;
         let identity = vouched.map_or_else(
-            || identify(machine, record, &self.named, Rigour::Shown),
+            || {
+                let recorded = Recorded::at(&self.base.key, record, &self.named);
+                identify(machine, recorded, Rigour::Shown)
+            },
             Identity::Alive,
         );
         let freezer = match identity {
             Identity::Alive(_) => cgroups::freezer(&self.named, &machine.hierarchies),
-            Identity::Dead | Identity::Recycled(_) => None,
+            Identity::Dead | Identity::Recycled(_) | Identity::Unknown(_) => None,
         };
         let problem = match (identity, freezer) {
+            (Identity::Unknown(why), _) => Some(crate::text::chain(&Problem::OutOfSight(why))),
             (Identity::Recycled(pid), _) => Some(crate::text::chain(&Problem::Recycled(pid))),
             (_, Some(Freezer::FrozenAbove)) => Some("frozen by a cgroup above".to_owned()),
             _ => None,
@@ -251,8 +255,10 @@ pub fn derive(
     if record.init.is_none() && creating {
         return Condition::Known(Status::Creating);
     }
-    if identity.alive().is_none() {
-        return Condition::Known(Status::Stopped);
+    match identity {
+        Identity::Alive(_) => {}
+        Identity::Dead | Identity::Recycled(_) => return Condition::Known(Status::Stopped),
+        Identity::Unknown(why) => return Condition::Unknown(why),
     }
     match freezer {
         Some(Freezer::Frozen) => return Condition::Known(Status::Paused),

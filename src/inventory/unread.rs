@@ -11,6 +11,7 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::{Serialize, Serializer};
 
+use super::sight::OutOfSight;
 use crate::text::visible_path;
 
 /// One place that was not read, and why.
@@ -40,6 +41,10 @@ pub enum Place {
     CommandLines(usize),
     /// The processes of other users.
     Processes,
+    /// The processes of the host.
+    HostProcesses,
+    /// The cgroups of a hierarchy.
+    Cgroups(String),
 }
 
 /// Why something was not read.
@@ -59,6 +64,8 @@ pub enum WhyUnread {
     TooMany(usize),
     /// procfs is mounted so that it shows a user's own only (proc(5), `hidepid`).
     Hidden,
+    /// It cannot be seen from where ocitop runs.
+    OutOfSight(OutOfSight),
 }
 
 impl Unread {
@@ -125,6 +132,7 @@ impl fmt::Display for WhyUnread {
             Self::Late => f.write_str("no answer in time"),
             Self::NotAsked => f.write_str("not asked: too many others do not answer"),
             Self::TooMany(most) => write!(f, "only the first {most} were looked at"),
+            Self::OutOfSight(why) => f.write_str(why.words()),
             Self::Hidden => f.write_str("/proc hides them (hidepid)"),
         }
     }
@@ -143,6 +151,8 @@ impl fmt::Display for Unread {
             Place::CommandLines(count) => {
                 write!(f, "the command lines of {count} shims and monitors")?;
             }
+            Place::HostProcesses => write!(f, "the processes of the host")?,
+            Place::Cgroups(hierarchy) => write!(f, "the cgroups of {hierarchy}")?,
             Place::Processes => write!(f, "the processes of other users")?,
         }
         write!(f, ": {}", self.why)

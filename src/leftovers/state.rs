@@ -8,7 +8,7 @@ use super::walk::{Candidate, Tree};
 use super::{Argument, Kind, Leftover, Search};
 use crate::inventory::cgroups::existing;
 use crate::inventory::entry::Entry;
-use crate::inventory::identity::{Identity, Rigour, identify};
+use crate::inventory::identity::{Recorded, Rigour, identify};
 use crate::inventory::manager::manager_of;
 use crate::inventory::scan::{cgroups_of, entry_names};
 use crate::inventory::{Problem, mounts};
@@ -49,8 +49,10 @@ fn leftover(search: &Search<'_>, tree: &mut Tree, entry: &Entry<'static>) -> Opt
     let mut doubts = Vec::new();
     let proven = match &entry.record {
         Ok(record) => {
-            let identity = identify(search.machine, record, &named, Rigour::Signalled);
-            if matches!(identity, Identity::Alive(_)) {
+            let recorded_at = Recorded::at(&entry.key, record, &named);
+            let identity = identify(search.machine, recorded_at, Rigour::Signalled);
+            // One that may live is no leftover: the list shows it as unknown.
+            if identity.may_live() {
                 return None;
             }
             recorded(search, entry, record, &mut signs, &mut doubts)
@@ -159,6 +161,11 @@ fn recorded(
         && record.bundle.is_absolute()
         && matches!(record.bundle.symlink_metadata(),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound);
+    // What is not mounted here may be mounted where the runtime ran.
+    if let Some(why) = search.machine.sight.mounts().filter(|_| gone) {
+        doubts.push(Argument::OutOfSight(why));
+        return false;
+    }
     signs.push(if gone {
         Argument::BundleGone
     } else {

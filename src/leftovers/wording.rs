@@ -58,6 +58,12 @@ impl Argument {
             }
             Self::InitDead(None) => "a record names it, its init is dead".to_owned(),
             Self::BundleGone => "its bundle is gone".to_owned(),
+            Self::OutOfSight(why) => {
+                format!(
+                    "its bundle is not found here, which proves nothing: {}",
+                    why.words()
+                )
+            }
             Self::BundleThere => "stopped, not deleted".to_owned(),
             Self::StateBroken(why) | Self::Unclear(why) => why.clone(),
             Self::StateEmpty => "the state directory is empty".to_owned(),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::cgroup::CgroupPath;
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::entry::{Depth, Entry, Lead};
-use crate::inventory::identity::{Rigour, identify};
+use crate::inventory::identity::{Recorded, Rigour, identify};
 use crate::inventory::rdt;
 use crate::inventory::scan::{cgroups_of, entry_names};
 use crate::inventory::unread::{Place, WhyUnread};
@@ -84,10 +84,10 @@ impl Claims {
                     mute.count(problem);
                 }
                 let cgroups = cgroups_of(machine, &entry);
+                // One that may live claims as a live one does.
                 let alive = entry.record.as_ref().is_ok_and(|record| {
-                    identify(machine, record, &cgroups, Rigour::Signalled)
-                        .alive()
-                        .is_some()
+                    let recorded = Recorded::at(&key, record, &cgroups);
+                    identify(machine, recorded, Rigour::Signalled).may_live()
                 });
                 let rdt = entry.record.as_ref().map_or_else(
                     |_| Vec::new(),

@@ -9,8 +9,9 @@ use super::guard;
 use super::{Refusal, procs, unit};
 use crate::inventory::cgroups::{self, CgroupDir};
 use crate::inventory::entry::Entry;
-use crate::inventory::identity::{Identity, Rigour, identify, is_member};
-use crate::inventory::scan::cgroups_of;
+use crate::inventory::identity::{Identity, Recorded, Rigour, identify, is_member};
+use crate::inventory::scan::{cgroups_of, cgroups_out_of_sight};
+use crate::inventory::sight::CgroupsOutOfSight;
 use crate::inventory::tracked::derive;
 use crate::inventory::{Condition, Machine, Problem, manager, rdt};
 use crate::kernel::read::{is_gone, open_root};
@@ -48,6 +49,8 @@ pub struct Evidence {
     pub hooks: Option<Hooks>,
     /// Why nothing may be done with it.
     pub forbidden: Option<Refusal>,
+    /// Which of its cgroups cannot be looked at from here.
+    pub out_of_sight: Option<CgroupsOutOfSight>,
     /// What could not be known, and what else the operator should know.
     pub notes: Vec<String>,
 }
@@ -107,13 +110,17 @@ impl Evidence {
             .collect();
         let (identity, condition) = match &entry.record {
             Ok(record) => {
-                let identity = identify(machine, record, &named, Rigour::Signalled);
+                let recorded = Recorded::at(&entry.key, record, &named);
+                let identity = identify(machine, recorded, Rigour::Signalled);
                 let freezer = cgroups::freezer(&named, &machine.hierarchies);
                 (identity, derive(record, identity, entry.exec_fifo, freezer))
             }
             Err(problem) => {
                 notes.push(crate::text::chain(problem));
-                (Identity::Dead, Condition::Broken)
+                // Nobody says who it was; where processes cannot be seen, it may be anybody.
+                let blind = machine.sight.pids(entry.key.root());
+                let identity = blind.map_or(Identity::Dead, Identity::Unknown);
+                (identity, Condition::Broken)
             }
         };
         if let Identity::Recycled(pid) = identity {
@@ -139,6 +146,7 @@ impl Evidence {
                 .ok()
                 .and_then(|record| record.hooks.clone()),
             forbidden: None,
+            out_of_sight: cgroups_out_of_sight(machine, &entry),
             notes,
             entry,
         };

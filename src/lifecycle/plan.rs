@@ -4,6 +4,7 @@ use super::evidence::Evidence;
 use super::{
     Force, Job, OnFailure, Options, Plan, PlannedStep, Refusal, Step, marks, signal, trust,
 };
+use crate::inventory::identity::Identity;
 use crate::inventory::{Condition, Machine};
 use crate::oci::record::{Hook, Hooks};
 use crate::oci::{RuntimeKind, Status};
@@ -32,6 +33,7 @@ pub(super) fn plan(
     if let Some(forbidden) = &evidence.forbidden {
         return Err(forbidden.clone());
     }
+    check_sight(job, evidence)?;
     let mut steps = vec![stop(Step::Identify {
         pid: evidence.identity.alive().map(|i| i.pid),
     })];
@@ -68,6 +70,22 @@ pub(super) fn plan(
         Job::Clean(..) => return Err(Refusal::NotAContainer),
     });
     Ok(Plan(steps))
+}
+
+/// Nothing is done on the strength of what was not seen. A verified init can be signalled wherever
+/// its cgroups are; what concerns all of a container needs all of them.
+fn check_sight(job: &Job, evidence: &Evidence) -> Result<(), Refusal> {
+    if let Identity::Unknown(why) = evidence.identity {
+        return Err(Refusal::OutOfSight(why));
+    }
+    let whole = match job {
+        Job::Delete(..) | Job::KillAll(..) | Job::Pause(_) | Job::Resume(_) => true,
+        Job::Kill(..) | Job::SignalOne(..) | Job::Stop(_) | Job::Start(_) | Job::Clean(..) => false,
+    };
+    match &evidence.out_of_sight {
+        Some(cgroups) if whole => Err(Refusal::CgroupsOutOfSight(cgroups.clone())),
+        _ => Ok(()),
+    }
 }
 
 fn delete(

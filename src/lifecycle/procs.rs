@@ -58,9 +58,14 @@ pub fn family(machine: &Machine, init: i32) -> BTreeSet<i32> {
     }
 }
 
-/// Whether a process lives: it exists and is more than an unreaped zombie.
+/// Whether a process lives: it exists and is more than an unreaped zombie. One that cannot be read
+/// may be more.
 pub fn lives(machine: &Machine, pid: i32) -> bool {
-    matches!(machine.stat(pid), Ok(Some(stat)) if !stat.is_dead())
+    match machine.stat(pid) {
+        Ok(Some(stat)) => !stat.is_dead(),
+        Ok(None) => false,
+        Err(_) => true,
+    }
 }
 
 /// What is known of a process that did not die.

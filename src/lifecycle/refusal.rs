@@ -16,6 +16,7 @@ use super::marks::NotRemembered;
 use super::signal::NotOne;
 use super::trust::Distrust;
 use crate::inventory::Condition;
+use crate::inventory::sight::{CgroupsOutOfSight, OutOfSight};
 use crate::oci::InvalidId;
 
 /// Why something is refused. Nothing was changed.
@@ -29,6 +30,10 @@ pub enum Refusal {
     Unread(String),
     /// What is there is not what was confirmed.
     Replaced,
+    /// Whether it lives cannot be known from here.
+    OutOfSight(OutOfSight),
+    /// Its cgroups cannot be looked at from here.
+    CgroupsOutOfSight(CgroupsOutOfSight),
     /// Its cgroups or its init must not be touched.
     Forbidden(Forbidden),
     /// It is not stopped, and nobody asked for force.
@@ -93,6 +98,8 @@ impl Refusal {
             Self::Name(_) => "invalid_id",
             Self::Unread(_) => "unread",
             Self::Replaced => "replaced",
+            Self::OutOfSight(_) => "out_of_sight",
+            Self::CgroupsOutOfSight(_) => "cgroups_out_of_sight",
             Self::Forbidden(why) => why.code(),
             Self::NotStopped { .. } => "not_stopped",
             Self::NotRunning { .. } | Self::InitGone | Self::NotPausable(_) => "not_running",
@@ -120,6 +127,15 @@ impl fmt::Display for Refusal {
             Self::Name(why) => f.write_str(&crate::text::chain(why)),
             Self::Unread(why) => f.write_str(why),
             Self::Replaced => f.write_str("it is not the container that was confirmed"),
+            Self::OutOfSight(why) => write!(
+                f,
+                "whether it lives cannot be known from here: {}; {}",
+                why.words(),
+                why.remedy()
+            ),
+            Self::CgroupsOutOfSight(cgroups) => {
+                write!(f, "{}; {}", cgroups.words(), cgroups.why.remedy())
+            }
             Self::Forbidden(why) => why.fmt(f),
             Self::NotStopped {
                 id,

@@ -187,7 +187,8 @@ fn force(condition: Condition) -> Force {
         Condition::Known(Status::Stopped | Status::Created) => Force::No,
         Condition::Known(Status::Creating | Status::Running | Status::Paused)
         | Condition::Freezing
-        | Condition::Broken => Force::Yes,
+        | Condition::Broken
+        | Condition::Unknown(_) => Force::Yes,
     }
 }
 

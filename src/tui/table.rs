@@ -199,7 +199,7 @@ impl SortKey {
 fn attention(container: &Container) -> u8 {
     let oom = container.usage.oom_kills.is_some_and(|kills| kills > 0);
     match container.condition {
-        Condition::Broken => 0,
+        Condition::Broken | Condition::Unknown(_) => 0,
         Condition::Freezing => 1,
         _ if container.problem.is_some() || container.silent.is_some() => 2,
         _ if oom => 3,

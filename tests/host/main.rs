@@ -48,6 +48,7 @@ mod rig;
 mod screen;
 mod seen;
 mod selftest;
+mod sight;
 mod stranded;
 mod systemd;
 mod torture;

@@ -314,7 +314,7 @@ fn wrong_usage_is_exit_status_2() {
 }
 
 #[test]
-fn a_root_that_cannot_be_read_is_a_failure_and_an_absent_one_is_empty() {
+fn a_named_root_that_cannot_be_read_or_is_absent_is_a_failure() {
     let machine = three();
     let list = |root: std::path::PathBuf| {
         let mut command = on(&machine);
@@ -331,7 +331,12 @@ fn a_root_that_cannot_be_read_is_a_failure_and_an_absent_one_is_empty() {
     assert_eq!(file.code, 1, "{}", file.stderr);
     assert!(file.stderr.contains("state.json"), "{}", file.stderr);
     let absent = list(machine.root().join("nothing"));
-    assert_eq!(absent.code, 0, "{}", absent.stderr);
+    assert_eq!(absent.code, 1, "{}", absent.stderr);
+    assert!(
+        absent.stderr.contains("does not exist"),
+        "{}",
+        absent.stderr
+    );
     assert_eq!(absent.stdout.lines().count(), 1, "{}", absent.stdout);
 }
 

@@ -266,6 +266,7 @@ pub(crate) fn host(is_root: bool) -> Arc<Host> {
         root: is_root,
         ticks: 100,
         boot: START - 30 * 86_400,
+        out_of_sight: None,
     })
 }
 

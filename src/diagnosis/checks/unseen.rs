@@ -3,10 +3,14 @@
 use super::About;
 use crate::diagnosis::evidence::{CgroupSeen, Evidence, InitSeen};
 use crate::diagnosis::wording;
+use crate::inventory::sight::CgroupsOutOfSight;
 use crate::text::visible_path;
 
 /// The reason, safe to print; `None` where everything was seen.
 pub(super) fn of(about: About, evidence: &Evidence) -> Option<String> {
+    if let Some(why) = out_of_sight(about, evidence) {
+        return Some(why);
+    }
     match about {
         About::Leftover | About::Record => None,
         About::Init => init(evidence),
@@ -45,6 +49,35 @@ pub(super) fn of(about: About, evidence: &Evidence) -> Option<String> {
         },
         About::Viewer => viewer(evidence),
     }
+}
+
+/// What no look from here can tell.
+fn out_of_sight(about: About, evidence: &Evidence) -> Option<String> {
+    let (of_pids, of_cgroups) = match about {
+        About::Tasks | About::Unkillable | About::Exits | About::Stopped | About::Zombies => {
+            (true, true)
+        }
+        About::Init | About::Outside | About::Runtime | About::Owner => (true, false),
+        About::Frozen
+        | About::Cgroups
+        | About::Shared
+        | About::Pids
+        | About::Memory
+        | About::Cpu
+        | About::Unit => (false, true),
+        About::Leftover
+        | About::Record
+        | About::Hooks
+        | About::Mounts
+        | About::Rdt
+        | About::Disk
+        | About::Viewer => (false, false),
+    };
+    let unseen = &evidence.unseen;
+    let pids = unseen.pids.filter(|_| of_pids);
+    let cgroups = unseen.cgroups.as_ref().filter(|_| of_cgroups);
+    pids.map(|why| why.words().to_owned())
+        .or_else(|| cgroups.map(CgroupsOutOfSight::words))
 }
 
 /// The cgroups of the container and those below.

@@ -6,7 +6,7 @@ use super::tasks::Crowd;
 use crate::diagnosis::evidence::{Disk, InitSeen, RecordProblem, RecordSeen};
 use crate::inventory::cgroups::{self, CgroupDir};
 use crate::inventory::entry::Entry;
-use crate::inventory::identity::{Identity, Rigour, identify};
+use crate::inventory::identity::{Identity, Recorded, Rigour, identify};
 use crate::inventory::scan::cgroups_of;
 use crate::inventory::tracked::derive;
 use crate::inventory::{Condition, Machine, Manager, Problem, Unread, manager};
@@ -51,7 +51,8 @@ impl Case {
         });
         let (identity, condition) = match &found.entry.record {
             Ok(record) => {
-                let identity = identify(machine, record, &cgroups, Rigour::Shown);
+                let identity =
+                    identify(machine, Recorded::at(key, record, &cgroups), Rigour::Shown);
                 let freezer = cgroups::freezer(&cgroups, &machine.hierarchies);
                 let condition = derive(record, identity, found.entry.exec_fifo, freezer);
                 (identity, condition)
@@ -112,11 +113,14 @@ fn problem(problem: &Problem) -> RecordProblem {
             RecordProblem::Torn(words)
         }
         Problem::Record(RecordError::Empty { .. }) => RecordProblem::Torn(words),
-        Problem::Record(_) | Problem::OtherId(_) => RecordProblem::Corrupt(words),
         Problem::Read(_) | Problem::Open(_) => RecordProblem::Unreadable(words),
-        Problem::Id(_) | Problem::NotDirectory(_) | Problem::Recycled(_) | Problem::NoConfig(_) => {
-            RecordProblem::Corrupt(words)
-        }
+        Problem::Record(_)
+        | Problem::OtherId(_)
+        | Problem::Id(_)
+        | Problem::NotDirectory(_)
+        | Problem::Recycled(_)
+        | Problem::OutOfSight(_)
+        | Problem::NoConfig(_) => RecordProblem::Corrupt(words),
     }
 }
 
@@ -130,6 +134,7 @@ pub(super) fn init(crowd: &Crowd<'_>, case: &Case) -> InitSeen {
             Some(neighbour) => InitSeen::Recycled(neighbour),
             None => InitSeen::Gone(pid),
         },
+        (Identity::Unknown(why), _) => InitSeen::OutOfSight(why),
         (Identity::Dead, None) => InitSeen::Unknown,
         (Identity::Dead, Some(init)) => {
             let stat = crowd.machine.stat(init.pid).ok().flatten();

@@ -4,6 +4,7 @@ use super::find;
 use crate::cgroup::freezer::Freezer;
 use crate::diagnosis::cause::StateCause;
 use crate::diagnosis::evidence::{Evidence, InitSeen, Level};
+use crate::diagnosis::remedy::Advice;
 use crate::diagnosis::{Finding, Remedy, Weight, wording};
 use crate::inventory::Condition;
 use crate::oci::Status;
@@ -12,7 +13,7 @@ pub(super) fn judge(evidence: &Evidence, out: &mut Vec<Finding>) {
     let pid = match &evidence.init {
         InitSeen::Alive(init) | InitSeen::Zombie(init, _) => Some(init.pid),
         InitSeen::Gone(pid) => Some(*pid),
-        InitSeen::Unknown | InitSeen::Recycled(_) => None,
+        InitSeen::Unknown | InitSeen::Recycled(_) | InitSeen::OutOfSight(_) => None,
     };
     let left = evidence
         .tasks
@@ -52,6 +53,13 @@ pub(super) fn judge(evidence: &Evidence, out: &mut Vec<Finding>) {
                 Remedy::Delete
             };
             (StateCause::Stopped { pid, left }, vec![delete])
+        }
+        Condition::Unknown(why) => {
+            let advice = Advice::See(why);
+            (
+                StateCause::OutOfSight { why },
+                vec![Remedy::Advice { advice }],
+            )
         }
         condition => (StateCause::Unknown { condition }, vec![Remedy::ForceDelete]),
     };

@@ -163,6 +163,7 @@ fn init(init: &InitSeen) -> String {
         InitSeen::Gone(pid) => format!("pid {pid} is gone"),
         InitSeen::Zombie(who, _) => format!("pid {} is dead and not reaped", who.pid),
         InitSeen::Recycled(other) => format!("pid {} is another process now", other.who.pid),
+        InitSeen::OutOfSight(why) => format!("cannot be known from here: {}", why.words()),
     }
 }
 

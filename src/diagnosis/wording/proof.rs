@@ -37,7 +37,7 @@ fn all(about: About, evidence: &Evidence) -> Vec<String> {
                 lines
             }
             InitSeen::Recycled(other) => vec![of_neighbour(other)],
-            InitSeen::Gone(_) | InitSeen::Unknown => Vec::new(),
+            InitSeen::Gone(_) | InitSeen::Unknown | InitSeen::OutOfSight(_) => Vec::new(),
         },
         About::Tasks => tasks(&|task| task.place != Place::Outside),
         About::Unkillable => {

@@ -56,6 +56,7 @@ impl Advice {
             Self::MoveOut(pid) => {
                 return format!("move pid {pid} out: write it into cgroup.procs of another cgroup");
             }
+            Self::See(why) => return why.remedy().to_owned(),
             Self::DeleteFirst(id) => return format!("delete {id} first, if it may go"),
             Self::EndDump => "wait, or end the program that takes the dump",
             Self::FindFrozen => {

@@ -23,6 +23,9 @@ pub(super) fn check(
     remains: &Remains<'_>,
     claims: &Claims,
 ) -> Result<(), Refusal> {
+    if let Some(why) = machine.sight.doubt(remains.target.key.root()) {
+        return Err(Refusal::OutOfSight(why));
+    }
     let cgroups = remains.cgroups(machine);
     let owners = Owners::read(machine);
     if let Some(id) = &remains.order.id {

@@ -243,6 +243,7 @@ pub(crate) fn state_word(model: &Model, container: &Container) -> String {
     match container.condition {
         Condition::Broken => "BROKEN".to_owned(),
         Condition::Freezing => "FREEZING".to_owned(),
+        Condition::Unknown(_) => "UNKNOWN".to_owned(),
         Condition::Known(status) => status.to_string(),
     }
 }
@@ -256,7 +257,7 @@ fn style(model: &Model, container: &Container, column: Column) -> Style {
     }
     match container.condition {
         _ if container.silent.is_some() => model.look.bad(),
-        Condition::Broken | Condition::Freezing => model.look.bad(),
+        Condition::Broken | Condition::Freezing | Condition::Unknown(_) => model.look.bad(),
         Condition::Known(Status::Running) => model.look.good(),
         Condition::Known(Status::Paused | Status::Creating) => model.look.warning(),
         Condition::Known(Status::Created) => model.look.accent(),

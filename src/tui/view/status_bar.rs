@@ -96,6 +96,14 @@ fn state(model: &Model, class: Class) -> Vec<(String, Style)> {
     if let Some(age) = lateness(model) {
         parts.push((format!(" {} old ", measure::age(age)), look.bad()));
     }
+    let out_of_sight = model.snapshot().and_then(|it| it.host.out_of_sight);
+    if let Some(why) = out_of_sight {
+        let text = match class {
+            Class::Small | Class::TooSmall => " PARTIAL VIEW ".to_owned(),
+            Class::Wide | Class::Normal => format!(" PARTIAL VIEW: {} ", why.badge()),
+        };
+        parts.push((text, look.bad()));
+    }
     if model.leaving {
         parts.push((" LEAVING ".to_owned(), look.warning()));
     }
