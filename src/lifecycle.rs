@@ -10,14 +10,17 @@ mod clean;
 mod drain;
 pub mod evidence;
 pub mod find;
+mod frame;
 mod freeze;
 mod groups;
 pub mod guard;
+mod held;
 mod hooks;
 mod marks;
 mod plan;
 pub mod procs;
 mod quarry;
+mod quota;
 pub mod refusal;
 mod run;
 mod signal;
@@ -26,17 +29,21 @@ pub mod step;
 pub mod target;
 mod trust;
 mod unit;
+mod verdict;
 pub mod wording;
 
 pub use claims::Claims;
 pub use clean::{Clean, Kept};
+pub use held::Held;
 pub use marks::NotRemembered;
+pub use quota::Quota;
 pub use refusal::Refusal;
 pub use run::{preview, preview_among, run, run_among};
 pub use signal::NotOne;
 pub use step::{
     OnFailure, Outcome, Plan, PlannedStep, Reason, Seen, Step, StepError, StepEvent, StepKind,
-    Survivor, Verdict,
+    Survivor,
 };
 pub use target::{Cancel, Force, Job, NotATarget, Options, Preview, Target};
 pub use trust::Distrust;
+pub use verdict::Verdict;

@@ -2,7 +2,7 @@
 //! that an empty table is not taken for an empty host.
 
 use super::render;
-use crate::inventory::{Machine, OutOfSight, RootOrigin, RootState, Snapshot};
+use crate::inventory::{Condition, Machine, OutOfSight, RootOrigin, RootState, Snapshot};
 use crate::text::visible_path;
 
 /// Says it; whether the list is worth nothing: a root that was named cannot be read, or none could be.
@@ -44,10 +44,13 @@ pub(super) fn report(machine: &Machine, snapshot: &Snapshot) -> bool {
     }
     for container in &snapshot.containers {
         if let Some(problem) = &container.problem {
-            said.push(format!(
-                "load container {}: {problem}",
-                container.key.label()
-            ));
+            // The record of one that is not broken was read: what is said is of the container.
+            let load = match container.condition {
+                Condition::Broken => "load ",
+                _ => "",
+            };
+            let id = container.key.label();
+            said.push(format!("{load}container {id}: {problem}"));
         }
     }
     render::warn_all(&said);

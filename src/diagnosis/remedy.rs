@@ -1,7 +1,5 @@
 //! What would help: an action of ocitop, or a command for the operator.
 
-use std::fmt::Write as _;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -12,6 +10,7 @@ use crate::kernel::Signal;
 use crate::lifecycle::{Force, Job, Target};
 use crate::oci::ContainerKey;
 use crate::process::InitProcess;
+use crate::text::shell::quoted;
 
 /// One way out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -276,46 +275,9 @@ fn unmount(mount: &Path, force: bool, within: Option<i32>) -> String {
     format!("{inside}umount {flag}{}", quoted(mount))
 }
 
-/// A word for a shell that is this path, printable whatever its bytes are.
-fn quoted(path: &Path) -> String {
-    let bytes = path.as_os_str().as_bytes();
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+:@,=%".contains(byte);
-    if !bytes.is_empty() && bytes.iter().all(plain) {
-        return String::from_utf8_lossy(bytes).into_owned();
-    }
-    if bytes.iter().all(|byte| (b' '..=b'~').contains(byte)) {
-        return format!(
-            "'{}'",
-            String::from_utf8_lossy(bytes).replace('\'', r"'\''")
-        );
-    }
-    let mut out = String::from("$'");
-    for byte in bytes {
-        match byte {
-            b'\'' | b'\\' => out.extend(['\\', char::from(*byte)]),
-            b' '..=b'~' => out.push(char::from(*byte)),
-            // Three octal digits end by themselves, whatever follows.
-            byte => write!(out, "\\{byte:03o}").unwrap_or_default(),
-        }
-    }
-    out.push('\'');
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_path_is_one_word_to_a_shell_and_shows_nothing_that_a_terminal_obeys() {
-        use std::ffi::OsStr;
-        let word = |bytes: &[u8]| quoted(Path::new(OsStr::from_bytes(bytes)));
-        assert_eq!(word(b"/run/a-b_c.scope"), "/run/a-b_c.scope");
-        assert_eq!(word(b"/a b"), "'/a b'");
-        assert_eq!(word(b"/a'; rm -rf ~"), r"'/a'\''; rm -rf ~'");
-        assert_eq!(word(b"/\x1b[31m'\xff"), r"$'/\033[31m\'\377'");
-        assert_eq!(word(b""), "''");
-    }
 
     #[test]
     fn what_ocitop_can_do_is_a_job_and_the_rest_is_a_command() {

@@ -15,12 +15,13 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::claims::Claims;
-use super::plan::{stop, warn};
+use super::frame::{Reporter, one_step, undo};
+use super::plan::{kill, stop, warn};
 use super::quarry::Quarry;
-use super::run::{Context, Reporter, one_step};
+use super::run::Context;
 use super::{
     Options, Outcome, Plan, Preview, Reason, Refusal, Seen, Step, StepError, StepKind, Survivor,
-    Target, Verdict, drain, groups, procs, unit,
+    Target, Verdict, drain, freeze, groups, procs, quota, unit,
 };
 use check::{check, check_rdt, is_empty};
 pub use kept::Kept;
@@ -129,7 +130,8 @@ fn plan(machine: &Machine, remains: &Remains<'_>, options: &Options) -> Plan {
     let mut steps = vec![stop(Step::Recheck { processes })];
     if order.kill && processes > 0 {
         let limit = options.timeout;
-        steps.extend([stop(Step::Kill { processes }), stop(Step::Drain { limit })]);
+        steps.extend(kill(machine, &remains.cgroups(machine), processes));
+        steps.push(stop(Step::Drain { limit }));
     }
     let unit = order.unit.iter().map(|unit| unit.name.clone());
     steps.extend(unit.map(|unit| stop(Step::StopUnit { unit })));
@@ -220,6 +222,7 @@ impl<K: Kernel> Order<'_, K> {
             options,
             evidence: remains,
             deadline: kernel.now() + options.timeout,
+            lifted: Vec::new(),
         };
         for (index, planned) in plan.0.iter().enumerate() {
             let perform = |context: &mut Context<'_, K, Remains<'_>>,
@@ -232,6 +235,7 @@ impl<K: Kernel> Order<'_, K> {
                     return Verdict::Refused(why);
                 }
                 Outcome::Failed(error) => {
+                    undo(&mut context, plan.0.len() + 1, reporter);
                     let left = context.evidence.left(machine);
                     let left = left.iter().map(|path| visible_path(path));
                     return Verdict::Leftovers(
@@ -261,6 +265,8 @@ fn perform<K: Kernel>(
             found.map_err(StepError::Refused)?;
             Ok(Outcome::Done(Seen::Unowned))
         }
+        Step::LiftQuota { .. } => quota::lift(context),
+        Step::ThawKilled { .. } => freeze::thaw_killed(context),
         Step::Kill { .. } => drain::kill(context),
         Step::Drain { .. } => drain::drain(context, waiting),
         Step::StopUnit { .. } => stop_unit(context),

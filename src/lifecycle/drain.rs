@@ -1,11 +1,13 @@
 //! Killing and waiting until nothing lives.
 //!
-//! SIGKILL first, then the thaw: a process frozen by the v1 freezer dies without running an
-//! instruction of its own, and one frozen below the container's own cgroup needs its thaw too.
+//! SIGKILL first, then the thaw, a step of its own: a process frozen by the v1 freezer dies without
+//! running an instruction of its own, and one frozen below the container's own cgroup needs its thaw
+//! too. Nothing is frozen again if it does not die: SIGKILL is pending.
 //! Every process is opened, checked to be a member, and only then signalled, so that a pid that
 //! went to somebody else meanwhile is not.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::evidence::Evidence;
@@ -14,12 +16,13 @@ use super::run::Context;
 use super::{Outcome, Reason, Seen, StepError, Survivor, freeze, procs};
 use crate::cgroup::{Membership, Version};
 use crate::inventory::Machine;
+use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::identity::is_member;
-use crate::kernel::read::kernel_text;
 use crate::kernel::{Kernel, Signal};
 use crate::process::InitProcess;
 use crate::text::visible_path;
 
+const CGROUP_KILL: &str = "cgroup.kill";
 /// After this many rounds in which the members did not become fewer, they are frozen for the kill.
 const STUBBORN: usize = 10;
 /// Rounds of reading members and killing the new ones before the wait begins.
@@ -38,19 +41,18 @@ pub(super) fn kill<K: Kernel, Q: Quarry>(
     if members.is_empty() {
         return Ok(Outcome::Skipped(Reason::NothingAlive));
     }
-    lift_quota(context);
     let mut killed = BTreeSet::new();
     let mut fewest = usize::MAX;
-    let mut stubborn = 0;
+    let (mut stubborn, mut held) = (0, false);
     cgroup_kill(context);
     for _ in 0..ROUNDS {
         // Processes that fork faster than they are read are stopped for the moment of the kill.
         let frozen = (stubborn >= STUBBORN)
             .then(|| freeze::hold(context))
             .flatten();
+        held |= frozen.is_some();
         let fresh = kill_members(context, &mut killed)?;
         drop(frozen);
-        freeze::thaw_tree(context);
         let now = context.evidence.members(context.machine).len();
         if fresh == 0 || now == 0 {
             break;
@@ -60,7 +62,11 @@ pub(super) fn kill<K: Kernel, Q: Quarry>(
     }
     // Where cgroup.kill was faster, there was nobody left to signal one by one.
     killed.extend(members);
-    Ok(Outcome::Done(Seen::Signalled(killed.len())))
+    Ok(Outcome::Done(if held {
+        Seen::SignalledFrozen(killed.len())
+    } else {
+        Seen::Signalled(killed.len())
+    }))
 }
 
 /// Signals the members not yet in `killed`; how many those were.
@@ -132,40 +138,23 @@ pub(super) fn belongs(machine: &Machine, evidence: &Evidence, pid: i32) -> bool 
 
 /// v2, and the unified tree of a hybrid host: one write kills all, forks in flight included.
 fn cgroup_kill<K: Kernel, Q: Quarry>(context: &Context<'_, K, Q>) {
-    let hierarchies = &context.machine.hierarchies;
-    for cgroup in context.evidence.cgroups(context.machine) {
-        if hierarchies
-            .at(cgroup.hierarchy)
-            .is_some_and(|h| h.version == Version::V2)
-        {
-            let file = cgroup.dir(hierarchies).join("cgroup.kill");
-            // Before 5.14 there is none, and a threaded cgroup refuses: the members are signalled
-            // one by one in any case.
-            context.kernel.write_control(&file, "1").ok();
-        }
+    let cgroups = context.evidence.cgroups(context.machine);
+    for dir in at_once(context.machine, &cgroups) {
+        // A threaded cgroup refuses: the members are signalled one by one in any case.
+        let file = dir.join(CGROUP_KILL);
+        context.kernel.write_control(&file, "1").ok();
     }
 }
 
-/// A CPU quota can stretch dying to many seconds: processes die on CPU time too.
-fn lift_quota<K: Kernel, Q: Quarry>(context: &Context<'_, K, Q>) {
-    let hierarchies = &context.machine.hierarchies;
-    for cgroup in context.evidence.cgroups(context.machine) {
-        let Some(hierarchy) = hierarchies.at(cgroup.hierarchy) else {
-            continue;
-        };
-        let (file, none) = match hierarchy.version {
-            Version::V1 if hierarchy.has("cpu") => ("cpu.cfs_quota_us", "-1"),
-            Version::V2 => ("cpu.max", "max"),
-            Version::V1 => continue,
-        };
-        for dir in procs::tree(&cgroup.dir(hierarchies)) {
-            let file = dir.join(file);
-            let quota = kernel_text(&file).ok().flatten();
-            if quota.is_some_and(|quota| !quota.starts_with(none)) {
-                context.kernel.write_control(&file, none).ok();
-            }
-        }
-    }
+/// The cgroups that are killed at once, as a whole. Before 5.14 there are none.
+pub(super) fn at_once(machine: &Machine, cgroups: &[CgroupDir]) -> Vec<PathBuf> {
+    let hierarchies = &machine.hierarchies;
+    let version = |cgroup: &CgroupDir| hierarchies.at(cgroup.hierarchy).map(|h| h.version);
+    let v2 = cgroups
+        .iter()
+        .filter(|cgroup| version(cgroup) == Some(Version::V2));
+    let dirs = v2.map(|cgroup| cgroup.dir(hierarchies));
+    dirs.filter(|dir| dir.join(CGROUP_KILL).exists()).collect()
 }
 
 /// Waits until every process is gone, killing what still appears, until the deadline.
@@ -176,10 +165,14 @@ pub(super) fn drain<K: Kernel, Q: Quarry>(
     let mut killed: BTreeSet<i32> = BTreeSet::new();
     let mut wait = FIRST_WAIT;
     let mut reported = context.kernel.now();
+    let mut thawed = 0;
     loop {
         let members = living(context);
         if members.is_empty() {
-            return Ok(Outcome::Done(Seen::Gone));
+            return Ok(Outcome::Done(match thawed {
+                0 => Seen::Gone,
+                thawed => Seen::GoneThawed(thawed),
+            }));
         }
         if context.options.cancel.is_asked() {
             return Err(StepError::Interrupted);
@@ -196,7 +189,8 @@ pub(super) fn drain<K: Kernel, Q: Quarry>(
         if kill_members(context, &mut killed)? > 0 {
             cgroup_kill(context);
         }
-        freeze::thaw_tree(context);
+        // Frozen by somebody since: it has SIGKILL pending, and dies at the thaw.
+        thawed += freeze::thaw_tree(context);
         let handles: Vec<_> = members
             .iter()
             .filter_map(|pid| context.kernel.open_process(*pid).ok())

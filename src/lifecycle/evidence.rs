@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::claims::Claims;
 use super::find;
 use super::guard;
-use super::{Refusal, procs, unit};
+use super::{Held, Refusal, held, procs, unit};
 use crate::inventory::cgroups::{self, CgroupDir};
 use crate::inventory::entry::Entry;
 use crate::inventory::identity::{Identity, Recorded, Rigour, identify, is_member};
@@ -47,6 +47,8 @@ pub struct Evidence {
     pub ctrl_group: Option<PathBuf>,
     /// Its hooks, if they could be read.
     pub hooks: Option<Hooks>,
+    /// What freezes it from outside.
+    pub held: Option<Held>,
     /// Why nothing may be done with it.
     pub forbidden: Option<Refusal>,
     /// Which of its cgroups cannot be looked at from here.
@@ -145,6 +147,7 @@ impl Evidence {
                 .as_ref()
                 .ok()
                 .and_then(|record| record.hooks.clone()),
+            held: None,
             forbidden: None,
             out_of_sight: cgroups_out_of_sight(machine, &entry),
             notes,
@@ -238,6 +241,10 @@ impl Evidence {
             Err(forbidden) => self.forbidden = Some(forbidden.into()),
         }
         self.pids = self.members(machine);
+        self.held = held::look(machine, &self.cgroups(machine), &self.pids, claims);
+        if let Some(held) = self.held.as_ref().filter(|held| held.kills_wait) {
+            self.notes.push(held.to_string());
+        }
         self.spare_namesake(claims);
         if self.pins.is_empty() {
             let known = self.pids.iter().filter_map(|pid| {

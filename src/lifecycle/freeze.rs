@@ -6,10 +6,11 @@ use std::time::Duration;
 use super::drain::io_error;
 use super::quarry::Quarry;
 use super::run::Context;
-use super::{Outcome, Reason, Refusal, Seen, StepError, procs};
+use super::{Held, Outcome, Reason, Refusal, Seen, StepError, procs};
 use crate::cgroup::Version;
 use crate::cgroup::freezer::Freezer;
-use crate::inventory::cgroups::{for_controller, freezer_at};
+use crate::inventory::Machine;
+use crate::inventory::cgroups::{CgroupDir, for_controller, freezer_at};
 use crate::kernel::Kernel;
 
 /// A freeze that is not done by then is undone: one process in uninterruptible sleep would keep
@@ -67,14 +68,14 @@ pub(super) fn freeze<K: Kernel>(context: &mut Context<'_, K>) -> Result<Outcome,
     }
     write(context, &dir, version, false)?;
     let cgroups = context.evidence.cgroups(context.machine);
-    let survivors = context
+    let busy = context
         .evidence
         .members(context.machine)
         .into_iter()
         .filter_map(|pid| procs::survivor(context.machine, pid, &cgroups))
         .filter(|process| process.state == 'D' && !process.frozen)
         .collect();
-    Err(StepError::Alive { survivors })
+    Err(StepError::NotFrozen { busy })
 }
 
 /// Thaws the container's own freezer.
@@ -89,7 +90,7 @@ pub(super) fn thaw<K: Kernel>(context: &mut Context<'_, K>) -> Result<Outcome, S
         match freezer_at(&dir, version) {
             Some(Freezer::Thawed) => return Ok(Outcome::Done(Seen::Thawed)),
             Some(Freezer::FrozenAbove) => {
-                return Err(StepError::Refused(Refusal::FrozenAbove));
+                return Err(StepError::Refused(Refusal::FrozenOutside(Held::above())));
             }
             None => {
                 return Err(StepError::Refused(Refusal::CgroupGone));
@@ -106,20 +107,45 @@ pub(super) fn thaw<K: Kernel>(context: &mut Context<'_, K>) -> Result<Outcome, S
     }
 }
 
-/// Thaws the container and every cgroup below it that is frozen by itself, deepest first, so that
-/// killed processes can die. A cgroup above is not touched: others are frozen by it too.
-pub(super) fn thaw_tree<K: Kernel, Q: Quarry>(context: &Context<'_, K, Q>) {
-    let Ok((top, version)) = place(context) else {
-        return;
+/// The cgroups among these, and below, that are frozen by their own setting, deepest first.
+pub(super) fn frozen(machine: &Machine, cgroups: &[CgroupDir]) -> Vec<(PathBuf, Version)> {
+    let hierarchies = &machine.hierarchies;
+    let Some((cgroup, version)) = for_controller(cgroups, "freezer", hierarchies) else {
+        return Vec::new();
     };
-    for dir in procs::tree(&top) {
-        if matches!(
-            freezer_at(&dir, version),
+    let is_set = |dir: &PathBuf| {
+        matches!(
+            freezer_at(dir, version),
             Some(Freezer::Frozen | Freezer::Freezing)
-        ) {
-            write(context, &dir, version, false).ok();
-        }
+        )
+    };
+    let dirs = procs::tree(&cgroup.dir(hierarchies)).into_iter();
+    dirs.filter(is_set).map(|dir| (dir, version)).collect()
+}
+
+/// Thaws the container and every cgroup below it that is frozen by itself, deepest first, so that
+/// what was killed there dies. How many those were.
+pub(super) fn thaw_tree<K: Kernel, Q: Quarry>(context: &Context<'_, K, Q>) -> usize {
+    let cgroups = context.evidence.cgroups(context.machine);
+    let thaw = |(dir, version): &(PathBuf, Version)| write(context, dir, *version, false).is_ok();
+    let found = frozen(context.machine, &cgroups);
+    found.iter().filter(|at| thaw(at)).count()
+}
+
+/// The thaw after a kill, as a step.
+pub(super) fn thaw_killed<K: Kernel, Q: Quarry>(
+    context: &mut Context<'_, K, Q>,
+) -> Result<Outcome, StepError> {
+    let cgroups = context.evidence.cgroups(context.machine);
+    let mut thawed = 0;
+    for (dir, version) in frozen(context.machine, &cgroups) {
+        write(context, &dir, version, false)?;
+        thawed += 1;
     }
+    Ok(match thawed {
+        0 => Outcome::Skipped(Reason::AlreadySo),
+        thawed => Outcome::Done(Seen::CgroupsThawed(thawed)),
+    })
 }
 
 /// How long a kill may hold the processes frozen.

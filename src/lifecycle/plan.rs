@@ -2,10 +2,13 @@
 
 use super::evidence::Evidence;
 use super::{
-    Force, Job, OnFailure, Options, Plan, PlannedStep, Refusal, Step, marks, signal, trust,
+    Force, Held, Job, OnFailure, Options, Plan, PlannedStep, Refusal, Step, drain, freeze, marks,
+    quota, signal, trust,
 };
+use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::identity::Identity;
 use crate::inventory::{Condition, Machine};
+use crate::kernel::Signal;
 use crate::oci::record::{Hook, Hooks};
 use crate::oci::{RuntimeKind, Status};
 
@@ -39,12 +42,14 @@ pub(super) fn plan(
     })];
     steps.extend(match job {
         Job::Delete(_, force) => delete(machine, *force, evidence, options)?,
-        Job::Kill(_, signal) => signal_steps(evidence, Step::Signal { signal: *signal })?,
+        Job::Kill(_, signal) => {
+            alive(evidence)?;
+            signal_steps(machine, evidence, *signal, Step::Signal { signal: *signal })
+        }
         Job::KillAll(_, signal) => {
-            vec![stop(Step::SignalAll {
-                signal: *signal,
-                processes: evidence.pids.len(),
-            })]
+            let (signal, processes) = (*signal, evidence.pids.len());
+            let step = Step::SignalAll { signal, processes };
+            signal_steps(machine, evidence, signal, step)
         }
         Job::SignalOne(_, process, signal) => {
             signal::check(machine, evidence, *process)?;
@@ -56,12 +61,13 @@ pub(super) fn plan(
             })]
         }
         Job::Stop(_) => {
-            let signal = crate::kernel::Signal::TERM;
-            let mut steps = signal_steps(evidence, Step::Signal { signal })?;
-            steps.push(stop(Step::Drain {
-                limit: options.timeout,
-            }));
-            steps
+            alive(evidence)?;
+            if let Some(held) = &evidence.held {
+                return Err(Refusal::FrozenOutside(held.clone()));
+            }
+            let limit = options.timeout;
+            let signal = Signal::TERM;
+            vec![stop(Step::Signal { signal }), stop(Step::Drain { limit })]
         }
         Job::Pause(_) => freeze(evidence)?,
         Job::Resume(_) => thaw(evidence)?,
@@ -104,16 +110,14 @@ fn delete(
             condition: evidence.condition,
         });
     }
+    check_held(evidence.held.as_ref())?;
     check_hooks(evidence, options, |hooks| &hooks.poststop)?;
     let mut steps = remember(evidence, options)?;
-    steps.extend([
-        stop(Step::Kill {
-            processes: evidence.pids.len(),
-        }),
-        stop(Step::Drain {
-            limit: options.timeout,
-        }),
-    ]);
+    let cgroups = evidence.cgroups(machine);
+    steps.extend(kill(machine, &cgroups, evidence.pids.len()));
+    steps.push(stop(Step::Drain {
+        limit: options.timeout,
+    }));
     if evidence.entry.record.is_ok() && evidence.entry.runtime == Some(RuntimeKind::Youki) {
         steps.push(warn(Step::PersistStopped));
     }
@@ -131,8 +135,7 @@ fn delete(
         unit: unit.name.clone(),
     });
     steps.extend(unit.map(warn));
-    let dirs = evidence
-        .cgroups(machine)
+    let dirs = cgroups
         .iter()
         .map(|cgroup| cgroup.dir(&machine.hierarchies))
         .collect();
@@ -157,6 +160,35 @@ fn delete(
     Ok(steps)
 }
 
+/// The kill, and all that is written for it: what dies slowly for want of CPU time, and on v1 what is
+/// frozen, has to be let go.
+pub(super) fn kill(machine: &Machine, cgroups: &[CgroupDir], processes: usize) -> Vec<PlannedStep> {
+    let quotas = quota::set(machine, cgroups);
+    let mut steps = Vec::new();
+    if processes > 0 && !quotas.is_empty() {
+        steps.push(warn(Step::LiftQuota { quotas }));
+    }
+    let at_once = drain::at_once(machine, cgroups);
+    steps.push(stop(Step::Kill { processes, at_once }));
+    steps.extend(thaw_killed(machine, cgroups));
+    steps
+}
+
+/// The thaw of what a SIGKILL is pending for, if anything is frozen.
+fn thaw_killed(machine: &Machine, cgroups: &[CgroupDir]) -> Option<PlannedStep> {
+    let frozen = freeze::frozen(machine, cgroups).into_iter();
+    let dirs: Vec<_> = frozen.map(|(dir, _)| dir).collect();
+    (!dirs.is_empty()).then(|| warn(Step::ThawKilled { dirs }))
+}
+
+/// What is frozen from outside dies only once that is thawed, which is not ocitop's to do.
+pub(super) fn check_held(held: Option<&Held>) -> Result<(), Refusal> {
+    match held {
+        Some(held) if held.kills_wait => Err(Refusal::FrozenOutside(held.clone())),
+        _ => Ok(()),
+    }
+}
+
 fn alive(evidence: &Evidence) -> Result<(), Refusal> {
     match evidence.identity.alive() {
         Some(_) => Ok(()),
@@ -166,9 +198,18 @@ fn alive(evidence: &Evidence) -> Result<(), Refusal> {
     }
 }
 
-fn signal_steps(evidence: &Evidence, step: Step) -> Result<Vec<PlannedStep>, Refusal> {
-    alive(evidence)?;
-    Ok(vec![stop(step)])
+/// A signal, and after SIGKILL the thaw without which it would stay pending.
+fn signal_steps(
+    machine: &Machine,
+    evidence: &Evidence,
+    signal: Signal,
+    step: Step,
+) -> Vec<PlannedStep> {
+    let mut steps = vec![stop(step)];
+    if signal == Signal::KILL {
+        steps.extend(thaw_killed(machine, &evidence.cgroups(machine)));
+    }
+    steps
 }
 
 fn with_status(evidence: &Evidence, steps: Vec<PlannedStep>, status: Status) -> Vec<PlannedStep> {
@@ -196,6 +237,10 @@ fn freeze(evidence: &Evidence) -> Result<Vec<PlannedStep>, Refusal> {
 }
 
 fn thaw(evidence: &Evidence) -> Result<Vec<PlannedStep>, Refusal> {
+    // A thaw of its own would change nothing.
+    if let Some(held) = &evidence.held {
+        return Err(Refusal::FrozenOutside(held.clone()));
+    }
     match evidence.condition {
         Condition::Known(Status::Paused) | Condition::Freezing => Ok(with_status(
             evidence,

@@ -12,6 +12,7 @@ use serde::{Serialize, Serializer};
 use super::clean::Kept;
 use super::evidence::NoEvidence;
 use super::guard::Forbidden;
+use super::held::Held;
 use super::marks::NotRemembered;
 use super::signal::NotOne;
 use super::trust::Distrust;
@@ -62,8 +63,8 @@ pub enum Refusal {
     NoFreezer,
     /// Its cgroup went while it was frozen or thawed.
     CgroupGone,
-    /// A cgroup above it is frozen.
-    FrozenAbove,
+    /// It is frozen by a cgroup that is not its own.
+    FrozenOutside(Held),
     /// Nothing says which runtime made it.
     NoRuntime,
     /// A hook that would have to run is not trusted: refused before anything is changed.
@@ -108,7 +109,7 @@ impl Refusal {
             Self::NoCgroup => "no_cgroup",
             Self::NoFreezer => "no_freezer",
             Self::CgroupGone => "cgroup_gone",
-            Self::FrozenAbove => "frozen_above",
+            Self::FrozenOutside(_) => "frozen_outside",
             Self::NoRuntime => "no_runtime",
             Self::Hooks(_) | Self::Hook(_) => "hook_not_trusted",
             Self::NotRemembered { .. } => "hook_not_remembered",
@@ -163,7 +164,7 @@ impl fmt::Display for Refusal {
             Self::NoCgroup => f.write_str("it has no cgroup to freeze"),
             Self::NoFreezer => f.write_str("its freezer cgroup does not exist"),
             Self::CgroupGone => f.write_str("its cgroup is gone"),
-            Self::FrozenAbove => f.write_str("a cgroup above it is frozen: thaw that one"),
+            Self::FrozenOutside(held) => held.fmt(f),
             Self::NoRuntime => f.write_str("its runtime is not known"),
             Self::Hooks(why) => {
                 write!(

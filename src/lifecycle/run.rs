@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use super::claims::Claims;
 use super::evidence::{Evidence, NoEvidence};
+use super::frame::{Reporter, one_step, undo};
 use super::plan::plan;
 use super::{
-    Job, OnFailure, Options, Outcome, Plan, PlannedStep, Preview, Refusal, Seen, Step, StepError,
-    StepEvent, StepKind, Survivor, Target, Verdict, clean, drain, freeze, groups, hooks, marks,
-    procs, signal, state, unit,
+    Job, Options, Outcome, Plan, Preview, Quota, Refusal, Seen, Step, StepError, StepEvent,
+    StepKind, Survivor, Target, Verdict, clean, drain, freeze, groups, hooks, marks, procs, quota,
+    signal, state, unit,
 };
 use crate::inventory::Machine;
 use crate::kernel::Kernel;
-use crate::oci::ContainerKey;
 use crate::process::InitProcess;
 
 /// What a step has at hand: the kernel, and what is torn down (a container, or a leftover).
@@ -24,6 +24,8 @@ pub(super) struct Context<'a, K: Kernel, Q = Evidence> {
     pub(super) evidence: Q,
     /// One deadline for all that waits, on the kernel's clock.
     pub(super) deadline: Duration,
+    /// The quotas that were lifted.
+    pub(super) lifted: Vec<Quota>,
 }
 
 impl<K: Kernel, Q> Context<'_, K, Q> {
@@ -151,6 +153,7 @@ fn execute<K: Kernel>(
         options,
         evidence,
         deadline,
+        lifted: Vec::new(),
     };
     for (index, planned) in plan.0.iter().enumerate() {
         let outcome = one_step(
@@ -162,6 +165,7 @@ fn execute<K: Kernel>(
         );
         match outcome {
             Outcome::Failed(StepError::Replaced) => {
+                undo(&mut context, plan.0.len() + 1, reporter);
                 return Verdict::Refused(Refusal::Replaced);
             }
             // Nothing was changed before.
@@ -170,72 +174,15 @@ fn execute<K: Kernel>(
             {
                 return Verdict::Refused(why);
             }
-            Outcome::Failed(error) => return failed(&context, job, &error),
+            Outcome::Failed(error) => {
+                undo(&mut context, plan.0.len() + 1, reporter);
+                return failed(&context, job, &error);
+            }
             // A warning was reported with its step; it leaves nothing of the container behind.
             Outcome::Warned(_) | Outcome::Done(_) | Outcome::Skipped(_) => {}
         }
     }
     Verdict::Clean
-}
-
-/// Whether an error ends everything, whatever the step. A hook that could not be remembered after
-/// all is not run, and what names it is kept.
-fn ends_all(error: &StepError) -> bool {
-    matches!(
-        error,
-        StepError::Replaced
-            | StepError::Interrupted
-            | StepError::Refused(Refusal::NotRemembered { .. })
-    )
-}
-
-/// Reports a step, has it performed, and reports how it ended.
-pub(super) fn one_step<K: Kernel, Q>(
-    context: &mut Context<'_, K, Q>,
-    number: usize,
-    planned: &PlannedStep,
-    reporter: &mut Reporter<'_>,
-    perform: impl FnOnce(
-        &mut Context<'_, K, Q>,
-        &Step,
-        &mut dyn FnMut(Vec<Survivor>),
-    ) -> Result<Outcome, StepError>,
-) -> Outcome {
-    let step = planned.step.clone();
-    reporter.send(StepKind::Started {
-        number,
-        step: step.clone(),
-    });
-    let start = context.kernel.now();
-    let mut waiting = |survivors: Vec<Survivor>| {
-        reporter.send(StepKind::Waiting {
-            number,
-            step: step.clone(),
-            survivors,
-        });
-    };
-    let asked = context.options.cancel.is_asked();
-    let result = if asked {
-        Err(StepError::Interrupted)
-    } else {
-        perform(context, &step, &mut waiting)
-    };
-    let outcome = match result {
-        Ok(outcome) => outcome,
-        Err(error) => match planned.on_failure {
-            _ if ends_all(&error) => Outcome::Failed(error),
-            OnFailure::Continue => Outcome::Warned(error),
-            OnFailure::Stop => Outcome::Failed(error),
-        },
-    };
-    let took = context.kernel.now().saturating_sub(start);
-    reporter.send(StepKind::Ended {
-        number,
-        step,
-        outcome: outcome.clone(),
-        took,
-    });
-    outcome
 }
 
 fn perform<K: Kernel>(
@@ -250,6 +197,8 @@ fn perform<K: Kernel>(
         }
         Step::Identify { .. } => Ok(Outcome::Done(Seen::Same)),
         Step::ReserveMarks { .. } => marks::reserve(context),
+        Step::LiftQuota { .. } => quota::lift(context),
+        Step::ThawKilled { .. } => freeze::thaw_killed(context),
         Step::Kill { .. } => drain::kill(context),
         Step::Drain { .. } => match job {
             Job::Stop(_) => drain::wait_for_init(context, waiting),
@@ -285,9 +234,10 @@ fn perform<K: Kernel>(
         Step::Freeze => freeze::freeze(context),
         Step::Thaw => freeze::thaw(context),
         Step::Release => state::release(context),
-        Step::Recheck { .. } | Step::Unmount { .. } | Step::RemovePin { .. } => {
-            Ok(Outcome::Skipped(super::Reason::None))
-        }
+        Step::PutQuotaBack { .. }
+        | Step::Recheck { .. }
+        | Step::Unmount { .. }
+        | Step::RemovePin { .. } => Ok(Outcome::Skipped(super::Reason::None)),
     }
 }
 
@@ -336,21 +286,4 @@ fn failed<K: Kernel>(context: &Context<'_, K>, job: &Job, error: &StepError) -> 
         list.push(format!("{dir} kept, so that it can be repeated"));
     }
     Verdict::Leftovers(list)
-}
-
-/// Sends what happens, with its time and subject.
-pub(super) struct Reporter<'a> {
-    key: ContainerKey,
-    report: &'a mut dyn FnMut(StepEvent),
-}
-
-impl Reporter<'_> {
-    pub(super) fn send(&mut self, kind: StepKind) {
-        let event = StepEvent {
-            at: jiff::Timestamp::now(),
-            key: self.key.clone(),
-            kind,
-        };
-        (self.report)(event);
-    }
 }

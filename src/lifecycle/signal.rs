@@ -3,7 +3,7 @@
 use super::drain::{belongs, is_target};
 use super::evidence::Evidence;
 use super::run::Context;
-use super::{Outcome, Reason, Refusal, Seen, StepError, freeze};
+use super::{Held, Outcome, Reason, Refusal, Seen, StepError};
 use crate::inventory::Machine;
 use crate::inventory::members::{pid_namespace, private_pid_namespace};
 use crate::kernel::read::is_gone;
@@ -18,8 +18,7 @@ fn failed(pid: i32, error: &std::io::Error) -> StepError {
     }
 }
 
-/// Sends a signal to init. A SIGKILL to a frozen one is followed by the thaw without which it
-/// would stay pending.
+/// Sends a signal to init.
 pub(super) fn init<K: Kernel>(
     context: &mut Context<'_, K>,
     signal: Signal,
@@ -30,10 +29,21 @@ pub(super) fn init<K: Kernel>(
         // It ended since it was looked up: whoever asks by a signal has to hear of that.
         return Err(not_running());
     }
-    if signal == Signal::KILL {
-        freeze::thaw_tree(context);
+    sent(context, signal, 1)
+}
+
+/// A signal that was sent, unless it waits for a thaw that is not ocitop's: then that is told.
+fn sent<K: Kernel>(
+    context: &Context<'_, K>,
+    signal: Signal,
+    count: usize,
+) -> Result<Outcome, StepError> {
+    let waits = |held: &&Held| held.kills_wait || signal != Signal::KILL;
+    let held = context.evidence.held.as_ref().filter(waits);
+    match held {
+        Some(held) if signal != Signal::NULL => Err(StepError::Pending(held.clone())),
+        _ => Ok(Outcome::Done(Seen::Signalled(count))),
     }
-    Ok(Outcome::Done(Seen::Signalled(1)))
 }
 
 /// Sends a signal to every process.
@@ -45,14 +55,11 @@ pub(super) fn all<K: Kernel>(
     if pids.is_empty() {
         return Ok(Outcome::Skipped(Reason::NothingAlive));
     }
-    let mut sent = 0;
+    let mut count = 0;
     for pid in pids {
-        sent += usize::from(send(context, pid, signal)?);
+        count += usize::from(send(context, pid, signal)?);
     }
-    if signal == Signal::KILL {
-        freeze::thaw_tree(context);
-    }
-    Ok(Outcome::Done(Seen::Signalled(sent)))
+    sent(context, signal, count)
 }
 
 /// True if it was sent; false if the process is gone or no longer the container's.

@@ -6,10 +6,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
-use super::Refusal;
+use super::{Held, Quota, Refusal, Verdict};
 use crate::kernel::{HookEnd, Signal};
 use crate::oci::{ContainerKey, Status};
 
@@ -27,10 +26,27 @@ pub enum Step {
         /// How many hooks have not begun yet.
         hooks: usize,
     },
-    /// SIGKILL every process of its cgroups, thawing what is frozen.
+    /// Lift the CPU quotas of its cgroups: what is throttled dies slowly.
+    LiftQuota {
+        /// Each, with what it was when the plan was made.
+        quotas: Vec<Quota>,
+    },
+    /// SIGKILL every process of its cgroups.
     Kill {
         /// Processes when the plan was made.
         processes: usize,
+        /// The cgroups that are killed as a whole, by `cgroup.kill`.
+        at_once: Vec<PathBuf>,
+    },
+    /// Thaw what was killed: on v1, SIGKILL reaches nothing that is frozen. It is not frozen again.
+    ThawKilled {
+        /// The frozen cgroups, as found when the plan was made.
+        dirs: Vec<PathBuf>,
+    },
+    /// Put back the quotas that were lifted, because what was killed did not die. In no plan.
+    PutQuotaBack {
+        /// Each.
+        quotas: Vec<Quota>,
     },
     /// Wait until all of them are gone.
     Drain {
@@ -255,6 +271,16 @@ pub enum Seen {
     Frozen,
     /// The kernel's freezer says so.
     Thawed,
+    /// This many processes were signalled, frozen for the moment of it so that none could fork.
+    SignalledFrozen(usize),
+    /// Gone, after this many cgroups that somebody froze meanwhile were thawed.
+    GoneThawed(usize),
+    /// This many cgroups were thawed.
+    CgroupsThawed(usize),
+    /// These quotas were lifted.
+    Lifted(Vec<Quota>),
+    /// This many quotas were put back.
+    PutBack(usize),
     /// This many hooks can be remembered.
     Reserved(usize),
     /// Init took the start.
@@ -299,6 +325,13 @@ pub enum StepError {
         /// Who.
         survivors: Vec<Survivor>,
     },
+    /// It was sent, and waits for a thaw.
+    Pending(Held),
+    /// These processes kept a freeze from coming to its end; it was undone.
+    NotFrozen {
+        /// Who.
+        busy: Vec<Survivor>,
+    },
     /// These directories were still there.
     Left {
         /// Which.
@@ -334,50 +367,6 @@ pub struct Survivor {
     pub frozen: bool,
     /// One of its cgroups.
     pub cgroup: Option<PathBuf>,
-}
-
-/// How an action went as a whole.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// All done; looked for and nothing left.
-    Clean,
-    /// This is left; doing it again continues.
-    Leftovers(Vec<String>),
-    /// Nothing was changed, and why.
-    Refused(Refusal),
-    /// It failed, and why.
-    Failed(String),
-}
-
-impl Verdict {
-    /// Whether the action did what was asked.
-    pub fn is_clean(&self) -> bool {
-        matches!(self, Self::Clean)
-    }
-}
-
-impl Serialize for Verdict {
-    /// `verdict`, its `detail`, and of a refusal the `code` beside it.
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        match self {
-            Self::Clean => map.serialize_entry("verdict", "clean")?,
-            Self::Leftovers(list) => {
-                map.serialize_entry("verdict", "leftovers")?;
-                map.serialize_entry("detail", list)?;
-            }
-            Self::Refused(why) => {
-                map.serialize_entry("verdict", "refused")?;
-                map.serialize_entry("detail", &why.words())?;
-                map.serialize_entry("code", why.code())?;
-            }
-            Self::Failed(why) => {
-                map.serialize_entry("verdict", "failed")?;
-                map.serialize_entry("detail", why)?;
-            }
-        }
-        map.end()
-    }
 }
 
 fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

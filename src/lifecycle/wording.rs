@@ -1,9 +1,14 @@
 //! English for steps and outcomes, shared by the log pane and the command line.
 
+use std::path::PathBuf;
+
 use crate::kernel::{HookEnd, HookStatus};
 use crate::text::{visible, visible_path};
 
-use super::{Outcome, Reason, Refusal, Seen, Step, StepError, Survivor, Verdict};
+use super::{Outcome, Quota, Reason, Refusal, Seen, Step, StepError, Survivor};
+
+/// Most quotas told in words; JSON has them all.
+const TOLD: usize = 20;
 
 impl Step {
     /// One word for the step: `kill`, `cgroups`, `hook`.
@@ -11,6 +16,7 @@ impl Step {
         match self {
             Self::Identify { .. } => "identify",
             Self::ReserveMarks { .. } => "remember",
+            Self::LiftQuota { .. } | Self::PutQuotaBack { .. } => "quota",
             Self::Kill { .. } => "kill",
             Self::Drain { .. } => "drain",
             Self::PersistStopped | Self::Persist { .. } => "persist",
@@ -25,7 +31,7 @@ impl Step {
             Self::Verify => "verify",
             Self::Signal { .. } | Self::SignalAll { .. } | Self::SignalOne { .. } => "signal",
             Self::Freeze => "freeze",
-            Self::Thaw => "thaw",
+            Self::Thaw | Self::ThawKilled { .. } => "thaw",
             Self::Release => "release",
         }
     }
@@ -45,8 +51,15 @@ impl Step {
             Self::ReserveMarks { hooks } => {
                 format!("make the files that will remember that its {hooks} poststop hooks ran")
             }
-            Self::Kill { processes: 1 } => "SIGKILL its 1 process".to_owned(),
-            Self::Kill { processes } => format!("SIGKILL its {processes} processes"),
+            Self::LiftQuota { quotas } => lift(quotas),
+            Self::PutQuotaBack { quotas } => {
+                format!("put its CPU quota back: {}", quota_list(quotas))
+            }
+            Self::Kill { processes, at_once } => kill(*processes, at_once),
+            Self::ThawKilled { dirs } => format!(
+                "thaw what was killed, so that SIGKILL reaches it: {}",
+                path_list(dirs)
+            ),
             Self::Drain { limit } => {
                 format!("wait until all are gone, up to {} s", limit.as_secs_f32())
             }
@@ -56,17 +69,7 @@ impl Step {
             }
             Self::RemoveCtrlGroup { dir } => format!("remove control group {}", visible_path(dir)),
             Self::StopUnit { unit } => format!("have systemd stop {}", visible(unit)),
-            Self::RemoveCgroups { dirs } => match dirs.as_slice() {
-                [] => "no cgroup to remove".to_owned(),
-                [dir] => format!("remove cgroup {}, children first", visible_path(dir)),
-                [dir, ..] => {
-                    format!(
-                        "remove {} cgroups, children first: {} …",
-                        dirs.len(),
-                        visible_path(dir)
-                    )
-                }
-            },
+            Self::RemoveCgroups { dirs } => cgroups(dirs),
             Self::PoststopHook { number, path } => {
                 format!("run poststop hook {number}: {}", visible_path(path))
             }
@@ -92,6 +95,59 @@ impl Step {
             Self::Release => "tell its init to start".to_owned(),
             Self::Persist { status } => format!("store the status {status}"),
         }
+    }
+}
+
+fn kill(processes: usize, at_once: &[PathBuf]) -> String {
+    let them = match processes {
+        1 => "SIGKILL its 1 process".to_owned(),
+        processes => format!("SIGKILL its {processes} processes"),
+    };
+    if at_once.is_empty() {
+        return them;
+    }
+    format!("{them}, at once: cgroup.kill of {}", path_list(at_once))
+}
+
+fn lift(quotas: &[Quota]) -> String {
+    let list = quota_list(quotas);
+    format!("lift its CPU quota, or it may die slowly: {list}; put back if it does not die")
+}
+
+fn cgroups(dirs: &[PathBuf]) -> String {
+    match dirs {
+        [] => "no cgroup to remove".to_owned(),
+        [dir] => format!("remove cgroup {}, children first", visible_path(dir)),
+        [dir, ..] => {
+            format!(
+                "remove {} cgroups, children first: {} …",
+                dirs.len(),
+                visible_path(dir)
+            )
+        }
+    }
+}
+
+/// The first of them, and how many more.
+fn path_list(paths: &[PathBuf]) -> String {
+    listed(paths.iter().map(|path| visible_path(path)))
+}
+
+fn quota_list(quotas: &[Quota]) -> String {
+    listed(quotas.iter().map(Quota::words))
+}
+
+fn listed(mut items: impl ExactSizeIterator<Item = String>) -> String {
+    let first = items.next().unwrap_or_default();
+    match items.len() {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
+}
+
+impl Quota {
+    fn words(&self) -> String {
+        format!("{} is {}", visible_path(&self.file), visible(&self.was))
     }
 }
 
@@ -126,6 +182,25 @@ impl Seen {
             Self::DirectoriesGone(count) => format!("{count} directories gone"),
             Self::Signalled(1) => "1 process signalled".to_owned(),
             Self::Signalled(count) => format!("{count} processes signalled"),
+            Self::SignalledFrozen(count) => {
+                format!("{count} processes signalled, frozen for the moment of it")
+            }
+            Self::GoneThawed(count) => {
+                format!("gone; thawed what was frozen meanwhile, {count} times")
+            }
+            Self::CgroupsThawed(1) => "1 cgroup thawed".to_owned(),
+            Self::CgroupsThawed(count) => format!("{count} cgroups thawed"),
+            Self::Lifted(quotas) => {
+                let was =
+                    |one: &Quota| format!("{} was {}", visible_path(&one.file), visible(&one.was));
+                let mut told: Vec<_> = quotas.iter().take(TOLD).map(was).collect();
+                if let more @ 1.. = quotas.len().saturating_sub(TOLD) {
+                    told.push(format!("and {more} more"));
+                }
+                told.join(", ")
+            }
+            Self::PutBack(1) => "1 quota put back".to_owned(),
+            Self::PutBack(count) => format!("{count} quotas put back"),
             Self::Status(status) => format!("reads {status}"),
             Self::Hook(end) => hook(end),
             Self::Frozen => "frozen".to_owned(),
@@ -160,7 +235,15 @@ impl StepError {
                 object,
                 cause,
             } => format!("{action} {object}: {cause}"),
-            Self::Alive { survivors } => survivor_list(survivors),
+            Self::Alive { survivors } => format!("still alive: {}", survivor_list(survivors)),
+            Self::NotFrozen { busy } if busy.is_empty() => {
+                "the freeze did not come to its end; thawed again".to_owned()
+            }
+            Self::NotFrozen { busy } => format!(
+                "the freeze did not come to its end; thawed again; busy: {}",
+                survivor_list(busy)
+            ),
+            Self::Pending(held) => format!("sent, and it waits: {held}"),
             Self::Left { paths, cause } => {
                 let shown: Vec<_> = paths
                     .iter()
@@ -187,7 +270,7 @@ fn survivor_list(survivors: &[Survivor]) -> String {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    format!("still alive: {}{more}", shown.join("; "))
+    shown.join("; ") + &more
 }
 
 impl Survivor {
@@ -215,17 +298,5 @@ fn hook(end: &HookEnd) -> String {
     match end.output.trim() {
         "" => status,
         output => format!("{status}: {output}"),
-    }
-}
-
-impl Verdict {
-    /// One line for the end of an action.
-    pub fn words(&self) -> String {
-        match self {
-            Self::Clean => "done".to_owned(),
-            Self::Leftovers(list) => format!("NOT DONE, left: {}", list.join(", ")),
-            Self::Refused(why) => format!("refused: {why}"),
-            Self::Failed(why) => format!("failed: {why}"),
-        }
     }
 }

@@ -101,6 +101,8 @@ impl LogPane {
     /// A report of the engine; `total` is the number of steps of its plan.
     pub(crate) fn step(&mut self, event: &StepEvent, total: usize) {
         let step_text = |number: usize, word: &str, detail: &str| {
+            // What is undone in the end comes after all that was planned.
+            let total = total.max(number);
             format!("{number:>2}/{total} {word:<8} {detail}")
         };
         let line = |text, word: &str, mark| Line {

@@ -53,3 +53,4 @@ mod stranded;
 mod systemd;
 mod torture;
 mod usage;
+mod written;

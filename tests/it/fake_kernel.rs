@@ -54,6 +54,9 @@ struct Inside {
     released: Vec<Release>,
     changes: usize,
     units: Vec<Unit>,
+    written: Vec<PathBuf>,
+    /// Nothing that is to be frozen ever is.
+    restless: bool,
     detached: Vec<PathBuf>,
     /// What happens to a process in the moment in which it is opened.
     at_open: Vec<(i32, Box<dyn FnOnce() + Send>)>,
@@ -96,6 +99,12 @@ impl<'a> FakeKernel<'a> {
         self
     }
 
+    /// A freeze never comes to its end.
+    pub(crate) fn never_freezes(self) -> Self {
+        self.with(|inside| inside.restless = true);
+        self
+    }
+
     /// Hooks end like this.
     pub(crate) fn hooks_end(self, status: HookStatus) -> Self {
         self.with(|inside| inside.hook_status = Some(status));
@@ -116,6 +125,11 @@ impl<'a> FakeKernel<'a> {
 
     pub(crate) fn units_stopped(&self) -> Vec<Unit> {
         self.with(|inside| inside.units.clone())
+    }
+
+    /// The control files that were written.
+    pub(crate) fn written(&self) -> Vec<PathBuf> {
+        self.with(|inside| inside.written.clone())
     }
 
     pub(crate) fn detached(&self) -> Vec<PathBuf> {
@@ -208,6 +222,9 @@ impl<'a> FakeKernel<'a> {
     fn react(&self, file: &Path, value: &str) {
         let dir = file.parent().unwrap();
         match (file.file_name().unwrap().to_str().unwrap(), value) {
+            ("freezer.state", "FROZEN") if self.with(|inside| inside.restless) => {
+                fs::write(file, "FREEZING\n").unwrap();
+            }
             ("freezer.state", _) => {
                 let own = if value == "FROZEN" { "1\n" } else { "0\n" };
                 fs::write(dir.join("freezer.self_freezing"), own).unwrap();
@@ -329,7 +346,10 @@ impl Kernel for FakeKernel<'_> {
         if !file.exists() {
             return Err(Errno::NOENT.into());
         }
-        self.with(|inside| inside.changes += 1);
+        self.with(|inside| {
+            inside.changes += 1;
+            inside.written.push(file.to_owned());
+        });
         self.react(file, value);
         Ok(())
     }

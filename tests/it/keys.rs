@@ -334,7 +334,10 @@ fn quitting_during_a_teardown_asks_and_leaves_after_the_step() {
             plan: plan("web-1", 9),
         },
     ));
-    let kill = Step::Kill { processes: 9 };
+    let kill = Step::Kill {
+        processes: 9,
+        at_once: Vec::new(),
+    };
     let started = StepKind::Started {
         number: 2,
         step: kill,
@@ -349,7 +352,10 @@ fn quitting_during_a_teardown_asks_and_leaves_after_the_step() {
         &stage,
         "web-1",
         2,
-        Step::Kill { processes: 9 },
+        Step::Kill {
+            processes: 9,
+            at_once: Vec::new(),
+        },
         Seen::Signalled(9),
     ));
     assert_eq!(stage.effects, [Effect::HoldJobs, Effect::Quit]);

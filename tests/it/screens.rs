@@ -182,7 +182,10 @@ fn a_row_under_teardown_says_so_and_the_log_tells_every_step() {
             stage,
             "web-1",
             2,
-            Step::Kill { processes: 9 },
+            Step::Kill {
+                processes: 9,
+                at_once: Vec::new(),
+            },
             Seen::Signalled(9),
         ));
         let waiting = StepKind::Waiting {

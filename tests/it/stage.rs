@@ -453,7 +453,10 @@ pub(crate) fn plan(name: &str, processes: usize) -> Plan {
     };
     Plan(vec![
         stop(Step::Identify { pid: Some(3312) }),
-        stop(Step::Kill { processes }),
+        stop(Step::Kill {
+            processes,
+            at_once: Vec::new(),
+        }),
         stop(Step::Drain {
             limit: Duration::from_secs(10),
         }),

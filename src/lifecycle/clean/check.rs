@@ -13,8 +13,9 @@ use crate::kernel::read::kernel_text;
 use crate::lifecycle::claims::Claims;
 use crate::lifecycle::evidence::{Evidence, NoEvidence};
 use crate::lifecycle::guard::{self, Forbidden};
+use crate::lifecycle::plan::check_held;
 use crate::lifecycle::quarry::Quarry;
-use crate::lifecycle::{Refusal, procs};
+use crate::lifecycle::{Refusal, held, procs};
 use crate::text::{visible, visible_path};
 
 /// Why it must not be touched: somebody owns it, it is not what was shown, or something lives in it.
@@ -40,6 +41,10 @@ pub(super) fn check(
     }
     for cgroup in &cgroups {
         check_cgroup(machine, remains.order, claims, cgroup)?;
+    }
+    if remains.order.kill {
+        let pids = remains.members(machine);
+        check_held(held::look(machine, &cgroups, &pids, claims).as_ref())?;
     }
     for (dir, _) in &remains.order.rdt {
         check_rdt(dir)?;

@@ -657,7 +657,10 @@ pub(super) const ROWS: &[Row] = &[
     )
     .needs(Needs::V1("v2 lets what is frozen die: the next row"))
     .kept(
-        |stage| vec![format!("pid {} ", stage.culprit), "frozen".to_owned()],
+        |stage| {
+            let above = stage.rig.cgroup("", "freezer");
+            vec![format!("frozen by {}", above.display())]
+        },
         |stage| {
             fs::write(
                 stage.rig.cgroup("", "freezer").join("freezer.state"),
