@@ -75,7 +75,9 @@ impl Held {
             .args(["list", "-f", "json"])
             .output()
             .unwrap();
-        let rows: Vec<Value> = serde_json::from_slice(&list.stdout).unwrap();
+        // An empty list is `null`, as runc's.
+        let rows: Option<Vec<Value>> = serde_json::from_slice(&list.stdout).unwrap();
+        let rows = rows.unwrap_or_default();
         let id = |row: &Value| row["id"].as_str().unwrap().to_owned();
         rows.into_iter().map(|row| (id(&row), row)).collect()
     }
