@@ -3,8 +3,8 @@
 //!
 //! [`find`] reads and changes nothing. What it says is graded ([`Confidence`]), and every grade has
 //! its arguments ([`Argument`]), for the operator to judge. Never found at all: anything of a known
-//! live container, populated cgroups of active systemd units, ocitop's own cgroup and those above it,
-//! and what many containers share. [`order()`] makes of a leftover a job for [`crate::lifecycle`],
+//! live container, what systemd has in a unit that is no container's, what a process of the host is in,
+//! ocitop's own cgroup and those above it, and what many containers share. [`order()`] makes of a leftover a job for [`crate::lifecycle`],
 //! which looks a second time before it touches anything.
 
 mod cgroups;
@@ -13,6 +13,7 @@ pub mod names;
 mod order;
 mod others;
 mod state;
+mod strays;
 mod walk;
 mod wording;
 
@@ -28,7 +29,7 @@ use crate::inventory::unread::{Place, WhyUnread};
 use crate::inventory::{Machine, Manager, OutOfSight, Unread, mounts};
 use crate::kernel::read::kernel_file;
 use crate::kernel::{Inode, Unit};
-use crate::lifecycle::Claims;
+use crate::lifecycle::{Accounts, Claims};
 use crate::oci::{ContainerKey, RuntimeKind};
 
 pub use names::Producer;
@@ -295,7 +296,8 @@ impl Found {
 struct Search<'a> {
     machine: &'a Machine,
     known: &'a Known,
-    claims: Claims,
+    claims: &'a Claims,
+    accounts: Accounts<'a>,
     owners: Owners,
     mounts: Vec<mounts::Mount>,
     now: jiff::Timestamp,
@@ -319,7 +321,8 @@ pub fn find(machine: &Machine, known: &Known) -> Found {
     let search = Search {
         machine,
         known,
-        claims,
+        claims: &claims,
+        accounts: Accounts::new(machine, &claims),
         owners,
         mounts: mounts::mounts(&mountinfo),
         now: jiff::Timestamp::now(),

@@ -26,6 +26,7 @@ mod run;
 mod signal;
 mod state;
 pub mod step;
+pub mod stray;
 pub mod target;
 mod trust;
 mod unit;
@@ -44,6 +45,7 @@ pub use step::{
     OnFailure, Outcome, Plan, PlannedStep, Reason, Seen, Step, StepError, StepEvent, StepKind,
     Survivor,
 };
+pub use stray::{Accounted, Accounts};
 pub use target::{Cancel, Force, Job, NotATarget, Options, Preview, Target};
 pub use trust::Distrust;
 pub use verdict::Verdict;

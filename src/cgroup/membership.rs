@@ -45,6 +45,11 @@ impl Membership {
             .map(|line| line.path.as_path())
     }
 
+    /// The path in every hierarchy of the kernel, mounted here or not, as written.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.0.iter().map(|line| line.path.as_path())
+    }
+
     /// The cgroup in the hierarchy `of`, if its mount reaches it.
     pub fn path(&self, of: &Hierarchy) -> Option<CgroupPath> {
         of.path_in_mount(self.raw(of)?)

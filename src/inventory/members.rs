@@ -106,3 +106,17 @@ pub fn private_pid_namespace(machine: &Machine, init: i32) -> Option<PathBuf> {
     let status = status(machine, init)?;
     (status.inside() == Some(1)).then_some(theirs)
 }
+
+/// Whether a process is the host's own: it has the mount namespace of pid 1. Where that one cannot be
+/// read, what has ocitop's own, or is in no pid namespace below ocitop's, may be. `None` if the
+/// process's own cannot be read.
+pub fn is_of_host(machine: &Machine, pid: i32) -> Option<bool> {
+    let mounts = |pid: &str| std::fs::read_link(machine.proc.join(pid).join("ns/mnt")).ok();
+    let theirs = mounts(&pid.to_string())?;
+    if let Some(host) = mounts("1") {
+        return Some(theirs == host);
+    }
+    let own = mounts("self")?;
+    let nested = status(machine, pid)?.namespace_pids.len() > 1;
+    Some(theirs == own || !nested)
+}

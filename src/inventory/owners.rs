@@ -1,6 +1,6 @@
 //! Who else on this host knows a container by its id: the records of the engines above the runtimes,
-//! and the processes that are told an id on their command line (containerd-shim(8) `-id`, conmon(8)
-//! `-c`). What nobody here knows may be a leftover; what could not be read is said, because then
+//! and the processes that are told an id on their command line (containerd-shim(8) `-id`, `-workdir`
+//! of its first version, conmon(8) `-c`). What nobody here knows may be a leftover; what could not be read is said, because then
 //! nobody can be sure.
 //!
 //! Reading only, and bounded: directories are listed and never entered, and a command line, which
@@ -48,6 +48,16 @@ const TELLING: [&str; 14] = [
     "lxc",
 ];
 
+/// Those of them that hold a container for as long as it lives: what they start is theirs.
+const MONITORS: [&str; 3] = ["containerd-shim", "docker-containe", "conmon"];
+
+/// Whether a command is that of a shim or a monitor.
+pub fn is_monitor(command: &[u8]) -> bool {
+    MONITORS
+        .iter()
+        .any(|name| command.starts_with(name.as_bytes()))
+}
+
 /// Who knows an id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -68,6 +78,14 @@ impl Owner {
     pub fn words(&self) -> String {
         match self {
             Self::Record(path) => format!("{} is its record", visible_path(path)),
+            Self::Process { pid, command } if is_monitor(command.as_bytes()) => {
+                let what = if command.starts_with("conmon") {
+                    "monitor"
+                } else {
+                    "shim"
+                };
+                format!("the {what}, pid {pid} ({command}), holds it")
+            }
             Self::Process { pid, command } => format!("pid {pid} ({command}) was told its id"),
         }
     }
@@ -218,8 +236,8 @@ impl Owners {
     fn hear(&mut self, one: &Teller, line: io::Result<Vec<u8>>) {
         match line {
             Ok(line) => {
-                let words = line.split(|byte| *byte == 0).filter(|word| word.len() > 1);
-                let told = words.map(|word| (word.to_vec(), (one.pid, one.command.clone())));
+                let told = told(&line).into_iter();
+                let told = told.map(|word| (word.to_vec(), (one.pid, one.command.clone())));
                 self.words.extend(told);
             }
             Err(error) if is_gone(&error) => {}
@@ -247,6 +265,23 @@ impl Teller {
             command: self.command.clone(),
         }
     }
+}
+
+/// The words of a command line that may be an id. A shim of containerd 1.2 and before is told the id
+/// by its working directory alone: `-workdir DIR/NAMESPACE/ID`.
+fn told(line: &[u8]) -> Vec<&[u8]> {
+    let mut told = Vec::new();
+    let mut before: &[u8] = b"";
+    for word in line.split(|byte| *byte == 0) {
+        if matches!(before, b"-workdir" | b"--workdir") {
+            let last = word.rsplit(|byte| *byte == b'/').next();
+            told.extend(last.filter(|name| name.len() > 1));
+        } else if word.len() > 1 {
+            told.push(word);
+        }
+        before = word;
+    }
+    told
 }
 
 /// Who is to be asked what it was told.

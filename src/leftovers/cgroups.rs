@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::judge::{Facts, Thing};
 use super::names::{self, Name};
+use super::strays::held;
 use super::walk::{Candidate, Tree};
 use super::{Argument, Kind, Leftover, Producer, Search, Why};
 use crate::cgroup::{CgroupPath, Hierarchy, Version};
@@ -13,10 +14,11 @@ use crate::inventory::cgroups::{CgroupDir, YOUKI_V1};
 use crate::inventory::members;
 use crate::kernel::read::kernel_words;
 use crate::kernel::{Inode, Unit};
+use crate::lifecycle::Accounted;
 use crate::oci::ContainerKey;
 
 /// Most processes of one leftover that are kept.
-const MOST_PIDS: usize = 1000;
+pub(super) const MOST_PIDS: usize = 1000;
 
 /// What the directories of one leftover say together.
 #[derive(Debug, Default)]
@@ -143,15 +145,18 @@ fn leftover(search: &Search<'_>, group: Vec<Candidate>) -> Option<Leftover> {
     }
     let measured = measure(search, &group);
     let named_after = id.as_deref().filter(|_| producer.is_some());
-    let mut facts = Facts {
-        owner: named_after.and_then(|id| search.owners.of(id)),
-        ..by_name(&first.name, measured.populated)
-    };
-    // Known and alive: its engine's business.
-    if measured.populated && facts.owner.is_some() {
+    let inside: Vec<CgroupDir> = group.iter().map(|one| one.cgroup.clone()).collect();
+    let accounted = search.accounted(&measured.processes, &inside, named_after.is_some());
+    // Of a live container that was moved here, or the kernel's.
+    if matches!(&accounted, Some(by) if !matches!(by, Accounted::Held { .. })) {
         return None;
     }
-    let (unit, mut why) = unit_of(search, first, measured.populated, &mut facts.doubts)?;
+    let known = named_after.and_then(|id| search.owners.of(id));
+    let mut facts = Facts {
+        owner: known.or_else(|| held(accounted)),
+        ..by_name(&first.name, measured.populated)
+    };
+    let (unit, mut why) = unit_of(search, first, measured.populated, &mut facts.doubts);
     why.extend(measured.why);
     facts.empty = !measured.populated;
     facts.processes = measured.processes.len();
@@ -233,36 +238,39 @@ pub(super) fn labels(search: &Search<'_>, group: &[Candidate]) -> Vec<String> {
     at.flatten().map(Hierarchy::label).collect()
 }
 
-/// Its systemd unit, and what that says; `None` if systemd runs it and it is populated.
+/// Its systemd unit, and what that says.
 fn unit_of(
     search: &Search<'_>,
     first: &Candidate,
     populated: bool,
     doubts: &mut Vec<Argument>,
-) -> Option<(Option<Unit>, Vec<Why>)> {
-    let name = first.dir.file_name()?.to_str()?;
+) -> (Option<Unit>, Vec<Why>) {
+    let last = first.dir.file_name().and_then(OsStr::to_str);
+    let is_unit = |name: &&str| names::is_unit(name, "slice") || names::is_unit(name, "scope");
+    let Some(name) = last.filter(is_unit) else {
+        return (None, Vec::new());
+    };
     let is_slice = names::is_unit(name, "slice");
-    if !is_slice && !names::is_unit(name, "scope") {
-        return Some((None, Vec::new()));
-    }
     let state = search.unit(name);
     let unit = Unit {
         name: name.to_owned(),
         cgroup: Path::new("/").join(first.cgroup.path.relative()),
     };
     match (state.active, state.loaded) {
-        (true, _) if populated => None,
+        // systemd has a scope active for as long as anything lives in it, whoever made it.
         (true, _) => {
             doubts.push(Argument::UnitActive(name.to_owned()));
-            Some((None, vec![Why::UnitLoaded(name.to_owned())]))
+            let unit = search.machine.systemd.then_some(unit);
+            let unit = unit.filter(|_| populated && !is_slice);
+            (unit, vec![Why::UnitLoaded(name.to_owned())])
         }
         // A slice is loaded for as long as anything names it; it is not ocitop's to stop.
-        (false, true) if is_slice => Some((None, vec![Why::UnitLoaded(name.to_owned())])),
+        (false, true) if is_slice => (None, vec![Why::UnitLoaded(name.to_owned())]),
         (false, true) => {
             let unit = search.machine.systemd.then_some(unit);
-            Some((unit, vec![Why::UnitFailed(name.to_owned())]))
+            (unit, vec![Why::UnitFailed(name.to_owned())])
         }
-        (false, false) => Some((None, Vec::new())),
+        (false, false) => (None, Vec::new()),
     }
 }
 

@@ -19,9 +19,6 @@ pub enum NoOrder {
     /// Something lives in it.
     #[error("processes live in it; --kill kills them")]
     Populated,
-    /// Nobody knows what it is, and something lives in it.
-    #[error("nobody knows what it is, and processes live in it: never offered")]
-    UnknownPopulated,
     /// It cannot be pinned.
     #[error("it is gone, or cannot be looked at")]
     Gone,
@@ -30,9 +27,6 @@ pub enum NoOrder {
 /// The job that removes it. Of a container whose record can be read that is its delete, hooks
 /// included.
 pub fn order(leftover: &Leftover, kill: Kill) -> Result<Job, NoOrder> {
-    if leftover.populated && leftover.confidence == Confidence::Unknown {
-        return Err(NoOrder::UnknownPopulated);
-    }
     if leftover.populated && kill == Kill::No {
         return Err(NoOrder::Populated);
     }

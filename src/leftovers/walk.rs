@@ -1,5 +1,6 @@
 //! One walk through every hierarchy: the cgroups that are named as containers' and that no live
-//! container has, and those that are empty and named as nobody's.
+//! container has, and of those with any other name the empty ones, and those in which processes live
+//! for whom nobody accounts.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -89,11 +90,22 @@ struct Walk<'a> {
     plain: Vec<Candidate>,
 }
 
+/// The most that there is in a subtree.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Most {
+    /// Nothing but what is nobody's.
+    #[default]
+    Nothing,
+    /// Processes for whom nobody accounts.
+    Strays,
+    /// Something that is, or may be, a container's, or is spared.
+    Something,
+}
+
 /// What a subtree holds.
 #[derive(Debug, Clone, Copy, Default)]
 struct Holds {
-    /// Something that is, or may be, a container's, or is spared.
-    something: bool,
+    most: Most,
     children: bool,
 }
 
@@ -160,28 +172,28 @@ impl Walk<'_> {
             }
             if self.budget == 0 {
                 // Not seen to its end, so nothing may be said of it as a whole.
-                holds.something = true;
+                holds.most = Most::Something;
                 return holds;
             }
             self.budget -= 1;
             holds.children = true;
-            holds.something |= self.look(&entry.path(), names);
+            holds.most = holds.most.max(self.look(&entry.path(), names));
         }
         holds
     }
 
-    /// Looks at one cgroup; true if it or one below it is anything but nobody's.
-    fn look(&mut self, dir: &Path, names: &mut Vec<String>) -> bool {
+    /// Looks at one cgroup, and says what there is in it and below.
+    fn look(&mut self, dir: &Path, names: &mut Vec<String>) -> Most {
         let relative = dir.strip_prefix(&self.hierarchy.mount).ok();
         let Some(path) = relative.and_then(CgroupPath::new) else {
-            return true;
+            return Most::Something;
         };
         if self.live.contains(&path) || !self.search.known.reaches(dir) {
-            return true;
+            return Most::Something;
         }
         let Some(last) = dir.file_name().and_then(OsStr::to_str).map(str::to_owned) else {
             // No runtime makes names that are not text.
-            return true;
+            return Most::Something;
         };
         let spared = self.spared.contains(&path);
         let above: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -193,7 +205,7 @@ impl Walk<'_> {
                 self.found.extend(found);
             }
             // What lies below a container's cgroup belongs to it.
-            return true;
+            return Most::Something;
         }
         let before = self.found.len();
         let candidate = self.candidate(dir, path, name.clone()).filter(|_| !spared);
@@ -204,17 +216,30 @@ impl Walk<'_> {
         let holds = self.children(dir, names);
         names.pop();
         match name {
+            Name::Plain if !spared => {
+                let own = candidate.as_ref().map(|one| &one.cgroup);
+                let most = own.and_then(|own| self.plain(dir, own, holds.most));
+                if most.is_some() {
+                    // One as a whole: its children are not told apart.
+                    self.found.truncate(before);
+                    self.found.extend(candidate);
+                }
+                most.unwrap_or(holds.most)
+            }
             Name::Pod(..) if !holds.children && !spared => {
                 self.found.extend(candidate);
-                true
+                Most::Something
             }
-            Name::Plain if !holds.something && !spared && self.is_empty(dir) => {
-                // Empty as a whole: its children are not told apart.
-                self.found.truncate(before);
-                self.found.extend(candidate);
-                false
-            }
-            _ => holds.something || spared || !matches!(name, Name::Plain),
+            _ => Most::Something,
+        }
+    }
+
+    /// What a cgroup is whose name says nothing, if it is a leftover as a whole.
+    fn plain(&self, dir: &Path, own: &CgroupDir, below: Most) -> Option<Most> {
+        match below {
+            Most::Nothing if self.is_empty(dir) => Some(Most::Nothing),
+            Most::Nothing | Most::Strays if self.search.is_stray(dir, own) => Some(Most::Strays),
+            _ => None,
         }
     }
 

@@ -3,16 +3,17 @@
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
-use crate::cgroup::CgroupPath;
+use crate::cgroup::{CgroupPath, Membership};
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::entry::{Depth, Entry, Lead};
-use crate::inventory::identity::{Recorded, Rigour, identify};
+use crate::inventory::identity::{Identity, Recorded, Rigour, identify};
 use crate::inventory::rdt;
 use crate::inventory::scan::{cgroups_of, entry_names};
 use crate::inventory::unread::{Place, WhyUnread};
 use crate::inventory::{Machine, Problem, Unread};
 use crate::kernel::read::{ReadError, is_gone, open_root};
 use crate::oci::ContainerKey;
+use crate::process::InitProcess;
 
 /// Every container found in any state root, with the cgroups its record names.
 #[derive(Debug, Clone, Default)]
@@ -29,7 +30,10 @@ pub struct Claims {
 struct Claim {
     key: ContainerKey,
     cgroups: Vec<CgroupDir>,
+    /// Whether its init lives, or may.
     alive: bool,
+    /// Its init, if that is seen alive.
+    init: Option<InitProcess>,
     rdt: Vec<PathBuf>,
 }
 
@@ -85,9 +89,9 @@ impl Claims {
                 }
                 let cgroups = cgroups_of(machine, &entry);
                 // One that may live claims as a live one does.
-                let alive = entry.record.as_ref().is_ok_and(|record| {
+                let identity = entry.record.as_ref().ok().map(|record| {
                     let recorded = Recorded::at(&key, record, &cgroups);
-                    identify(machine, recorded, Rigour::Signalled).may_live()
+                    identify(machine, recorded, Rigour::Signalled)
                 });
                 let rdt = entry.record.as_ref().map_or_else(
                     |_| Vec::new(),
@@ -96,7 +100,8 @@ impl Claims {
                 claims.push(Claim {
                     key,
                     cgroups,
-                    alive,
+                    alive: identity.is_some_and(Identity::may_live),
+                    init: identity.and_then(Identity::alive),
                     rdt,
                 });
             }
@@ -143,6 +148,25 @@ impl Claims {
             .filter(has)
             .max_by_key(|claim| claim.alive)?;
         Some(&found.key)
+    }
+
+    /// The live container that a process is of, by the cgroups it is in.
+    pub fn live_around(&self, machine: &Machine, of: &Membership) -> Option<&ContainerKey> {
+        let paths = machine.hierarchies.iter().map(|at| of.path(at));
+        let paths: Vec<Option<CgroupPath>> = paths.collect();
+        let holds = |own: &CgroupDir| match paths.get(own.hierarchy) {
+            Some(Some(path)) => !own.path.is_root() && own.path.contains(path),
+            _ => false,
+        };
+        let mut live = self.list.iter().filter(|claim| claim.alive);
+        let found = live.find(|claim| claim.cgroups.iter().any(holds))?;
+        Some(&found.key)
+    }
+
+    /// Every live container with its init.
+    pub fn live_inits(&self) -> impl Iterator<Item = (&ContainerKey, i32)> {
+        let inits = self.list.iter();
+        inits.filter_map(|claim| Some((&claim.key, claim.init?.pid)))
     }
 
     /// Whether a container's record names a resctrl group.

@@ -365,6 +365,9 @@ impl Machine {
         let pid = self.spawn_stranger();
         let dir = self.proc().join(pid.to_string());
         fs::write(dir.join("comm"), format!("{command}\n")).unwrap();
+        let stat = fs::read_to_string(dir.join("stat")).unwrap();
+        let named = format!("({command})");
+        fs::write(dir.join("stat"), stat.replace("(sshd)", &named)).unwrap();
         fs::write(dir.join("cmdline"), words.join("\0")).unwrap();
         pid
     }

@@ -15,7 +15,7 @@ use crate::lifecycle::evidence::{Evidence, NoEvidence};
 use crate::lifecycle::guard::{self, Forbidden};
 use crate::lifecycle::plan::check_held;
 use crate::lifecycle::quarry::Quarry;
-use crate::lifecycle::{Refusal, held, procs};
+use crate::lifecycle::{Accounted, Accounts, Refusal, held, procs};
 use crate::text::{visible, visible_path};
 
 /// Why it must not be touched: somebody owns it, it is not what was shown, or something lives in it.
@@ -120,13 +120,18 @@ fn check_cgroup(
         let id = key.label();
         return Err(Kept::Claimed { dir: name, id }.into());
     }
-    let pids = procs::members(machine, std::slice::from_ref(cgroup));
-    let kernels = |pid: &&i32| {
-        let stat = machine.stat(**pid).ok().flatten();
-        stat.is_some_and(|stat| stat.is_kernel_thread())
+    let inside = std::slice::from_ref(cgroup);
+    let pids = procs::members(machine, inside);
+    let accounts = Accounts::new(machine, claims);
+    // Only what is named after an id is tied to a container at all.
+    let by = |pid: &i32| match order.id {
+        Some(_) => accounts.of_tied(*pid, inside),
+        None => accounts.of(*pid, inside),
     };
-    if let Some(pid) = pids.iter().find(kernels) {
-        return Err(Forbidden::KernelThread(name, *pid).into());
+    match pids.iter().find_map(by).filter(|_| order.kill) {
+        Some(Accounted::Kernel(pid)) => return Err(Forbidden::KernelThread(name, pid).into()),
+        Some(why) => return Err(Kept::Accounted { dir: name, why }.into()),
+        None => {}
     }
     match pids.first() {
         Some(pid) if !order.kill => {

@@ -1,6 +1,7 @@
 //! Why a leftover is kept.
 
 use crate::inventory::Unread;
+use crate::lifecycle::Accounted;
 
 /// Somebody owns it, it is not what was shown, or something lives in it. Names and paths are safe
 /// to print.
@@ -38,6 +39,14 @@ pub enum Kept {
         dir: String,
         /// The process.
         pid: i32,
+    },
+    /// A process is in it that must not be killed: somebody accounts for it.
+    #[error("{dir}: {why}")]
+    Accounted {
+        /// The cgroup.
+        dir: String,
+        /// Who.
+        why: Accounted,
     },
     /// The kernel says that it is populated, by what cannot be seen.
     #[error("{0} is not empty: a process that cannot be seen from here is in it")]
@@ -84,6 +93,7 @@ impl Kept {
         match self {
             Self::Alive { .. } | Self::Claimed { .. } | Self::Init(_) => "alive",
             Self::Owned(_) => "owned",
+            Self::Accounted { why, .. } => why.code(),
             Self::Root(_) => "hierarchy_root",
             Self::Process { .. } | Self::Populated(_) | Self::Entered(_) | Self::Lives(_) => {
                 "not_empty"

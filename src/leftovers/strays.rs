@@ -1,0 +1,65 @@
+//! Processes in what is left: whether anybody accounts for them.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::Search;
+use super::cgroups::MOST_PIDS;
+use crate::inventory::cgroups::CgroupDir;
+use crate::inventory::members;
+use crate::inventory::owners::Owner;
+use crate::lifecycle::{Accounted, procs};
+
+impl Search<'_> {
+    /// Whether processes live in a cgroup whose name says nothing, nobody accounts for any of them or
+    /// of those below it, and they are few enough to be asked.
+    pub(super) fn is_stray(&self, dir: &Path, own: &CgroupDir) -> bool {
+        if members::procs(dir).is_empty() {
+            return false;
+        }
+        let inside = std::slice::from_ref(own);
+        let tree = members::tree(dir);
+        let pids: BTreeSet<i32> = tree.iter().flat_map(|dir| members::procs(dir)).collect();
+        let pids: Vec<i32> = pids.into_iter().collect();
+        pids.len() <= MOST_PIDS
+            && pids.iter().any(|pid| procs::lives(self.machine, *pid))
+            && matches!(
+                self.accounted(&pids, inside, false),
+                None | Some(Accounted::Held { .. })
+            )
+    }
+
+    /// Who accounts for one of these processes in these cgroups, if anybody does; `tied` if the name of their cgroup
+    /// says that they are a container's. A shim that holds them is told only if nobody else does.
+    pub(super) fn accounted(
+        &self,
+        pids: &[i32],
+        inside: &[CgroupDir],
+        tied: bool,
+    ) -> Option<Accounted> {
+        let ask = |pid: &i32| {
+            if tied {
+                self.accounts.of_tied(*pid, inside)
+            } else {
+                self.accounts.of(*pid, inside)
+            }
+        };
+        let mut held = None;
+        for by in pids.iter().filter_map(ask) {
+            if matches!(by, Accounted::Held { .. }) {
+                held.get_or_insert(by);
+            } else {
+                return Some(by);
+            }
+        }
+        held
+    }
+}
+
+/// The shim or monitor that holds a process.
+pub(super) fn held(accounted: Option<Accounted>) -> Option<Owner> {
+    match accounted {
+        Some(Accounted::Held { by, command, .. }) => Some(Owner::Process { pid: by, command }),
+        _ => None,
+    }
+}

@@ -1,0 +1,276 @@
+//! Cgroups in which processes live that no record tells of: who accounts for them, and who does not.
+
+use std::fs;
+
+use ocitop::inventory::owners::Owner;
+use ocitop::leftovers::{Argument, Confidence, Kill, NoOrder, Why, order};
+use ocitop::lifecycle::{Accounted, Kept, Verdict};
+use ocitop::oci::RuntimeKind;
+
+use super::{ID, at, clean, diagnosed, look, machines, nothing_at, said};
+use crate::fake_kernel::FakeKernel;
+use crate::machine::Machine;
+
+#[test]
+fn processes_nobody_accounts_for_are_unknown_and_go_by_their_path_and_kill() {
+    for mut machine in machines() {
+        machine.leave("teams/hbweb/in", None);
+        machine.leave("teams/hbweb", None);
+        let outer = machine.spawn("teams/hbweb");
+        let inner = machine.spawn("teams/hbweb/in");
+        let found = look(&machine);
+        let leftover = at(&found, "teams/hbweb");
+        assert_eq!(found.list.len(), 1, "{:#?}", found.list);
+        assert_eq!(leftover.confidence, Confidence::Unknown);
+        assert_eq!(leftover.processes, [outer, inner]);
+        assert_eq!(leftover.why.first(), Some(&Why::Processes(2)));
+        assert!(leftover.arguments.contains(&Argument::NotContainerLike));
+        said(
+            &diagnosed(&machine, "teams/hbweb"),
+            "2 processes live in it, and nobody owns them",
+            "ocitop leftovers clean --kill /",
+        );
+        assert_eq!(order(&leftover, Kill::No), Err(NoOrder::Populated));
+        let job = order(&leftover, Kill::Yes).unwrap();
+        let kernel = FakeKernel::over(&machine);
+        let (verdict, events) = clean(&machine, &kernel, &job);
+        assert_eq!(verdict, Verdict::Clean, "{events:#?}");
+        assert!(machine.cgroup_dirs("teams/hbweb").is_empty());
+        assert!(!machine.cgroup_dirs("teams").is_empty());
+    }
+}
+
+/// Changes what `/proc` says of a process.
+fn becomes(machine: &Machine, pid: i32, change: Change<'_>) {
+    let dir = machine.proc().join(pid.to_string());
+    match change {
+        Change::MountNamespace(name) => {
+            fs::remove_file(dir.join("ns/mnt")).unwrap();
+            std::os::unix::fs::symlink(name, dir.join("ns/mnt")).unwrap();
+        }
+        Change::PidNamespace(name) => {
+            std::os::unix::fs::symlink(name, dir.join("ns/pid")).unwrap();
+        }
+        Change::Membership(line) => {
+            let text = fs::read_to_string(dir.join("cgroup")).unwrap();
+            fs::write(dir.join("cgroup"), text + line).unwrap();
+        }
+        Change::Kernel => {
+            let text = fs::read_to_string(dir.join("stat")).unwrap();
+            fs::write(dir.join("stat"), text.replace(" -1 64 ", " -1 2097216 ")).unwrap();
+        }
+        Change::Parent(parent) => {
+            let text = fs::read_to_string(dir.join("stat")).unwrap();
+            fs::write(
+                dir.join("stat"),
+                text.replace(" S 1 ", &format!(" S {parent} ")),
+            )
+            .unwrap();
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Change<'a> {
+    MountNamespace(&'a str),
+    PidNamespace(&'a str),
+    Membership(&'a str),
+    Kernel,
+    Parent(i32),
+}
+
+/// Changes a process so that somebody accounts for it, and says who.
+type Case = fn(&mut Machine, i32) -> Accounted;
+
+fn host(machine: &mut Machine, pid: i32) -> Accounted {
+    becomes(machine, pid, Change::MountNamespace("mnt:[1]"));
+    Accounted::Host(pid)
+}
+
+fn unseen(machine: &mut Machine, pid: i32) -> Accounted {
+    let own = machine.proc().join(format!("{pid}/ns/mnt"));
+    fs::remove_file(own).unwrap();
+    Accounted::Unseen(pid)
+}
+
+fn session(machine: &mut Machine, pid: i32) -> Accounted {
+    let line = "9:name=systemd:/user.slice/user-7.slice/session-2.scope\n";
+    becomes(machine, pid, Change::Membership(line));
+    let unit = "session-2.scope".to_owned();
+    Accounted::Unit { pid, unit }
+}
+
+/// In a hierarchy that is not mounted here.
+fn service(machine: &mut Machine, pid: i32) -> Accounted {
+    let line = "9:rdma:/system.slice/batch.service/job\n";
+    becomes(machine, pid, Change::Membership(line));
+    let unit = "batch.service".to_owned();
+    Accounted::Unit { pid, unit }
+}
+
+/// In the pid namespace of a container that lives elsewhere.
+fn of_another(machine: &mut Machine, pid: i32) -> Accounted {
+    let init = machine.processes("live")[0];
+    becomes(machine, init, Change::PidNamespace("pid:[7]"));
+    becomes(machine, pid, Change::PidNamespace("pid:[7]"));
+    let id = "live".to_owned();
+    Accounted::Container { pid, id }
+}
+
+fn held(machine: &mut Machine, pid: i32) -> Accounted {
+    let by = machine.told("conmon", &["conmon"]);
+    becomes(machine, pid, Change::Parent(by));
+    let command = "conmon".to_owned();
+    Accounted::Held { pid, by, command }
+}
+
+#[test]
+fn processes_somebody_accounts_for_are_in_no_list_and_not_killed_by_an_order_made_before() {
+    let cases: [Case; 6] = [host, unseen, session, service, of_another, held];
+    for case in cases {
+        let mut machine = Machine::v2().running("live", RuntimeKind::Runc);
+        machine.leave("hbweb", None);
+        let pid = machine.spawn("hbweb");
+        let job = order(&at(&look(&machine), "hbweb"), Kill::Yes).unwrap();
+        let accounted = case(&mut machine, pid);
+        if let Accounted::Held { by, .. } = accounted {
+            // It is told, with who holds it.
+            let leftover = at(&look(&machine), "hbweb");
+            assert_eq!(leftover.confidence, Confidence::Unknown);
+            let said = format!("the monitor, pid {by} (conmon), holds it");
+            assert!(
+                leftover.argument().contains(&said),
+                "{}",
+                leftover.argument()
+            );
+        } else {
+            nothing_at(&look(&machine), "hbweb");
+        }
+        let kernel = FakeKernel::over(&machine);
+        let (verdict, _) = clean(&machine, &kernel, &job);
+        let dir = machine.cgroup_dirs("hbweb")[0].display().to_string();
+        let why = accounted;
+        assert_eq!(
+            verdict,
+            Verdict::Refused(Kept::Accounted { dir, why }.into())
+        );
+        assert_eq!(kernel.changes(), 0);
+    }
+}
+
+#[test]
+fn a_task_of_a_container_that_another_tool_moved_is_nobodys_leftover() {
+    let mut machine = Machine::v1().running("live", RuntimeKind::Runc);
+    machine.leave("foreign", Some(&["freezer"]));
+    let pid = machine.spawn("foreign");
+    let line = "1:cpu,cpuacct:/live\n1:freezer:/foreign\n1:memory:/live\n";
+    fs::write(machine.proc().join(format!("{pid}/cgroup")), line).unwrap();
+    assert_eq!(look(&machine).list, []);
+    let mut machine = Machine::v1();
+    machine.leave("kernels", None);
+    let pid = machine.spawn("kernels");
+    becomes(&machine, pid, Change::Kernel);
+    assert_eq!(look(&machine).list, []);
+}
+
+#[test]
+fn what_is_above_or_beside_processes_of_the_host_is_not_offered_with_them() {
+    let mut machine = Machine::v2();
+    machine.leave("batch/hbweb", None);
+    machine.leave("batch", None);
+    let job = machine.spawn("batch");
+    machine.spawn("batch/hbweb");
+    becomes(&machine, job, Change::MountNamespace("mnt:[1]"));
+    let found = look(&machine);
+    assert_eq!(found.list.len(), 1, "{:#?}", found.list);
+    assert_eq!(at(&found, "batch/hbweb").processes.len(), 1);
+    // The other way round nothing is left to offer.
+    let mut machine = Machine::v2();
+    machine.leave("batch/job", None);
+    machine.leave("batch", None);
+    machine.spawn("batch");
+    let job = machine.spawn("batch/job");
+    becomes(&machine, job, Change::MountNamespace("mnt:[1]"));
+    assert_eq!(look(&machine).list, []);
+}
+
+#[test]
+fn what_a_shim_holds_is_unknown_full_or_empty_and_is_not_cleaned() {
+    let workdir = format!("/var/lib/containerd/io.containerd.runtime.v1.linux/k8s.io/{ID}");
+    for words in [
+        vec!["containerd-shim-runc-v2", "-namespace", "k8s.io", "-id", ID],
+        vec![
+            "containerd-shim",
+            "-namespace",
+            "k8s.io",
+            "-workdir",
+            &workdir,
+        ],
+    ] {
+        for full in [false, true] {
+            let mut machine = Machine::v2();
+            let path = format!("kubepods/besteffort/{ID}");
+            machine.leave(&path, None);
+            if full {
+                machine.spawn(&path);
+            }
+            let before = order(&at(&look(&machine), ID), Kill::Yes).unwrap();
+            let shim = machine.told("containerd-shim", &words);
+            let owner = Owner::Process {
+                pid: shim,
+                command: "containerd-shim".to_owned(),
+            };
+            let leftover = at(&look(&machine), ID);
+            assert_eq!(leftover.confidence, Confidence::Unknown);
+            assert!(leftover.arguments.contains(&Argument::Known(owner)));
+            let kernel = FakeKernel::over(&machine);
+            for job in [before, order(&leftover, Kill::Yes).unwrap()] {
+                let (verdict, _) = clean(&machine, &kernel, &job);
+                let said = format!("the shim, pid {shim} (containerd-shim), holds it");
+                let why = Kept::Owned(said);
+                assert_eq!(verdict, Verdict::Refused(why.into()));
+            }
+            assert_eq!(kernel.changes(), 0);
+        }
+    }
+}
+
+#[test]
+fn without_a_look_at_pid_1_only_what_is_nested_in_namespaces_is_not_the_hosts() {
+    let mut machine = Machine::v2();
+    machine.leave("hbweb", None);
+    let pid = machine.spawn("hbweb");
+    let status = machine.proc().join(format!("{pid}/status"));
+    fs::remove_file(machine.proc().join("1/ns/mnt")).unwrap();
+    let own = machine.proc().join("self/ns");
+    fs::create_dir_all(&own).unwrap();
+    for (mount, pids, is_found) in [
+        ("mnt:[1]", "NSpid:\t9\t1\n", true),
+        ("mnt:[1]", "NSpid:\t9\n", false),
+        ("mnt:[2]", "NSpid:\t9\t1\n", false),
+    ] {
+        fs::remove_file(own.join("mnt")).ok();
+        std::os::unix::fs::symlink(mount, own.join("mnt")).unwrap();
+        fs::write(&status, pids).unwrap();
+        let found = look(&machine).list.len();
+        assert_eq!(found, usize::from(is_found), "{mount} {pids}");
+    }
+}
+
+#[test]
+fn a_shim_inside_of_what_is_left_goes_with_it() {
+    let mut machine = Machine::v2();
+    machine.leave(&format!("docker/{ID}/node"), None);
+    machine.leave(&format!("docker/{ID}"), None);
+    let shim = machine.spawn(&format!("docker/{ID}/node"));
+    let child = machine.spawn(&format!("docker/{ID}/node"));
+    becomes(&machine, child, Change::Parent(shim));
+    let stat = machine.proc().join(format!("{shim}/stat"));
+    let text = fs::read_to_string(&stat).unwrap();
+    fs::write(&stat, text.replace("(sleep)", "(containerd-shim)")).unwrap();
+    let leftover = at(&look(&machine), ID);
+    assert_eq!(leftover.confidence, Confidence::Likely);
+    let job = order(&leftover, Kill::Yes).unwrap();
+    let (verdict, _) = clean(&machine, &FakeKernel::over(&machine), &job);
+    assert_eq!(verdict, Verdict::Clean);
+}

@@ -1,0 +1,191 @@
+//! What could not be read, and so may own what was found.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use ocitop::inventory::owners::Owners;
+use ocitop::inventory::unread::{Place, WhyUnread};
+use ocitop::leftovers::{Argument, Confidence, Found, Kill, Known, find, order};
+use ocitop::lifecycle::{Kept, Refusal, Verdict};
+
+use super::{ID, at, broken, clean, command, look};
+use crate::fake_kernel::FakeKernel;
+use crate::machine::Machine;
+
+/// This machine with one state root more.
+fn with_root(machine: &Machine, path: &Path) -> ocitop::inventory::Machine {
+    ocitop::inventory::Machine::new(&ocitop::config::Roots {
+        cgroup: Some(machine.cgroup_root()),
+        resctrl: None,
+        proc: machine.proc(),
+        state: vec![machine.root(), path.to_owned()],
+    })
+}
+
+/// That it is unknown, whatever else is known of it, because this was not read.
+#[track_caller]
+fn unknown_for(found: &Found, end: &str, unread: &str) {
+    let leftover = at(found, end);
+    let said = leftover.argument();
+    assert_eq!(leftover.confidence, Confidence::Unknown, "{said}");
+    let is_told = |argument: &Argument| match argument {
+        Argument::Unread(list) => list.iter().any(|one| one.words().contains(unread)),
+        _ => false,
+    };
+    assert!(leftover.arguments.iter().any(is_told), "{said}");
+    // Whoever was not asked may know it.
+    assert!(
+        !said.contains("no engine") && !said.contains("no other record"),
+        "{said}"
+    );
+}
+
+#[test]
+fn while_a_root_is_unread_nothing_that_it_may_own_is_more_than_unknown() {
+    let machine = Machine::v1();
+    machine.leave("system.slice/crun-web.scope", None);
+    let unread = machine.root().join("not-a-root");
+    fs::write(&unread, "").unwrap();
+    let mut known = Known::default();
+    let blind = with_root(&machine, &unread);
+    unknown_for(&find(&blind, &known), "crun-web.scope", "not-a-root");
+    // Not even what this session saw end: one of that name may live there.
+    known.gone.insert("web".to_owned());
+    unknown_for(&find(&blind, &known), "crun-web.scope", "not-a-root");
+    // A record in a root that can be read, of which the state file cannot.
+    let machine = Machine::v1();
+    machine.leave("system.slice/crun-web.scope", None);
+    fs::create_dir_all(machine.state_dir("other/status")).unwrap();
+    fs::create_dir_all(machine.state_dir("more")).unwrap();
+    let found = look(&machine);
+    assert_eq!(at(&found, "crun-web.scope").confidence, Confidence::Likely);
+}
+
+#[test]
+fn a_root_below_a_users_own_directory_may_own_that_users_alone() {
+    let machine = Machine::v2();
+    machine.leave("system.slice/crun-web.scope", None);
+    machine.leave("user.slice/user-1000.slice/crun-api.scope", None);
+    let unread = machine.beside("run/user/1000/crun");
+    fs::create_dir_all(unread.parent().unwrap()).unwrap();
+    fs::write(&unread, "").unwrap();
+    let found = find(&with_root(&machine, &unread), &Known::default());
+    assert_eq!(at(&found, "crun-web.scope").confidence, Confidence::Likely);
+    unknown_for(&found, "crun-api.scope", "run/user/1000/crun");
+}
+
+#[test]
+fn an_engines_directory_that_cannot_be_listed_may_own_anything() {
+    for file in [
+        "var/lib/docker/containers",
+        "run/containerd/io.containerd.runtime.v2.task",
+        "run/user",
+    ] {
+        let machine = Machine::v2();
+        machine.leave(&format!("docker/{ID}"), None);
+        let path = machine.beside(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, "").unwrap();
+        unknown_for(&look(&machine), ID, file);
+    }
+}
+
+#[test]
+fn processes_that_proc_hides_may_own_anything() {
+    // hidepid=2: those of others are not there, not even pid 1.
+    let machine = Machine::v2();
+    machine.leave(&format!("docker/{ID}"), None);
+    fs::rename(machine.proc().join("1"), machine.proc().join("hidden")).unwrap();
+    unknown_for(&look(&machine), ID, "hidepid");
+    // hidepid=1: they are there, and nothing of them can be read.
+    let machine = Machine::v2();
+    machine.leave(&format!("docker/{ID}"), None);
+    fs::create_dir(machine.proc().join("1/comm")).unwrap();
+    unknown_for(&look(&machine), ID, "the processes of other users");
+    // What one shim was told cannot be read.
+    let mut machine = Machine::v2();
+    machine.leave(&format!("docker/{ID}"), None);
+    let shim = machine.told("containerd-shim", &[]);
+    let line = machine.proc().join(format!("{shim}/cmdline"));
+    fs::remove_file(&line).unwrap();
+    fs::create_dir(&line).unwrap();
+    let said = format!("the command line of pid {shim} (containerd-shim)");
+    unknown_for(&look(&machine), ID, &said);
+}
+
+#[test]
+fn a_shim_that_does_not_answer_is_named_and_those_before_it_are_heard() {
+    let mut machine = Machine::v2();
+    machine.told("conmon", &["conmon", "-c", ID]);
+    let stuck = machine.told("containerd-shim", &[]);
+    machine.told("conmon", &["conmon", "-c", "after"]);
+    let line = machine.proc().join(format!("{stuck}/cmdline"));
+    fs::remove_file(&line).unwrap();
+    let mode = rustix::fs::Mode::from_raw_mode(0o600);
+    let kind = rustix::fs::FileType::Fifo;
+    rustix::fs::mknodat(rustix::fs::CWD, &line, kind, mode, 0).unwrap();
+    let owners = Owners::read_within(&machine.machine(), Duration::from_millis(50));
+    // Whoever reads it waits for a writer.
+    drop(fs::OpenOptions::new().write(true).open(&line).unwrap());
+    let places: Vec<_> = owners
+        .unread
+        .iter()
+        .map(|one| (&one.place, one.why))
+        .collect();
+    let first = Place::CommandLine {
+        pid: stuck,
+        command: "containerd-shim".to_owned(),
+    };
+    let rest = Place::CommandLines(1);
+    assert_eq!(
+        places,
+        [(&first, WhyUnread::Late), (&rest, WhyUnread::NotAsked)]
+    );
+    assert!(owners.of(ID).is_some());
+    assert_eq!(owners.of("after"), None);
+}
+
+#[test]
+fn what_was_likely_is_not_cleaned_once_an_owner_cannot_be_asked() {
+    let mut machine = Machine::v2();
+    machine.leave(&format!("docker/{ID}"), None);
+    let job = order(&at(&look(&machine), ID), Kill::No).unwrap();
+    let shim = machine.told("containerd-shim", &[]);
+    let line = machine.proc().join(format!("{shim}/cmdline"));
+    fs::remove_file(&line).unwrap();
+    fs::create_dir(&line).unwrap();
+    let kernel = FakeKernel::over(&machine);
+    let (verdict, _) = clean(&machine, &kernel, &job);
+    assert!(
+        matches!(&verdict, Verdict::Refused(Refusal::Kept(Kept::NotAsked(_)))),
+        "{verdict:?}"
+    );
+    assert_eq!(kernel.changes(), 0);
+    // Who names it is told that it is unknown, and may go on.
+    let job = order(&at(&look(&machine), ID), Kill::No).unwrap();
+    assert_eq!(clean(&machine, &kernel, &job).0, Verdict::Clean);
+}
+
+#[test]
+fn clean_and_list_do_not_succeed_while_something_could_not_be_judged() {
+    let mut machine = Machine::v2();
+    let shim = machine.told("containerd-shim", &[]);
+    let line = machine.proc().join(format!("{shim}/cmdline"));
+    fs::remove_file(&line).unwrap();
+    fs::create_dir(&line).unwrap();
+    let said = format!("not read: the command line of pid {shim} (containerd-shim)");
+    for words in [&["clean", "--yes"][..], &["clean", "--dry-run"], &["list"]] {
+        let (code, _, err) = command(&machine, words);
+        assert_eq!(code, 1, "{words:?}");
+        assert!(err.contains(&said), "{err}");
+    }
+    // It would be certain, had everybody been asked.
+    let dir = broken(&machine, &[("state.json", "")]);
+    assert_eq!(command(&machine, &["clean", "--yes"]).0, 1);
+    assert!(dir.exists());
+    fs::remove_dir(&line).unwrap();
+    fs::write(&line, "").unwrap();
+    assert_eq!(command(&machine, &["clean", "--yes"]).0, 0);
+    assert!(!dir.exists());
+}
