@@ -85,10 +85,24 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Outcome {
 }
 
 fn dispatch(command: Option<Command>, config: &Config) -> Outcome {
+    if let Some(host) = &config.roots.host
+        && let Err(error) = crate::kernel::namespace::join_cgroups(host)
+    {
+        // No reason to stop: what cannot be seen for it is told by whoever looks.
+        tracing::info!("cgroup namespace of the host not joined: {error}");
+    }
     match command {
         None => screen(tui::run(config)),
         Some(Command::Demo(demo)) if demo.hold => screen(demo::hold(config)),
         Some(Command::Demo(_)) => screen(demo::run(config)),
+        Some(Command::Enter {
+            root,
+            cwd,
+            program,
+            arguments,
+        }) => Err(Failure::of(&crate::kernel::enter(
+            &root, &cwd, &program, &arguments,
+        ))),
         Some(Command::Lab { role, rest }) => screen(demo::child(&role, &rest)),
         Some(Command::Doctor) => render::print(&doctor::examine(config).to_string()),
         Some(Command::Completions { shell }) => {

@@ -18,6 +18,26 @@ pub struct Roots {
     pub proc: PathBuf,
     /// The state roots named by the operator; empty means every known one.
     pub state: Vec<PathBuf>,
+    /// Where the root directory of the host is mounted, if ocitop runs in a container: everything of
+    /// the host, also what is recorded by an absolute path, is below it.
+    pub host: Option<PathBuf>,
+}
+
+impl Roots {
+    /// The roots of a host that is mounted below `dir`. State roots are named as on the host.
+    pub fn below(dir: PathBuf, state: &[PathBuf]) -> Self {
+        let inside = |path: &PathBuf| match path.strip_prefix("/") {
+            Ok(rest) if !path.starts_with(&dir) => dir.join(rest),
+            _ => path.clone(),
+        };
+        Self {
+            cgroup: None,
+            resctrl: None,
+            proc: dir.join("proc"),
+            state: state.iter().map(inside).collect(),
+            host: Some(dir),
+        }
+    }
 }
 
 impl Default for Roots {
@@ -27,6 +47,7 @@ impl Default for Roots {
             resctrl: None,
             proc: PathBuf::from("/proc"),
             state: Vec::new(),
+            host: None,
         }
     }
 }

@@ -9,6 +9,7 @@ mod clear;
 mod hook;
 pub mod live;
 mod mark;
+pub mod namespace;
 mod opened;
 pub mod read;
 mod signal;
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use clear::OWN_PREFIX;
+pub use hook::enter;
 pub use live::LiveKernel;
 pub use mark::Mark;
 pub use opened::Opened;
@@ -68,6 +70,8 @@ pub struct HookCall {
     pub env: Option<Vec<(String, String)>>,
     /// Working directory; `None` keeps ocitop's.
     pub cwd: Option<PathBuf>,
+    /// The root directory it runs in (chroot(2)); `None` keeps ocitop's.
+    pub root: Option<PathBuf>,
     /// The state JSON it reads.
     pub stdin: Vec<u8>,
     /// How long it may take; `None` waits for as long as it takes.

@@ -136,6 +136,32 @@ impl Hierarchies {
         Self { list }
     }
 
+    /// As [`Self::from_mountinfo`], of a host whose root directory is mounted at `host`: of its mounts
+    /// alone, which records name as the host does.
+    ///
+    /// ```
+    /// use ocitop::cgroup::Hierarchies;
+    /// let text = b"1 0 0:22 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n\
+    ///     2 0 0:22 / /host/sys/fs/cgroup rw - cgroup2 cgroup2 rw\n";
+    /// let found = Hierarchies::from_mountinfo_below(text, "/host".as_ref());
+    /// let v2 = found.v2().unwrap();
+    /// assert_eq!(v2.mount, std::path::Path::new("/host/sys/fs/cgroup"));
+    /// assert_eq!(v2.recorded, std::path::Path::new("/sys/fs/cgroup"));
+    /// ```
+    pub fn from_mountinfo_below(mountinfo: &[u8], host: &Path) -> Self {
+        let lines = mountinfo.split_inclusive(|byte| *byte == b'\n');
+        let inside = lines.filter(|line| {
+            Mount::parse(line.trim_ascii_end()).is_some_and(|mount| mount.point.starts_with(host))
+        });
+        let mut found = Self::from_mountinfo(&inside.collect::<Vec<_>>().concat());
+        for hierarchy in &mut found.list {
+            if let Ok(rest) = hierarchy.mount.strip_prefix(host) {
+                hierarchy.recorded = Path::new("/").join(rest);
+            }
+        }
+        found
+    }
+
     /// From a directory laid out like `/sys/fs/cgroup` (`--cgroup-root`): a cgroup v2 tree, or one
     /// directory per v1 hierarchy with an optional `unified`. Only the layout is looked at, so a
     /// plain directory tree serves too.

@@ -1,7 +1,7 @@
 //! What can be said on the command line.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
@@ -31,6 +31,15 @@ pub struct Arguments {
     /// Mount point of procfs
     #[arg(long, global = true, value_name = "DIR", default_value = "/proc")]
     pub proc_root: PathBuf,
+    /// Where the host's root directory is mounted, for ocitop in a container with the host's pids
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        value_parser = directory,
+        conflicts_with_all = ["cgroup_root", "resctrl_root", "proc_root"]
+    )]
+    pub host: Option<PathBuf>,
     /// Seconds between two passes of the screen
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
     pub interval: Duration,
@@ -145,6 +154,19 @@ pub enum Command {
     Completions {
         /// Which shell
         shell: clap_complete::Shell,
+    },
+    /// A hook that runs in the root directory of the host
+    #[command(name = "__enter", hide = true)]
+    Enter {
+        /// The root directory.
+        root: PathBuf,
+        /// The working directory in it.
+        cwd: PathBuf,
+        /// The program.
+        program: PathBuf,
+        /// What it is called with, its name first.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
     },
     /// A process of the lab
     #[command(name = "__lab", hide = true)]
@@ -332,6 +354,16 @@ pub struct Demo {
     pub hold: bool,
 }
 
+/// A directory, by its absolute path.
+fn directory(text: &str) -> Result<PathBuf, String> {
+    let path = std::path::absolute(text).map_err(|error| error.to_string())?;
+    match path.metadata() {
+        Ok(found) if found.is_dir() => Ok(path),
+        Ok(_) => Err("not a directory".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 /// tracing's words, and crun's `warning`.
 fn level(text: &str) -> Result<LevelFilter, String> {
     match text {
@@ -360,13 +392,23 @@ impl Arguments {
     pub fn config(&self) -> Config {
         // no-color.org: any value but the empty one.
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Config {
-            roots: Roots {
+        let roots = match &self.host {
+            // The host itself.
+            Some(dir) if dir == Path::new("/") => Roots {
+                state: self.root.clone(),
+                ..Roots::default()
+            },
+            Some(dir) => Roots::below(dir.clone(), &self.root),
+            None => Roots {
                 cgroup: self.cgroup_root.clone(),
                 resctrl: self.resctrl_root.clone(),
                 proc: self.proc_root.clone(),
                 state: self.root.clone(),
+                host: None,
             },
+        };
+        Config {
+            roots,
             interval: self.interval,
             timeout: self.timeout,
             read_only: self.read_only,
@@ -395,6 +437,7 @@ impl Arguments {
                         | Command::Diagnose(_)
                         | Command::Doctor
                         | Command::Completions { .. }
+                        | Command::Enter { .. }
                         | Command::Lab { .. }
                 )
             )

@@ -33,7 +33,7 @@ pub(super) fn run(config: &Config, delete: &Delete) -> Outcome {
         claims,
         options: super::lifecycle::options(config)?,
         delete,
-        kernel: LiveKernel::new(),
+        kernel: LiveKernel::on(config.roots.host.as_deref()),
     };
     let mut failures = order.all();
     // Each failure in one line; the last is the caller's to print.

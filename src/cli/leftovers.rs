@@ -157,7 +157,7 @@ fn clean_all(
     if !asked.yes {
         confirm(chosen)?;
     }
-    let kernel = LiveKernel::new();
+    let kernel = LiveKernel::on(machine.host_dir.as_deref());
     let mut failures = Vec::new();
     for (leftover, job) in chosen {
         let done = match job {

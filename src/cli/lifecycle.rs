@@ -72,7 +72,13 @@ fn act(config: &Config, id: &str, job: impl FnOnce(Target) -> Job) -> Outcome {
             warnings.push(format!("{}: {}", step.word(), why.words()));
         }
     };
-    let verdict = run(&LiveKernel::new(), &machine, &job, &options, &mut report);
+    let verdict = run(
+        &LiveKernel::on(config.roots.host.as_deref()),
+        &machine,
+        &job,
+        &options,
+        &mut report,
+    );
     for warning in warnings {
         super::render::warn(&warning);
     }

@@ -23,11 +23,11 @@ pub struct Boot {
 }
 
 impl Boot {
-    /// From the clocks, to the microsecond; for another procfs than this machine's from the whole
+    /// From the clocks, to the microsecond; for a tree that stands for procfs from the whole
     /// seconds of its `btime`.
-    fn of(proc: &Path, host: &Host) -> Self {
+    fn of(is_own: bool, host: &Host) -> Self {
         use rustix::time::{ClockId, clock_gettime};
-        if proc != Path::new("/proc") {
+        if !is_own {
             return Self {
                 nanos: host.boot * 1_000_000_000,
                 slack: 1_000_000_000,
@@ -65,6 +65,8 @@ pub struct Machine {
     pub boot: Boot,
     /// Whether systemd runs it (sd_booted(3)).
     pub systemd: bool,
+    /// Where the root directory of the host is, if not at `/`.
+    pub host_dir: Option<PathBuf>,
     /// What of the host can be seen from here. Absence is asked of it, before it is believed.
     pub sight: Arc<Sight>,
     given: Vec<PathBuf>,
@@ -86,12 +88,16 @@ impl Machine {
     /// Looks the machine over. What cannot be read is left out: no cgroups, no resctrl.
     pub fn new(roots: &Roots) -> Self {
         let mountinfo = kernel_file(&roots.proc.join("self/mountinfo")).unwrap_or_default();
-        let hierarchies = match &roots.cgroup {
-            Some(dir) => Hierarchies::from_dir(dir).unwrap_or_default(),
-            None => Hierarchies::from_mountinfo(&mountinfo),
+        let hierarchies = match (&roots.cgroup, &roots.host) {
+            (Some(dir), _) => Hierarchies::from_dir(dir).unwrap_or_default(),
+            (None, Some(host)) => Hierarchies::from_mountinfo_below(&mountinfo, host),
+            (None, None) => Hierarchies::from_mountinfo(&mountinfo),
         };
-        let resctrl = roots.resctrl.clone().or_else(|| resctrl_mount(&mountinfo));
-        let stands_in = roots.proc != Path::new("/proc");
+        let host_dir = roots.host.as_deref();
+        let resctrl = roots.resctrl.clone();
+        let resctrl = resctrl.or_else(|| resctrl_mount(&mountinfo, host_dir));
+        let is_own = roots.proc == Path::new("/proc") || host_dir.is_some();
+        let stands_in = !is_own;
         let facts = sight::Facts::read(&roots.proc, stands_in, &mountinfo, &hierarchies);
         let sight = Sight::of(&facts, &hierarchies);
         let host = Arc::new(Host {
@@ -107,12 +113,13 @@ impl Machine {
             sys: roots.proc.with_file_name("sys"),
             run: roots.proc.with_file_name("run"),
             var: roots.proc.with_file_name("var"),
-            boot: Boot::of(&roots.proc, &host),
+            boot: Boot::of(is_own, &host),
             host,
-            systemd: roots.proc == Path::new("/proc") && Path::new("/run/systemd/system").is_dir(),
+            systemd: is_own && below(host_dir, "run/systemd/system").is_dir(),
+            host_dir: roots.host.clone(),
             given: roots.state.clone(),
             alone: None,
-            surroundings: Surroundings::of_process(),
+            surroundings: host_dir.map_or_else(Surroundings::of_process, Surroundings::below),
         };
         machine.with_trusted_roots()
     }
@@ -182,7 +189,8 @@ impl Machine {
     /// The roots given and every known one: where other containers of this host may be.
     pub fn every_root(&self) -> Vec<StateRoot> {
         let mut roots = self.state_roots();
-        if self.roots_are_given() && self.proc == Path::new("/proc") {
+        let is_own = self.proc == Path::new("/proc") || self.host_dir.is_some();
+        if self.roots_are_given() && is_own {
             let known = roots::known(&self.surroundings);
             roots.extend(
                 known
@@ -206,7 +214,15 @@ impl Machine {
     /// Where the kernel has resctrl mounted now.
     pub fn mounted_resctrl(&self) -> Option<PathBuf> {
         let mountinfo = kernel_file(&self.proc.join("self/mountinfo"));
-        resctrl_mount(&mountinfo.unwrap_or_default())
+        resctrl_mount(&mountinfo.unwrap_or_default(), self.host_dir.as_deref())
+    }
+
+    /// Where an absolute path that the host's programs know is found from here.
+    pub fn on_host(&self, path: &Path) -> PathBuf {
+        match (&self.host_dir, path.strip_prefix("/")) {
+            (Some(dir), Ok(rest)) => dir.join(rest),
+            _ => path.to_owned(),
+        }
     }
 
     /// `/proc/PID/stat`; `None` if there is no such process. One that procfs hides is an error.
@@ -268,13 +284,20 @@ pub fn knows_resctrl(filesystems: &str) -> bool {
         .any(|line| line.trim_start_matches("nodev").trim() == "resctrl")
 }
 
-/// The resctrl mount point in mountinfo.
-fn resctrl_mount(mountinfo: &[u8]) -> Option<PathBuf> {
+/// The resctrl mount point in mountinfo, of those below `host`.
+fn resctrl_mount(mountinfo: &[u8], host: Option<&Path>) -> Option<PathBuf> {
+    let host = host.unwrap_or(Path::new("/"));
     String::from_utf8_lossy(mountinfo).lines().find_map(|line| {
         let (before, after) = line.split_once(" - ")?;
-        let point = before.split(' ').nth(4)?;
-        after.starts_with("resctrl ").then(|| PathBuf::from(point))
+        let point = Path::new(before.split(' ').nth(4)?);
+        let found = after.starts_with("resctrl ") && point.starts_with(host);
+        found.then(|| point.to_owned())
     })
+}
+
+/// A path of the host, without its leading `/`.
+fn below(host: Option<&Path>, path: &str) -> PathBuf {
+    host.unwrap_or(Path::new("/")).join(path)
 }
 
 fn host(proc: &Path, hierarchies: &Hierarchies) -> Host {

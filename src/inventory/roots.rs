@@ -47,6 +47,19 @@ impl Surroundings {
     }
 }
 
+impl Surroundings {
+    /// Those of a host whose root directory is `dir`: nobody's own.
+    pub fn below(dir: &Path) -> Self {
+        Self {
+            run: dir.join("run"),
+            tmp: dir.join("tmp"),
+            xdg_runtime_dir: None,
+            home: None,
+            uid: rustix::process::geteuid().as_raw(),
+        }
+    }
+}
+
 const RUNTIMES: [&str; 3] = ["youki", "runc", "crun"];
 
 /// Every known root, whether it exists or not, each directory once.

@@ -108,7 +108,7 @@ impl Sampler {
             events: Events::new()?,
             roots: Roots::default(),
             rows: Rows::default(),
-            users: Users::read(),
+            users: Users::read(&machine),
             own: OwnMeter::default(),
             host,
             host_usage: HostUsage::default(),

@@ -45,8 +45,8 @@ impl Scanner {
     /// A scanner of what status needs.
     pub fn status_only(machine: Machine) -> Self {
         Self {
+            users: Users::read(&machine),
             machine,
-            users: Users::read(),
             depth: Depth::State,
             counters: false,
             roots: None,

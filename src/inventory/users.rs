@@ -1,15 +1,19 @@
 //! User names, from `/etc/passwd` alone: a lookup through NSS may ask the network and hang.
 
 use std::collections::HashMap;
+use std::path::Path;
+
+use super::machine::Machine;
 
 /// Names by uid.
 #[derive(Debug, Default)]
 pub(super) struct Users(HashMap<u32, String>);
 
 impl Users {
-    /// Reads `/etc/passwd`; without it every user shows as `#uid`.
-    pub(super) fn read() -> Self {
-        let text = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    /// Reads the machine's; without it every user shows as `#uid`.
+    pub(super) fn read(machine: &Machine) -> Self {
+        let file = machine.on_host(Path::new("/etc/passwd"));
+        let text = std::fs::read_to_string(file).unwrap_or_default();
         Self(text.lines().filter_map(Self::line).collect())
     }
 

@@ -1,8 +1,10 @@
 //! One hook, from spawn to reap: its own process group, a deadline, its output capped.
 
+use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -24,17 +26,11 @@ pub(super) fn run(call: &HookCall) -> io::Result<HookEnd> {
     let (reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
     // Only our end must not block: a hook expects to wait on a full pipe.
     rustix::io::ioctl_fionbio(&writer, false)?;
-    let mut command = Command::new(&call.path);
-    if let Some((name, arguments)) = call.args.split_first() {
-        command.arg0(name).args(arguments);
-    }
+    let mut command = command(call)?;
     if let Some(env) = &call.env {
         command
             .env_clear()
             .envs(env.iter().map(|(key, value)| (key, value)));
-    }
-    if let Some(cwd) = &call.cwd {
-        command.current_dir(cwd);
     }
     command
         .stdin(Stdio::piped())
@@ -50,6 +46,48 @@ pub(super) fn run(call: &HookCall) -> io::Result<HookEnd> {
         child.wait().ok();
     }
     end
+}
+
+/// The program itself; in another root directory ocitop's own, which goes there first ([`enter`]).
+fn command(call: &HookCall) -> io::Result<Command> {
+    let Some(root) = &call.root else {
+        let mut command = Command::new(&call.path);
+        if let Some((name, arguments)) = call.args.split_first() {
+            command.arg0(name).args(arguments);
+        }
+        if let Some(cwd) = &call.cwd {
+            command.current_dir(cwd);
+        }
+        return Ok(command);
+    };
+    let mut command = Command::new(std::env::current_exe()?);
+    let cwd = call.cwd.as_deref().unwrap_or(Path::new("/"));
+    command
+        .arg(ENTER)
+        .arg(root)
+        .arg(cwd)
+        .arg(&call.path)
+        .args(&call.args);
+    Ok(command)
+}
+
+/// The hidden command that [`enter`]s.
+const ENTER: &str = "__enter";
+
+/// Becomes a program of another root directory: `arguments` are what it is called with, its name first.
+/// Returns only if that fails.
+pub fn enter(root: &Path, cwd: &Path, program: &Path, arguments: &[OsString]) -> io::Error {
+    if let Err(errno) = nix::unistd::chroot(root) {
+        return errno.into();
+    }
+    if let Err(error) = std::env::set_current_dir(cwd) {
+        return error;
+    }
+    let mut command = Command::new(program);
+    if let Some((name, arguments)) = arguments.split_first() {
+        command.arg0(name).args(arguments);
+    }
+    command.exec()
 }
 
 /// Feeds stdin, collects output and waits, all at once, until the hook ends or its time is up.

@@ -38,6 +38,8 @@ const FIFO_WAIT: Duration = Duration::from_secs(5);
 pub struct LiveKernel {
     start: Instant,
     bounded: Bounded,
+    /// The socket of the bus that systemd is on, if not at its usual place.
+    bus: Option<PathBuf>,
 }
 
 impl LiveKernel {
@@ -46,6 +48,15 @@ impl LiveKernel {
         Self {
             start: Instant::now(),
             bounded: Bounded::changes(),
+            bus: None,
+        }
+    }
+
+    /// That of a host whose root directory is mounted at `host`.
+    pub fn on(host: Option<&Path>) -> Self {
+        Self {
+            bus: host.map(|host| host.join("run/dbus/system_bus_socket")),
+            ..Self::new()
         }
     }
 }
@@ -127,8 +138,9 @@ impl Kernel for LiveKernel {
     }
 
     fn stop_unit(&self, unit: &Unit, limit: Duration) -> io::Result<()> {
-        let unit = unit.clone();
-        self.bounded.call(limit, move || unit::stop(&unit, limit))
+        let (unit, bus) = (unit.clone(), self.bus.clone());
+        self.bounded
+            .call(limit, move || unit::stop(&unit, bus.as_deref(), limit))
     }
 
     fn write_state(&self, dir: StateDir<'_>, file: &str, bytes: &[u8]) -> io::Result<()> {

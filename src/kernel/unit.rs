@@ -30,9 +30,11 @@ pub struct Unit {
 
 /// Ends the unit. `ENOENT` if systemd does not know it; `EPERM` if the unit of that name has
 /// another cgroup.
-pub(super) fn stop(unit: &Unit, limit: Duration) -> io::Result<()> {
-    let connection = match zbus::block_on(connect()) {
+pub(super) fn stop(unit: &Unit, bus: Option<&Path>, limit: Duration) -> io::Result<()> {
+    let connection = match zbus::block_on(connect(bus)) {
         Ok(connection) => connection,
+        // Here systemctl would speak to the container's systemd.
+        Err(error) if bus.is_some() => return Err(io::Error::other(error)),
         Err(_) if rustix::process::geteuid().is_root() => return end_by_command(unit, limit),
         Err(error) => return Err(io::Error::other(error)),
     };
@@ -45,8 +47,13 @@ pub(super) fn stop(unit: &Unit, limit: Duration) -> io::Result<()> {
     })
 }
 
-/// Root's systemd by the system bus, a user's by the session bus.
-async fn connect() -> zbus::Result<Connection> {
+/// Root's systemd by the system bus, a user's by the session bus; the host's by its socket.
+async fn connect(bus: Option<&Path>) -> zbus::Result<Connection> {
+    if let Some(socket) = bus {
+        let address = format!("unix:path={}", socket.display());
+        let builder = zbus::connection::Builder::address(address.as_str());
+        return builder.build().await;
+    }
     if rustix::process::geteuid().is_root() {
         Connection::system().await
     } else {
@@ -161,6 +168,7 @@ fn systemctl(arguments: &[&str], deadline: Instant) -> io::Result<String> {
             .collect(),
         env: Some(Vec::new()),
         cwd: None,
+        root: None,
         stdin: Vec::new(),
         timeout: Some(deadline.saturating_duration_since(Instant::now())),
     };

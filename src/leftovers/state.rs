@@ -155,11 +155,12 @@ fn recorded(
     signs.push(Argument::InitDead(entry.runtime));
     let manager = manager_of(entry.key.root(), &record.bundle, &record.annotations);
     doubts.extend(manager.map(Argument::Managed));
-    let apart = mounts::is_apart(&record.bundle, &search.mounts);
+    let bundle = search.machine.on_host(&record.bundle);
+    let apart = mounts::is_apart(&bundle, &search.mounts);
     // A bundle on a file system that may never answer is not asked for.
     let gone = !apart
         && record.bundle.is_absolute()
-        && matches!(record.bundle.symlink_metadata(),
+        && matches!(bundle.symlink_metadata(),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound);
     // What is not mounted here may be mounted where the runtime ran.
     if let Some(why) = search.machine.sight.mounts().filter(|_| gone) {

@@ -62,14 +62,18 @@ fn run<K: Kernel>(
     if !context.options.hooks {
         return Ok(Outcome::Skipped(Reason::Unwanted));
     }
-    trust::check(&context.evidence.entry.key.dir(), &hook.path)
+    let host = context.machine.host_dir.as_deref();
+    trust::check(&context.evidence.entry.key.dir(), &hook.path, host)
         .map_err(|why| StepError::Refused(Refusal::Hook(why)))?;
     if let Some(number) = once
         && let Some(reason) = marks::begin(context, number)?
     {
         return Ok(Outcome::Skipped(reason));
     }
-    let call = call(record, hook, status);
+    let call = HookCall {
+        root: context.machine.host_dir.clone(),
+        ..call(record, hook, status)
+    };
     let end = context
         .kernel
         .run_hook(&call)
@@ -113,6 +117,7 @@ pub(super) fn call(record: &Record, hook: &Hook, status: &str) -> HookCall {
         args: hook.args.clone(),
         env: environment(record.runtime, hook),
         cwd: (record.runtime == RuntimeKind::Crun).then(|| record.bundle.clone()),
+        root: None,
         stdin: state.to_string().into_bytes(),
         timeout: Some(hook.timeout.unwrap_or(DEFAULT_TIMEOUT)),
     }

@@ -71,7 +71,7 @@ pub(super) fn plan(
         }
         Job::Pause(_) => freeze(evidence)?,
         Job::Resume(_) => thaw(evidence)?,
-        Job::Start(_) => start(evidence, options)?,
+        Job::Start(_) => start(machine, evidence, options)?,
         // Made from what was shown, not from a record: see `clean`.
         Job::Clean(..) => return Err(Refusal::NotAContainer),
     });
@@ -111,7 +111,7 @@ fn delete(
         });
     }
     check_held(evidence.held.as_ref())?;
-    check_hooks(evidence, options, |hooks| &hooks.poststop)?;
+    check_hooks(machine, evidence, options, |hooks| &hooks.poststop)?;
     let mut steps = remember(evidence, options)?;
     let cgroups = evidence.cgroups(machine);
     steps.extend(kill(machine, &cgroups, evidence.pids.len()));
@@ -253,12 +253,14 @@ fn thaw(evidence: &Evidence) -> Result<Vec<PlannedStep>, Refusal> {
 
 /// Refuses before anything is changed: a hook that is not run is not made up for later.
 fn check_hooks(
+    machine: &Machine,
     evidence: &Evidence,
     options: &Options,
     which: impl Fn(&Hooks) -> &Vec<Hook>,
 ) -> Result<(), Refusal> {
+    let host = machine.host_dir.as_deref();
     let hooks = evidence.hooks.as_ref().filter(|_| options.hooks);
-    match hooks.and_then(|hooks| trust::distrusted(evidence, which(hooks))) {
+    match hooks.and_then(|hooks| trust::distrusted(evidence, which(hooks), host)) {
         Some(why) => Err(Refusal::Hooks(why)),
         None => Ok(()),
     }
@@ -278,11 +280,15 @@ fn remember(evidence: &Evidence, options: &Options) -> Result<Vec<PlannedStep>, 
     })
 }
 
-fn start(evidence: &Evidence, options: &Options) -> Result<Vec<PlannedStep>, Refusal> {
+fn start(
+    machine: &Machine,
+    evidence: &Evidence,
+    options: &Options,
+) -> Result<Vec<PlannedStep>, Refusal> {
     if evidence.condition != Condition::Known(Status::Created) {
         return Err(Refusal::NotCreated(evidence.condition));
     }
-    check_hooks(evidence, options, |hooks| &hooks.poststart)?;
+    check_hooks(machine, evidence, options, |hooks| &hooks.poststart)?;
     let mut steps = with_status(evidence, vec![stop(Step::Release)], Status::Running);
     for (index, hook) in evidence
         .hooks

@@ -37,18 +37,28 @@ pub enum Distrust {
 }
 
 /// Why one of these hooks must not be run, if so.
-pub(super) fn distrusted(evidence: &Evidence, hooks: &[Hook]) -> Option<Distrust> {
+pub(super) fn distrusted(
+    evidence: &Evidence,
+    hooks: &[Hook],
+    host: Option<&Path>,
+) -> Option<Distrust> {
     let dir = evidence.entry.key.dir();
-    hooks.iter().find_map(|hook| check(&dir, &hook.path).err())
+    hooks
+        .iter()
+        .find_map(|hook| check(&dir, &hook.path, host).err())
 }
 
 /// Checks a hook's program and the state directory that names it. A program that is not there is
 /// nobody's: it fails when it is run.
-pub(super) fn check(state_dir: &Path, program: &Path) -> Result<(), Distrust> {
+/// It is looked for below `host`, where it will run.
+pub(super) fn check(state_dir: &Path, program: &Path, host: Option<&Path>) -> Result<(), Distrust> {
+    let top = Path::new("/");
     if !program.is_absolute() {
         return Err(Distrust::Relative(visible_path(program)));
     }
-    let mut paths = way_to(program);
+    let mut paths = way_to(program, host.unwrap_or(top));
+    // The way to the host's root directory is ocitop's own.
+    paths.extend(host.iter().flat_map(|host| way_to(host, top)));
     let files = match std::fs::read_dir(state_dir) {
         Ok(files) => files,
         // Removed meanwhile by somebody else, who ran the hooks: the mark that has to be made
@@ -56,16 +66,16 @@ pub(super) fn check(state_dir: &Path, program: &Path) -> Result<(), Distrust> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(_) => return Err(Distrust::Unread(visible_path(state_dir))),
     };
-    paths.extend(way_to(state_dir));
+    paths.extend(way_to(state_dir, top));
     let files = files.flatten();
     let files = files.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
     paths.extend(files.map(|entry| entry.path()));
     paths.iter().try_for_each(|path| trusted(path))
 }
 
-/// Every directory and link on the way to `path`, and what it leads to. It ends where there is
-/// nothing.
-fn way_to(path: &Path) -> Vec<PathBuf> {
+/// Every directory and link on the way to `path` in the root directory `root`, and what it leads to. It
+/// ends where there is nothing.
+fn way_to(path: &Path, root: &Path) -> Vec<PathBuf> {
     let names = |path: &Path| -> Vec<OsString> {
         let parts = path.components().filter_map(|part| match part {
             Component::Normal(name) => Some(name.to_owned()),
@@ -75,12 +85,14 @@ fn way_to(path: &Path) -> Vec<PathBuf> {
         parts.collect()
     };
     let mut todo: VecDeque<OsString> = names(path).into();
-    let mut here = PathBuf::from("/");
+    let mut here = root.to_owned();
     let mut passed = vec![here.clone()];
     let mut links = 0;
     while let Some(name) = todo.pop_front() {
         if name == ".." {
-            here.pop();
+            if here != root {
+                here.pop();
+            }
             continue;
         }
         let next = here.join(name);
@@ -97,7 +109,7 @@ fn way_to(path: &Path) -> Vec<PathBuf> {
                     todo.push_front(name);
                 }
                 if target.is_absolute() {
-                    here = PathBuf::from("/");
+                    root.clone_into(&mut here);
                 }
             }
             Some(_) => break,

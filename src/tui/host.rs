@@ -75,7 +75,7 @@ impl Host {
 
     pub(super) fn run(&self, job: &Job, report: &mut dyn FnMut(StepEvent)) -> Verdict {
         let claims = self.claims();
-        let kernel = LiveKernel::default();
+        let kernel = LiveKernel::on(self.machine.host_dir.as_deref());
         lifecycle::run_among(&kernel, &self.machine, job, &self.options, &claims, report)
     }
 

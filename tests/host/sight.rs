@@ -245,6 +245,35 @@ with_each_runtime! {
         assert_eq!(clean.code, 1, "{clean:#?}");
     }
 
+    fn below_the_hosts_own_root_directory_everything_works(rig: &Rig) {
+        let scene = Scene::new(rig);
+        let place = Place::HostDir;
+        let _gone_at_the_end = places::HostRoot::of(rig);
+        let (said, both) = scene.statuses(place);
+        assert_eq!(both, ["running", "stopped"], "{said:#?}");
+        assert_eq!(said.stderr, "", "{said:#?}");
+        let said = scene.run(place, &["diagnose", &scene.live]).ok();
+        assert!(!said.stdout.contains("from here"), "{said:#?}");
+        scene.run(place, &["kill", &scene.live, "CONT"]).ok();
+        scene.refuses(place, &["delete", &scene.live], "not stopped");
+        let pids = scene.run(place, &["ps", "-f", "json", &scene.live]).ok().json();
+        assert_eq!(pids.as_array().unwrap().len(), 2, "{pids:#}");
+        let below = places::below_host(rig, &rig.root());
+        let args = ["leftovers", "-f", "json", "--all", "--within", below.to_str().unwrap()];
+        let left = scene.run(place, &args).json();
+        let ids: Vec<_> = left.as_array().unwrap().iter().map(|one| one["id"].clone()).collect();
+        assert_eq!(ids, [scene.dead.as_str()], "{left:#}");
+        for (id, act) in [(&scene.dead, &["delete"][..]), (&scene.live, &["delete", "--force"])] {
+            let mut args = act.to_vec();
+            args.push(id);
+            rig.finish(place.command(rig, &args)).ok();
+            rig.assert_gone(id);
+            assert!(scene.hook.exists(), "the hook ran in the host's root directory");
+            std::fs::remove_file(&scene.hook).unwrap();
+        }
+        assert_eq!(start_of(scene.init.0), None);
+    }
+
     fn a_hidden_init_is_unknown_and_not_stopped(rig: &Rig) {
         let scene = Scene::new(rig);
         let place = Place::HiddenPids;

@@ -16,6 +16,7 @@ fn shell(script: &str) -> HookCall {
         args: ["sh", "-c", script].map(str::to_owned).into(),
         env: None,
         cwd: None,
+        root: None,
         stdin: b"{}".to_vec(),
         timeout: Some(Duration::from_mins(1)),
     }
@@ -104,6 +105,7 @@ fn one_that_closes_its_output_still_reads_all_of_its_state() {
     let call = HookCall {
         stdin: vec![b'x'; 1 << 20],
         cwd: Some(dir.path().to_owned()),
+        root: None,
         ..shell("exec >&- 2>&-; cat > told")
     };
     assert_eq!(run(&call).status, HookStatus::Exited(0));

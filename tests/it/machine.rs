@@ -180,6 +180,7 @@ impl Machine {
             resctrl: Some(self.resctrl()),
             proc: self.proc(),
             state: vec![self.root()],
+            host: None,
         })
     }
 

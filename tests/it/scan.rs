@@ -177,6 +177,7 @@ fn an_absent_root_and_one_that_is_no_directory_are_said_to_be_so() {
         resctrl: None,
         proc: machine.proc(),
         state: vec![machine.root(), machine.root().join("nothing"), file],
+        host: None,
     }))
     .scan();
     let states: Vec<_> = snapshot.roots.iter().map(|root| &root.state).collect();

@@ -309,6 +309,7 @@ fn a_resctrl_group_that_a_live_namesake_may_have_stays() {
         resctrl: Some(machine.resctrl()),
         proc: machine.proc(),
         state: vec![machine.root(), other.clone()],
+        host: None,
     });
     let scan = ocitop::inventory::Scanner::status_only(view.clone()).scan();
     let shown = scan.containers.iter().find(|row| row.key.root() == other);

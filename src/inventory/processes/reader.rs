@@ -118,8 +118,8 @@ impl Reader {
     /// Of this machine.
     pub fn new(machine: Machine) -> Self {
         Self {
+            users: Users::read(&machine),
             machine,
-            users: Users::read(),
             past: HashMap::new(),
             slow: Slow::default(),
         }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::rig::{Rig, has_v1, ocitop, tops};
@@ -30,6 +30,9 @@ pub(super) enum Place {
     OrdinaryUser,
     /// An ordinary user who may read the state root, and procfs mounted with `hidepid=2`.
     HiddenPids,
+    /// A container with the host's pids: what the host has at `/tmp` and its cgroups are to be found
+    /// below one directory alone.
+    HostDir,
 }
 
 impl Place {
@@ -62,6 +65,7 @@ impl Place {
                 open_to_all(rig);
                 as_user(rig, Some(&rig.root()), args)
             }
+            Self::HostDir => host_dir(rig, args),
         };
         let log = rig.scratch("log");
         fs::create_dir_all(&log).unwrap();
@@ -79,6 +83,44 @@ fn unshare(namespaces: &[&str], script: &str, arguments: impl FnOnce(&mut Comman
     command.args(namespaces).args(["sh", "-c", &script, "sh"]);
     arguments(&mut command);
     command
+}
+
+/// Where the host's root directory is mounted for a rig: below `/run`, so that what is hidden with `/tmp`
+/// is still to be found there. It goes with the value.
+pub(super) struct HostRoot(PathBuf);
+
+impl HostRoot {
+    pub(super) fn of(rig: &Rig) -> Self {
+        let dir = Path::new("/run").join(rig.prefix());
+        fs::create_dir(&dir).unwrap();
+        Self(dir)
+    }
+}
+
+impl Drop for HostRoot {
+    fn drop(&mut self) {
+        drop(fs::remove_dir(&self.0));
+    }
+}
+
+/// Where a path of the host is found there.
+pub(super) fn below_host(rig: &Rig, path: &Path) -> PathBuf {
+    let host = Path::new("/run").join(rig.prefix());
+    host.join(path.strip_prefix("/").unwrap())
+}
+
+fn host_dir(rig: &Rig, args: &[&str]) -> Command {
+    let host = below_host(rig, Path::new("/"));
+    let at = host.display();
+    let program = below_host(rig, &ocitop());
+    let script = format!(
+        "mount --rbind / {at}\nmount --make-rprivate {at}\n\
+         umount -R /sys/fs/cgroup\nmount -t tmpfs tmpfs /tmp"
+    );
+    unshare(&["-m"], &script, |command| {
+        command.arg(program).arg("--host").arg(&host);
+        command.arg("--root").arg(rig.root()).args(args);
+    })
 }
 
 /// Moves itself into a cgroup of the rig in each hierarchy, unshares, and mounts what is seen then.

@@ -20,6 +20,7 @@ fn with_root(machine: &Machine, path: &Path) -> ocitop::inventory::Machine {
         resctrl: None,
         proc: machine.proc(),
         state: vec![machine.root(), path.to_owned()],
+        host: None,
     })
 }
 
