@@ -7,6 +7,7 @@
 //! ocitop's own cgroup and those above it, and what many containers share. [`order()`] makes of a leftover a job for [`crate::lifecycle`],
 //! which looks a second time before it touches anything.
 
+mod carriers;
 mod cgroups;
 mod judge;
 pub mod names;
@@ -32,6 +33,7 @@ use crate::kernel::{Inode, Unit};
 use crate::lifecycle::{Accounts, Claims};
 use crate::oci::{ContainerKey, RuntimeKind};
 
+pub use carriers::{Carried, Carriers};
 pub use names::Producer;
 pub use order::{Kill, NoOrder, order};
 
@@ -307,6 +309,11 @@ struct Search<'a> {
 /// Looks for leftovers. Reading only: no file system that may never answer is asked, and what can
 /// wait for a lock is read by a thread that can be left behind.
 pub fn find(machine: &Machine, known: &Known) -> Found {
+    search(machine, known).0
+}
+
+/// As [`find`], with who was asked.
+fn search(machine: &Machine, known: &Known) -> (Found, Owners) {
     let start = Instant::now();
     let claims = Claims::read(machine);
     let owners = Owners::read(machine);
@@ -341,14 +348,15 @@ pub fn find(machine: &Machine, known: &Known) -> Found {
         let order = |one: &Leftover| (one.confidence, one.kind);
         order(a).cmp(&order(b)).then_with(|| a.paths.cmp(&b.paths))
     });
-    Found {
+    let found = Found {
         list,
         taken: search.now,
         took: start.elapsed(),
         cgroups: looked_at,
         roots: search.claims.roots,
         unread: search.unread,
-    }
+    };
+    (found, search.owners)
 }
 
 /// What may own things here and cannot be seen from here. What procfs hides, the owners tell.

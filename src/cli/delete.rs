@@ -1,7 +1,10 @@
 //! `ocitop delete`: the plan, each step with its time, and the verdict.
 
+mod absent;
+
 use std::collections::HashSet;
 use std::process::ExitCode;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -11,9 +14,12 @@ use super::{Failure, Outcome, render, select};
 use crate::config::Config;
 use crate::inventory::{Container, Machine};
 use crate::kernel::LiveKernel;
+use crate::leftovers::Carriers;
 use crate::lifecycle::{
     Claims, Force, Job, Options, StepEvent, StepKind, Survivor, Verdict, preview, run_among,
 };
+use crate::oci::ContainerId;
+use absent::NotGone;
 
 /// Deletes side by side: each mostly waits for the kernel.
 const WORKERS: usize = 8;
@@ -34,6 +40,7 @@ pub(super) fn run(config: &Config, delete: &Delete) -> Outcome {
         options: super::lifecycle::options(config)?,
         delete,
         kernel: LiveKernel::on(config.roots.host.as_deref()),
+        carriers: OnceLock::new(),
     };
     let mut failures = order.all();
     // Each failure in one line; the last is the caller's to print.
@@ -53,6 +60,8 @@ struct Order<'a> {
     options: Options,
     delete: &'a Delete,
     kernel: LiveKernel,
+    /// What is left of ids without a record, looked for once and only if one is asked for.
+    carriers: OnceLock<Carriers>,
 }
 
 impl Order<'_> {
@@ -90,7 +99,7 @@ impl Order<'_> {
     fn one(&self, id: &str) -> Result<(), Failure> {
         let container = match find(&self.machine, id)? {
             Found::Absent(absent) if self.delete.force && absent.unread.is_empty() => {
-                return Ok(());
+                return self.absent(&absent.id);
             }
             Found::Absent(absent) => return Err(absent.failure()),
             Found::One(container) => container,
@@ -106,6 +115,24 @@ impl Order<'_> {
             return dry_run(&self.machine, &job, &self.options, format, &container);
         }
         self.tear_down(&job, &container)
+    }
+
+    /// No record has this id. That it is gone is said only if nothing else carries it; who named the
+    /// root expects success as of its runtime, and is told.
+    fn absent(&self, id: &ContainerId) -> Result<(), Failure> {
+        let carriers = self.carriers.get_or_init(|| Carriers::read(&self.machine));
+        match NotGone::of(id, carriers.of(id.as_str())) {
+            Some(NotGone::Unseen(..)) if self.machine.roots_are_given() => Ok(()),
+            Some(carried) if self.machine.roots_are_given() => {
+                render::warn(&carried.to_string());
+                Ok(())
+            }
+            Some(not_gone) => Err(not_gone.failure()),
+            None if self.delete.dry_run && self.delete.format == ReportFormat::Text => {
+                render::write(&format!("{id}: does not exist, nothing to do (dry run)\n"))
+            }
+            None => Ok(()),
+        }
     }
 
     fn tear_down(&self, job: &Job, container: &Container) -> Result<(), Failure> {

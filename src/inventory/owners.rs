@@ -65,12 +65,32 @@ pub enum Owner {
     /// An engine has a record of it, at this path.
     Record(PathBuf),
     /// A process was told it.
-    Process {
-        /// Its pid.
-        pid: i32,
-        /// Its command, safe to print.
-        command: String,
-    },
+    Process(Told),
+}
+
+/// A process that was told an id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Told {
+    /// Its pid.
+    pub pid: i32,
+    /// Its command, safe to print.
+    pub command: String,
+}
+
+impl Told {
+    /// In words: `the shim, pid 7 (containerd-shim), holds it`.
+    pub fn words(&self) -> String {
+        let Self { pid, command } = self;
+        match () {
+            () if command.starts_with("conmon") => {
+                format!("the monitor, pid {pid} ({command}), holds it")
+            }
+            () if is_monitor(command.as_bytes()) => {
+                format!("the shim, pid {pid} ({command}), holds it")
+            }
+            () => format!("pid {pid} ({command}) was told its id"),
+        }
+    }
 }
 
 impl Owner {
@@ -78,15 +98,7 @@ impl Owner {
     pub fn words(&self) -> String {
         match self {
             Self::Record(path) => format!("{} is its record", visible_path(path)),
-            Self::Process { pid, command } if is_monitor(command.as_bytes()) => {
-                let what = if command.starts_with("conmon") {
-                    "monitor"
-                } else {
-                    "shim"
-                };
-                format!("the {what}, pid {pid} ({command}), holds it")
-            }
-            Self::Process { pid, command } => format!("pid {pid} ({command}) was told its id"),
+            Self::Process(told) => told.words(),
         }
     }
 }
@@ -95,7 +107,7 @@ impl Owner {
 #[derive(Debug, Clone, Default)]
 pub struct Owners {
     records: BTreeMap<OsString, Vec<PathBuf>>,
-    words: BTreeMap<Vec<u8>, (i32, String)>,
+    words: BTreeMap<Vec<u8>, Vec<Told>>,
     /// What could not be read: who is not known there may have an owner all the same.
     pub unread: Vec<Unread>,
 }
@@ -146,12 +158,17 @@ impl Owners {
         })
     }
 
+    /// The shims and monitors that were told `id`.
+    pub fn monitors_of(&self, id: &str) -> impl Iterator<Item = &Told> {
+        let told = self.words.get(id.as_bytes()).into_iter().flatten();
+        told.filter(|one| is_monitor(one.command.as_bytes()))
+    }
+
+    /// A shim or a monitor rather than another.
     fn process(&self, id: &str) -> Option<Owner> {
-        let (pid, command) = self.words.get(id.as_bytes())?;
-        Some(Owner::Process {
-            pid: *pid,
-            command: command.clone(),
-        })
+        let told = self.words.get(id.as_bytes())?;
+        let one = self.monitors_of(id).next().or_else(|| told.first())?;
+        Some(Owner::Process(one.clone()))
     }
 
     /// The names in a directory are ids; or, deeper, those in the directories in it.
@@ -236,9 +253,13 @@ impl Owners {
     fn hear(&mut self, one: &Teller, line: io::Result<Vec<u8>>) {
         match line {
             Ok(line) => {
-                let told = told(&line).into_iter();
-                let told = told.map(|word| (word.to_vec(), (one.pid, one.command.clone())));
-                self.words.extend(told);
+                for word in told(&line) {
+                    let told = self.words.entry(word.to_vec()).or_default();
+                    told.push(Told {
+                        pid: one.pid,
+                        command: one.command.clone(),
+                    });
+                }
             }
             Err(error) if is_gone(&error) => {}
             Err(error) => {

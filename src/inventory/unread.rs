@@ -86,6 +86,11 @@ impl Unread {
         })
     }
 
+    /// Whether it may know of what is root's.
+    pub fn is_roots(&self) -> bool {
+        self.may_own(0, Path::new("/"))
+    }
+
     /// In words, safe to print.
     pub fn words(&self) -> String {
         self.to_string()

@@ -7,7 +7,7 @@ use super::Search;
 use super::cgroups::MOST_PIDS;
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::members;
-use crate::inventory::owners::Owner;
+use crate::inventory::owners::{Owner, Told};
 use crate::lifecycle::{Accounted, procs};
 
 impl Search<'_> {
@@ -59,7 +59,9 @@ impl Search<'_> {
 /// The shim or monitor that holds a process.
 pub(super) fn held(accounted: Option<Accounted>) -> Option<Owner> {
     match accounted {
-        Some(Accounted::Held { by, command, .. }) => Some(Owner::Process { pid: by, command }),
+        Some(Accounted::Held { by, command, .. }) => {
+            Some(Owner::Process(Told { pid: by, command }))
+        }
         _ => None,
     }
 }

@@ -2,6 +2,7 @@
 //! all must be found, and cleaning must leave everything else as it was. Everything lies below the
 //! rig's own cgroup and in its own directory, and nothing else is looked at.
 
+mod carried;
 mod strays;
 mod systemd;
 mod unified;

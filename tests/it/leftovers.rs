@@ -1,5 +1,6 @@
 //! Leftovers on fixture machines: what is found, how sure it is, and what cleaning does.
 
+mod carried;
 mod strays;
 mod unread;
 
@@ -783,13 +784,17 @@ fn names_that_could_drive_a_terminal_are_told_escaped() {
 
 /// `ocitop leftovers` on this machine, without a terminal.
 fn command(machine: &Machine, args: &[&str]) -> (i32, String, String) {
+    ocitop(machine, &[&["leftovers"], args].concat())
+}
+
+/// `ocitop` on this machine, without a terminal.
+fn ocitop(machine: &Machine, args: &[&str]) -> (i32, String, String) {
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_ocitop"))
         .stdin(std::process::Stdio::null())
         .env("XDG_STATE_HOME", machine.program("log"))
         .args([Path::new("--cgroup-root"), &machine.cgroup_root()])
         .args([Path::new("--proc-root"), &machine.proc()])
         .args([Path::new("--root"), &machine.root()])
-        .arg("leftovers")
         .args(args)
         .output()
         .unwrap();

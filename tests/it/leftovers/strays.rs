@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use ocitop::inventory::owners::Owner;
+use ocitop::inventory::owners::{Owner, Told};
 use ocitop::leftovers::{Argument, Confidence, Kill, NoOrder, Why, order};
 use ocitop::lifecycle::{Accounted, Kept, Verdict};
 use ocitop::oci::RuntimeKind;
@@ -216,10 +216,10 @@ fn what_a_shim_holds_is_unknown_full_or_empty_and_is_not_cleaned() {
             }
             let before = order(&at(&look(&machine), ID), Kill::Yes).unwrap();
             let shim = machine.told("containerd-shim", &words);
-            let owner = Owner::Process {
+            let owner = Owner::Process(Told {
                 pid: shim,
                 command: "containerd-shim".to_owned(),
-            };
+            });
             let leftover = at(&look(&machine), ID);
             assert_eq!(leftover.confidence, Confidence::Unknown);
             assert!(leftover.arguments.contains(&Argument::Known(owner)));
