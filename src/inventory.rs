@@ -3,6 +3,7 @@
 //! Reading only; nothing here changes the machine. One bad entry is a row with its problem, never
 //! the end of a scan; a root that is missing or cannot be read is said to be so.
 
+mod astray;
 pub mod cgroups;
 pub mod container;
 mod control_file;

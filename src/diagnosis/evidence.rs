@@ -33,6 +33,8 @@ pub struct Evidence {
     pub tasks: Vec<Task>,
     /// Its cgroups, those below, and those above.
     pub cgroups: Vec<CgroupSeen>,
+    /// Cgroups that its record names and that are not there, and how many it names.
+    pub gone: (Vec<PathBuf>, usize),
     /// A cgroup of its own that another live container has too, and which.
     pub shared: Option<(PathBuf, String)>,
     /// Why an action on its cgroups would be refused.
@@ -130,8 +132,8 @@ pub struct Task {
     pub place: Place,
     /// It runs in the host's mount and pid namespaces, and init does not.
     pub of_host: bool,
-    /// Hierarchies in which init is in the container's cgroup and it is not.
-    pub missing_from: Vec<String>,
+    /// Hierarchies in which it is not in the container's cgroup, though it is in others.
+    pub missing_from: Vec<Astray>,
     /// It was forked and has not executed a program since.
     pub not_executed: bool,
     /// A core dump of it is being written.
@@ -144,6 +146,17 @@ pub struct Task {
     pub freezers: Over,
     /// Where it and its threads wait, those worth a look.
     pub waits: Vec<Wait>,
+}
+
+/// A hierarchy in which a task is not in the container's cgroup.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Astray {
+    /// Its controllers, safe to print.
+    pub hierarchy: String,
+    /// Where the task is instead; safe to print.
+    pub place: String,
+    /// Something is limited or counted there.
+    pub limits: bool,
 }
 
 /// Where in the kernel a task waits.

@@ -139,6 +139,7 @@ pub(super) fn of_freezer(cgroup: &CgroupSeen) -> String {
 /// Why the freezers over a task cannot be told.
 pub(super) fn of_unseen(why: &Unseen) -> String {
     match why {
+        Unseen::NotAsked => "nobody looked at it".to_owned(),
         Unseen::NoMembership => "which cgroup it is in cannot be read".to_owned(),
         Unseen::Exiting => "it is on its way out, and its cgroup is not told any more".to_owned(),
         Unseen::NotMounted => "the v1 freezer is not mounted here".to_owned(),

@@ -24,7 +24,7 @@ pub struct FrozenAt {
 }
 
 /// What the freezers over a task say.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Over {
     /// The cgroups that freeze it, or are about to; the nearest first.
     pub set: Vec<FrozenAt>,
@@ -34,9 +34,21 @@ pub struct Over {
     pub unseen: Option<Unseen>,
 }
 
+impl Default for Over {
+    /// Nothing was looked at.
+    fn default() -> Self {
+        Self {
+            unseen: Some(Unseen::NotAsked),
+            ..Self::THAWED
+        }
+    }
+}
+
 /// Why the freezers over a task cannot be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unseen {
+    /// Nobody asked.
+    NotAsked,
     /// `/proc/PID/cgroup` cannot be read, or does not name the hierarchy.
     NoMembership,
     /// On its way out: every v1 hierarchy reads as the root then.
@@ -52,6 +64,13 @@ pub enum Unseen {
 }
 
 impl Over {
+    /// All were looked at, and none freezes it.
+    pub const THAWED: Self = Self {
+        set: Vec::new(),
+        hidden: false,
+        unseen: None,
+    };
+
     /// Whether it is frozen, or will be: nothing that it waits for matters before the thaw.
     pub fn holds(&self) -> bool {
         self.hidden || !self.set.is_empty()
@@ -93,7 +112,7 @@ impl<'a> Freezers<'a> {
 
     /// Over threads of a process, which v1 lets be in cgroups of their own.
     pub fn over_threads(&mut self, pid: i32, tids: &[i32]) -> Over {
-        let mut over = Over::default();
+        let mut over = Over::THAWED;
         for tid in tids {
             over.add(self.over_thread(pid, *tid));
         }
@@ -109,7 +128,7 @@ impl<'a> Freezers<'a> {
     }
 
     fn of(&mut self, membership: Option<&Membership>, exiting: bool) -> Over {
-        let mut over = Over::default();
+        let mut over = Over::THAWED;
         let Some(membership) = membership else {
             over.unseen = Some(Unseen::NoMembership);
             return over;
@@ -132,7 +151,7 @@ impl<'a> Freezers<'a> {
         membership: &Membership,
         exiting: bool,
     ) -> Over {
-        let mut over = Over::default();
+        let mut over = Over::THAWED;
         let Some(raw) = membership.raw(hierarchy) else {
             over.unseen = Some(Unseen::NoMembership);
             return over;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::FileType;
 
+use super::astray::Astray;
 use super::cgroups::{self, CgroupDir};
 use super::container::{CgroupView, Container, Facts};
 use super::control_file::Cgroups;
@@ -161,7 +162,12 @@ impl Scanner {
             .counters
             .then(|| glance(tracked.named(), &self.machine));
         let mut container = Container::of(tracked.into_facts(&self.machine));
-        if let Some(Some((usage, detail))) = glance {
+        if let Some(Some((cgroups, mut usage, mut detail))) = glance {
+            if let Some(init) = container.init {
+                let astray = Astray::of(&self.machine, init, &cgroups);
+                astray.hide(&mut usage);
+                astray.hide_detail(&mut detail);
+            }
             (container.usage, container.detail) = (usage, Some(Arc::new(detail)));
         }
         Some(container)
@@ -169,8 +175,8 @@ impl Scanner {
 }
 
 /// What one look gives: the three counters and their limits, no rate. CPU time so far is in
-/// [`Detail::cpu`].
-fn glance(named: &[CgroupDir], machine: &Machine) -> Option<(Usage, Detail)> {
+/// [`Detail::cpu`]. With the cgroups that were looked at.
+fn glance(named: &[CgroupDir], machine: &Machine) -> Option<(Vec<CgroupDir>, Usage, Detail)> {
     let hierarchies = &machine.hierarchies;
     let dirs = cgroups::existing(named, hierarchies);
     if dirs.is_empty() {
@@ -191,7 +197,7 @@ fn glance(named: &[CgroupDir], machine: &Machine) -> Option<(Usage, Detail)> {
     };
     let mut detail = Detail::default();
     detail.cpu.total = counts.cpu.map(|total| total.as_secs_f64());
-    Some((usage, detail))
+    Some((dirs, usage, detail))
 }
 
 /// The entries of a root, sorted. Plain files are passed over, as the runtimes do; anything else

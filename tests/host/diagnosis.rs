@@ -8,6 +8,7 @@ mod devices;
 mod dump;
 mod frozen;
 mod hooks;
+mod moved;
 mod nfs;
 mod owned;
 mod paths;

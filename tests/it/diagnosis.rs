@@ -80,7 +80,7 @@ pub(super) fn task(pid: i32, command: &str) -> Task {
         dumping: false,
         parent: None,
         tracer: None,
-        freezers: Over::default(),
+        freezers: Over::THAWED,
         waits: Vec::new(),
     }
 }
@@ -162,6 +162,7 @@ pub(super) fn healthy() -> Evidence {
             task(3320, "nginx: worker"),
         ],
         cgroups: vec![cgroup("/sys/fs/cgroup/freezer/web", Level::Own)],
+        gone: (Vec::new(), 1),
         shared: None,
         forbidden: None,
         hooks: Vec::new(),

@@ -36,6 +36,15 @@ pub enum CgroupCause {
         /// A process that cannot be frozen.
         pid: Option<i32>,
     },
+    /// Cgroups that its record names are gone, and it lives.
+    Gone {
+        /// The first few.
+        cgroups: Vec<PathBuf>,
+        /// How many.
+        count: usize,
+        /// Of how many.
+        of: usize,
+    },
     /// Another live container has it too.
     Shared {
         /// Which cgroup.

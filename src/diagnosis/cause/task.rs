@@ -171,6 +171,10 @@ pub enum TaskCause {
         pids: Vec<i32>,
         /// The hierarchies in which the first of them is elsewhere.
         hierarchies: Vec<String>,
+        /// Where it is there.
+        places: Vec<String>,
+        /// Something is limited or counted in one of these.
+        limits: bool,
     },
     /// Processes are in its pid namespace and not in its cgroup.
     Outside {

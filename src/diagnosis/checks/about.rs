@@ -56,9 +56,10 @@ impl CgroupCause {
                 About::Frozen
             }
             Self::Shared { .. } | Self::Forbidden { .. } => About::Shared,
-            Self::SubCgroups { .. } | Self::Threaded { .. } | Self::Invalid { .. } => {
-                About::Cgroups
-            }
+            Self::Gone { .. }
+            | Self::SubCgroups { .. }
+            | Self::Threaded { .. }
+            | Self::Invalid { .. } => About::Cgroups,
             Self::ForeignPids { .. } => About::Tasks,
             Self::PidsLimit { .. } | Self::ForkBomb { .. } => About::Pids,
             Self::OomKillerOff { .. }

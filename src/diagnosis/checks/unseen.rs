@@ -1,8 +1,9 @@
 //! Why a check cannot say that all is well: what of it was not looked at.
 
 use super::About;
-use crate::diagnosis::evidence::{CgroupSeen, Evidence, InitSeen};
+use crate::diagnosis::evidence::{CgroupSeen, Evidence, InitSeen, Task};
 use crate::diagnosis::wording;
+use crate::inventory::processes::Place;
 use crate::inventory::sight::CgroupsOutOfSight;
 use crate::text::visible_path;
 
@@ -14,20 +15,29 @@ pub(super) fn of(about: About, evidence: &Evidence) -> Option<String> {
     match about {
         About::Leftover | About::Record => None,
         About::Init => init(evidence),
-        About::Tasks | About::Stopped | About::Zombies => tasks(evidence),
+        About::Tasks => {
+            let cgroups = || no_cgroup(evidence).map(|why| format!("its cgroups: {why}"));
+            tasks(evidence).or_else(cgroups)
+        }
+        About::Stopped | About::Zombies => tasks(evidence),
         About::Unkillable => tasks(evidence).or_else(|| waits(evidence)),
         About::Exits => tasks(evidence).or_else(|| exits(evidence)),
         About::Frozen => frozen(evidence),
         About::Cgroups => no_cgroup(evidence),
         About::Outside => outside(evidence),
         About::Shared => roots(evidence),
-        About::Pids => known(evidence, "the pids controller", |cgroup| {
-            cgroup.pids.is_some()
+        About::Pids => counted(evidence, "pids").or_else(|| {
+            known(evidence, "the pids controller", |cgroup| {
+                cgroup.pids.is_some()
+            })
         }),
-        About::Memory => known(evidence, "the memory controller", |cgroup| {
-            cgroup.memory.is_some()
+        About::Memory => counted(evidence, "memory").or_else(|| {
+            known(evidence, "the memory controller", |cgroup| {
+                cgroup.memory.is_some()
+            })
         }),
-        About::Cpu => known(evidence, "a CPU quota", |cgroup| cgroup.quota.is_some()),
+        About::Cpu => counted(evidence, "cpu")
+            .or_else(|| known(evidence, "a CPU quota", |cgroup| cgroup.quota.is_some())),
         About::Hooks => hooks(evidence),
         About::Mounts => evidence
             .unseen
@@ -100,6 +110,12 @@ fn no_cgroup(evidence: &Evidence) -> Option<String> {
     if own(evidence).next().is_some() {
         return None;
     }
+    if evidence.record.cgroup_disabled {
+        return Some("its record says that it has none".to_owned());
+    }
+    if !evidence.gone.0.is_empty() && matches!(evidence.init, InitSeen::Alive(_)) {
+        return Some("they are gone, and it lives".to_owned());
+    }
     if evidence.record.problem.is_some() {
         return Some("no record says which they are, and none has its name".to_owned());
     }
@@ -144,14 +160,14 @@ fn waits(evidence: &Evidence) -> Option<String> {
 fn exits(evidence: &Evidence) -> Option<String> {
     let viewer = &evidence.viewer;
     let blind = viewer.root == Some(false) || viewer.ptrace == Some(false);
-    let exiting = |task: &&crate::diagnosis::evidence::Task| task.process.exiting;
+    let exiting = |task: &&Task| task.process.exiting;
     let some = evidence.tasks.iter().any(|task| exiting(&task));
     (blind && some).then(|| "what those that exit wait for may not be read".to_owned())
 }
 
 /// A task is frozen where it is, which need not be the container's cgroup.
 fn frozen(evidence: &Evidence) -> Option<String> {
-    let untold = |task: &crate::diagnosis::evidence::Task| {
+    let untold = |task: &Task| {
         let why = task.freezers.unseen.as_ref()?;
         let pid = task.process.who.pid;
         Some(format!(
@@ -163,9 +179,14 @@ fn frozen(evidence: &Evidence) -> Option<String> {
         .tasks
         .iter()
         .filter(|task| !task.process.is_zombie());
-    tasks(evidence)
-        .or_else(|| living.clone().find_map(untold))
-        .or_else(|| known(evidence, "the freezer", |cgroup| cgroup.freezer.is_some()))
+    if let Some(why) = tasks(evidence).or_else(|| living.clone().find_map(untold)) {
+        return Some(why);
+    }
+    // Where its tasks are was looked at; without any there are its cgroups.
+    let nobody = living.count() == 0;
+    nobody
+        .then(|| known(evidence, "the freezer", |cgroup| cgroup.freezer.is_some()))
+        .flatten()
 }
 
 /// Whether any own cgroup tells of a controller.
@@ -175,6 +196,20 @@ fn known(evidence: &Evidence, what: &str, tells: impl Fn(&CgroupSeen) -> bool) -
     }
     let none = own(evidence).next().is_none();
     (!none && !own(evidence).any(tells)).then(|| format!("none of its cgroups tells of {what}"))
+}
+
+/// Whether its processes are where a controller would count them.
+fn counted(evidence: &Evidence, controller: &str) -> Option<String> {
+    let out = |task: &&Task| {
+        let mut hierarchies = task.missing_from.iter().map(|from| &from.hierarchy);
+        let left = hierarchies.any(|it| it.split(',').any(|name| name == controller));
+        left || (task.place == Place::Outside && task.process.is_init)
+    };
+    let out = evidence.tasks.iter().find(out)?;
+    let pid = out.process.who.pid;
+    Some(format!(
+        "pid {pid} is outside of its cgroup and not counted there"
+    ))
 }
 
 fn outside(evidence: &Evidence) -> Option<String> {

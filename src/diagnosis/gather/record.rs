@@ -10,6 +10,7 @@ use crate::inventory::identity::{Identity, Recorded, Rigour, identify};
 use crate::inventory::scan::cgroups_of;
 use crate::inventory::tracked::derive;
 use crate::inventory::{Condition, Machine, Manager, Problem, Unread, manager};
+use crate::kernel::read::is_gone;
 use crate::lifecycle::claims::Claims;
 use crate::lifecycle::evidence::{Evidence as Found, NoEvidence};
 use crate::oci::{ContainerKey, RecordError, RecordedCgroup, Status};
@@ -25,6 +26,8 @@ pub(super) struct Case {
     pub(super) condition: Condition,
     /// Its cgroups that exist, also those a job would leave alone.
     pub(super) cgroups: Vec<CgroupDir>,
+    /// Those that its record names and that are not there, and how many it names.
+    pub(super) gone: (Vec<PathBuf>, usize),
     pub(super) shared: Option<(PathBuf, String)>,
     pub(super) manager: Option<Manager>,
     pub(super) disk: Option<Disk>,
@@ -42,6 +45,7 @@ impl Case {
             let named = cgroups_of(machine, &found.entry);
             cgroups = cgroups::existing(&named, &machine.hierarchies);
         }
+        let gone = gone(machine, &found.entry);
         let shared = claims.sharing(key, &cgroups).map(|shared| {
             let dir = shared.cgroup.dir(&machine.hierarchies);
             (dir, shared.with.label())
@@ -63,6 +67,7 @@ impl Case {
             identity,
             condition,
             cgroups,
+            gone,
             shared,
             manager,
             disk: disk(key),
@@ -79,6 +84,25 @@ impl Case {
         let dirs = cgroups.map(|cgroup| cgroup.dir(&machine.hierarchies));
         dirs.chain([self.found.entry.key.dir()]).collect()
     }
+}
+
+/// The cgroups that are not there, of those that the container was certainly put into. runc records
+/// them one by one; of a path that the others put below every hierarchy they joined, nothing is
+/// certain while it is in one of them.
+fn gone(machine: &Machine, entry: &Entry<'_>) -> (Vec<PathBuf>, usize) {
+    let Ok(record) = &entry.record else {
+        return (Vec::new(), 0);
+    };
+    let named = cgroups_of(machine, entry);
+    let dirs = named.iter().map(|cgroup| cgroup.dir(&machine.hierarchies));
+    let missing: Vec<PathBuf> = dirs
+        .filter(|dir| matches!(dir.symlink_metadata(), Err(error) if is_gone(&error)))
+        .collect();
+    let each = matches!(record.cgroup, RecordedCgroup::PerController(_));
+    if each || missing.len() == named.len() {
+        return (missing, named.len());
+    }
+    (Vec::new(), named.len())
 }
 
 fn disk(key: &ContainerKey) -> Option<Disk> {

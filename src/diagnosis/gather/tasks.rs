@@ -4,10 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::diagnosis::evidence::{Neighbour, Task, Wait};
+use crate::cgroup::Version;
+use crate::diagnosis::evidence::{Astray, Neighbour, Task, Wait};
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::freezers::{self, Freezers, Over};
-use crate::inventory::identity::is_member;
 use crate::inventory::mounts::Mount;
 use crate::inventory::processes::{Listing, Place, Process, Reader, Source};
 use crate::inventory::{Machine, members};
@@ -80,7 +80,6 @@ impl Crowd<'_> {
             seen.entry(suspect.pid).or_default().push(wait);
         }
         let namespaces = self.host_namespaces();
-        let homes = self.homes();
         let mut tasks = Vec::new();
         for group in &listing.groups {
             for process in &group.processes {
@@ -89,7 +88,7 @@ impl Crowd<'_> {
                 let inside = matches!(group.place, Place::Own(_) | Place::Below(_));
                 let lost = inside && !process.exiting && !process.is_zombie();
                 let missing_from = if lost {
-                    self.missing(process, &homes)
+                    self.missing(process)
                 } else {
                     Vec::new()
                 };
@@ -127,28 +126,26 @@ impl Crowd<'_> {
         }
     }
 
-    /// The cgroups of the container in which its init is.
-    fn homes(&self) -> Vec<&CgroupDir> {
-        let membership = self.init.and_then(|init| self.machine.membership(init.pid));
-        let Some(membership) = membership else {
-            return Vec::new();
-        };
-        let is_in = |cgroup: &&CgroupDir| {
-            is_member(self.machine, &membership, std::slice::from_ref(*cgroup))
-        };
-        self.cgroups.iter().filter(is_in).collect()
-    }
-
-    /// The hierarchies in which a process is not where init is.
-    fn missing(&self, process: &Process, homes: &[&CgroupDir]) -> Vec<String> {
+    /// The hierarchies in which a process is in no cgroup of the container, or in none below.
+    fn missing(&self, process: &Process) -> Vec<Astray> {
         let Some(membership) = self.machine.membership(process.who.pid) else {
             return Vec::new();
         };
-        let is_out = |cgroup: &&&CgroupDir| {
-            !is_member(self.machine, &membership, std::slice::from_ref(**cgroup))
+        let hierarchies = &self.machine.hierarchies;
+        let legacy = hierarchies.v1().next().is_some();
+        let out = |cgroup: &CgroupDir| {
+            let hierarchy = hierarchies.at(cgroup.hierarchy)?;
+            let path = membership.path(hierarchy)?;
+            // v2 beside v1 is joined by some runtimes and not by others, and limits nothing.
+            let counts = hierarchy.version == Version::V1 || !legacy;
+            let inside = cgroup.path.contains(&path);
+            (!inside && counts).then(|| Astray {
+                hierarchy: crate::text::visible(&hierarchy.label()),
+                place: crate::text::visible(&path.to_string()),
+                limits: !hierarchy.label().starts_with("name="),
+            })
         };
-        let label = |cgroup: &&CgroupDir| cgroup.view(&self.machine.hierarchies).hierarchy;
-        homes.iter().filter(is_out).map(label).collect()
+        self.cgroups.iter().filter_map(out).collect()
     }
 
     fn namespaces(&self, pid: i32) -> Option<(PathBuf, PathBuf)> {

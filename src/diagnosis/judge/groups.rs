@@ -5,7 +5,7 @@ use super::{find, limits, state};
 use crate::cgroup::Version;
 use crate::cgroup::freezer::Freezer;
 use crate::diagnosis::cause::CgroupCause;
-use crate::diagnosis::evidence::{CgroupSeen, Evidence, Level, Task};
+use crate::diagnosis::evidence::{CgroupSeen, Evidence, InitSeen, Level, Task};
 use crate::diagnosis::nature::Nature;
 use crate::diagnosis::remedy::Advice;
 use crate::diagnosis::{Finding, Futile, Remedy, Weight, wording};
@@ -13,6 +13,7 @@ use crate::inventory::Condition;
 use crate::oci::Status;
 
 pub(super) fn judge(evidence: &Evidence, out: &mut Vec<Finding>) {
+    gone(evidence, out);
     frozen(evidence, out);
     frozen_unseen(evidence, out);
     guarded(evidence, out);
@@ -42,6 +43,25 @@ pub(super) fn judge(evidence: &Evidence, out: &mut Vec<Finding>) {
                 }])
             }),
     );
+}
+
+/// Of a container that is dead it is as it should be.
+fn gone(evidence: &Evidence, out: &mut Vec<Finding>) {
+    let (gone, of) = &evidence.gone;
+    let out_of_sight = evidence.unseen.cgroups.is_some();
+    if gone.is_empty() || out_of_sight || !matches!(evidence.init, InitSeen::Alive(_)) {
+        return;
+    }
+    let cause = CgroupCause::Gone {
+        cgroups: gone.iter().take(NAMED).cloned().collect(),
+        count: gone.len(),
+        of: *of,
+    };
+    let lines = gone
+        .iter()
+        .take(3)
+        .map(|dir| crate::text::visible_path(dir));
+    out.push(find(Weight::Ails, cause).seen(lines));
 }
 
 /// Whether a mount lies on a cgroup of the container.

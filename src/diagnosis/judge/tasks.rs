@@ -289,53 +289,58 @@ fn zombies(evidence: &Evidence, out: &mut Vec<Finding>) {
 }
 
 fn outside(evidence: &Evidence, out: &mut Vec<Finding>) {
-    let partly: Vec<&Task> = evidence
-        .tasks
-        .iter()
+    let first_lines = |tasks: &[&Task]| -> Vec<String> {
+        let some = tasks.iter().take(3);
+        some.flat_map(|task| wording::of_task(task)).collect()
+    };
+    let pids = |tasks: &[&Task]| -> Vec<i32> {
+        let some = tasks.iter().take(NAMED);
+        some.map(|task| task.process.who.pid).collect()
+    };
+    let partly = evidence.tasks.iter();
+    let partly: Vec<&Task> = partly
         .filter(|task| !task.missing_from.is_empty())
         .collect();
     if let Some(first) = partly.first() {
+        let limits = first.missing_from.iter().any(|from| from.limits);
+        let mut places: Vec<String> = first
+            .missing_from
+            .iter()
+            .map(|it| it.place.clone())
+            .collect();
+        places.sort();
+        places.dedup();
         let cause = TaskCause::PartlyOutside {
-            pids: partly
+            pids: pids(&partly),
+            hierarchies: first
+                .missing_from
                 .iter()
-                .map(|task| task.process.who.pid)
-                .take(NAMED)
+                .map(|it| it.hierarchy.clone())
                 .collect(),
-            hierarchies: first.missing_from.clone(),
+            places,
+            limits,
         };
-        out.push(
-            find(Weight::Note, cause).seen(
-                partly
-                    .iter()
-                    .take(3)
-                    .flat_map(|task| wording::of_task(task)),
-            ),
-        );
+        let weight = if limits { Weight::Ails } else { Weight::Note };
+        out.push(find(weight, cause).seen(first_lines(&partly)));
     }
-    let outside: Vec<&Task> = evidence
-        .tasks
-        .iter()
+    let all = evidence.tasks.iter();
+    let outside: Vec<&Task> = all
         .filter(|task| task.place == Place::Outside && !task.process.is_zombie())
         .collect();
     if outside.is_empty() || evidence.record.cgroup_disabled {
         return;
     }
     let cause = TaskCause::Outside {
-        pids: outside
-            .iter()
-            .map(|task| task.process.who.pid)
-            .take(NAMED)
-            .collect(),
+        pids: pids(&outside),
         cgroup: outside
             .iter()
             .find_map(|task| task.process.elsewhere.clone()),
     };
-    out.push(
-        find(Weight::Note, cause).seen(
-            outside
-                .iter()
-                .take(3)
-                .flat_map(|task| wording::of_task(task)),
-        ),
-    );
+    // A tool of an operator that entered its namespaces is one thing, the container itself another.
+    let weight = if outside.iter().any(|task| task.process.is_init) {
+        Weight::Ails
+    } else {
+        Weight::Note
+    };
+    out.push(find(weight, cause).seen(first_lines(&outside)));
 }

@@ -30,6 +30,17 @@ impl CgroupCause {
                 });
                 format!("the freeze of {} does not end{why}", path(cgroup))
             }
+            Self::Gone { count, of, .. } => {
+                let which = if count == of {
+                    format!(
+                        "all {} that its record names",
+                        super::count(*of, "cgroup", "cgroups")
+                    )
+                } else {
+                    format!("{count} of the {of} cgroups that its record names")
+                };
+                format!("{which} are gone, and it lives: it is not limited and not counted there")
+            }
             Self::Shared { cgroup, with } => format!(
                 "its cgroup {} is shared with container {with}, which is alive: a delete is refused",
                 path(cgroup)

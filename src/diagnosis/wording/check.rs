@@ -248,7 +248,8 @@ fn thawed(evidence: &Evidence) -> String {
             .count()
     };
     match (tell(Level::Own), tell(Level::Above), tell(Level::Below)) {
-        (0, ..) => no_cgroup(),
+        (0, ..) if evidence.tasks.is_empty() => no_cgroup(),
+        (0, ..) => "no: thawed where its tasks are".to_owned(),
         (_, 0, 0) => "no: thawed".to_owned(),
         (_, above, below) => format!("no: thawed, as are {above} above and {below} below"),
     }

@@ -47,15 +47,28 @@ impl TaskCause {
             Self::HostProcess { pid, cgroup } => {
                 format!("pid {pid}, a process of the host, is in its cgroup {cgroup}")
             }
-            Self::PartlyOutside { pids, hierarchies } => format!(
-                "{} moved out of its cgroup in some hierarchies: {}",
-                be(pids),
-                super::name(&hierarchies.join(" "))
-            ),
+            Self::PartlyOutside {
+                pids,
+                hierarchies,
+                places,
+                limits,
+            } => {
+                let rest = if *limits {
+                    ": not limited and not counted there"
+                } else {
+                    ""
+                };
+                format!(
+                    "{} outside of its cgroup in {} (in {}){rest}",
+                    be(pids),
+                    hierarchies.join(" "),
+                    places.join(" ")
+                )
+            }
             Self::Outside { pids, cgroup } => {
                 let place = cgroup.as_ref().map(|place| format!(" (in {place})"));
                 format!(
-                    "{} in its pid namespace and outside of its cgroup{}",
+                    "{} in its pid namespace and outside of its cgroup{}: not limited and not counted in it",
                     be(pids),
                     place.unwrap_or_default()
                 )

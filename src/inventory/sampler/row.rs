@@ -12,6 +12,7 @@ use super::events::{Events, RowId};
 use crate::cgroup::Version;
 use crate::cgroup::cpu::Throttling;
 use crate::cgroup::io::IoBytes;
+use crate::inventory::astray::Astray;
 use crate::inventory::cgroups::{self, CgroupDir};
 use crate::inventory::counters::{self, Counters, Counts, DESCRIPTORS};
 use crate::inventory::detail::DetailSensors;
@@ -54,6 +55,8 @@ pub(super) struct Row {
     pub(super) ended: Option<ExitStatus>,
     /// It was looked at closely once: its limits are known.
     pub(super) seen: bool,
+    /// Where its init is not counted, once that was asked.
+    astray: Option<Astray>,
     /// The cgroup above that sets the strictest CPU quota, as it was then.
     quota_above: Option<Arc<Path>>,
     /// A directory just made, or just being emptied, that has no state file (yet, or any more). Not
@@ -87,6 +90,7 @@ impl Row {
             cgroup_watch: None,
             ended: None,
             seen: false,
+            astray: None,
             quota_above: None,
         }
     }
@@ -138,7 +142,7 @@ impl Row {
     }
 
     fn forget_cgroups(&mut self, events: &mut Events) {
-        (self.counters, self.detail, self.before) = (None, None, None);
+        (self.counters, self.detail, self.before, self.astray) = (None, None, None, None);
         events.unwatch(self.cgroup_watch.take());
     }
 
@@ -162,7 +166,7 @@ impl Row {
         if changed {
             if facts.init != self.shown.init {
                 // Part of it is init's.
-                self.detail = None;
+                (self.detail, self.astray) = (None, None);
             }
             let mut shown = Container::clone(&self.shown);
             shown.facts = Arc::new(facts);
@@ -268,6 +272,10 @@ impl Row {
             self.detail = None;
             return self.set_usage(Usage::default());
         }
+        // Not at the first look, which all rows have at once and which has no rate.
+        if self.before.is_some() {
+            self.find_astray(machine);
+        }
         let mut usage = self.shown.usage;
         usage.memory = counts.memory;
         usage.working_set = counts
@@ -282,9 +290,29 @@ impl Row {
                 before.and_then(|before| rates::time_percent(before.cpu?, counts.cpu?, elapsed));
             let from = self.before.map_or(now, |(at, _)| at);
             self.before = Some((now, counts));
+            self.hide_astray(&mut usage);
             self.remember(&usage, from, now);
         }
+        self.hide_astray(&mut usage);
         self.set_usage(usage)
+    }
+
+    /// Asks where its init is, if that is not known.
+    fn find_astray(&mut self, machine: &Machine) {
+        if let (None, Some(init)) = (self.astray, self.shown.init) {
+            self.astray = Some(Astray::of(machine, init, &self.cgroups));
+        }
+    }
+
+    fn hide_astray(&self, usage: &mut Usage) {
+        if let Some(astray) = self.astray {
+            astray.hide(usage);
+        }
+    }
+
+    /// Its turn has come: where its init is, is asked anew.
+    pub(super) fn forget_astray(&mut self) {
+        self.astray = None;
     }
 
     /// Reads what a table shows, or what a sort or a filter wants of every row. A close look has it
@@ -314,6 +342,7 @@ impl Row {
             });
             usage.throttled = *asked.throttled.rates();
         }
+        self.hide_astray(&mut usage);
         self.set_usage(usage);
     }
 
@@ -374,6 +403,10 @@ impl Row {
         self.quota_above = sensors.quota_above().cloned();
         if let (Some(memory), Some(working_set)) = (usage.memory, usage.working_set) {
             self.inactive = memory.saturating_sub(working_set);
+        }
+        if let Some(astray) = self.astray {
+            astray.hide(&mut usage);
+            astray.hide_detail(&mut detail);
         }
         self.remember_detail(&usage, &detail, now);
         detail.history = Arc::clone(&self.history);

@@ -11,13 +11,13 @@ use super::{Said, diagnose};
 use crate::rig::{Spec, has_v1, number, until};
 
 /// The check of this name.
-fn check<'a>(said: &'a Said, name: &str) -> &'a Value {
+pub(super) fn check<'a>(said: &'a Said, name: &str) -> &'a Value {
     let checks = said.json["checks"].as_array().unwrap();
     checks.iter().find(|check| check["check"] == name).unwrap()
 }
 
 #[track_caller]
-fn looks(said: &Said, name: &str, words: &str) {
+pub(super) fn looks(said: &Said, name: &str, words: &str) {
     let check = check(said, name);
     assert_eq!(check["verdict"], "look", "{check}");
     assert!(check["found"].as_str().unwrap().contains(words), "{check}");

@@ -7,7 +7,8 @@ use ocitop::cgroup::cpu::Throttling;
 use ocitop::cgroup::freezer::Freezer;
 use ocitop::cgroup::{Limit, Version};
 use ocitop::diagnosis::evidence::{
-    Disk, Evidence, HookSeen, InitSeen, Level, RecordProblem, Resctrl, RuntimeSeen, UnitSeen,
+    Astray, Disk, Evidence, HookSeen, InitSeen, Level, RecordProblem, Resctrl, RuntimeSeen,
+    UnitSeen,
 };
 use ocitop::diagnosis::{Finding, judge};
 use ocitop::inventory::freezers::FrozenAt;
@@ -221,7 +222,8 @@ pub(super) const CASES: &[Case] = &[
     }),
     case("kernel-thread", "the virtual machine", |seen| seen.tasks[1].process.kernel = true),
     case("host-process", "cgroup.procs", |seen| seen.tasks[1].of_host = true),
-    beside("partly-outside", "", |seen| seen.tasks[1].missing_from = vec!["pids".to_owned()]),
+    beside("partly-outside", "", |seen| seen.tasks[1].missing_from = vec![astray("pids")]),
+    beside("gone", "", |seen| seen.gone = (vec!["/sys/fs/cgroup/memory/web".into()], 2)),
     beside("outside", "", |seen| seen.tasks[1].place = Place::Outside),
     case("shared", "delete other first", |seen| seen.shared = Some(("/sys/fs/cgroup/a".into(), "other".to_owned()))),
     case("forbidden", "", |seen| seen.forbidden = Some("/sys/fs/cgroup/a holds ocitop itself".to_owned())),
@@ -303,6 +305,14 @@ pub(super) const CASES: &[Case] = &[
     beside("other-pid-namespace", "", |seen| seen.viewer.host_pids = Some(false)),
     case("cgroup-read-only", "mount -o remount,rw", |seen| seen.viewer.read_only.push("/sys/fs/cgroup".into())),
 ];
+
+fn astray(hierarchy: &str) -> Astray {
+    Astray {
+        hierarchy: hierarchy.to_owned(),
+        place: "/elsewhere".to_owned(),
+        limits: true,
+    }
+}
 
 fn broken(seen: &mut Evidence, problem: RecordProblem) {
     seen.record.problem = Some(problem);

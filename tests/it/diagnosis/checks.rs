@@ -8,7 +8,7 @@ use ocitop::cgroup::cpu::Throttling;
 use ocitop::cgroup::freezer::Freezer;
 use ocitop::diagnosis::evidence::{Disk, Evidence, HookSeen, InitSeen, Level, RecordProblem};
 use ocitop::diagnosis::{About, Check, Diagnosis, Futile, Verdict};
-use ocitop::inventory::freezers::Unseen;
+use ocitop::inventory::freezers::{Over, Unseen};
 use ocitop::inventory::processes::Place;
 use ocitop::inventory::{Condition, Manager};
 use ocitop::oci::Status;
@@ -98,7 +98,11 @@ const LEFT: &[Left] = &[
         seen.tasks[1].process.exiting = true;
     }),
     (About::Frozen, "none of its cgroups tells of the freezer", |seen| {
-        seen.cgroups[0].freezer = None;
+        (seen.init, seen.cgroups[0].freezer) = (InitSeen::Gone(INIT), None);
+        seen.tasks.clear();
+    }),
+    (About::Frozen, "the freezer of pid 3312: nobody looked at it", |seen| {
+        seen.tasks[0].freezers = Over::default();
     }),
     (About::Frozen, "the freezer of pid 3320: /elsewhere is not below what is mounted", |seen| {
         seen.tasks[1].freezers.unseen = Some(Unseen::OutOfReach("/elsewhere".into()));

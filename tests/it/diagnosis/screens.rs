@@ -156,7 +156,7 @@ fn the_saved_page_has_every_check_with_its_proof() {
         "{text}"
     );
     assert!(
-        text.contains("\nfrozen (its own, above, below): not looked at: "),
+        text.contains("\nlimit of processes: not looked at: "),
         "{text}"
     );
     assert!(
