@@ -12,7 +12,7 @@ use crate::inventory::{Condition, Manager, OutOfSight};
 
 pub use cgroup::CgroupCause;
 pub use leftover::LeftoverCause;
-pub use task::TaskCause;
+pub use task::{Hold, TaskCause};
 
 /// A cause, with what tells this one from another of its kind.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -230,8 +230,21 @@ pub enum HostCause {
         /// Of so many.
         of: u64,
     },
-    /// The container has a group in resctrl, which is not mounted.
-    ResctrlNotMounted,
+    /// The container is to be in a group of resctrl, which is not mounted.
+    ResctrlNotMounted {
+        /// The group.
+        group: String,
+    },
+    /// The same, where the kernel or the processor has no resctrl.
+    NoResctrl {
+        /// The group.
+        group: String,
+    },
+    /// The group is not there.
+    ResctrlGroupGone {
+        /// The group.
+        group: String,
+    },
     /// ocitop is not root.
     NotRoot,
     /// It may not look into processes of others.

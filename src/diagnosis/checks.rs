@@ -207,8 +207,11 @@ fn weighed(first: bool, finding: &Finding) -> Verdict {
     match (&finding.cause, finding.weight, first) {
         (Cause::State(StateCause::Running { .. }), ..) => Verdict::Ok,
         (Cause::State(StateCause::OutOfSight { .. }), ..) => Verdict::NotLookedAt,
+        // Created is a state, and no fault.
+        (Cause::State(StateCause::Created { .. }), ..)
+        | (_, Weight::State, false)
+        | (_, Weight::Note, _) => Verdict::Note,
         (_, Weight::Blocks, _) | (_, Weight::Hampers | Weight::State, true) => Verdict::Cause,
         (_, Weight::Hampers, false) | (_, Weight::Ails, _) => Verdict::Look,
-        (_, Weight::State, false) | (_, Weight::Note, _) => Verdict::Note,
     }
 }

@@ -265,8 +265,10 @@ pub struct Disk {
 /// resctrl, as far as the container has to do with it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RdtSeen {
-    /// The record names a group.
-    pub wanted: bool,
+    /// The control group that the record names or asks for; bytes of disk.
+    pub wanted: Option<String>,
+    /// Whether that is there, as far as it could be looked for.
+    pub there: Option<bool>,
     /// Whether there is resctrl here.
     pub mount: Resctrl,
     /// Control groups in use, and how many there can be.

@@ -21,6 +21,8 @@ pub struct FrozenAt {
     pub dir: PathBuf,
     /// v1 or v2.
     pub version: Version,
+    /// The freeze has come to its end. Until then one task is frozen and another is not.
+    pub done: bool,
 }
 
 /// What the freezers over a task say.
@@ -71,9 +73,9 @@ impl Over {
         unseen: None,
     };
 
-    /// Whether it is frozen, or will be: nothing that it waits for matters before the thaw.
+    /// Whether it is frozen beyond doubt: nothing that it waits for matters before the thaw.
     pub fn holds(&self) -> bool {
-        self.hidden || !self.set.is_empty()
+        self.hidden || self.set.iter().any(|at| at.done)
     }
 
     /// What the freezers over another task of the same process say besides.
@@ -168,18 +170,21 @@ impl<'a> Freezers<'a> {
         let upwards = std::iter::successors(Some(own), CgroupPath::parent);
         for path in upwards.take_while(|path| !path.is_root()) {
             let dir = hierarchy.dir(&path);
-            match self.freezer(&dir, hierarchy.version) {
+            let freezer = self.freezer(&dir, hierarchy.version);
+            match freezer {
                 Some(Freezer::Freezing) if inherits(&dir, hierarchy.version) => inherited = true,
                 Some(Freezer::FrozenAbove) => inherited = true,
                 Some(Freezer::Frozen | Freezer::Freezing) => over.set.push(FrozenAt {
                     dir,
                     version: hierarchy.version,
+                    done: freezer == Some(Freezer::Frozen),
                 }),
                 Some(Freezer::Thawed) => {}
                 None if cannot_freeze(&dir, hierarchy.version) => {}
                 None => over.unseen = over.unseen.or(Some(Unseen::Unreadable(dir))),
             }
         }
+        // A freeze that is under way is told by the cgroup that it is of.
         over.hidden = inherited && over.set.is_empty();
         over
     }

@@ -11,7 +11,7 @@ pub mod runc;
 pub mod youki;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -109,6 +109,26 @@ pub struct RecordedRdt {
     pub owns_control: bool,
     /// The monitoring group.
     pub monitoring: Option<RdtGroup>,
+    /// The closID that the spec gives, also where the runtime went on without resctrl.
+    pub class: Option<String>,
+}
+
+impl RecordedRdt {
+    /// The control group that the container is to be in: what was made for it, or what the spec
+    /// names; nothing where a record speaks of neither.
+    pub fn group(&self) -> Option<String> {
+        let of_path = |path: &Path| Some(path.file_name()?.to_string_lossy().into_owned());
+        let made = self.control.as_ref().and_then(|group| match group {
+            RdtGroup::Path(path) => of_path(path),
+            RdtGroup::Named(name) => Some(name.clone()),
+        });
+        // Below a control group it is `GROUP/mon_groups/ID`.
+        let monitored = || match self.monitoring.as_ref()? {
+            RdtGroup::Path(path) => of_path(path.parent()?.parent()?),
+            RdtGroup::Named(name) => of_path(Path::new(name).parent()?.parent()?),
+        };
+        made.or_else(|| self.class.clone()).or_else(monitored)
+    }
 }
 
 /// The hooks ocitop has to run itself.

@@ -15,6 +15,7 @@ mod paths;
 mod rdt;
 mod records;
 mod root;
+mod states;
 mod unified;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -113,6 +113,7 @@ fn a_captured_runc_record_has_every_field() {
             control: None,
             owns_control: record.rdt.owns_control,
             monitoring: None,
+            class: None,
         },
         hooks: Some(Hooks::default()),
         private_pid_namespace: Some(true),
@@ -237,6 +238,7 @@ fn a_control_group_is_its_own_only_without_a_closid() {
         control: Some(group("/sys/fs/resctrl/web")),
         owns_control: true,
         monitoring: Some(group("/sys/fs/resctrl/web/mon_groups/web")),
+        class: None,
     };
     assert_eq!(own.rdt, expected);
     let shared = runc::parse(&fixtures::bytes("handmade/runc-1.4-closid.json")).unwrap();
@@ -244,8 +246,23 @@ fn a_control_group_is_its_own_only_without_a_closid() {
         control: Some(group("/sys/fs/resctrl/gold")),
         owns_control: false,
         monitoring: Some(group("/sys/fs/resctrl/gold/mon_groups/web")),
+        class: Some("gold".to_owned()),
     };
     assert_eq!(shared.rdt, expected);
+    assert_eq!(shared.rdt.group().as_deref(), Some("gold"));
+}
+
+#[test]
+fn the_group_that_a_spec_asks_for_is_known_where_the_runtime_went_on_without_it() {
+    let text = String::from_utf8(fixtures::bytes("handmade/runc-1.4-closid.json")).unwrap();
+    let mut state: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let fields = state.as_object_mut().unwrap();
+    // As runc 1.3 leaves them on a host without resctrl.
+    fields.remove("intel_rdt_path");
+    fields.remove("intel_rdt_mon_path");
+    let record = runc::parse(state.to_string().as_bytes()).unwrap();
+    assert_eq!(record.rdt.control, None);
+    assert_eq!(record.rdt.group().as_deref(), Some("gold"));
 }
 
 #[test]
@@ -268,6 +285,7 @@ fn both_generations_of_youkis_rdt_fields_are_read() {
         control: Some(named("web")),
         owns_control: true,
         monitoring: None,
+        class: None,
     };
     assert_eq!(rdt("youki-0.1-rdt"), by_name);
     assert_eq!(rdt("youki-0.6-no-rdt"), RecordedRdt::default());
@@ -275,12 +293,14 @@ fn both_generations_of_youkis_rdt_fields_are_read() {
         control: Some(group("/sys/fs/resctrl/web")),
         owns_control: true,
         monitoring: Some(group("/sys/fs/resctrl/web/mon_groups/web")),
+        class: None,
     };
     assert_eq!(rdt("youki-0.7-rdt"), by_path);
     let monitoring_only = RecordedRdt {
         control: None,
         owns_control: false,
         monitoring: Some(group("/sys/fs/resctrl/gold/mon_groups/web")),
+        class: None,
     };
     assert_eq!(rdt("youki-0.7-closid"), monitoring_only);
 }
@@ -341,6 +361,7 @@ fn cruns_groups_are_derived_from_its_config_where_the_status_has_none() {
         control: Some(named("web")),
         owns_control: true,
         monitoring: Some(named("web/mon_groups/web")),
+        class: None,
     };
     assert_eq!(record.rdt, own);
     assert_eq!(record.hooks.unwrap().poststop, [hook("/bin/log")]);
@@ -351,6 +372,7 @@ fn cruns_groups_are_derived_from_its_config_where_the_status_has_none() {
         control: Some(named("gold")),
         owns_control: false,
         monitoring: Some(named("gold/mon_groups/web")),
+        class: Some("gold".to_owned()),
     };
     assert_eq!(found.rdt, shared);
     assert!(!found.private_pid_namespace);

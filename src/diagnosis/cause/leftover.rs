@@ -22,6 +22,11 @@ pub enum LeftoverCause {
         /// Where.
         mount: PathBuf,
     },
+    /// A mount is in its bundle, or is its bundle: a delete leaves both.
+    BundleMounted {
+        /// Where.
+        mount: PathBuf,
+    },
     /// A delete or a create got no further.
     HalfWay {
         /// In how many hierarchies it is.

@@ -4,6 +4,18 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+/// What dead processes that nobody reaps do to a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hold {
+    /// They take up their pids.
+    Pids,
+    /// Their parent is outside: once init of their pid namespace dies, it waits until they are reaped.
+    InitLater,
+    /// Init, this pid, waits for them.
+    Init(i32),
+}
+
 /// What a process waits for, or why it does not go.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "cause", rename_all = "kebab-case")]
@@ -115,6 +127,8 @@ pub enum TaskCause {
         count: usize,
         /// Whose children they are.
         parent: i32,
+        /// What they do to the container.
+        hold: Hold,
     },
     /// The first thread of a process is dead, others live.
     DeadLeader {

@@ -96,7 +96,7 @@ impl LeftoverCause {
         match self {
             Self::Orphans { .. } => About::Tasks,
             Self::Abandoned | Self::Unsure { .. } => About::Leftover,
-            Self::Mounted { .. } => About::Mounts,
+            Self::Mounted { .. } | Self::BundleMounted { .. } => About::Mounts,
             Self::HalfWay { .. } | Self::Dying { .. } => About::Cgroups,
             Self::UnitLoaded { .. } => About::Unit,
         }
@@ -107,9 +107,11 @@ impl HostCause {
     fn about(&self) -> About {
         match self {
             Self::StateFull { .. } | Self::StateReadOnly { .. } => About::Disk,
-            Self::OutOfClosids { .. } | Self::OutOfRmids { .. } | Self::ResctrlNotMounted => {
-                About::Rdt
-            }
+            Self::OutOfClosids { .. }
+            | Self::OutOfRmids { .. }
+            | Self::ResctrlNotMounted { .. }
+            | Self::NoResctrl { .. }
+            | Self::ResctrlGroupGone { .. } => About::Rdt,
             Self::CgroupReadOnly { .. } => About::Cgroups,
             Self::NotRoot | Self::NoPtrace | Self::OtherPidNamespace => About::Viewer,
         }

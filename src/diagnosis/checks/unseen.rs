@@ -1,7 +1,7 @@
 //! Why a check cannot say that all is well: what of it was not looked at.
 
 use super::About;
-use crate::diagnosis::evidence::{CgroupSeen, Evidence, InitSeen, Task};
+use crate::diagnosis::evidence::{CgroupSeen, Evidence, InitSeen, Resctrl, Task};
 use crate::diagnosis::wording;
 use crate::inventory::processes::Place;
 use crate::inventory::sight::CgroupsOutOfSight;
@@ -43,10 +43,7 @@ pub(super) fn of(about: About, evidence: &Evidence) -> Option<String> {
             .unseen
             .mounts
             .then(|| "the list of mounts cannot be read".to_owned()),
-        About::Rdt => evidence
-            .unseen
-            .rdt
-            .then(|| "resctrl is mounted and does not answer".to_owned()),
+        About::Rdt => rdt(evidence),
         About::Runtime | About::Owner => host(evidence),
         About::Unit => evidence
             .viewer
@@ -257,6 +254,20 @@ fn host(evidence: &Evidence) -> Option<String> {
     }
     let mute = evidence.unseen.mute.first()?;
     Some(format!("the command line of pid {mute} does not answer"))
+}
+
+fn rdt(evidence: &Evidence) -> Option<String> {
+    let rdt = &evidence.rdt;
+    if evidence.unseen.rdt {
+        return Some("resctrl does not answer".to_owned());
+    }
+    if evidence.record.problem.is_some() {
+        return Some("no record says whether it wants one".to_owned());
+    }
+    let unasked = rdt.mount == Resctrl::Mounted && rdt.there.is_none() && !rdt.has_group;
+    let group = rdt.wanted.as_ref().filter(|_| unasked)?;
+    let group = crate::text::visible(group);
+    Some(format!("whether its group {group} is there"))
 }
 
 fn viewer(evidence: &Evidence) -> Option<String> {

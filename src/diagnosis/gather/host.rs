@@ -257,18 +257,17 @@ pub(super) fn busy(mounts: &[Mount], dirs: &[PathBuf]) -> Vec<PathBuf> {
         .collect()
 }
 
-/// resctrl, within its bound: it can be emulated by a process. `None` if it does not answer.
+/// resctrl, within its bound: it can be emulated by a process. `None` if it does not answer, or if
+/// the kernel does not say whether it knows it.
 pub(super) fn rdt(machine: &Machine, bounded: &Bounded, case: &Case) -> Option<RdtSeen> {
     let record = case.found.entry.record.as_ref().ok();
-    let wanted = record
-        .is_some_and(|record| record.rdt.control.is_some() || record.rdt.monitoring.is_some());
-    let filesystems = kernel_text(&machine.proc.join("filesystems"))
-        .ok()
-        .flatten();
+    let wanted = record.and_then(|record| record.rdt.group());
     let Some(mount) = machine.find_resctrl() else {
+        let filesystems = kernel_text(&machine.proc.join("filesystems"));
+        let known = knows_resctrl(&filesystems.ok().flatten()?);
         return Some(RdtSeen {
             wanted,
-            mount: if filesystems.is_some_and(|text| knows_resctrl(&text)) {
+            mount: if known {
                 Resctrl::NotMounted
             } else {
                 Resctrl::Absent
@@ -278,20 +277,34 @@ pub(super) fn rdt(machine: &Machine, bounded: &Bounded, case: &Case) -> Option<R
     };
     let groups = [&case.found.mon_group, &case.found.ctrl_group];
     let groups: Vec<PathBuf> = groups.into_iter().flatten().cloned().collect();
+    // A name from disk leads nowhere else than below the mount.
+    let dir = wanted
+        .as_deref()
+        .filter(|name| is_plain(name))
+        .map(|name| mount.join(name));
     let read = move || {
         let survey = crate::resctrl::survey(&mount).ok();
-        (survey, groups.iter().any(|dir| dir.is_dir()))
+        let there = dir.map(|dir| dir.is_dir());
+        (survey, groups.iter().any(|dir| dir.is_dir()), there)
     };
-    let (survey, has_group) = bounded.ask(SURVEY_WITHIN, read).ok()?;
+    let (survey, has_group, there) = bounded.ask(SURVEY_WITHIN, read).ok()?;
     let survey = survey?;
     let pair = |use_: crate::resctrl::InUse| use_.of.map(|of| (use_.used, of));
     Some(RdtSeen {
         wanted,
+        there,
         mount: Resctrl::Mounted,
         closids: pair(survey.closids),
         rmids: pair(survey.rmids),
         has_group,
     })
+}
+
+/// Whether a text is the name of one file.
+fn is_plain(name: &str) -> bool {
+    let mut parts = Path::new(name).components();
+    matches!(parts.next(), Some(std::path::Component::Normal(part)) if part == name)
+        && parts.next().is_none()
 }
 
 /// What ocitop may see and do here.

@@ -2,7 +2,7 @@
 
 use super::find;
 use crate::diagnosis::cause::HostCause;
-use crate::diagnosis::evidence::{Evidence, Resctrl};
+use crate::diagnosis::evidence::{Evidence, InitSeen, Resctrl};
 use crate::diagnosis::remedy::Advice;
 use crate::diagnosis::{Finding, Remedy, Weight};
 
@@ -44,7 +44,7 @@ fn rdt(evidence: &Evidence, out: &mut Vec<Finding>) {
     let clean = || Advice::CleanResctrl.into();
     // Who has a group already does not need another.
     let taken = |pair: Option<(u64, u64)>| pair.filter(|(used, of)| used >= of && !rdt.has_group);
-    let weight = if rdt.wanted {
+    let weight = if rdt.wanted.is_some() {
         Weight::Hampers
     } else {
         Weight::Note
@@ -55,9 +55,24 @@ fn rdt(evidence: &Evidence, out: &mut Vec<Finding>) {
     if let Some((used, of)) = taken(rdt.rmids) {
         out.push(find(weight, HostCause::OutOfRmids { used, of }).by([clean()]));
     }
-    if rdt.wanted && rdt.mount == Resctrl::NotMounted {
-        out.push(find(Weight::Hampers, HostCause::ResctrlNotMounted).by([Remedy::MountResctrl]));
-    }
+    let Some(group) = rdt.wanted.clone() else {
+        return;
+    };
+    // What is dead needs none.
+    let weight = match evidence.init {
+        InitSeen::Alive(_) => Weight::Ails,
+        _ => Weight::Note,
+    };
+    out.extend(match (rdt.mount, rdt.there) {
+        (Resctrl::Absent, _) => Some(find(weight, HostCause::NoResctrl { group })),
+        (Resctrl::NotMounted, _) => {
+            Some(find(weight, HostCause::ResctrlNotMounted { group }).by([Remedy::MountResctrl]))
+        }
+        (Resctrl::Mounted, Some(false)) => {
+            Some(find(weight, HostCause::ResctrlGroupGone { group }))
+        }
+        (Resctrl::Mounted, _) => None,
+    });
 }
 
 fn viewer(evidence: &Evidence, out: &mut Vec<Finding>) {

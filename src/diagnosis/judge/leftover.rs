@@ -14,19 +14,7 @@ pub(super) fn judge(evidence: &Evidence, leftover: &Leftover, out: &mut Vec<Find
             Why::Processes(_) | Why::Unseen | Why::Nothing if !bare => {}
             Why::Processes(processes) => out.push(orphans(leftover, *processes)),
             Why::Unseen => out.push(orphans(leftover, 0)),
-            Why::Mounted(mount) if !is_said(out, mount) => out.push(
-                find(
-                    Weight::Blocks,
-                    LeftoverCause::Mounted {
-                        mount: mount.clone(),
-                    },
-                )
-                .by([Remedy::Unmount {
-                    mount: mount.clone(),
-                    force: false,
-                    within: None,
-                }]),
-            ),
+            Why::Mounted(mount) if !is_said(out, mount) => out.push(mounted(bare, mount)),
             Why::SomeHierarchies { found, of } => {
                 let (found, of) = (*found, *of);
                 let cause = LeftoverCause::HalfWay { found, of };
@@ -66,6 +54,21 @@ pub(super) fn judge(evidence: &Evidence, leftover: &Leftover, out: &mut Vec<Find
     if !told && bare {
         out.push(abandoned(leftover));
     }
+}
+
+/// A delete of what has a record removes its cgroups and its state directory, and leaves the bundle
+/// alone, with what is mounted there.
+fn mounted(bare: bool, mount: &std::path::Path) -> Finding {
+    let mount = mount.to_owned();
+    if !bare {
+        return find(Weight::Note, LeftoverCause::BundleMounted { mount });
+    }
+    let unmount = Remedy::Unmount {
+        mount: mount.clone(),
+        force: false,
+        within: None,
+    };
+    find(Weight::Blocks, LeftoverCause::Mounted { mount }).by([unmount])
 }
 
 fn orphans(leftover: &Leftover, processes: usize) -> Finding {

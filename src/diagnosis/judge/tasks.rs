@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{find, waits};
 use crate::cgroup::freezer::Freezer;
-use crate::diagnosis::cause::TaskCause;
+use crate::diagnosis::cause::{Hold, TaskCause};
 use crate::diagnosis::evidence::{Evidence, InitSeen, Neighbour, Task};
 use crate::diagnosis::nature::Nature;
 use crate::diagnosis::remedy::Advice;
@@ -30,6 +30,7 @@ pub(super) fn judge(evidence: &Evidence, out: &mut Vec<Finding>) {
         belonging(task, out);
     }
     stopped(evidence, out);
+    zombie_init(evidence, out);
     zombies(evidence, out);
     outside(evidence, out);
 }
@@ -233,7 +234,7 @@ fn stopped(evidence: &Evidence, out: &mut Vec<Finding>) {
     );
 }
 
-fn zombies(evidence: &Evidence, out: &mut Vec<Finding>) {
+fn zombie_init(evidence: &Evidence, out: &mut Vec<Finding>) {
     if let InitSeen::Zombie(init, parent) = &evidence.init {
         let tracer = evidence.tasks.iter().find(|task| task.process.who == *init);
         let tracer = tracer.and_then(|task| task.process.tracer);
@@ -259,6 +260,9 @@ fn zombies(evidence: &Evidence, out: &mut Vec<Finding>) {
                 .by(parent.and_then(|parent| signal_other(parent, Signal::KILL))),
         );
     }
+}
+
+fn zombies(evidence: &Evidence, out: &mut Vec<Finding>) {
     let mut by_parent: BTreeMap<i32, Vec<&Task>> = BTreeMap::new();
     for task in evidence
         .tasks
@@ -270,6 +274,7 @@ fn zombies(evidence: &Evidence, out: &mut Vec<Finding>) {
         }
     }
     for (parent, dead) in by_parent {
+        let hold = hold(evidence, &dead);
         let cause = TaskCause::Zombies {
             pids: dead
                 .iter()
@@ -278,14 +283,42 @@ fn zombies(evidence: &Evidence, out: &mut Vec<Finding>) {
                 .collect(),
             count: dead.len(),
             parent,
+            hold,
         };
         let neighbour = dead.iter().find_map(|task| task.parent.as_ref());
+        let reap = neighbour.and_then(|parent| signal_other(parent, CHLD));
+        let (weight, end) = match hold {
+            Hold::Init(_) => (
+                Weight::Blocks,
+                neighbour.and_then(|parent| signal_other(parent, Signal::KILL)),
+            ),
+            Hold::Pids | Hold::InitLater => (Weight::Note, None),
+        };
         out.push(
-            find(Weight::Note, cause)
+            find(weight, cause)
                 .seen(neighbour.map(wording::of_neighbour))
-                .by(neighbour.and_then(|parent| signal_other(parent, CHLD))),
+                .by(end)
+                .by(reap),
         );
     }
+}
+
+/// What these dead children of one process do.
+fn hold(evidence: &Evidence, dead: &[&Task]) -> Hold {
+    let adrift = |task: &&&Task| {
+        let parent = task.parent.as_ref();
+        task.place == Place::Outside && parent.is_some_and(|parent| !parent.inside)
+    };
+    if dead.iter().find(adrift).is_none() {
+        return Hold::Pids;
+    }
+    let waits = |task: &&Task| {
+        task.waits
+            .iter()
+            .any(|wait| wait.nature == Nature::Namespace)
+    };
+    let init = evidence.tasks.iter().find(waits);
+    init.map_or(Hold::InitLater, |init| Hold::Init(init.process.who.pid))
 }
 
 fn outside(evidence: &Evidence, out: &mut Vec<Finding>) {

@@ -16,31 +16,14 @@ impl CgroupCause {
                 killed,
                 ..
             } => frozen(cgroup, *level, killed),
-            Self::FrozenUnseen { pids } => {
-                let who = if pids.is_empty() {
-                    String::new()
-                } else {
-                    format!(" ({})", self::pids(pids))
-                };
-                format!("frozen by a cgroup that cannot be seen from here{who}")
-            }
+            Self::FrozenUnseen { pids } => unseen(pids),
             Self::FreezeUnfinished { cgroup, pid, .. } => {
                 let why = pid.map_or_else(String::new, |pid| {
                     format!(": pid {pid} is in D state and cannot be frozen")
                 });
                 format!("the freeze of {} does not end{why}", path(cgroup))
             }
-            Self::Gone { count, of, .. } => {
-                let which = if count == of {
-                    format!(
-                        "all {} that its record names",
-                        super::count(*of, "cgroup", "cgroups")
-                    )
-                } else {
-                    format!("{count} of the {of} cgroups that its record names")
-                };
-                format!("{which} are gone, and it lives: it is not limited and not counted there")
-            }
+            Self::Gone { count, of, .. } => gone(*count, *of),
             Self::Shared { cgroup, with } => format!(
                 "its cgroup {} is shared with container {with}, which is alive: a delete is refused",
                 path(cgroup)
@@ -234,6 +217,27 @@ fn time(seconds: u64) -> String {
         7200..172_800 => format!("{} h", seconds / 3600),
         _ => format!("{} days", seconds / 86_400),
     }
+}
+
+fn gone(count: usize, of: usize) -> String {
+    let which = if count == of {
+        format!(
+            "all {} that its record names",
+            super::count(of, "cgroup", "cgroups")
+        )
+    } else {
+        format!("{count} of the {of} cgroups that its record names")
+    };
+    format!("{which} are gone, and it lives: it is not limited and not counted there")
+}
+
+fn unseen(frozen: &[i32]) -> String {
+    let who = if frozen.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", pids(frozen))
+    };
+    format!("frozen by a cgroup that cannot be seen from here{who}")
 }
 
 fn frozen(cgroup: &Path, level: Level, killed: &[i32]) -> String {

@@ -6,9 +6,11 @@ use super::cgroup::cores;
 use super::{count, path, pids, processes};
 use crate::cgroup::Limit;
 use crate::diagnosis::checks::{About, Verdict};
-use crate::diagnosis::evidence::{CgroupSeen, Evidence, InitSeen, Level, Resctrl, Task};
+use crate::diagnosis::evidence::{CgroupSeen, Evidence, InitSeen, Level, Task};
 use crate::diagnosis::{Cause, Finding};
+use crate::inventory::Condition;
 use crate::inventory::processes::Place;
+use crate::oci::Status;
 
 impl About {
     /// What is looked at.
@@ -117,7 +119,15 @@ fn fine(about: About, evidence: &Evidence) -> String {
             || "complete".to_owned(),
             |kind| format!("{kind}'s, complete"),
         ),
-        About::Init => init(&evidence.init),
+        About::Init => {
+            let waits = evidence.condition == Condition::Known(Status::Created);
+            let waits = if waits {
+                "; it waits for its start"
+            } else {
+                ""
+            };
+            format!("{}{waits}", init(&evidence.init))
+        }
         About::Tasks => tasks(evidence),
         About::Unkillable => in_d(evidence),
         About::Exits => {
@@ -347,14 +357,11 @@ fn quota(evidence: &Evidence) -> Option<String> {
 
 fn rdt(evidence: &Evidence) -> String {
     let rdt = &evidence.rdt;
-    let text = match (rdt.mount, rdt.wanted, rdt.has_group) {
-        (Resctrl::Mounted, _, true) => "has one of its own",
-        (Resctrl::Mounted, true, false) => "the one it wants is gone, or not its own",
-        (Resctrl::Mounted, false, false) => "none of its own",
-        (_, true, _) => "it wants one, and there is no resctrl here",
-        (_, false, _) => "none wanted; resctrl is not mounted",
-    };
-    text.to_owned()
+    match (rdt.has_group, &rdt.wanted) {
+        (true, _) => "has one of its own".to_owned(),
+        (false, Some(group)) => format!("in {}, which is there", crate::text::visible(group)),
+        (false, None) => "none wanted".to_owned(),
+    }
 }
 
 fn unit(evidence: &Evidence) -> String {

@@ -19,6 +19,10 @@ impl LeftoverCause {
             }
             Self::Abandoned => "nothing holds it: nobody has removed it".to_owned(),
             Self::Mounted { mount } => format!("it is held by the mount {}", path(mount)),
+            Self::BundleMounted { mount } => format!(
+                "{} is mounted at or in its bundle: a delete works with it, and leaves it",
+                path(mount)
+            ),
             Self::HalfWay { found, of } => {
                 format!("it is in {found} of {of} hierarchies: a delete or a create got no further")
             }

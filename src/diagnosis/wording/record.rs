@@ -2,6 +2,7 @@
 
 use super::{path, processes};
 use crate::diagnosis::cause::{HostCause, RecordCause};
+use crate::text::visible;
 
 impl RecordCause {
     pub(super) fn words(&self) -> String {
@@ -83,9 +84,18 @@ impl HostCause {
             Self::OutOfRmids { used, of } => format!(
                 "resctrl has no RMID left ({used} of {of}): no further group can be monitored"
             ),
-            Self::ResctrlNotMounted => {
-                "its record names a resctrl group, and resctrl is not mounted".to_owned()
-            }
+            Self::ResctrlNotMounted { group } => format!(
+                "it is to be in the resctrl group {}, and resctrl is not mounted: nothing of that is applied",
+                visible(group)
+            ),
+            Self::NoResctrl { group } => format!(
+                "it is to be in the resctrl group {}, and this host has no resctrl: nothing of that is applied",
+                visible(group)
+            ),
+            Self::ResctrlGroupGone { group } => format!(
+                "it is to be in the resctrl group {}, which is not there: nothing of that is applied",
+                visible(group)
+            ),
             Self::NotRoot => {
                 "ocitop is not root: processes of others show neither stack nor files".to_owned()
             }

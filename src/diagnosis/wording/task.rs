@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::{path, pids};
-use crate::diagnosis::cause::TaskCause;
+use crate::diagnosis::cause::{Hold, TaskCause};
 use crate::diagnosis::evidence::{Evidence, InitSeen, MountSeen, Neighbour, Task, Wait};
 use crate::text::visible_path;
 
@@ -172,14 +172,8 @@ impl TaskCause {
                 pids,
                 count,
                 parent,
-            } => {
-                let who = if *count == pids.len() {
-                    self::pids(pids)
-                } else {
-                    format!("{count} processes ({} ...)", self::pids(pids))
-                };
-                format!("{who} dead and not reaped by pid {parent}: they block nothing")
-            }
+                hold,
+            } => zombies(pids, *count, *parent, *hold),
             Self::DeadLeader { pid, threads } => format!(
                 "the first thread of pid {pid} is dead (state Z), {} of it live on",
                 super::count(usize::try_from(*threads).unwrap_or(0), "thread", "threads")
@@ -212,6 +206,21 @@ impl TaskCause {
             _ => String::new(),
         }
     }
+}
+
+fn zombies(some: &[i32], count: usize, parent: i32, hold: Hold) -> String {
+    let who = if count == some.len() {
+        be(some)
+    } else {
+        format!("{count} processes ({} ...) are", pids(some))
+    };
+    let what = match hold {
+        Hold::Pids if count == 1 => "holds only its pid".to_owned(),
+        Hold::Pids => "hold only their pids".to_owned(),
+        Hold::InitLater => "once init dies, it waits until that is done".to_owned(),
+        Hold::Init(init) => format!("init, pid {init}, waits for that"),
+    };
+    format!("{who} dead and not reaped by pid {parent}: {what}")
 }
 
 fn on(mount: Option<&Path>) -> String {

@@ -90,6 +90,7 @@ pub fn parse(id: &str, status: &[u8]) -> Result<Record, RecordError> {
             owns_control: group.as_deref() == Some(id),
             control: group.map(RdtGroup::Named),
             monitoring: None,
+            class: None,
         },
         hooks: None,
         private_pid_namespace: None,
@@ -142,6 +143,7 @@ fn derived_rdt(id: &str, rdt: IntelRdt) -> RecordedRdt {
     let group = clos_id.unwrap_or_else(|| id.to_owned());
     let monitoring = format!("{group}/mon_groups/{id}");
     RecordedRdt {
+        class: (!owned).then(|| group.clone()),
         control: Some(RdtGroup::Named(group)),
         owns_control: owned,
         monitoring: (rdt.enable_monitoring == Some(true)).then_some(RdtGroup::Named(monitoring)),

@@ -125,6 +125,9 @@ fn recorded_rdt(
         // runc makes `<mount>/<id>` only where the spec gives no closID; a named one is shared.
         owns_control: !named,
         monitoring: some(monitoring).map(RdtGroup::Path),
+        class: config
+            .and_then(|rdt| rdt.clos_id.clone())
+            .filter(|id| !id.is_empty()),
     }
 }
 

@@ -70,6 +70,7 @@ pub fn parse(state: &[u8]) -> Result<Record, RecordError> {
             owns_control: control.is_some(),
             control,
             monitoring: state.intel_rdt_monitoring_dir.map(RdtGroup::Path),
+            class: None,
         },
         hooks: None,
         private_pid_namespace: None,

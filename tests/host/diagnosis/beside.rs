@@ -173,6 +173,14 @@ fn init_waits_for_a_zombie_whose_parent_is_outside() {
         let init = rig.pid(&id);
         let ready = rig.scratch("ready");
         stage.helper(&["inject", &init.to_string(), ready.to_str().unwrap()]);
+        let said = diagnose(rig, &id);
+        assert_eq!(
+            said.one("zombies")["hold"],
+            "init-later",
+            "{}",
+            said.ended.stdout
+        );
+        assert_eq!(super::ails::check(&said, "zombies")["verdict"], "note");
         kill(init);
         until("init dies", || {
             let stat = fs::read(format!("/proc/{init}/stat")).unwrap_or_default();
@@ -185,6 +193,9 @@ fn init_waits_for_a_zombie_whose_parent_is_outside() {
         let name = fs::read_to_string(format!("/proc/{parent}/comm")).unwrap();
         assert_eq!(name, "odd\n");
         said.offers(finding, &format!("kill -9 {parent}"));
+        let zombies = said.one("zombies");
+        assert_eq!(zombies["hold"]["init"], init, "{zombies}");
+        assert_eq!(super::ails::check(&said, "zombies")["verdict"], "cause");
     });
 }
 

@@ -76,3 +76,51 @@ fn the_kernel_has_resctrl_and_nobody_mounted_it() {
         through(rig, &id, &words, "resctrl-not-mounted");
     });
 }
+
+#[test]
+fn a_class_is_wanted_where_there_is_no_resctrl() {
+    with("no resctrl", |rig| {
+        if fs::read_to_string("/proc/filesystems")
+            .unwrap()
+            .contains("resctrl")
+        {
+            return crate::rig::not_here("no resctrl", "the kernel has it");
+        }
+        let id = rig.id();
+        rig.run(&id);
+        // As runc 1.3 records it: it says nothing, and goes on.
+        rig.edit_state(&id, |state| {
+            state["config"]["intel_rdt"] = serde_json::json!({"closID": "gold"});
+        });
+        let said = super::diagnose(rig, &id);
+        let finding = said.one("no-resctrl");
+        assert_eq!(finding["group"], "gold");
+        super::ails::looks(&said, "rdt", "this host has no resctrl");
+    });
+}
+
+#[test]
+fn its_group_is_gone() {
+    with("a resctrl group that is gone", |rig| {
+        let Some(mount) = mounted("a resctrl group that is gone") else {
+            return;
+        };
+        let (id, root) = (rig.id(), mount.path(""));
+        rig.run(&id);
+        record(rig, &mount, &id, Some("gold"));
+        let words = [
+            "--resctrl-root",
+            root.to_str().unwrap(),
+            "diagnose",
+            "-f",
+            "json",
+            &id,
+        ];
+        let json = rig.ocitop(&words).ok().json();
+        let mut findings = json["findings"].as_array().unwrap().iter();
+        assert!(
+            findings.any(|one| one["cause"] == "resctrl-group-gone" && one["group"] == "gold"),
+            "{json:#}"
+        );
+    });
+}

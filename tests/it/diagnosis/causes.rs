@@ -107,6 +107,7 @@ pub(super) const CASES: &[Case] = &[
         dying.freezers.set = vec![FrozenAt {
             dir: "/sys/fs/cgroup/freezer/not its own".into(),
             version: Version::V1,
+            done: true,
         }];
         seen.tasks.push(dying);
     }),
@@ -192,6 +193,13 @@ pub(super) const CASES: &[Case] = &[
         (dead.process.state, dead.parent) = ('Z', Some(neighbour(900, "sh")));
         seen.tasks.push(dead);
     }),
+    // Found by the namespace, and its parent has nothing to do with the container.
+    beside("zombies", "kill -17 900", |seen| {
+        let mut dead = task(3340, "[sh] <defunct>");
+        (dead.process.state, dead.parent) = ('Z', Some(neighbour(900, "nsenter")));
+        dead.place = Place::Outside;
+        seen.tasks.push(dead);
+    }),
     case("dead-leader", "kill -9 3320", |seen| {
         (seen.tasks[1].process.state, seen.tasks[1].process.threads) = ('Z', 2);
     }),
@@ -203,6 +211,7 @@ pub(super) const CASES: &[Case] = &[
         seen.tasks[0].process.exiting = true;
         seen.tasks[0].waits.push(wait(INIT, 'S', &["zap_pid_ns_processes", "do_exit"]));
         (seen.tasks[1].process.state, seen.tasks[1].parent) = ('Z', Some(neighbour(900, "nsenter")));
+        seen.tasks[1].place = Place::Outside;
     }),
     case("core-dump", "end the program", |seen| {
         seen.tasks[1].dumping = true;
@@ -294,11 +303,17 @@ pub(super) const CASES: &[Case] = &[
     case("state-full", "make room", |seen| seen.disk = Some(disk(0, false))),
     case("state-read-only", "mount -o remount,rw /run/runc", |seen| seen.disk = Some(disk(1 << 30, true))),
     case("out-of-closids", "remove resctrl groups", |seen| {
-        (seen.rdt.wanted, seen.rdt.closids) = (true, Some((16, 16)));
+        (seen.rdt.wanted, seen.rdt.closids) = (Some("gold".to_owned()), Some((16, 16)));
+        seen.rdt.mount = Resctrl::Mounted;
     }),
     beside("out-of-rmids", "remove resctrl groups", |seen| seen.rdt.rmids = Some((32, 32))),
-    case("resctrl-not-mounted", "mount -t resctrl", |seen| {
-        (seen.rdt.wanted, seen.rdt.mount) = (true, Resctrl::NotMounted);
+    beside("resctrl-not-mounted", "mount -t resctrl", |seen| {
+        (seen.rdt.wanted, seen.rdt.mount) = (Some("gold".to_owned()), Resctrl::NotMounted);
+    }),
+    beside("no-resctrl", "", |seen| seen.rdt.wanted = Some("gold".to_owned())),
+    beside("resctrl-group-gone", "", |seen| {
+        (seen.rdt.wanted, seen.rdt.mount) = (Some("gold".to_owned()), Resctrl::Mounted);
+        seen.rdt.there = Some(false);
     }),
     beside("not-root", "", |seen| seen.viewer.root = Some(false)),
     beside("no-ptrace", "", |seen| seen.viewer.ptrace = Some(false)),
