@@ -13,6 +13,7 @@ mod judge;
 pub mod names;
 mod order;
 mod others;
+mod pins;
 mod state;
 mod strays;
 mod walk;
@@ -144,6 +145,8 @@ pub enum Argument {
     UnitActive(String),
     /// Its bundle is not found, and that proves nothing from here.
     OutOfSight(OutOfSight),
+    /// systemd has the unit loaded.
+    UnitLoaded(String),
     /// These could not be read, so somebody there may own it.
     Unread(Vec<Unread>),
     /// Its name is not that of a container.
@@ -343,7 +346,7 @@ fn search(machine: &Machine, known: &Known) -> (Found, Owners) {
     list.extend(others::units(&search, &tree));
     list.extend(cgroups::leftovers(&search, tree));
     list.extend(others::mounts(&search));
-    list.extend(others::pins(&search));
+    list.extend(pins::find(&search));
     list.sort_by(|a, b| {
         let order = |one: &Leftover| (one.confidence, one.kind);
         order(a).cmp(&order(b)).then_with(|| a.paths.cmp(&b.paths))

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::judge::{Facts, Thing};
 use super::names::{self, Name};
@@ -11,7 +11,7 @@ use super::walk::{Candidate, Tree};
 use super::{Argument, Kind, Leftover, Producer, Search, Why};
 use crate::cgroup::{CgroupPath, Hierarchy, Version};
 use crate::inventory::cgroups::{CgroupDir, YOUKI_V1};
-use crate::inventory::members;
+use crate::inventory::{members, units};
 use crate::kernel::read::kernel_words;
 use crate::kernel::{Inode, Unit};
 use crate::lifecycle::Accounted;
@@ -251,7 +251,7 @@ fn unit_of(
         return (None, Vec::new());
     };
     let is_slice = names::is_unit(name, "slice");
-    let state = search.unit(name);
+    let state = units::state(search.machine, name);
     let unit = Unit {
         name: name.to_owned(),
         cgroup: Path::new("/").join(first.cgroup.path.relative()),
@@ -283,32 +283,4 @@ fn partial(search: &Search<'_>, producer: Option<Producer>, group: &[Candidate])
     let (found, of) = (group.len(), joined.count());
     (producer.is_some() && found < of && search.known.within.is_empty())
         .then_some(Why::SomeHierarchies { found, of })
-}
-
-/// What systemd knows of a unit, told without asking it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct UnitState {
-    pub(super) active: bool,
-    pub(super) loaded: bool,
-}
-
-impl Search<'_> {
-    /// systemd keeps a link for each unit that is active, and a file for each transient one that is
-    /// loaded; user managers keep their own below the user's directory.
-    pub(super) fn unit(&self, name: &str) -> UnitState {
-        let there = |path: PathBuf| path.symlink_metadata().is_ok();
-        let mut homes = vec![self.machine.run.join("systemd")];
-        let users = std::fs::read_dir(self.machine.run.join("user"));
-        let users = users.into_iter().flatten().flatten();
-        homes.extend(users.map(|user| user.path().join("systemd")));
-        let link = format!("invocation:{name}");
-        UnitState {
-            active: homes
-                .iter()
-                .any(|home| there(home.join("units").join(&link))),
-            loaded: homes
-                .iter()
-                .any(|home| there(home.join("transient").join(name))),
-        }
-    }
 }

@@ -41,6 +41,16 @@ pub(super) struct Facts {
     pub(super) doubts: Vec<Argument>,
 }
 
+impl Facts {
+    /// Those of something of which only this is known yet.
+    pub(super) fn with(sign: Argument) -> Self {
+        Self {
+            signs: vec![sign],
+            ..Self::default()
+        }
+    }
+}
+
 /// What is graded: what it is named after, where it is, and whose it is.
 #[derive(Debug)]
 pub(super) struct Thing<'a> {

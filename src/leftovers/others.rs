@@ -1,5 +1,4 @@
-//! What is left besides cgroups and state directories: resctrl groups, failed scopes, mounts, BPF
-//! pins.
+//! What is left besides cgroups and state directories: resctrl groups, failed scopes, mounts.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -11,16 +10,17 @@ use super::names::{self, Name};
 use super::walk::Tree;
 use super::{Argument, Kind, Leftover, Producer, Search, Why};
 use crate::inventory::cgroups::scope_path;
+use crate::inventory::units;
 use crate::kernel::read::{file_beneath, kernel_text, open_dir};
 use crate::kernel::{Inode, Unit};
 use crate::oci::ContainerKey;
 
 /// Most entries of one directory that are looked at.
-const MOST: usize = 10_000;
+pub(super) const MOST: usize = 10_000;
 /// A unit file that systemd writes for a transient unit has a few hundred bytes.
 const UNIT_CAP: u64 = 64 << 10;
 
-fn inode_of(path: &Path) -> Option<Inode> {
+pub(super) fn inode_of(path: &Path) -> Option<Inode> {
     rustix::fs::lstat(path).ok().map(|stat| Inode::from(&stat))
 }
 
@@ -34,18 +34,22 @@ fn directories(dir: &Path) -> Vec<PathBuf> {
 }
 
 /// Looks at something that is named after `id`, and grades it.
-fn graded(search: &Search<'_>, mut leftover: Leftover, id: &str, sign: Argument) -> Leftover {
+pub(super) fn graded(
+    search: &Search<'_>,
+    mut leftover: Leftover,
+    id: &str,
+    facts: Facts,
+) -> Leftover {
     let dir = leftover.key.dir();
     let age = search.age(&dir);
     let inode = leftover.parts.own;
     let facts = Facts {
-        signs: vec![sign],
         owner: search.owners.of(id),
         age,
         watched: inode.is_some_and(|inode| search.watched(&[inode])),
         named: true,
         empty: true,
-        ..Facts::default()
+        ..facts
     };
     let thing = Thing::at(&dir, Some(id));
     (leftover.confidence, leftover.arguments) = search.grade(&thing, facts);
@@ -121,8 +125,8 @@ fn rdt_group(search: &Search<'_>, states: &mut [Leftover], dir: &Path) -> Option
         leftover.why = vec![Why::Children(below.len())];
     }
     leftover.parts.rdt = vec![(dir.to_owned(), inode)];
-    let sign = Argument::Named(Producer::Runtime);
-    Some(graded(search, leftover, id, sign))
+    let facts = Facts::with(Argument::Named(Producer::Runtime));
+    Some(graded(search, leftover, id, facts))
 }
 
 /// Scopes of containers that failed: systemd removes their cgroup and keeps the unit, and with it the
@@ -144,7 +148,7 @@ pub(super) fn units(search: &Search<'_>, tree: &Tree) -> Vec<Leftover> {
         let Name::Container(producer, id) = names::parse(&[], name) else {
             continue;
         };
-        let idle = !search.unit(name).active && !with_cgroup.contains(&*file);
+        let idle = !units::state(search.machine, name).active && !with_cgroup.contains(&*file);
         if !idle || !search.known.covers(&entry.path()) || search.is_alive(&id) {
             continue;
         }
@@ -170,8 +174,8 @@ pub(super) fn units(search: &Search<'_>, tree: &Tree) -> Vec<Leftover> {
             name: name.to_owned(),
             cgroup: Path::new("/").join(path),
         });
-        let sign = Argument::Named(producer);
-        found.push(graded(search, leftover, &id, sign));
+        let facts = Facts::with(Argument::Named(producer));
+        found.push(graded(search, leftover, &id, facts));
     }
     found
 }
@@ -242,34 +246,6 @@ fn task_of(point: &Path) -> Option<String> {
     // The task's own directory may be a mount of its own; only what is in it is left by it.
     parts.next()?;
     Some(id)
-}
-
-/// The BPF programs that crun pins for a container's devices, named after its scope.
-pub(super) fn pins(search: &Search<'_>) -> Vec<Leftover> {
-    let home = search.machine.sys.join("fs/bpf/crun");
-    let entries = std::fs::read_dir(&home).into_iter().flatten().flatten();
-    let mut found = Vec::new();
-    for entry in entries.take(MOST) {
-        let (file, path) = (entry.file_name(), entry.path());
-        let Some(name) = file.to_str().filter(|_| search.known.covers(&path)) else {
-            continue;
-        };
-        let id = match names::parse(&[], name) {
-            Name::Container(_, id) => id,
-            _ => name.to_owned(),
-        };
-        if search.claims.of_id(&id).is_some() || !entry.file_type().is_ok_and(|kind| kind.is_file())
-        {
-            continue;
-        }
-        let mut leftover = Leftover::new(ContainerKey::new(&*home, &*file), Kind::BpfPin);
-        leftover.producer = Some(Producer::Crun);
-        leftover.why = vec![Why::Nothing];
-        leftover.parts.own = inode_of(&path);
-        let sign = Argument::Named(Producer::Crun);
-        found.push(graded(search, leftover, &id, sign));
-    }
-    found
 }
 
 #[cfg(test)]

@@ -86,6 +86,7 @@ impl Argument {
             Self::Known(owner) => format!("it has an owner: {}", owner.words()),
             Self::Managed(manager) => format!("{manager} manages it"),
             Self::UnitActive(unit) => format!("systemd has {} active", visible(unit)),
+            Self::UnitLoaded(unit) => format!("systemd has {} loaded", visible(unit)),
             Self::Unread(list) => {
                 let more = match list.len() {
                     0 | 1 => String::new(),

@@ -7,10 +7,9 @@ use crate::cgroup::{CgroupPath, Membership};
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::entry::{Depth, Entry, Lead};
 use crate::inventory::identity::{Identity, Recorded, Rigour, identify};
-use crate::inventory::rdt;
 use crate::inventory::scan::{cgroups_of, entry_names};
 use crate::inventory::unread::{Place, WhyUnread};
-use crate::inventory::{Machine, Problem, Unread};
+use crate::inventory::{Machine, Problem, Unread, pins, rdt};
 use crate::kernel::read::{ReadError, is_gone, open_root};
 use crate::oci::ContainerKey;
 use crate::process::InitProcess;
@@ -174,6 +173,21 @@ impl Claims {
         self.list
             .iter()
             .any(|claim| claim.rdt.iter().any(|own| own == dir))
+    }
+
+    /// The container whose scope crun's pin of this name is for, dead or alive.
+    pub fn of_pin(&self, pin: &str) -> Option<&ContainerKey> {
+        let is_its = |cgroup: &CgroupDir| {
+            let mut names = cgroup
+                .path
+                .relative()
+                .iter()
+                .filter_map(|name| name.to_str());
+            names.any(|name| pins::is_scope(name) && pins::name_of(name) == pin)
+        };
+        let mut list = self.list.iter();
+        let found = list.find(|claim| claim.cgroups.iter().any(is_its))?;
+        Some(&found.key)
     }
 
     /// A container of this id, and whether it is alive: a live one rather than a dead one.

@@ -184,10 +184,16 @@ impl Drop for Lived {
     }
 }
 
-fn live(rig: &Rig) -> Lived {
+/// A program that is named as a shim is, and waits.
+fn shim(rig: &Rig) -> PathBuf {
     let shim = rig.scratch("containerd-shim-x");
     fs::write(&shim, "#!/bin/sh\nread forever\n").unwrap();
     fs::set_permissions(&shim, fs::Permissions::from_mode(0o755)).unwrap();
+    shim
+}
+
+fn live(rig: &Rig) -> Lived {
+    let shim = shim(rig);
     let mut children = Vec::new();
     for number in 0..live_ones() {
         let id = id64(rig, 8, number);

@@ -1,6 +1,7 @@
 //! Leftovers on fixture machines: what is found, how sure it is, and what cleaning does.
 
 mod carried;
+mod pins;
 mod strays;
 mod unread;
 
@@ -728,27 +729,6 @@ fn an_engines_directory_that_leads_to_a_remote_mount_is_not_asked_and_is_said() 
     let said = "docker/containers: on a file system that may never answer";
     let hit = unread.iter().any(|what| what.words().ends_with(said));
     assert!(hit, "{unread:?}");
-}
-
-#[test]
-fn a_pin_of_crun_is_removed_if_it_still_is_the_same_file() {
-    let machine = Machine::v2();
-    let home = machine.beside("sys/fs/bpf/crun");
-    fs::create_dir_all(&home).unwrap();
-    let pin = home.join("crun-web.scope");
-    fs::write(&pin, "").unwrap();
-    age(&pin, 7200);
-    let job = order(&at(&look(&machine), "crun-web.scope"), Kill::No).unwrap();
-    let kernel = FakeKernel::over(&machine).failing(Op::RemovePin, Errno::PERM);
-    assert!(matches!(
-        clean(&machine, &kernel, &job).0,
-        Verdict::Leftovers(_)
-    ));
-    assert_eq!(
-        clean(&machine, &FakeKernel::over(&machine), &job).0,
-        Verdict::Clean
-    );
-    assert!(!pin.exists());
 }
 
 #[test]

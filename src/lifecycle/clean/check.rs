@@ -1,6 +1,7 @@
 //! What keeps a leftover from being touched: looked at before the plan is made, in the first step, and
 //! in part again right before each directory goes.
 
+use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -8,6 +9,7 @@ use super::{Clean, Kept, Remains};
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::members;
 use crate::inventory::owners::Owners;
+use crate::inventory::pins::Scopes;
 use crate::inventory::{Machine, Unread};
 use crate::kernel::read::kernel_text;
 use crate::lifecycle::claims::Claims;
@@ -48,6 +50,9 @@ pub(super) fn check(
     }
     for (dir, _) in &remains.order.rdt {
         check_rdt(dir)?;
+    }
+    if let Some((file, _)) = &remains.order.pin {
+        check_pin(machine, claims, file)?;
     }
     if remains.order.state_dir {
         check_state_dir(machine, remains, claims)?;
@@ -147,6 +152,21 @@ pub(super) fn is_empty(machine: &Machine, cgroup: &CgroupDir) -> bool {
     let version = machine.hierarchies.at(cgroup.hierarchy).map(|h| h.version);
     let dir = cgroup.dir(&machine.hierarchies);
     version.is_some_and(|version| members::is_empty(&dir, version))
+}
+
+/// A pin that a container needs: without it systemd's next reload lets that container at any device.
+fn check_pin(machine: &Machine, claims: &Claims, file: &Path) -> Result<(), Kept> {
+    let Some(name) = file.file_name().and_then(OsStr::to_str) else {
+        return Ok(());
+    };
+    if let Some(key) = claims.of_pin(name) {
+        let (id, root) = (key.label(), visible_path(key.root()));
+        return Err(Kept::PinOf { id, root });
+    }
+    match Scopes::read(machine).holder(name) {
+        Some(holder) => Err(Kept::PinHeld(holder)),
+        None => Ok(()),
+    }
 }
 
 /// resctrl removes a group with tasks in it without a word, and they lose what it gave them.

@@ -1,6 +1,7 @@
 //! Why a leftover is kept.
 
 use crate::inventory::Unread;
+use crate::inventory::pins::Holder;
 use crate::lifecycle::Accounted;
 
 /// Somebody owns it, it is not what was shown, or something lives in it. Names and paths are safe
@@ -54,6 +55,17 @@ pub enum Kept {
     /// Somebody moved in since it was looked at.
     #[error("{0} is no longer empty")]
     Entered(String),
+    /// A pin of a container whose record is there.
+    #[error("container {id} in {root} has it")]
+    PinOf {
+        /// Its id.
+        id: String,
+        /// Its state root.
+        root: String,
+    },
+    /// A pin whose scope is there.
+    #[error("it is needed: {0}")]
+    PinHeld(Holder),
     /// A resctrl file that cannot be read.
     #[error("read {file}: {cause}")]
     Unread {
@@ -92,7 +104,7 @@ impl Kept {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Alive { .. } | Self::Claimed { .. } | Self::Init(_) => "alive",
-            Self::Owned(_) => "owned",
+            Self::Owned(_) | Self::PinOf { .. } | Self::PinHeld(_) => "owned",
             Self::Accounted { why, .. } => why.code(),
             Self::Root(_) => "hierarchy_root",
             Self::Process { .. } | Self::Populated(_) | Self::Entered(_) | Self::Lives(_) => {

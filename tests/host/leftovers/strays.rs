@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use ocitop::oci::RuntimeKind;
 use serde_json::Value;
 
-use super::{has_begun, leftovers, plant};
+use super::{Lived, has_begun, id64, leftovers, plant, shim};
 use crate::rig::{Rig, skip, tops, until};
 
 /// A process of the host in a cgroup below the rig's, in every hierarchy.
@@ -89,4 +89,42 @@ fn an_orphan_with_a_human_name_is_unknown_and_goes_by_its_path_and_kill_alone() 
     // Nor is the host's own to be had by its path.
     let path = bystander.1[0].to_str().unwrap();
     leftovers(&rig, &["clean", "--yes", "--kill", path]).refused(1, "is not a leftover");
+}
+
+#[test]
+fn what_a_leaked_shim_holds_is_not_cleaned_while_it_lives() {
+    let rig = match Rig::new(RuntimeKind::Runc) {
+        Ok(rig) => rig,
+        Err(reason) => return skip("a leaked shim", &reason),
+    };
+    let workdir =
+        |id: &str| format!("/var/lib/containerd/io.containerd.runtime.v1.linux/k8s.io/{id}");
+    for (number, word) in ["-id", "-workdir"].into_iter().enumerate() {
+        let id = id64(&rig, 6, number);
+        let dirs = plant(&rig, &tops(), &format!("kubepods/besteffort/{id}"));
+        let value = if word == "-workdir" {
+            workdir(&id)
+        } else {
+            id.clone()
+        };
+        let told = Command::new(shim(&rig))
+            .args(["-namespace", "k8s.io", word, &value])
+            .stdin(Stdio::piped())
+            .spawn();
+        let lived = Lived(vec![told.unwrap()]);
+        until("the shim has begun", || lived.0.iter().all(has_begun));
+        let list = found(&rig);
+        assert_eq!(list.len(), 1, "{list:#?}");
+        assert_eq!(list[0]["confidence"], "unknown");
+        let said = format!(
+            "the shim, pid {} (containerd-shim), holds it",
+            lived.0[0].id()
+        );
+        let path = dirs[0].to_str().unwrap();
+        leftovers(&rig, &["clean", "--yes", path]).refused(1, &said);
+        assert!(dirs[0].exists());
+        drop(lived);
+        leftovers(&rig, &["clean", "--yes", path]).ok();
+        assert!(dirs.iter().all(|dir| !dir.exists()));
+    }
 }
