@@ -23,6 +23,7 @@ mod quarry;
 mod quota;
 pub mod refusal;
 mod run;
+mod sharing;
 mod signal;
 mod state;
 pub mod step;
@@ -40,6 +41,7 @@ pub use marks::NotRemembered;
 pub use quota::Quota;
 pub use refusal::Refusal;
 pub use run::{preview, preview_among, run, run_among};
+pub use sharing::Common;
 pub use signal::NotOne;
 pub use step::{
     OnFailure, Outcome, Plan, PlannedStep, Reason, Seen, Step, StepError, StepEvent, StepKind,

@@ -36,13 +36,39 @@ struct Claim {
     rdt: Vec<PathBuf>,
 }
 
+impl Claim {
+    fn of(machine: &Machine, key: ContainerKey, entry: &Entry<'_>) -> Self {
+        let cgroups = cgroups_of(machine, entry);
+        let record = entry.record.as_ref().ok();
+        let identity = record.map(|record| {
+            let recorded = Recorded::at(&key, record, &cgroups);
+            identify(machine, recorded, Rigour::Signalled)
+        });
+        let groups = record.map(|record| rdt::groups(&record.rdt, machine.resctrl.as_deref()));
+        Self {
+            key,
+            cgroups,
+            // One that may live claims as a live one does.
+            alive: identity.is_some_and(Identity::may_live),
+            init: identity.and_then(Identity::alive),
+            rdt: groups.unwrap_or_default(),
+        }
+    }
+}
+
 /// Another container has its processes in a cgroup of the target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shared {
     /// Which container.
     pub with: ContainerKey,
-    /// Which cgroup.
+    /// Its init; `None` if it may live and cannot be identified.
+    pub init: Option<InitProcess>,
+    /// Which cgroup, the first of them.
     pub cgroup: CgroupDir,
+    /// All of them.
+    pub all: Vec<CgroupDir>,
+    /// One of its cgroups lies below, and is not the very same.
+    pub is_below: bool,
 }
 
 impl Claims {
@@ -86,23 +112,7 @@ impl Claims {
                 if let Err(problem) = &entry.record {
                     mute.count(problem);
                 }
-                let cgroups = cgroups_of(machine, &entry);
-                // One that may live claims as a live one does.
-                let identity = entry.record.as_ref().ok().map(|record| {
-                    let recorded = Recorded::at(&key, record, &cgroups);
-                    identify(machine, recorded, Rigour::Signalled)
-                });
-                let rdt = entry.record.as_ref().map_or_else(
-                    |_| Vec::new(),
-                    |record| rdt::groups(&record.rdt, machine.resctrl.as_deref()),
-                );
-                claims.push(Claim {
-                    key,
-                    cgroups,
-                    alive: identity.is_some_and(Identity::may_live),
-                    init: identity.and_then(Identity::alive),
-                    rdt,
-                });
+                claims.push(Claim::of(machine, key.clone(), &entry));
             }
             unread.extend(mute.of(&root.path));
         }
@@ -207,20 +217,32 @@ impl Claims {
 
     /// A live container other than `key` that has one of `cgroups`, or a cgroup below one of them.
     pub fn sharing(&self, key: &ContainerKey, cgroups: &[CgroupDir]) -> Option<Shared> {
+        self.sharers(key, cgroups).next()
+    }
+
+    /// All of them.
+    pub fn sharers(
+        &self,
+        key: &ContainerKey,
+        cgroups: &[CgroupDir],
+    ) -> impl Iterator<Item = Shared> {
         let others = self
             .list
             .iter()
             .filter(|claim| claim.alive && !same_place(&claim.key, key));
-        others.into_iter().find_map(|claim| {
-            let inside = |mine: &&CgroupDir| {
-                claim.cgroups.iter().any(|theirs| {
-                    theirs.hierarchy == mine.hierarchy && mine.path.contains(&theirs.path)
-                })
+        others.filter_map(|claim| {
+            let inside = |mine: &CgroupDir, theirs: &CgroupDir| {
+                theirs.hierarchy == mine.hierarchy && mine.path.contains(&theirs.path)
             };
-            let cgroup = cgroups.iter().find(inside)?;
+            let shares = |mine: &&CgroupDir| claim.cgroups.iter().any(|own| inside(mine, own));
+            let all: Vec<CgroupDir> = cgroups.iter().filter(shares).cloned().collect();
+            let below = |own: &CgroupDir| all.iter().any(|mine| inside(mine, own) && mine != own);
             Some(Shared {
                 with: claim.key.clone(),
-                cgroup: cgroup.clone(),
+                init: claim.init,
+                cgroup: all.first()?.clone(),
+                is_below: claim.cgroups.iter().any(below),
+                all,
             })
         })
     }

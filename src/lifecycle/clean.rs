@@ -20,8 +20,8 @@ use super::plan::{kill, stop, warn};
 use super::quarry::Quarry;
 use super::run::Context;
 use super::{
-    Options, Outcome, Plan, Preview, Reason, Refusal, Seen, Step, StepError, StepKind, Survivor,
-    Target, Verdict, drain, freeze, groups, procs, quota, unit,
+    Common, Options, Outcome, Plan, Preview, Reason, Refusal, Seen, Step, StepError, StepKind,
+    Survivor, Target, Verdict, drain, freeze, groups, procs, quota, unit,
 };
 use check::{check, check_rdt, is_empty};
 pub use kept::Kept;
@@ -118,6 +118,10 @@ impl Quarry for Remains<'_> {
     fn unit(&self) -> Option<&Unit> {
         self.order.unit.as_ref()
     }
+
+    fn common(&self) -> Option<&Common> {
+        None
+    }
 }
 
 fn inode_of(path: &Path) -> Option<Inode> {
@@ -150,7 +154,8 @@ fn plan(machine: &Machine, remains: &Remains<'_>, options: &Options) -> Plan {
             .iter()
             .map(|cgroup| cgroup.dir(&machine.hierarchies));
         let dirs = dirs.collect();
-        steps.push(stop(Step::RemoveCgroups { dirs }));
+        let shared = Vec::new();
+        steps.push(stop(Step::RemoveCgroups { dirs, shared }));
     }
     let mounts = order.mounts.iter().cloned();
     steps.extend(mounts.map(|point| warn(Step::Unmount { point })));

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::claims::Claims;
 use super::find;
-use super::guard;
-use super::{Held, Refusal, held, procs, unit};
+use super::guard::{self, Forbidden};
+use super::{Common, Held, Refusal, held, procs, sharing, unit};
 use crate::inventory::cgroups::{self, CgroupDir};
 use crate::inventory::entry::Entry;
 use crate::inventory::identity::{Identity, Recorded, Rigour, identify, is_member};
@@ -33,6 +33,8 @@ pub struct Evidence {
     pub identity: Identity,
     /// Its cgroups that existed, each with what its directory was.
     pins: Vec<(CgroupDir, Inode)>,
+    /// Cgroups that another live container has too: not among those.
+    pub common: Option<Common>,
     /// Whether they were found by their name alone.
     found_by_name: bool,
     /// Its systemd scope.
@@ -136,6 +138,7 @@ impl Evidence {
             condition,
             identity,
             pins: pin(machine, &cgroups),
+            common: None,
             found_by_name: false,
             unit: unit::own(machine, &entry, &named),
             pids: Vec::new(),
@@ -227,12 +230,19 @@ impl Evidence {
             // A name alone is no proof: any cgroup may be called `web`.
             name_counts: !self.found_by_name,
         };
-        match guard::check(machine, &suspect, claims) {
-            Ok(()) => {}
+        let judged = match (guard::check(machine, &suspect, claims), init) {
+            (Err(Forbidden::Shared(..)), Some(init)) => {
+                sharing::part_from(machine, init, &suspect, claims).map(Some)
+            }
+            (judged, _) => judged.map(|()| None),
+        };
+        match judged {
+            Ok(None) => {}
+            Ok(Some(common)) => self.leave(common),
             // Its own processes are gone, so what is another's is simply left alone. Processes of
             // nobody known keep the record: it may be all that tells of them.
             Err(forbidden)
-                if init.is_none() && !matches!(forbidden, guard::Forbidden::HostProcess(..)) =>
+                if init.is_none() && !matches!(forbidden, Forbidden::HostProcess(..)) =>
             {
                 self.notes.push(format!("cgroups left alone: {forbidden}"));
                 self.pins.clear();
@@ -241,7 +251,12 @@ impl Evidence {
             Err(forbidden) => self.forbidden = Some(forbidden.into()),
         }
         self.pids = self.members(machine);
-        self.held = held::look(machine, &self.cgroups(machine), &self.pids, claims);
+        self.held = held::look(
+            machine,
+            &self.entry.key,
+            (&self.cgroups(machine), &self.pids),
+            claims,
+        );
         if let Some(held) = self.held.as_ref().filter(|held| held.kills_wait) {
             self.notes.push(held.to_string());
         }
@@ -256,6 +271,15 @@ impl Evidence {
             });
             self.family = known.collect();
         }
+    }
+
+    /// What another container has too is nobody's: nothing is done with it.
+    fn leave(&mut self, common: Common) {
+        self.notes.push(common.note());
+        let shared = |cgroup: &CgroupDir| common.cgroups.contains(cgroup);
+        self.pins.retain(|(cgroup, _)| !shared(cgroup));
+        self.unit = None;
+        self.common = Some(common);
     }
 
     /// Whether a process was of init's family before the first change.

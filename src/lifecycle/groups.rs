@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::drain::io_error;
 use super::quarry::Quarry;
 use super::run::Context;
-use super::{Outcome, Reason, Seen, StepError, procs};
+use super::{Outcome, Reason, Seen, StepError, procs, sharing};
 use crate::kernel::Kernel;
 use crate::kernel::read::{is_gone, libc_errno};
 
@@ -30,12 +30,20 @@ pub(super) fn remove_cgroups<K: Kernel, Q: Quarry>(
         .iter()
         .map(|cgroup| whole(context, cgroup.dir(hierarchies)))
         .collect();
+    let common = context.evidence.common();
+    let shared = common.map_or(0, |common| {
+        sharing::remove(context.kernel, context.machine, common)
+    });
     if tops.is_empty() {
-        return Ok(Outcome::Skipped(Reason::None));
+        return Ok(match (shared, common) {
+            (0, Some(common)) => Outcome::Skipped(Reason::Shared(common.with.clone())),
+            (0, None) => Outcome::Skipped(Reason::None),
+            (shared, _) => Outcome::Done(Seen::DirectoriesGone(shared)),
+        });
     }
     let deadline = context.deadline.max(context.kernel.now() + AT_LEAST);
     let mut wait = FIRST_WAIT;
-    let mut removed = 0;
+    let mut removed = shared;
     loop {
         let mut last = None;
         let dirs = tops.iter().flat_map(|top| procs::tree(top)).collect();

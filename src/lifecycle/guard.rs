@@ -31,6 +31,15 @@ pub enum Forbidden {
     /// Another live container has it.
     #[error("{0} is shared with container {1}, which is alive")]
     Shared(String, String),
+    /// Another live container has it, and nothing tells their processes apart.
+    #[error(
+        "{0} is shared with container {1}, which is alive, and nothing else tells whose its processes are: \
+         it has no pid namespace of its own"
+    )]
+    Inseparable(String, String),
+    /// Another live container has it, and lives in this one's pid namespace or below its init.
+    #[error("{0} is shared with container {1}, which is alive and would die with it")]
+    DiesToo(String, String),
     /// The record is a user's, the cgroup is not that user's.
     #[error("{0} does not belong to uid {1}, who wrote the record")]
     Foreign(String, u32),
@@ -46,7 +55,7 @@ impl Forbidden {
             Self::Own(_) => "holds_ocitop",
             Self::Init(_) => "holds_pid_1",
             Self::KernelThread(..) => "holds_kernel_thread",
-            Self::Shared(..) => "shared",
+            Self::Shared(..) | Self::Inseparable(..) | Self::DiesToo(..) => "shared",
             Self::Foreign(..) => "foreign",
             Self::HostProcess(..) => "host_process",
         }

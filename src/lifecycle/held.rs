@@ -5,7 +5,7 @@
 //! it, so a kill begun there would only look like a process that does not die.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -14,6 +14,7 @@ use crate::cgroup::Version;
 use crate::inventory::Machine;
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::freezers::{Freezers, FrozenAt};
+use crate::oci::ContainerKey;
 use crate::text::shell::quoted;
 use crate::text::visible_path;
 
@@ -45,8 +46,8 @@ impl Held {
 /// Looks where these processes are, for a freezer that is not of `own`.
 pub(super) fn look(
     machine: &Machine,
-    own: &[CgroupDir],
-    pids: &[i32],
+    key: &ContainerKey,
+    (own, pids): (&[CgroupDir], &[i32]),
     claims: &Claims,
 ) -> Option<Held> {
     let dirs: Vec<PathBuf> = own
@@ -63,7 +64,8 @@ pub(super) fn look(
             return Some(Held {
                 above: dirs.iter().any(|dir| dir.starts_with(&at.dir)),
                 kills_wait: at.version == Version::V1,
-                others: others(machine, claims, own, &at.dir),
+                others: CgroupDir::at(&at.dir, &machine.hierarchies)
+                    .map_or(0, |cgroup| claims.sharers(key, &[cgroup]).count()),
                 by: Some(at.dir),
             });
         }
@@ -74,20 +76,6 @@ pub(super) fn look(
         above: true,
         others: 0,
     })
-}
-
-/// How many live containers, but for the one with the cgroups `own`, have a cgroup in `dir`.
-fn others(machine: &Machine, claims: &Claims, own: &[CgroupDir], dir: &Path) -> usize {
-    let Some(cgroup) = CgroupDir::at(dir, &machine.hierarchies) else {
-        return 0;
-    };
-    let mine = |path: &crate::cgroup::CgroupPath| {
-        let mut own = own.iter().filter(|own| own.hierarchy == cgroup.hierarchy);
-        own.any(|own| own.path == *path)
-    };
-    let live = claims.live_in(cgroup.hierarchy);
-    live.filter(|path| cgroup.path.contains(path) && !mine(path))
-        .count()
 }
 
 impl fmt::Display for Held {

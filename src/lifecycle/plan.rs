@@ -2,10 +2,10 @@
 
 use super::evidence::Evidence;
 use super::{
-    Force, Held, Job, OnFailure, Options, Plan, PlannedStep, Refusal, Step, drain, freeze, marks,
-    quota, signal, trust,
+    Common, Force, Held, Job, OnFailure, Options, Plan, PlannedStep, Refusal, Step, drain, freeze,
+    marks, quota, signal, trust,
 };
-use crate::inventory::cgroups::CgroupDir;
+use crate::inventory::cgroups::{self, CgroupDir};
 use crate::inventory::identity::Identity;
 use crate::inventory::{Condition, Machine};
 use crate::kernel::Signal;
@@ -69,7 +69,7 @@ pub(super) fn plan(
             let signal = Signal::TERM;
             vec![stop(Step::Signal { signal }), stop(Step::Drain { limit })]
         }
-        Job::Pause(_) => freeze(evidence)?,
+        Job::Pause(_) => freeze(machine, evidence)?,
         Job::Resume(_) => thaw(evidence)?,
         Job::Start(_) => start(machine, evidence, options)?,
         // Made from what was shown, not from a record: see `clean`.
@@ -139,7 +139,9 @@ fn delete(
         .iter()
         .map(|cgroup| cgroup.dir(&machine.hierarchies))
         .collect();
-    steps.push(stop(Step::RemoveCgroups { dirs }));
+    let common = evidence.common.as_ref();
+    let shared = common.map_or_else(Vec::new, |common| common.dirs.clone());
+    steps.push(stop(Step::RemoveCgroups { dirs, shared }));
     for (index, hook) in evidence
         .hooks
         .iter()
@@ -220,11 +222,19 @@ fn with_status(evidence: &Evidence, steps: Vec<PlannedStep>, status: Status) -> 
     steps
 }
 
-fn freeze(evidence: &Evidence) -> Result<Vec<PlannedStep>, Refusal> {
+fn freeze(machine: &Machine, evidence: &Evidence) -> Result<Vec<PlannedStep>, Refusal> {
     alive(evidence)?;
     match evidence.condition {
         Condition::Known(Status::Running | Status::Created) | Condition::Freezing => {}
         condition => return Err(Refusal::NotPausable(condition)),
+    }
+    let freezes = |common: &&Common| {
+        cgroups::for_controller(&common.cgroups, "freezer", &machine.hierarchies).is_some()
+    };
+    if let Some(common) = evidence.common.as_ref().filter(freezes) {
+        return Err(Refusal::SharedFreezer {
+            with: common.with.clone(),
+        });
     }
     if !evidence.has_cgroup() {
         return Err(Refusal::NoCgroup);

@@ -1,6 +1,7 @@
 //! What the steps of killing and of removing cgroups are aimed at: a container, by its evidence, or
 //! a leftover, by the directories that were shown. Both are killed and removed by the same code.
 
+use super::Common;
 use super::drain;
 use super::evidence::Evidence;
 use crate::inventory::Machine;
@@ -20,6 +21,9 @@ pub(super) trait Quarry {
 
     /// Its systemd scope.
     fn unit(&self) -> Option<&Unit>;
+
+    /// What it has together with another, and leaves alone.
+    fn common(&self) -> Option<&Common>;
 }
 
 impl Quarry for Evidence {
@@ -37,5 +41,9 @@ impl Quarry for Evidence {
 
     fn unit(&self) -> Option<&Unit> {
         self.unit.as_ref()
+    }
+
+    fn common(&self) -> Option<&Common> {
+        self.common.as_ref()
     }
 }

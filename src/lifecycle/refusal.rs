@@ -1,10 +1,8 @@
 //! Why the engine does nothing: each reason is a variant with what it is about, so that a test, a
 //! script and the screen can tell them apart without reading English.
 //!
-//! [`Refusal::words`] are the words that tools above the runtimes look for; [`Refusal::code`] is for
+//! [`Refusal::words`] are runc's where runc has any: tools above the runtimes look for them; [`Refusal::code`] is for
 //! programs and stays when the words get better.
-
-use std::fmt;
 
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
@@ -21,23 +19,31 @@ use crate::inventory::sight::{CgroupsOutOfSight, OutOfSight};
 use crate::oci::InvalidId;
 
 /// Why something is refused. Nothing was changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// There is no such container.
+    #[error("container does not exist")]
     Absent,
     /// Its name is no id.
+    #[error("{}", crate::text::chain(.0))]
     Name(InvalidId),
     /// Its record cannot be looked at: this is why, safe to print.
+    #[error("{0}")]
     Unread(String),
     /// What is there is not what was confirmed.
+    #[error("it is not the container that was confirmed")]
     Replaced,
     /// Whether it lives cannot be known from here.
+    #[error("whether it lives cannot be known from here: {}; {}", .0.words(), .0.remedy())]
     OutOfSight(OutOfSight),
     /// Its cgroups cannot be looked at from here.
+    #[error("{}; {}", .0.words(), .0.why.remedy())]
     CgroupsOutOfSight(CgroupsOutOfSight),
     /// Its cgroups or its init must not be touched.
-    Forbidden(Forbidden),
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
     /// It is not stopped, and nobody asked for force.
+    #[error("{}", not_stopped(.id, *.condition))]
     NotStopped {
         /// Its id.
         id: String,
@@ -45,33 +51,56 @@ pub enum Refusal {
         condition: Condition,
     },
     /// It has no live init.
+    #[error("container not running: {id}")]
     NotRunning {
         /// Its id.
         id: String,
     },
     /// Its init died between the plan and the step.
+    #[error("container not running")]
     InitGone,
     /// It cannot be paused: it is this.
+    #[error("container not running: it is {0}")]
     NotPausable(Condition),
     /// It cannot be resumed: it is this.
+    #[error("container not paused: it is {0}")]
     NotPaused(Condition),
     /// It cannot be started: it is this.
+    #[error("cannot start a container that is {0}, only a created one")]
     NotCreated(Condition),
     /// It has no cgroup to freeze.
+    #[error("it has no cgroup to freeze")]
     NoCgroup,
+    /// Another live container has its cgroup too, and would be frozen with it.
+    #[error(
+        "its cgroup is shared with container {with}, which is alive: its freezer would stop that one too"
+    )]
+    SharedFreezer {
+        /// Which.
+        with: String,
+    },
     /// It has cgroups, none of them with a freezer.
+    #[error("its freezer cgroup does not exist")]
     NoFreezer,
     /// Its cgroup went while it was frozen or thawed.
+    #[error("its cgroup is gone")]
     CgroupGone,
     /// It is frozen by a cgroup that is not its own.
+    #[error("{0}")]
     FrozenOutside(Held),
     /// Nothing says which runtime made it.
+    #[error("its runtime is not known")]
     NoRuntime,
     /// A hook that would have to run is not trusted: refused before anything is changed.
+    #[error("hook not run: {0}; --no-hooks goes on without its hooks")]
     Hooks(Distrust),
     /// A hook is not trusted any more, now that its turn has come.
+    #[error("hook not run: {0}")]
     Hook(Distrust),
     /// What has to remember that a poststop hook ran cannot be made.
+    #[error(
+        "hook not run: nothing could remember that it ran, and it must not run twice: {dir}: {why}; --no-hooks goes on without its hooks"
+    )]
     NotRemembered {
         /// The state directory.
         dir: String,
@@ -79,11 +108,23 @@ pub enum Refusal {
         why: NotRemembered,
     },
     /// A process that was to be signalled alone.
-    Process(NotOne),
+    #[error(transparent)]
+    Process(#[from] NotOne),
     /// A leftover that stays.
-    Kept(Kept),
+    #[error(transparent)]
+    Kept(#[from] Kept),
     /// What was asked for is not for a leftover.
+    #[error("not a container")]
     NotAContainer,
+}
+
+fn not_stopped(id: &str, condition: Condition) -> String {
+    match condition {
+        Condition::Broken => {
+            format!("cannot delete container {id} without --force: its state cannot be read")
+        }
+        condition => format!("cannot delete container {id} that is not stopped: {condition}"),
+    }
 }
 
 impl Refusal {
@@ -107,6 +148,7 @@ impl Refusal {
             Self::NotPaused(_) => "not_paused",
             Self::NotCreated(_) => "not_created",
             Self::NoCgroup => "no_cgroup",
+            Self::SharedFreezer { .. } => "shared",
             Self::NoFreezer => "no_freezer",
             Self::CgroupGone => "cgroup_gone",
             Self::FrozenOutside(_) => "frozen_outside",
@@ -117,89 +159,6 @@ impl Refusal {
             Self::Kept(why) => why.code(),
             Self::NotAContainer => "not_a_container",
         }
-    }
-}
-
-impl fmt::Display for Refusal {
-    /// In runc's words where runc has any: tools above the runtimes look for them.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Absent => f.write_str("container does not exist"),
-            Self::Name(why) => f.write_str(&crate::text::chain(why)),
-            Self::Unread(why) => f.write_str(why),
-            Self::Replaced => f.write_str("it is not the container that was confirmed"),
-            Self::OutOfSight(why) => write!(
-                f,
-                "whether it lives cannot be known from here: {}; {}",
-                why.words(),
-                why.remedy()
-            ),
-            Self::CgroupsOutOfSight(cgroups) => {
-                write!(f, "{}; {}", cgroups.words(), cgroups.why.remedy())
-            }
-            Self::Forbidden(why) => why.fmt(f),
-            Self::NotStopped {
-                id,
-                condition: Condition::Broken,
-            } => write!(
-                f,
-                "cannot delete container {id} without --force: its state cannot be read"
-            ),
-            Self::NotStopped { id, condition } => {
-                write!(
-                    f,
-                    "cannot delete container {id} that is not stopped: {condition}"
-                )
-            }
-            Self::NotRunning { id } => write!(f, "container not running: {id}"),
-            Self::InitGone => f.write_str("container not running"),
-            Self::NotPausable(condition) => {
-                write!(f, "container not running: it is {condition}")
-            }
-            Self::NotPaused(condition) => write!(f, "container not paused: it is {condition}"),
-            Self::NotCreated(condition) => write!(
-                f,
-                "cannot start a container that is {condition}, only a created one"
-            ),
-            Self::NoCgroup => f.write_str("it has no cgroup to freeze"),
-            Self::NoFreezer => f.write_str("its freezer cgroup does not exist"),
-            Self::CgroupGone => f.write_str("its cgroup is gone"),
-            Self::FrozenOutside(held) => held.fmt(f),
-            Self::NoRuntime => f.write_str("its runtime is not known"),
-            Self::Hooks(why) => {
-                write!(
-                    f,
-                    "hook not run: {why}; --no-hooks goes on without its hooks"
-                )
-            }
-            Self::Hook(why) => write!(f, "hook not run: {why}"),
-            Self::NotRemembered { dir, why } => write!(
-                f,
-                "hook not run: nothing could remember that it ran, and it must not run twice: {dir}: {why}; \
-                 --no-hooks goes on without its hooks"
-            ),
-            Self::Process(why) => why.fmt(f),
-            Self::Kept(why) => why.fmt(f),
-            Self::NotAContainer => f.write_str("not a container"),
-        }
-    }
-}
-
-impl From<Forbidden> for Refusal {
-    fn from(why: Forbidden) -> Self {
-        Self::Forbidden(why)
-    }
-}
-
-impl From<NotOne> for Refusal {
-    fn from(why: NotOne) -> Self {
-        Self::Process(why)
-    }
-}
-
-impl From<Kept> for Refusal {
-    fn from(why: Kept) -> Self {
-        Self::Kept(why)
     }
 }
 

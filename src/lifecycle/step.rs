@@ -75,6 +75,8 @@ pub enum Step {
     RemoveCgroups {
         /// The directories at the top, one per hierarchy.
         dirs: Vec<PathBuf>,
+        /// Those that stay, because another live container has them too.
+        shared: Vec<PathBuf>,
     },
     /// Run a poststop hook.
     PoststopHook {
@@ -303,6 +305,8 @@ pub enum Reason {
     AlreadySo,
     /// Switched off by the operator.
     Unwanted,
+    /// Another live container has it too.
+    Shared(String),
     /// A hook that an earlier or another teardown of this container began.
     AlreadyRun,
 }

@@ -69,7 +69,7 @@ impl Step {
             }
             Self::RemoveCtrlGroup { dir } => format!("remove control group {}", visible_path(dir)),
             Self::StopUnit { unit } => format!("have systemd stop {}", visible(unit)),
-            Self::RemoveCgroups { dirs } => cgroups(dirs),
+            Self::RemoveCgroups { dirs, shared } => cgroups(dirs, shared),
             Self::PoststopHook { number, path } => {
                 format!("run poststop hook {number}: {}", visible_path(path))
             }
@@ -114,8 +114,8 @@ fn lift(quotas: &[Quota]) -> String {
     format!("lift its CPU quota, or it may die slowly: {list}; put back if it does not die")
 }
 
-fn cgroups(dirs: &[PathBuf]) -> String {
-    match dirs {
+fn cgroups(dirs: &[PathBuf], shared: &[PathBuf]) -> String {
+    let own = match dirs {
         [] => "no cgroup to remove".to_owned(),
         [dir] => format!("remove cgroup {}, children first", visible_path(dir)),
         [dir, ..] => {
@@ -125,7 +125,12 @@ fn cgroups(dirs: &[PathBuf]) -> String {
                 visible_path(dir)
             )
         }
+    };
+    if shared.is_empty() {
+        return own;
     }
+    let stay = path_list(shared);
+    format!("{own}; leave what another container has too: {stay}")
 }
 
 /// The first of them, and how many more.
@@ -221,6 +226,7 @@ impl Reason {
             Self::None => "none".to_owned(),
             Self::AlreadySo => "already so".to_owned(),
             Self::Unwanted => "switched off".to_owned(),
+            Self::Shared(with) => format!("shared with container {with}, which is alive"),
             Self::AlreadyRun => "run before; each hook runs at most once".to_owned(),
         }
     }

@@ -48,6 +48,7 @@ mod rig;
 mod screen;
 mod seen;
 mod selftest;
+mod shared;
 mod sight;
 mod stranded;
 mod systemd;

@@ -113,7 +113,10 @@ fn preview(job: &Job) -> Preview {
     Preview {
         plan: Plan(vec![
             stop(Step::Recheck { processes: 0 }),
-            stop(Step::RemoveCgroups { dirs: vec![dir] }),
+            stop(Step::RemoveCgroups {
+                dirs: vec![dir],
+                shared: Vec::new(),
+            }),
             stop(Step::Verify),
         ]),
         processes: 0,
@@ -229,7 +232,10 @@ fn a_yes_cleans_what_was_shown_and_its_steps_are_in_the_log() {
         "{jobs:?}"
     );
     stage.sees("1 job runs");
-    let step = Step::RemoveCgroups { dirs: Vec::new() };
+    let step = Step::RemoveCgroups {
+        dirs: Vec::new(),
+        shared: Vec::new(),
+    };
     let mut event = done(&stage, "x", 2, step, Seen::DirectoriesGone(3));
     if let EventKind::Step(event) = &mut event {
         event.key = key.clone();

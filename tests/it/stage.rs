@@ -462,6 +462,7 @@ pub(crate) fn plan(name: &str, processes: usize) -> Plan {
         }),
         stop(Step::RemoveCgroups {
             dirs: vec![PathBuf::from(format!("/sys/fs/cgroup/{name}"))],
+            shared: Vec::new(),
         }),
         go_on(Step::PoststopHook {
             number: 1,

@@ -9,7 +9,8 @@ use crate::machine::Machine;
 const START: u64 = 5_000;
 
 /// The pid namespace of ocitop and of the host.
-const HOST: &str = "pid:[4026531836]";
+/// The host's pid namespace.
+pub(crate) const HOST: &str = "pid:[4026531836]";
 
 /// What /proc says of a process.
 #[derive(Clone)]

@@ -51,6 +51,8 @@ pub enum CgroupCause {
         cgroup: PathBuf,
         /// Which container.
         with: String,
+        /// A delete is refused: their processes cannot be told apart, or the other would die too.
+        refused: bool,
     },
     /// An action on it would be refused.
     Forbidden {

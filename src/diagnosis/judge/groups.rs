@@ -187,8 +187,13 @@ fn guarded(evidence: &Evidence, out: &mut Vec<Finding>) {
         let cause = CgroupCause::Shared {
             cgroup: cgroup.clone(),
             with: with.clone(),
+            refused: evidence.forbidden.is_some(),
         };
-        out.push(find(Weight::Blocks, cause).by([Advice::DeleteFirst(with.clone()).into()]));
+        out.push(if evidence.forbidden.is_some() {
+            find(Weight::Blocks, cause).by([Advice::DeleteFirst(with.clone()).into()])
+        } else {
+            find(Weight::Note, cause)
+        });
     } else if let Some(why) = &evidence.forbidden {
         out.push(find(
             Weight::Blocks,

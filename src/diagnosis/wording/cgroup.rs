@@ -7,6 +7,16 @@ use super::{path, pids, processes};
 use crate::diagnosis::cause::CgroupCause;
 use crate::diagnosis::evidence::Level;
 
+fn shared(cgroup: &Path, with: &str, refused: bool) -> String {
+    let then = if refused {
+        "a delete is refused"
+    } else {
+        "it is not paused, and its cgroup stays when it is deleted"
+    };
+    let cgroup = path(cgroup);
+    format!("its cgroup {cgroup} is shared with container {with}, which is alive: {then}")
+}
+
 impl CgroupCause {
     pub(super) fn words(&self) -> String {
         match self {
@@ -24,10 +34,11 @@ impl CgroupCause {
                 format!("the freeze of {} does not end{why}", path(cgroup))
             }
             Self::Gone { count, of, .. } => gone(*count, *of),
-            Self::Shared { cgroup, with } => format!(
-                "its cgroup {} is shared with container {with}, which is alive: a delete is refused",
-                path(cgroup)
-            ),
+            Self::Shared {
+                cgroup,
+                with,
+                refused,
+            } => shared(cgroup, with, *refused),
             Self::Forbidden { why } => format!("ocitop would refuse to act on it: {why}"),
             Self::SubCgroups {
                 cgroups,

@@ -46,7 +46,8 @@ pub(super) fn check(
     }
     if remains.order.kill {
         let pids = remains.members(machine);
-        check_held(held::look(machine, &cgroups, &pids, claims).as_ref())?;
+        let key = &remains.target.key;
+        check_held(held::look(machine, key, (&cgroups, &pids), claims).as_ref())?;
     }
     for (dir, _) in &remains.order.rdt {
         check_rdt(dir)?;

@@ -234,7 +234,10 @@ pub(super) const CASES: &[Case] = &[
     beside("partly-outside", "", |seen| seen.tasks[1].missing_from = vec![astray("pids")]),
     beside("gone", "", |seen| seen.gone = (vec!["/sys/fs/cgroup/memory/web".into()], 2)),
     beside("outside", "", |seen| seen.tasks[1].place = Place::Outside),
-    case("shared", "delete other first", |seen| seen.shared = Some(("/sys/fs/cgroup/a".into(), "other".to_owned()))),
+    case("shared", "delete other first", |seen| {
+        seen.shared = Some(("/sys/fs/cgroup/a".into(), "other".to_owned()));
+        seen.forbidden = Some("/sys/fs/cgroup/a is shared with container other, which is alive".to_owned());
+    }),
     case("forbidden", "", |seen| seen.forbidden = Some("/sys/fs/cgroup/a holds ocitop itself".to_owned())),
     beside("sub-cgroups", "", |seen| seen.cgroups.push(cgroup("/sys/fs/cgroup/web/in", Level::Below))),
     beside("threaded", "", |seen| seen.cgroups[0].kind = Some("threaded".to_owned())),
