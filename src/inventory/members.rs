@@ -1,11 +1,15 @@
 //! Who is in a cgroup, and in a pid namespace: read afresh each time, because members come and go.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::Machine;
+use super::cgroups::CgroupDir;
 use crate::cgroup::Version;
+use crate::cgroup::freezer::parse_populated;
 use crate::kernel::read::kernel_text;
+use crate::process::ProcStat;
 use crate::process::status::ProcStatus;
 
 /// Deepest tree of cgroups that is walked.
@@ -53,6 +57,55 @@ pub fn procs(dir: &Path) -> Vec<i32> {
         .filter_map(|line| line.trim().parse().ok())
         .filter(|pid| *pid > 1)
         .collect()
+}
+
+/// The processes that exit and are still members of these cgroups, or of one below, as
+/// `/proc/PID/cgroup` tells on v2. Since Linux 6.19 a task leaves `cgroup.procs` and `cgroup.threads`
+/// when it begins to exit, and its cgroup only once it is gone: one that hangs on that way is in no
+/// list, keeps `populated` at 1, and keeps the cgroup from being removed.
+///
+/// Of v1 the kernel tells the root of everybody who exits: who is in its cgroup still is in its list.
+/// Asks every process of the host for its `stat`: worth it where a cgroup is populated by nobody.
+pub fn leaving(machine: &Machine, cgroups: &[CgroupDir]) -> BTreeSet<i32> {
+    let entries = std::fs::read_dir(&machine.proc).into_iter().flatten();
+    let pid = |entry: std::fs::DirEntry| entry.file_name().to_str()?.parse::<i32>().ok();
+    let others = entries.flatten().filter_map(pid).filter(|pid| *pid > 1);
+    let leaves = |pid: &i32| {
+        let stat = machine.stat(*pid).ok().flatten();
+        stat.is_some_and(|stat| home_of_leaving(machine, *pid, &stat, cgroups).is_some())
+    };
+    others.filter(leaves).collect()
+}
+
+/// The cgroup, of these or below one of them, that a process which exits is still in: which of these,
+/// and the path below it.
+pub fn home_of_leaving<'a>(
+    machine: &Machine,
+    pid: i32,
+    stat: &ProcStat,
+    cgroups: &'a [CgroupDir],
+) -> Option<(&'a CgroupDir, PathBuf)> {
+    if !stat.is_exiting() || stat.is_dead() {
+        return None;
+    }
+    let hierarchies = &machine.hierarchies;
+    let unified = cgroups.iter().filter(|cgroup| {
+        let hierarchy = hierarchies.at(cgroup.hierarchy);
+        hierarchy.is_some_and(|hierarchy| hierarchy.version == Version::V2)
+    });
+    let membership = machine.membership(pid)?;
+    unified.into_iter().find_map(|cgroup| {
+        let path = membership.path(hierarchies.at(cgroup.hierarchy)?)?;
+        let below = path.relative().strip_prefix(cgroup.path.relative()).ok()?;
+        Some((cgroup, below.to_owned()))
+    })
+}
+
+/// Whether a process is in a cgroup or below it, listed or not (v2 `cgroup.events`); `None` where the
+/// kernel does not say.
+pub fn populated(dir: &Path) -> Option<bool> {
+    let events = kernel_text(&dir.join("cgroup.events")).ok().flatten()?;
+    parse_populated(&events)
 }
 
 /// Whether nothing at all is in a cgroup or below it: no process, no thread of one whose process is

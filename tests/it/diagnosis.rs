@@ -135,6 +135,7 @@ pub(super) fn cgroup(dir: &str, level: Level) -> CgroupSeen {
         level,
         processes: 2,
         foreign: 0,
+        populated: None,
         freezer: None,
         kind: None,
         pids: None,

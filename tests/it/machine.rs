@@ -116,6 +116,12 @@ impl Machine {
     /// A container of `runtime` whose init is gone; its cgroups are empty.
     pub(crate) fn stopped(self, id: &str, runtime: RuntimeKind) -> Self {
         self.cgroups(id);
+        for dir in self.cgroup_dirs(id) {
+            let events = dir.join("cgroup.events");
+            if events.exists() {
+                fs::write(events, "populated 0\nfrozen 0\n").unwrap();
+            }
+        }
         self.record(id, runtime, FIRST_PID + 500, "stopped");
         self
     }

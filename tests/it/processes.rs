@@ -4,6 +4,8 @@ use std::fs;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::time::Duration;
 
+use ocitop::inventory::cgroups::CgroupDir;
+use ocitop::inventory::members;
 use ocitop::inventory::processes::{Listing, MOST, Place, Process, Reader, Source, Subject};
 use ocitop::oci::RuntimeKind;
 use ocitop::process::InitProcess;
@@ -132,6 +134,69 @@ fn who_left_the_cgroup_and_not_the_pid_namespace_is_listed_apart() {
     let away = of(&listing, away);
     assert_eq!(away.elsewhere.as_deref(), Some("/app.scope"));
     assert_eq!(away.inside, Some(9));
+}
+
+/// Since Linux 6.19 a task that exits is in no list any more, and `populated` stays 1 for it.
+fn leave_the_list(machine: &Machine, pid: i32) {
+    for dir in machine.cgroup_dirs("web") {
+        let file = dir.join("cgroup.procs");
+        let text = fs::read_to_string(&file).unwrap();
+        let line = format!("{pid}\n");
+        fs::write(&file, text.replace(&line, "")).unwrap();
+    }
+}
+
+#[test]
+fn who_hangs_in_its_exit_is_a_member_also_where_no_list_has_it() {
+    let (machine, init, child) = web(Machine::v2());
+    let machine = machine.with_sub_cgroup("web");
+    machine.tell(
+        child,
+        &Told {
+            parent: init,
+            state: 'D',
+            flags: 0x4,
+            ..Told::default()
+        },
+    );
+    leave_the_list(&machine, child);
+    assert_eq!(
+        places(&read(&machine)),
+        [(Place::Own("/web".to_owned()), vec![init, child])]
+    );
+    // Also one below.
+    machine.move_to(child, "0::/web/in\n");
+    assert_eq!(
+        places(&read(&machine))[1],
+        (Place::Below("in".to_owned()), vec![child])
+    );
+    let host = machine.machine();
+    let web = machine.container("web");
+    let cgroups: Vec<CgroupDir> = web
+        .cgroups
+        .iter()
+        .filter_map(|view| CgroupDir::of_view(view, &host.hierarchies))
+        .collect();
+    assert_eq!(members::leaving(&host, &cgroups), [child].into());
+}
+
+#[test]
+fn who_hangs_in_its_exit_is_not_outside_of_a_cgroup_that_v1_tells_no_more() {
+    let (machine, init, child) = web(Machine::v1());
+    let inside = |inside, flags| Told {
+        namespace: Some(("pid:[7]", inside)),
+        flags,
+        ..Told::default()
+    };
+    machine.tell(init, &inside(1, 0));
+    machine.tell(child, &inside(2, 0x4));
+    leave_the_list(&machine, child);
+    // v1 tells the root of everybody who exits.
+    machine.move_to(child, "1:memory:/\n2:pids:/\n3:freezer:/\n");
+    assert_eq!(
+        places(&read(&machine)),
+        [(Place::Own("/web".to_owned()), vec![init, child])]
+    );
 }
 
 #[test]

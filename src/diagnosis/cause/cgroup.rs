@@ -45,6 +45,11 @@ pub enum CgroupCause {
         /// Of how many.
         of: usize,
     },
+    /// The kernel says that something lives in it, and nothing was found.
+    Unlisted {
+        /// Which.
+        cgroup: PathBuf,
+    },
     /// Another live container has it too.
     Shared {
         /// Which cgroup.

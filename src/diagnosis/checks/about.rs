@@ -60,7 +60,7 @@ impl CgroupCause {
             | Self::SubCgroups { .. }
             | Self::Threaded { .. }
             | Self::Invalid { .. } => About::Cgroups,
-            Self::ForeignPids { .. } => About::Tasks,
+            Self::ForeignPids { .. } | Self::Unlisted { .. } => About::Tasks,
             Self::PidsLimit { .. } | Self::ForkBomb { .. } => About::Pids,
             Self::OomKillerOff { .. }
             | Self::MemoryHigh { .. }

@@ -40,6 +40,8 @@ pub struct CgroupSeen {
     pub processes: usize,
     /// Processes in it that are outside of ocitop's pid namespace.
     pub foreign: usize,
+    /// Something lives in it or below, listed or not (v2).
+    pub populated: Option<bool>,
     /// Its freezer.
     pub freezer: Option<Freezer>,
     /// `cgroup.type` (v2).

@@ -7,7 +7,7 @@ use crate::cgroup::{CgroupPath, Hierarchy, Limit, Version, cpu, memory};
 use crate::diagnosis::evidence::{CgroupSeen, Counts, Level, Task};
 use crate::inventory::Machine;
 use crate::inventory::cgroups::{CgroupDir, freezer_at};
-use crate::inventory::members::tree;
+use crate::inventory::members::{populated, tree};
 use crate::kernel::read::kernel_text;
 
 /// Most cgroups that are read: a delegated container can make millions.
@@ -81,6 +81,7 @@ fn one(hierarchy: &Hierarchy, dir: PathBuf, level: Level, before: Option<Counts>
         level,
         processes: procs.iter().filter(|line| **line != "0").count(),
         foreign: procs.iter().filter(|line| **line == "0").count(),
+        populated: v2.then(|| populated(&dir)).flatten(),
         freezer: (v2 || hierarchy.has("freezer"))
             .then(|| freezer_at(&dir, hierarchy.version))
             .flatten(),

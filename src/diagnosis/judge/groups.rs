@@ -10,10 +10,12 @@ use crate::diagnosis::nature::Nature;
 use crate::diagnosis::remedy::Advice;
 use crate::diagnosis::{Finding, Futile, Remedy, Weight, wording};
 use crate::inventory::Condition;
+use crate::inventory::processes::Place;
 use crate::oci::Status;
 
 pub(super) fn judge(evidence: &Evidence, out: &mut Vec<Finding>) {
     gone(evidence, out);
+    unlisted(evidence, out);
     frozen(evidence, out);
     frozen_unseen(evidence, out);
     guarded(evidence, out);
@@ -62,6 +64,28 @@ fn gone(evidence: &Evidence, out: &mut Vec<Finding>) {
         .take(3)
         .map(|dir| crate::text::visible_path(dir));
     out.push(find(Weight::Ails, cause).seen(lines));
+}
+
+/// What the kernel says is populated is believed, whatever the lists say.
+fn unlisted(evidence: &Evidence, out: &mut Vec<Finding>) {
+    let inside = |task: &Task| matches!(task.place, Place::Own(_) | Place::Below(_));
+    let lives = |task: &Task| inside(task) && !task.process.is_zombie();
+    let mut own = evidence
+        .cgroups
+        .iter()
+        .filter(|cgroup| cgroup.level.is_own());
+    // Those of another pid namespace are told of by themselves.
+    let listed = |cgroup: &CgroupSeen| cgroup.processes + cgroup.foreign > 0;
+    let known = evidence.tasks.iter().any(lives) || own.clone().any(listed);
+    let populated = own.find(|cgroup| cgroup.populated == Some(true));
+    if let Some(cgroup) = populated.filter(|_| !known) {
+        let cgroup = cgroup.dir.clone();
+        out.push(
+            find(Weight::Hampers, CgroupCause::Unlisted { cgroup })
+                .seen(["cgroup.events: populated 1".to_owned()])
+                .by([Advice::Watch.into()]),
+        );
+    }
 }
 
 /// Whether a mount lies on a cgroup of the container.

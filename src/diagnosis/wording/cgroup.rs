@@ -39,6 +39,10 @@ impl CgroupCause {
                 with,
                 refused,
             } => shared(cgroup, with, *refused),
+            Self::Unlisted { cgroup } => format!(
+                "the kernel says that something lives in {}, and no process of it was found",
+                path(cgroup)
+            ),
             Self::Forbidden { why } => format!("ocitop would refuse to act on it: {why}"),
             Self::SubCgroups {
                 cgroups,

@@ -75,9 +75,7 @@ impl Advice {
             Self::HostCgroups => {
                 "run ocitop in the host's cgroup namespace, with its cgroups mounted"
             }
-            Self::Watch => {
-                "look again, and at the kernel log: this wait is not known to end by itself"
-            }
+            Self::Watch => "look again, and at the kernel log: this is not known to end by itself",
             Self::MakeRoom => "make room there: no state can be stored",
             Self::CleanResctrl => "remove resctrl groups of containers that are gone",
         };

@@ -8,7 +8,9 @@ use crate::cgroup::freezer::Freezer;
 use crate::cgroup::{Membership, Version};
 use crate::inventory::Machine;
 use crate::inventory::cgroups::{CgroupDir, freezer_at};
-use crate::inventory::members::{pid_namespace, private_pid_namespace, procs, tree};
+use crate::inventory::members::{
+    home_of_leaving, pid_namespace, private_pid_namespace, procs, tree,
+};
 use crate::process::ProcStat;
 
 /// Who was found.
@@ -38,6 +40,7 @@ pub(super) fn find(machine: &Machine, subject: &Subject) -> Found {
         stat.is_some_and(|stat| stat.start_time == init.start_time)
     });
     found.stats = everybody(machine, &places);
+    found.add_leaving(machine, &mut places);
     if let Some(init) = init.map(|init| init.pid) {
         found.add_family(machine, init, &mut places);
     }
@@ -100,6 +103,24 @@ impl Found {
         settled.collect()
     }
 
+    /// Members that exit, which no list has any more.
+    fn add_leaving(&self, machine: &Machine, places: &mut BTreeMap<i32, Place>) {
+        for (pid, stat) in &self.stats {
+            if let Some((cgroup, below)) = home_of_leaving(machine, *pid, stat, &self.cgroups) {
+                places.insert(*pid, place(cgroup, &below));
+            }
+        }
+    }
+
+    /// Where a process stands that was found by its pid namespace. One that exits may be in its cgroup
+    /// still, and v1 does not tell: it stands where it was.
+    fn place_beside(&self, pid: i32) -> Place {
+        let stat = self.stats.get(&pid);
+        let exiting = stat.is_some_and(|stat| stat.is_exiting() && !stat.is_dead());
+        let home = self.cgroups.first().filter(|_| exiting);
+        home.map_or(Place::Outside, |cgroup| place(cgroup, Path::new("")))
+    }
+
     /// Init itself, and who else is in its pid namespace; without a cgroup its descendants.
     fn add_family(&self, machine: &Machine, init: i32, places: &mut BTreeMap<i32, Place>) {
         if self.cgroups.is_empty() {
@@ -115,12 +136,8 @@ impl Found {
                 places.extend(children.into_iter().map(|pid| (pid, Place::Family)));
             }
         }
-        places.entry(init).or_insert_with(|| {
-            // Exiting it is out of the list of its cgroup already, and still its member.
-            let exiting = self.stats.get(&init).is_some_and(ProcStat::is_exiting);
-            let home = self.cgroups.first().filter(|_| exiting);
-            home.map_or(Place::Outside, |cgroup| place(cgroup, Path::new("")))
-        });
+        let beside = self.place_beside(init);
+        places.entry(init).or_insert(beside);
         let Some(namespace) = private_pid_namespace(machine, init) else {
             return;
         };
@@ -128,7 +145,7 @@ impl Found {
             if !places.contains_key(pid)
                 && pid_namespace(machine, *pid).as_ref() == Some(&namespace)
             {
-                places.insert(*pid, Place::Outside);
+                places.insert(*pid, self.place_beside(*pid));
             }
         }
     }

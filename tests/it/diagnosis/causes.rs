@@ -243,6 +243,14 @@ pub(super) const CASES: &[Case] = &[
     beside("threaded", "", |seen| seen.cgroups[0].kind = Some("threaded".to_owned())),
     case("invalid", "delete --force", |seen| seen.cgroups[0].kind = Some("domain invalid".to_owned())),
     case("foreign-pids", "host's pid namespace", |seen| seen.cgroups[0].foreign = 2),
+    case("unlisted", "not known to end", |seen| {
+        seen.cgroups[0].populated = Some(true);
+        seen.cgroups[0].processes = 0;
+        (seen.init, seen.condition) = (InitSeen::Gone(INIT), Condition::Known(Status::Stopped));
+        for task in &mut seen.tasks {
+            task.process.state = 'Z';
+        }
+    }),
     case("pids-limit", "echo max > /sys/fs/cgroup/freezer/web/pids.max", |seen| {
         (seen.cgroups[0].pids, seen.cgroups[0].pids_limit) = (Some(7), Some(Limit::At(7)));
         seen.cgroups[0].counts.forks_refused = Some(2);
@@ -406,6 +414,8 @@ const ONLY_ON_EVIDENCE: &[&str] = &[
     "memory-locked",
     "uninterruptible",
     "faulted",
+    // Of kernels that are not these, or a moment.
+    "unlisted",
     // The kernel's threads are not a test's to move.
     "kernel-thread",
     // What is left where no other cause is.
