@@ -155,7 +155,7 @@ fn own_cgroups(rig: &Rig, arguments: impl FnOnce(&mut Command)) -> Command {
         }
         mounts + &format!("mount --rbind {at} /sys/fs/cgroup\n")
     } else {
-        "mount -t cgroup2 none /sys/fs/cgroup\n".to_owned()
+        "umount -R /sys/fs/cgroup\nmount -t cgroup2 cgroup2 /sys/fs/cgroup\n".to_owned()
     };
     let inner = format!("set -e\n{mount}exec \"$@\"");
     let mut command = Command::new("sh");
