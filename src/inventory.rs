@@ -4,6 +4,7 @@
 //! the end of a scan; a root that is missing or cannot be read is said to be so.
 
 mod astray;
+pub mod attention;
 pub mod cgroups;
 pub mod container;
 mod control_file;
@@ -11,6 +12,7 @@ mod counters;
 mod detail;
 pub mod entry;
 pub mod freezers;
+pub mod glance;
 pub mod history;
 mod host;
 pub mod identity;
@@ -32,13 +34,16 @@ pub mod sampler;
 pub mod scan;
 pub mod sight;
 pub mod snapshot;
+mod strain;
 pub mod tracked;
 pub mod units;
 pub mod unread;
 pub mod usage;
 mod users;
+mod vitals;
 
 pub use crate::kernel::Inode;
+pub use attention::{Attention, Frozen, Trouble};
 pub use container::{CgroupView, Condition, Container, Facts, Manager};
 pub use machine::Machine;
 pub use problem::Problem;

@@ -6,15 +6,27 @@
 
 pub mod probe;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::StateRoot;
+use crate::inventory::glance::{Tasks, Unsure};
 use crate::inventory::machine::Parted;
 use crate::inventory::{Machine, RootState, RootView, Scanner, Snapshot};
+use crate::kernel::Kernel;
 use probe::Probe;
 
 /// Most threads that read side by side: the kernel's part of it does not scale further.
 const PARTS: usize = 4;
+
+/// Between two looks at what one look is not enough for. Most of that is a moment's wait, and over
+/// by the first of them.
+const AGAIN: [Duration; 4] = [
+    Duration::from_millis(50),
+    Duration::from_millis(200),
+    Duration::from_millis(750),
+    Duration::from_millis(1050),
+];
 
 /// How much of each record is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,12 +44,46 @@ pub enum Depth {
 #[error("a reading thread was lost")]
 pub struct Lost;
 
-/// Looks once, each processor at a part of every root. Roots apart have until `patience` has passed.
-pub fn once(machine: &Machine, depth: Depth, patience: Duration) -> Result<Snapshot, Lost> {
+/// What a look is for.
+#[derive(Debug, Clone, Copy)]
+pub struct Wish {
+    /// How much of each record is read.
+    pub depth: Depth,
+    /// Whose tasks are looked at.
+    pub tasks: Tasks,
+    /// Until when roots apart have to answer.
+    pub patience: Duration,
+}
+
+/// Looks once, each processor at a part of every root.
+pub fn once(machine: &Machine, wish: Wish) -> Result<Snapshot, Lost> {
+    look(machine, wish).map(|(snapshot, _)| snapshot)
+}
+
+/// As [`once`], and again at those of whose tasks one look does not tell whether they are stuck:
+/// until it is known, or for as long as it takes to be sure.
+pub fn until_sure(machine: &Machine, wish: Wish, kernel: &impl Kernel) -> Result<Snapshot, Lost> {
+    let (mut snapshot, mut unsure) = look(machine, wish)?;
+    for wait in AGAIN {
+        if unsure.is_empty() {
+            break;
+        }
+        kernel.pause(wait);
+        unsure.retain_mut(|one| {
+            let mut rows = snapshot.containers.iter_mut();
+            let row = rows.find(|row| row.key == one.key);
+            row.is_some_and(|row| one.look_again(machine, Arc::make_mut(row)))
+        });
+    }
+    snapshot.taken = jiff::Timestamp::now();
+    Ok(snapshot)
+}
+
+fn look(machine: &Machine, wish: Wish) -> Result<(Snapshot, Vec<Unsure>), Lost> {
     let roots = machine.state_roots();
     let Parted { mut near, apart } = machine.parted(roots.clone());
     let mut silent = Vec::new();
-    let deadline = Instant::now() + patience;
+    let deadline = Instant::now() + wish.patience;
     for root in apart {
         let left = deadline.saturating_duration_since(Instant::now());
         match Probe::new(root.path.to_path_buf()).answers(left) {
@@ -45,40 +91,49 @@ pub fn once(machine: &Machine, depth: Depth, patience: Duration) -> Result<Snaps
             Ok(false) | Err(_) => silent.push(root),
         }
     }
-    let mut whole = side_by_side(machine, depth, &near)?;
+    let (mut whole, unsure) = side_by_side(machine, wish, &near)?;
     whole.roots.extend(silent.into_iter().map(|root| RootView {
         path: root.path,
         origin: root.origin,
         state: RootState::Failed("does not answer".to_owned()),
     }));
     whole.arrange(&roots);
-    Ok(whole)
+    Ok((whole, unsure))
 }
 
-fn scanner(machine: &Machine, depth: Depth) -> Scanner {
-    match depth {
+fn scanner(machine: &Machine, wish: Wish) -> Scanner {
+    let scanner = match wish.depth {
         Depth::Complete => Scanner::complete(machine.clone()),
         Depth::Counted => Scanner::complete(machine.clone()).with_counters(),
         Depth::Status => Scanner::status_only(machine.clone()),
-    }
+    };
+    scanner.with_tasks(wish.tasks)
 }
 
-fn side_by_side(machine: &Machine, depth: Depth, roots: &[StateRoot]) -> Result<Snapshot, Lost> {
+fn side_by_side(
+    machine: &Machine,
+    wish: Wish,
+    roots: &[StateRoot],
+) -> Result<(Snapshot, Vec<Unsure>), Lost> {
     let parts = std::thread::available_parallelism()
         .map_or(1, usize::from)
         .min(PARTS);
     let part = |index| {
-        let scanner = scanner(machine, depth).at(roots.to_vec());
-        scanner.part(index, parts).scan()
+        let scanner = scanner(machine, wish).at(roots.to_vec());
+        let mut scanner = scanner.part(index, parts);
+        let snapshot = scanner.scan();
+        (snapshot, scanner.take_unsure())
     };
     std::thread::scope(|scope| {
         let others: Vec<_> = (1..parts)
             .map(|index| scope.spawn(move || part(index)))
             .collect();
-        let mut whole = part(0);
+        let (mut whole, mut unsure) = part(0);
         for other in others {
-            whole.merge(other.join().map_err(|_panic| Lost)?);
+            let (rows, more) = other.join().map_err(|_panic| Lost)?;
+            whole.merge(rows);
+            unsure.extend(more);
         }
-        Ok(whole)
+        Ok((whole, unsure))
     })
 }

@@ -7,6 +7,9 @@ pub mod syscall;
 
 use serde::{Deserialize, Serialize};
 
+use crate::kernel::Signal;
+use status::SignalSet;
+
 /// A process beyond doubt: a pid and when it started. A pid alone may belong to someone else by
 /// the time it is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -34,6 +37,9 @@ pub struct ProcStat {
     pub threads: u64,
     /// Clock ticks since boot at its start.
     pub start_time: u64,
+    /// A SIGKILL was sent to it, and it has not taken it yet (field 31: the kernel gives every
+    /// thread its own).
+    pub killed: bool,
 }
 
 /// `PF_EXITING`: on its way out.
@@ -69,7 +75,7 @@ impl ProcStat {
         let close = bytes.iter().rposition(|byte| *byte == b')')?;
         let comm = bytes.get(open + 1..close)?.to_vec();
         let rest = std::str::from_utf8(bytes.get(close + 1..)?).ok()?;
-        let fields: Vec<&str> = rest.split_ascii_whitespace().take(20).collect();
+        let fields: Vec<&str> = rest.split_ascii_whitespace().take(29).collect();
         // Field 3 of the manual page is index 0 here.
         let field = |number: usize| fields.get(number - 3).copied();
         Some(Self {
@@ -84,6 +90,9 @@ impl ProcStat {
             },
             threads: field(20)?.parse().ok()?,
             start_time: field(22)?.parse().ok()?,
+            killed: field(31)
+                .and_then(|bits| bits.parse().ok())
+                .is_some_and(|bits| SignalSet(bits).contains(Signal::KILL)),
         })
     }
 

@@ -9,6 +9,7 @@ pub mod csv;
 pub mod shell;
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 /// Longest text kept from one field of the machine, in characters.
 const MAX_CHARS: usize = 1024;
@@ -95,6 +96,28 @@ pub fn json(text: &str) -> String {
         }
     }
     out
+}
+
+/// An age in six columns: `41m`, `6h12m`, `2d04h`, `19d`.
+pub fn age(age: Duration) -> String {
+    let (seconds, minutes) = (age.as_secs(), age.as_secs() / 60);
+    let (hours, days) = (minutes / 60, minutes / 1440);
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{minutes}m"),
+        3600..86_400 => format!("{hours}h{:02}m", minutes % 60),
+        86_400..864_000 if hours % 24 > 0 => format!("{days}d{:02}h", hours % 24),
+        _ => format!("{days}d"),
+    }
+}
+
+/// A duration in words: `12 s`, `3 min`, `6h12m`.
+pub fn lasting(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..100 => format!("{seconds} s"),
+        seconds @ 100..3600 => format!("{} min", seconds / 60),
+        _ => age(time),
+    }
 }
 
 /// An error and its causes, outermost first, joined by `: ` and made safe to print.

@@ -4,6 +4,7 @@
 
 mod action;
 mod axes;
+mod deeds;
 mod effect;
 mod event;
 mod export;
@@ -20,6 +21,7 @@ mod model;
 mod processes;
 mod rdt;
 mod selection;
+mod standing;
 mod table;
 mod terminal;
 mod theme;

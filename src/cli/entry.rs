@@ -5,9 +5,11 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::cgroup::Limit;
+use crate::inventory::attention::Told;
 use crate::inventory::{CgroupView, Container, Machine, Manager};
 use crate::oci::{CreatedAt, RuntimeKind};
 
@@ -56,13 +58,21 @@ pub(super) struct Entry<'a> {
     rdt: &'a [std::path::PathBuf],
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<&'a str>,
+    /// What of it needs a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attention: Option<Told<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     usage: Option<Used>,
 }
 
 impl<'a> Entry<'a> {
-    /// With `usage` where one look told it.
-    pub(super) fn of(container: &'a Container, machine: &Machine, with_usage: bool) -> Self {
+    /// As of `now`, with `usage` where one look told it.
+    pub(super) fn of(
+        container: &'a Container,
+        machine: &Machine,
+        now: Timestamp,
+        with_usage: bool,
+    ) -> Self {
         Self {
             state: State::of(container),
             runtime: container.runtime,
@@ -71,6 +81,7 @@ impl<'a> Entry<'a> {
             cgroup: container.cgroups_named(machine),
             rdt: &container.rdt,
             problem: container.problem.as_deref(),
+            attention: container.attention.as_ref().map(|some| some.told(now)),
             usage: with_usage.then(|| Used::by(container)),
         }
     }

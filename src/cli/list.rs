@@ -7,8 +7,10 @@ use super::args::{Format, List};
 use super::entry::Entry;
 use super::{Failure, Outcome, render, roots};
 use crate::config::Config;
-use crate::inventory::{Container, Machine, Snapshot};
-use crate::look::{self, Depth};
+use crate::inventory::glance::Tasks;
+use crate::inventory::{Container, Frozen, Machine, Snapshot, Trouble};
+use crate::kernel::LiveKernel;
+use crate::look::{self, Depth, Wish};
 use crate::oci::RuntimeKind;
 use crate::text::visible_path;
 
@@ -16,8 +18,9 @@ pub(super) fn run(config: &Config, list: &List) -> Outcome {
     let machine = Machine::new(&config.roots);
     // In runc's shape there is no usage, and nobody waits for it to be read.
     let with_usage = list.format == Format::Json && !list.quiet && config.roots.state.len() != 1;
-    let snapshot = scan(&machine, list.format, with_usage)?;
+    let snapshot = scan(config, &machine, list)?;
     let failed = roots::report(&machine, &snapshot);
+    report_attention(&snapshot);
     let text = match (list.quiet, list.format) {
         (true, _) => snapshot
             .containers
@@ -39,13 +42,33 @@ pub(super) fn run(config: &Config, list: &List) -> Outcome {
 /// How long a root on a file system that may never answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-fn scan(machine: &Machine, format: Format, with_usage: bool) -> Result<Snapshot, Failure> {
-    let depth = match format {
-        Format::Json if with_usage => Depth::Counted,
-        Format::Json => Depth::Complete,
+fn scan(config: &Config, machine: &Machine, list: &List) -> Result<Snapshot, Failure> {
+    let one_root = config.roots.state.len() == 1;
+    let depth = match list.format {
+        Format::Json if list.quiet || one_root => Depth::Complete,
+        Format::Json => Depth::Counted,
         Format::Table => Depth::Status,
     };
-    look::once(machine, depth, PATIENCE).map_err(|error| Failure::of(&error))
+    // runc's table has no place for what needs a person, and nobody waits for it to be seen.
+    let told = !list.quiet && (list.format == Format::Json || !one_root);
+    let wish = Wish {
+        depth,
+        tasks: if told { Tasks::All } else { Tasks::None },
+        patience: PATIENCE,
+    };
+    look::until_sure(machine, wish, &LiveKernel::new()).map_err(|error| Failure::of(&error))
+}
+
+/// What needs a person, on stderr. A pause by the container's own cgroup is its status already.
+fn report_attention(snapshot: &Snapshot) {
+    let said = snapshot.containers.iter().filter_map(|container| {
+        let mut troubles = container.troubles().iter();
+        let first = troubles.find(|one| !matches!(one, Trouble::Frozen(Frozen::Own(_))))?;
+        let (id, state) = (container.key.label(), first.state());
+        let reason = first.reason(snapshot.taken);
+        Some(format!("container {id}: {state}: {reason}"))
+    });
+    render::warn_all(&said.collect::<Vec<_>>());
 }
 
 fn pid(container: &Container) -> i32 {
@@ -119,7 +142,7 @@ fn many_roots(snapshot: &Snapshot) -> String {
 fn json_list(snapshot: &Snapshot, machine: &Machine, with_usage: bool) -> Result<String, Failure> {
     let containers = snapshot.containers.iter();
     let list: Vec<_> = containers
-        .map(|container| Entry::of(container, machine, with_usage))
+        .map(|container| Entry::of(container, machine, snapshot.taken, with_usage))
         .collect();
     let as_runc = list.is_empty() && snapshot.roots.len() == 1;
     let text = serde_json::to_string(&(!as_runc).then_some(list));

@@ -62,6 +62,7 @@ fn object(snapshot: &Snapshot) -> Value {
             "root": container.key.root().to_string_lossy(),
             "status": container.condition.as_str(),
             "pid": container.init.map(|init| init.pid),
+            "attention": container.attention.as_ref().map(|some| some.told(snapshot.taken)),
             "usage": container.usage,
             "detail": container.detail.as_deref(),
         })

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::attention::{Attention, Frozen, Trouble};
 use super::sight::OutOfSight;
 use super::usage::{Detail, Usage};
 use crate::kernel::Inode;
@@ -120,6 +121,8 @@ pub struct Facts {
     pub condition: Condition,
     /// What is wrong with it: a broken state file, or something less that the operator should know.
     pub problem: Option<String>,
+    /// Who freezes it, as far as its own freezer tells.
+    pub frozen: Option<Frozen>,
     /// Its live init, identity verified.
     pub init: Option<InitProcess>,
     /// The pid its state file names, alive or not, its own or not.
@@ -153,6 +156,8 @@ pub struct Container {
     pub usage: Usage,
     /// What is read only of the rows on the screen.
     pub detail: Option<Arc<Detail>>,
+    /// What of it needs a person; `None` if nothing does, as far as was looked.
+    pub attention: Option<Arc<Attention>>,
     /// Its state root has not answered for this long: all else is as it was then.
     pub silent: Option<Duration>,
 }
@@ -179,17 +184,18 @@ impl Container {
             facts: Arc::new(facts),
             usage: Usage::default(),
             detail: None,
+            attention: None,
             silent: None,
         }
+    }
+
+    /// What of it needs a person, the gravest first.
+    pub fn troubles(&self) -> &[Trouble] {
+        self.attention.as_deref().map_or(&[], Attention::troubles)
     }
 }
 
 impl Facts {
-    /// Whether it needs a person: broken, freezing, or a problem that is said.
-    pub fn needs_attention(&self) -> bool {
-        self.problem.is_some() || matches!(self.condition, Condition::Broken | Condition::Freezing)
-    }
-
     /// Age at `now`, if the creation time can be read and is not in the future.
     pub fn age(&self, now: jiff::Timestamp) -> Option<Duration> {
         let created = self.created.as_ref()?.timestamp()?;

@@ -11,8 +11,8 @@ use rustix::fs::{Mode, OFlags};
 
 use crate::cgroup::cpu::{Throttling, parse_throttling};
 use crate::cgroup::io::{IoBytes, parse_blkio, parse_io_stat};
-use crate::cgroup::memory::parse_oom_kills;
-use crate::cgroup::{Hierarchies, Version, leading_number};
+use crate::cgroup::memory::{OomControl, parse_events, parse_oom_control, parse_oom_kills};
+use crate::cgroup::{CgroupPath, Hierarchies, Version, leading_number};
 use crate::inventory::cgroups::{CgroupDir, for_controller};
 use crate::kernel::read::{kernel_text, kernel_words};
 
@@ -122,14 +122,27 @@ impl File {
     }
 }
 
-/// How many processes the OOM killer took of the container so far.
-pub(super) fn oom_kills(dirs: &[CgroupDir], hierarchies: &Hierarchies) -> Option<u64> {
+/// What the OOM killer did so far, and whether tasks wait for it (v1).
+pub(super) fn oom(dirs: &[CgroupDir], hierarchies: &Hierarchies) -> Option<OomControl> {
     let (cgroup, version) = for_controller(dirs, "memory", hierarchies)?;
-    let file = match version {
-        Version::V1 => "memory.oom_control",
-        Version::V2 => "memory.events",
-    };
-    parse_oom_kills(&kernel_words(&cgroup.dir(hierarchies).join(file)).ok()??)
+    let text = |name: &str| kernel_words(&cgroup.dir(hierarchies).join(name)).ok()?;
+    Some(match version {
+        Version::V1 => parse_oom_control(&text("memory.oom_control")?),
+        Version::V2 => OomControl {
+            kills: parse_oom_kills(&text("memory.events")?),
+            ..OomControl::default()
+        },
+    })
+}
+
+/// How often the limit of memory was hit so far.
+pub(super) fn memory_hits(dirs: &[CgroupDir], hierarchies: &Hierarchies) -> Option<u64> {
+    let (cgroup, version) = for_controller(dirs, "memory", hierarchies)?;
+    let text = |name: &str| kernel_words(&cgroup.dir(hierarchies).join(name)).ok()?;
+    match version {
+        Version::V1 => leading_number(text("memory.failcnt")?.as_bytes()),
+        Version::V2 => parse_events(&text("memory.events")?).max,
+    }
 }
 
 /// Bytes read from and written to block devices so far, stacked devices counted once more each.
@@ -152,4 +165,23 @@ pub(super) fn throttling(
     let own = || Some(for_controller(dirs, "cpu", hierarchies)?.0.dir(hierarchies));
     let dir = above.map(Path::to_owned).or_else(own)?;
     parse_throttling(&kernel_words(&dir.join("cpu.stat")).ok()??)
+}
+
+/// As [`throttling`], by the nearest quota: its own, or else one above, whose directory is told.
+pub(super) fn throttling_upwards(
+    dirs: &[CgroupDir],
+    hierarchies: &Hierarchies,
+) -> Option<(Throttling, Option<PathBuf>)> {
+    let (cgroup, _) = for_controller(dirs, "cpu", hierarchies)?;
+    let hierarchy = hierarchies.at(cgroup.hierarchy)?;
+    let upwards = std::iter::successors(Some(cgroup.path.clone()), CgroupPath::parent);
+    let dirs = upwards
+        .take_while(|path| !path.is_root())
+        .map(|path| hierarchy.dir(&path));
+    dirs.enumerate().find_map(|(level, dir)| {
+        let text = kernel_words(&dir.join("cpu.stat")).ok()??;
+        // Periods are counted only where there is a quota.
+        let counts = parse_throttling(&text).filter(|counts| counts.periods > 0)?;
+        Some((counts, (level > 0).then_some(dir)))
+    })
 }

@@ -147,6 +147,21 @@ fn unjudged(
     unseen.filter(|_| by_cgroup).map(|cgroups| cgroups.why)
 }
 
+/// The recorded init, if it is dead and its parent has not reaped it, and what is left of it.
+pub fn unreaped(machine: &Machine, record: &Record) -> Option<(InitProcess, ProcStat)> {
+    let init = record.init?;
+    let stat = machine.stat(init.pid).ok().flatten()?;
+    let ours = match init.start_time {
+        Some(recorded) => recorded == stat.start_time,
+        None => started_with_it(machine, record, &stat),
+    };
+    let who = InitProcess {
+        pid: init.pid,
+        start_time: stat.start_time,
+    };
+    (stat.is_dead() && ours).then_some((who, stat))
+}
+
 fn is_ours(
     machine: &Machine,
     record: &Record,

@@ -1,6 +1,7 @@
 //! Who is in a cgroup, and in a pid namespace: read afresh each time, because members come and go.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -19,12 +20,17 @@ const MAX_CGROUPS: usize = 10_000;
 
 /// A cgroup and all below it, children before their parents. Empty if it is gone.
 pub fn tree(dir: &Path) -> Vec<PathBuf> {
+    tree_of(dir, MAX_CGROUPS)
+}
+
+/// As [`tree`], and about this many of them at most.
+pub fn tree_of(dir: &Path, most: usize) -> Vec<PathBuf> {
     let mut out = Vec::new();
-    walk(dir, 0, &mut out);
+    walk(dir, 0, most, &mut out);
     out
 }
 
-fn walk(dir: &Path, depth: usize, out: &mut Vec<PathBuf>) {
+fn walk(dir: &Path, depth: usize, most: usize, out: &mut Vec<PathBuf>) {
     let Ok(metadata) = std::fs::symlink_metadata(dir) else {
         return;
     };
@@ -33,10 +39,13 @@ fn walk(dir: &Path, depth: usize, out: &mut Vec<PathBuf>) {
     }
     // kernfs counts two links and one for each child; file systems that do not count say 1.
     let is_leaf = metadata.nlink() == 2;
-    if !is_leaf && depth < MAX_DEPTH && out.len() < MAX_CGROUPS {
+    if !is_leaf && depth < MAX_DEPTH && out.len() < most {
         for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                walk(&entry.path(), depth + 1, out);
+                walk(&entry.path(), depth + 1, most, out);
+            }
+            if out.len() >= most {
+                break;
             }
         }
     }
@@ -57,6 +66,23 @@ pub fn procs(dir: &Path) -> Vec<i32> {
         .filter_map(|line| line.trim().parse().ok())
         .filter(|pid| *pid > 1)
         .collect()
+}
+
+/// The threads of one cgroup directory, those of processes too; one outside this pid namespace reads
+/// as 0. Opened for every read, as for [`procs`].
+pub fn threads(dir: &Path, version: Version) -> io::Result<Vec<i32>> {
+    let name = match version {
+        Version::V1 => "tasks",
+        Version::V2 => "cgroup.threads",
+    };
+    let text = match kernel_text(&dir.join(name))? {
+        Some(text) => text,
+        None => kernel_text(&dir.join("cgroup.procs"))?.unwrap_or_default(),
+    };
+    Ok(text
+        .lines()
+        .filter_map(|line| line.trim().parse().ok())
+        .collect())
 }
 
 /// The processes that exit and are still members of these cgroups, or of one below, as

@@ -8,6 +8,7 @@
 //!
 //! Synchronous: the caller has the thread, and calls [`Sampler::wait`] between two passes.
 
+mod attention;
 mod descriptors;
 mod events;
 mod roots;
@@ -34,8 +35,10 @@ use super::own::OwnMeter;
 use super::snapshot::Snapshot;
 use super::usage::{HostUsage, OfAll, Watch};
 use super::users::Users;
+use super::vitals::Now;
 use crate::config::StateRoot;
 use crate::oci::ContainerKey;
+use attention::Turns;
 use descriptors::{Budget, Held};
 use roots::Roots;
 
@@ -95,6 +98,9 @@ pub struct Sampler {
     /// When the host was last looked at.
     hosted: Option<Duration>,
     passes: usize,
+    turns: Turns,
+    /// Rows whose CPU time has just come to a stand.
+    stilled: Vec<RowId>,
     /// The first pass is over: what comes now is new.
     settled: bool,
     buffer: Vec<u8>,
@@ -126,6 +132,8 @@ impl Sampler {
             begun: Instant::now(),
             hosted: None,
             passes: 0,
+            turns: Turns::default(),
+            stilled: Vec::new(),
             settled: false,
             buffer: Vec::new(),
             machine,
@@ -215,6 +223,7 @@ impl Sampler {
         self.settle_watch();
         self.settled = true;
         self.count();
+        self.look_for_trouble();
         self.look_at_host();
         self.snapshot(start)
     }
@@ -383,12 +392,14 @@ impl Sampler {
         let before = (!row.unborn).then(|| row.shown().condition);
         let held = row.held();
         let mut changed = row.refresh(&self.machine, &mut self.events);
-        let (counted, processes) = if with_oom {
-            row.look_for_oom_kills(&self.machine)
-        } else {
-            (false, 0)
-        };
-        changed |= counted;
+        let mut processes = 0;
+        if with_oom {
+            let wall = jiff::Timestamp::now();
+            let uptime = self.begun.elapsed();
+            let (counted, more) = row.look_for_oom_kills(&self.machine, Now { uptime, wall });
+            changed |= counted;
+            processes = more;
+        }
         self.budget.spend(held, row.held());
         if processes > 0 {
             let key = row.key.clone();
@@ -430,12 +441,16 @@ impl Sampler {
     fn count(&mut self) {
         let now = self.begun.elapsed();
         let reopened = self.rows.reopened(REOPENED);
-        for row in self.rows.iter_mut().filter(|row| row.is_kept()) {
-            row.sample(&self.machine, now);
+        for (id, row) in self.rows.each_mut().filter(|(_, row)| row.is_kept()) {
+            if row.sample(&self.machine, now) {
+                self.stilled.push(id);
+            }
         }
         for id in reopened {
-            if let Some(row) = self.rows.get_mut(id) {
-                row.sample(&self.machine, now);
+            if let Some(row) = self.rows.get_mut(id)
+                && row.sample(&self.machine, now)
+            {
+                self.stilled.push(id);
             }
         }
         let all_in_full = self.watch.in_full || self.watch_all;

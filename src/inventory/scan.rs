@@ -14,6 +14,7 @@ use super::container::{CgroupView, Container, Facts};
 use super::control_file::Cgroups;
 use super::counters::Counters;
 use super::entry::{Depth, Entry, Lead};
+use super::glance::{self, Tasks, Unsure};
 use super::limits::Limits;
 use super::machine::Machine;
 use super::problem::Problem;
@@ -36,6 +37,8 @@ pub struct Scanner {
     users: Users,
     depth: Depth,
     counters: bool,
+    tasks: Tasks,
+    unsure: Vec<Unsure>,
     roots: Option<Vec<StateRoot>>,
     hint: Option<RuntimeKind>,
     /// Which part of each root it reads, of how many.
@@ -50,6 +53,8 @@ impl Scanner {
             machine,
             depth: Depth::State,
             counters: false,
+            tasks: Tasks::None,
+            unsure: Vec::new(),
             roots: None,
             hint: None,
             part: (0, 1),
@@ -71,6 +76,17 @@ impl Scanner {
             counters: true,
             ..self
         }
+    }
+
+    /// Looks at tasks too.
+    #[must_use]
+    pub fn with_tasks(self, tasks: Tasks) -> Self {
+        Self { tasks, ..self }
+    }
+
+    /// The containers of the last scan of which one look is not enough.
+    pub fn take_unsure(&mut self) -> Vec<Unsure> {
+        std::mem::take(&mut self.unsure)
     }
 
     /// Looks at these roots only.
@@ -149,7 +165,7 @@ impl Scanner {
         };
         // For one pass only: nothing will be compared.
         let fingerprint = Fingerprint::default();
-        let tracked = match Entry::read(root.as_fd(), lead) {
+        let mut tracked = match Entry::read(root.as_fd(), lead) {
             Ok(entry) => {
                 self.hint = entry.runtime;
                 let owner = self.users.name(entry.uid);
@@ -160,8 +176,8 @@ impl Scanner {
         };
         let glance = self
             .counters
-            .then(|| glance(tracked.named(), &self.machine));
-        let mut container = Container::of(tracked.into_facts(&self.machine));
+            .then(|| gauges(tracked.named(), &self.machine));
+        let mut container = Container::of(tracked.take_facts(&self.machine));
         if let Some(Some((cgroups, mut usage, mut detail))) = glance {
             if let Some(init) = container.init {
                 let astray = Astray::of(&self.machine, init, &cgroups);
@@ -170,13 +186,15 @@ impl Scanner {
             }
             (container.usage, container.detail) = (usage, Some(Arc::new(detail)));
         }
+        let unsure = glance::look(&self.machine, &mut container, &tracked, self.tasks);
+        self.unsure.extend(unsure);
         Some(container)
     }
 }
 
 /// What one look gives: the three counters and their limits, no rate. CPU time so far is in
 /// [`Detail::cpu`]. With the cgroups that were looked at.
-fn glance(named: &[CgroupDir], machine: &Machine) -> Option<(Vec<CgroupDir>, Usage, Detail)> {
+fn gauges(named: &[CgroupDir], machine: &Machine) -> Option<(Vec<CgroupDir>, Usage, Detail)> {
     let hierarchies = &machine.hierarchies;
     let dirs = cgroups::existing(named, hierarchies);
     if dirs.is_empty() {

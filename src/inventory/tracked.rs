@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use rustix::fs::Stat;
 
-use super::cgroups::{self, CgroupDir};
+use super::attention::Frozen;
+use super::cgroups::{self, CgroupDir, for_controller};
 use super::container::{Condition, Facts};
 use super::entry::Entry;
+use super::freezers::Freezers;
 use super::identity::{Identity, Recorded, Rigour, identify};
 use super::machine::Machine;
 use super::manager::manager_of;
@@ -169,13 +171,18 @@ impl Tracked {
         self.base.state_dir
     }
 
+    /// Its record, if that makes sense.
+    pub fn record(&self) -> Option<&Record> {
+        self.record.as_ref()
+    }
+
     /// What it is now: status derived afresh, with those of its cgroups that exist.
     pub fn facts(&self, machine: &Machine, cgroups: &[CgroupDir]) -> Facts {
         self.finish(self.base.clone(), machine, cgroups)
     }
 
-    /// As [`Self::facts`], when nothing is kept for another pass.
-    pub fn into_facts(mut self, machine: &Machine) -> Facts {
+    /// As [`Self::facts`], once: what its files say goes with them.
+    pub fn take_facts(&mut self, machine: &Machine) -> Facts {
         let blank = blank(&self.base.key);
         let base = std::mem::replace(&mut self.base, blank);
         self.finish(base, machine, &[])
@@ -191,6 +198,7 @@ impl Tracked {
         let problem = self.base.problem.as_ref().or(state.problem.as_ref());
         state.condition == shown.condition
             && state.init == shown.init
+            && state.frozen == shown.frozen
             && problem == shown.problem.as_ref()
     }
 
@@ -207,17 +215,41 @@ impl Tracked {
             Identity::Alive(_) => cgroups::freezer(&self.named, &machine.hierarchies),
             Identity::Dead | Identity::Recycled(_) | Identity::Unknown(_) => None,
         };
-        let problem = match (identity, freezer) {
-            (Identity::Unknown(why), _) => Some(crate::text::chain(&Problem::OutOfSight(why))),
-            (Identity::Recycled(pid), _) => Some(crate::text::chain(&Problem::Recycled(pid))),
-            (_, Some(Freezer::FrozenAbove)) => Some("frozen by a cgroup above".to_owned()),
+        let problem = match identity {
+            Identity::Unknown(why) => Some(crate::text::chain(&Problem::OutOfSight(why))),
+            Identity::Recycled(pid) => Some(crate::text::chain(&Problem::Recycled(pid))),
             _ => None,
         };
         Some(State {
             condition: derive(record, identity, self.exec_fifo, freezer),
             init: identity.alive(),
+            frozen: self.frozen(machine, identity.alive(), freezer),
             problem,
         })
+    }
+
+    /// Who freezes it, where its own freezer says that it is frozen.
+    fn frozen(
+        &self,
+        machine: &Machine,
+        init: Option<InitProcess>,
+        freezer: Option<Freezer>,
+    ) -> Option<Frozen> {
+        let own = || {
+            let cgroup = for_controller(&self.named, "freezer", &machine.hierarchies)?;
+            Some(cgroup.0.dir(&machine.hierarchies))
+        };
+        match freezer? {
+            Freezer::Frozen => own().map(Frozen::Own),
+            Freezer::FrozenAbove => {
+                let over = Freezers::new(machine).over(init?.pid, false);
+                let own = own();
+                let mut others = over.set.into_iter().map(|at| at.dir);
+                let above = others.find(|dir| Some(dir) != own.as_ref());
+                Some(Frozen::told(above, own.as_deref()))
+            }
+            Freezer::Freezing | Freezer::Thawed => None,
+        }
     }
 
     fn finish(&self, base: Facts, machine: &Machine, cgroups: &[CgroupDir]) -> Facts {
@@ -228,6 +260,7 @@ impl Tracked {
             .collect();
         if let Some(state) = self.state(machine, None) {
             (facts.condition, facts.init) = (state.condition, state.init);
+            facts.frozen = state.frozen;
             facts.problem = facts.problem.or(state.problem);
         }
         facts
@@ -238,6 +271,7 @@ impl Tracked {
 struct State {
     condition: Condition,
     init: Option<InitProcess>,
+    frozen: Option<Frozen>,
     /// Less than one of its files.
     problem: Option<String>,
 }
@@ -295,6 +329,7 @@ fn blank(key: &ContainerKey) -> Facts {
         runtime: None,
         condition: Condition::Broken,
         problem: None,
+        frozen: None,
         init: None,
         recorded_pid: None,
         oci_version: None,

@@ -26,6 +26,15 @@ pub enum Status {
 }
 
 impl Status {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Creating,
+        Self::Created,
+        Self::Running,
+        Self::Paused,
+        Self::Stopped,
+    ];
+
     /// The runtime-spec's word.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -23,6 +23,8 @@ pub(crate) enum Action {
     Reverse,
     Columns,
     ToggleStopped,
+    Attention,
+    PutAway,
     Mark,
     Range,
     MarkAll,
@@ -47,6 +49,7 @@ pub(crate) enum Action {
     Copy,
     Save,
     Export,
+    ExportPast,
     Mouse,
     Palette,
     Rescan,
@@ -103,6 +106,8 @@ impl Action {
                     | Self::Reverse
                     | Self::Columns
                     | Self::ToggleStopped
+                    | Self::Attention
+                    | Self::PutAway
                     | Self::Mark
                     | Self::Range
                     | Self::MarkAll

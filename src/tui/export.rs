@@ -1,16 +1,19 @@
-//! The table as CSV or JSON: the rows shown, in the order shown, with raw numbers.
+//! The table or the history as CSV or JSON: the rows shown, in the order shown, with raw numbers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::inventory::{Container, Detail, Manager, Usage};
 use crate::oci::RuntimeKind;
 use crate::text::csv;
 
 use super::effect::Effect;
+use super::lane::Past;
 use super::modal::Format;
 use super::model::Model;
+use super::standing::{self, Issue};
 
 #[derive(Serialize)]
 struct Row<'a> {
@@ -24,6 +27,9 @@ struct Row<'a> {
     owner: &'a str,
     manager: Option<&'a str>,
     problem: Option<&'a str>,
+    /// What of it needs a person: the gravest of that in a word, and why.
+    attention: Option<String>,
+    reason: Option<String>,
     /// Seconds for which its state root has not answered.
     silent: Option<u64>,
     #[serde(flatten)]
@@ -32,8 +38,9 @@ struct Row<'a> {
     detail: Option<&'a Detail>,
 }
 
-impl<'a> From<&'a Container> for Row<'a> {
-    fn from(container: &'a Container) -> Self {
+impl<'a> Row<'a> {
+    fn of(model: &Model, container: &'a Container) -> Self {
+        let issue = standing::issues(container, &model.deeds).into_iter().next();
         Self {
             id: container.key.label(),
             root: crate::text::visible_path(container.key.root()),
@@ -45,6 +52,8 @@ impl<'a> From<&'a Container> for Row<'a> {
             owner: &container.owner,
             manager: container.manager.map(Manager::as_str),
             problem: container.problem.as_deref(),
+            attention: issue.map(Issue::state),
+            reason: issue.map(|issue| issue.reason(model.now.wall)),
             silent: container.silent.map(|time| time.as_secs()),
             usage: container.usage,
             detail: container.detail.as_deref(),
@@ -54,17 +63,68 @@ impl<'a> From<&'a Container> for Row<'a> {
 
 /// The effect that writes the table.
 pub(super) fn table(model: &Model, format: Format) -> Effect {
-    let rows: Vec<serde_json::Value> = model
+    let rows: Vec<Value> = model
         .rows
         .iter()
-        .filter_map(|row| serde_json::to_value(Row::from(&**row)).ok())
+        .filter_map(|row| serde_json::to_value(Row::of(model, row)).ok())
         .collect();
+    save("table", &FIRST, rows, format)
+}
+
+/// A line of the history.
+#[derive(Serialize)]
+struct Line {
+    at: String,
+    id: String,
+    root: String,
+    /// `happened`, or `action`: the operator's.
+    kind: &'static str,
+    what: String,
+    /// `done`, `failed`, `refused`.
+    result: Option<String>,
+    reason: Option<String>,
+    /// Seconds.
+    took: Option<f64>,
+}
+
+impl Line {
+    fn of(past: Past<'_>) -> Self {
+        let (kind, what, deed) = match past {
+            Past::Happened(_) => ("happened", past.words(false), None),
+            Past::Did(deed) => ("action", deed.act.words(), Some(deed)),
+        };
+        Self {
+            at: past.at().to_string(),
+            id: past.key().label(),
+            root: crate::text::visible_path(past.key().root()),
+            kind,
+            what,
+            result: deed.map(|deed| deed.ending.word().to_lowercase()),
+            reason: past.reason(),
+            took: deed
+                .and_then(|deed| deed.took)
+                .map(|took| took.as_secs_f64()),
+        }
+    }
+}
+
+/// The effect that writes the history.
+pub(super) fn history(model: &Model, format: Format) -> Effect {
+    let rows = model.past().into_iter();
+    let rows = rows.filter_map(|past| serde_json::to_value(Line::of(past)).ok());
+    let first = [
+        "at", "id", "root", "kind", "what", "result", "reason", "took",
+    ];
+    save("history", &first, rows.collect(), format)
+}
+
+fn save(stem: &'static str, first: &[&str], rows: Vec<Value>, format: Format) -> Effect {
     let (extension, text) = match format {
-        Format::Json => ("json", format!("{:#}\n", serde_json::Value::Array(rows))),
-        Format::Csv => ("csv", table_csv(&rows)),
+        Format::Csv => ("csv", table_csv(first, &rows)),
+        Format::Json => ("json", format!("{:#}\n", Value::Array(rows))),
     };
     Effect::Save {
-        stem: "table",
+        stem,
         extension,
         text,
     }
@@ -75,8 +135,8 @@ const FIRST: [&str; 4] = ["id", "root", "runtime", "status"];
 
 /// What is nested gets a column for each of its numbers, named `detail.cpu.user`; what a row lacks
 /// stays empty.
-fn table_csv(rows: &[serde_json::Value]) -> String {
-    let rows: Vec<Vec<(String, &serde_json::Value)>> = rows
+fn table_csv(first: &[&str], rows: &[Value]) -> String {
+    let rows: Vec<Vec<(String, &Value)>> = rows
         .iter()
         .map(|row| {
             let mut flat = Vec::new();
@@ -84,8 +144,8 @@ fn table_csv(rows: &[serde_json::Value]) -> String {
             flat
         })
         .collect();
-    let mut names: Vec<&str> = FIRST.to_vec();
-    let mut known: BTreeSet<&str> = FIRST.into();
+    let mut names: Vec<&str> = first.to_vec();
+    let mut known: BTreeSet<&str> = first.iter().copied().collect();
     for (name, value) in rows.iter().flatten() {
         // Where one row has no detail at all, its place is not a column of its own.
         let empty = value.is_null() && name == "detail";
@@ -95,7 +155,7 @@ fn table_csv(rows: &[serde_json::Value]) -> String {
     }
     let mut out = csv::line(names.iter().map(|name| (*name).to_owned()));
     for row in &rows {
-        let row: BTreeMap<&str, &serde_json::Value> = row
+        let row: BTreeMap<&str, &Value> = row
             .iter()
             .map(|(name, value)| (name.as_str(), *value))
             .collect();
@@ -109,12 +169,8 @@ fn table_csv(rows: &[serde_json::Value]) -> String {
     out
 }
 
-fn flatten<'a>(
-    name: &str,
-    value: &'a serde_json::Value,
-    out: &mut Vec<(String, &'a serde_json::Value)>,
-) {
-    let serde_json::Value::Object(fields) = value else {
+fn flatten<'a>(name: &str, value: &'a Value, out: &mut Vec<(String, &'a Value)>) {
+    let Value::Object(fields) = value else {
         out.push((name.to_owned(), value));
         return;
     };

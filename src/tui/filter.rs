@@ -3,10 +3,13 @@
 //! All terms must hold. Parsing is total: what is no field term is a word to look for, so nothing
 //! that can be typed is an error.
 
-use crate::inventory::lane::Happening;
 use crate::inventory::{Container, Manager};
+use crate::oci::Status;
 
+use super::deeds::Deeds;
+use super::lane::Past;
 use super::measure;
+use super::standing::{self, Issue};
 
 /// A parsed filter.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -87,18 +90,18 @@ impl Filter {
         self.terms.is_empty()
     }
 
-    pub(crate) fn matches(&self, container: &Container) -> bool {
+    pub(crate) fn matches(&self, container: &Container, deeds: &Deeds) -> bool {
         self.terms
             .iter()
-            .all(|term| term.test.holds(container) != term.negated)
+            .all(|term| term.test.holds(container, deeds) != term.negated)
     }
 
-    /// Whether it lets something through that happened. The container may be gone, so only words
-    /// and fields that its name and root answer can hold.
-    pub(crate) fn matches_happening(&self, happening: &Happening) -> bool {
+    /// Whether it lets a line of the past through. The container may be gone, so only words and
+    /// fields that the line itself answers can hold.
+    pub(crate) fn matches_past(&self, past: Past<'_>) -> bool {
         self.terms
             .iter()
-            .all(|term| term.test.holds_for(happening) != term.negated)
+            .all(|term| term.test.holds_for(past) != term.negated)
     }
 }
 
@@ -173,7 +176,7 @@ fn finite(text: &str) -> Option<f64> {
 }
 
 impl Test {
-    fn holds(&self, container: &Container) -> bool {
+    fn holds(&self, container: &Container, deeds: &Deeds) -> bool {
         match self {
             Self::Word(word) => {
                 let texts = [Field::Id, Field::State, Field::Runtime, Field::Owner];
@@ -184,29 +187,61 @@ impl Test {
                         .problem
                         .as_ref()
                         .is_some_and(|p| p.to_lowercase().contains(word))
+                    || has_issue(container, deeds, word)
             }
-            Self::Field(field, value) => field.text(container).contains(value),
+            Self::Field(Field::State, value) => {
+                field_is(Field::State, container, value) || has_issue(container, deeds, value)
+            }
+            Self::Field(field, value) => field_is(*field, container, value),
             Self::Compare(metric, order, amount) => metric
                 .value(container, *amount)
                 .is_some_and(|(value, bound)| order.holds(value, bound)),
         }
     }
 
-    fn holds_for(&self, happening: &Happening) -> bool {
-        let id = || happening.key.label().to_lowercase();
+    fn holds_for(&self, past: Past<'_>) -> bool {
+        let id = || past.key().label().to_lowercase();
+        let what = || past.words(false).to_lowercase();
         match self {
             Self::Word(word) => {
-                let what = super::lane::words(&happening.what, false);
-                id().contains(word) || what.to_lowercase().contains(word)
+                let reason = || past.reason().unwrap_or_default().to_lowercase();
+                id().contains(word) || what().contains(word) || reason().contains(word)
             }
             Self::Field(Field::Id, value) => id().contains(value),
+            Self::Field(Field::State, value) => what().contains(value),
             Self::Field(Field::Root, value) => {
-                let root = crate::text::visible_path(happening.key.root());
+                let root = crate::text::visible_path(past.key().root());
                 root.to_lowercase().contains(value)
             }
             Self::Field(..) | Self::Compare(..) => false,
         }
     }
+}
+
+fn field_is(field: Field, container: &Container, value: &str) -> bool {
+    field.text(container).contains(value)
+}
+
+/// Whether one of the words for what needs a person begins like this. What is the beginning of a
+/// status as well means the status: who looks for `stopped` does not want what a signal stopped.
+fn has_issue(container: &Container, deeds: &Deeds, value: &str) -> bool {
+    let is_status = Status::ALL
+        .iter()
+        .any(|status| status.as_str().starts_with(value));
+    if value.is_empty() || is_status {
+        return false;
+    }
+    let begins = |words: &[&str]| words.iter().any(|word| word.starts_with(value));
+    if standing::needs_attention(container, deeds) && begins(&["attention"]) {
+        return true;
+    }
+    standing::issues(container, deeds)
+        .into_iter()
+        .any(|issue| match issue {
+            Issue::Failed(_) => begins(&["failed", "stuck"]),
+            Issue::Trouble(trouble) if issue.holds() => begins(&[trouble.code(), "stuck"]),
+            Issue::Trouble(trouble) => begins(&[trouble.code()]),
+        })
 }
 
 impl Field {

@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 
 use crate::config::{Config, StateRoot};
 use crate::diagnosis::Examiner;
+use crate::inventory::glance::Tasks;
 use crate::inventory::rdt::{self, RdtView};
 use crate::inventory::{Container, Machine, Sampler, Snapshot, processes};
 use crate::kernel::LiveKernel;
 use crate::leftovers::{self, Found, Known};
 use crate::lifecycle::{self, Claims, Job, Options, Preview, StepEvent, Verdict};
-use crate::look::{self, Depth};
+use crate::look::{self, Depth, Wish};
 use crate::resctrl::Reader;
 
 /// The machine, and how jobs are done on it. Each thread has its own.
@@ -38,8 +39,12 @@ impl Host {
 
     /// Every container without its usage: what the first screen shows.
     pub(super) fn first_look(&self) -> Option<Snapshot> {
-        let patience = std::time::Duration::ZERO;
-        look::once(&self.machine, Depth::Status, patience).ok()
+        let wish = Wish {
+            depth: Depth::Status,
+            tasks: Tasks::Init,
+            patience: Duration::ZERO,
+        };
+        look::once(&self.machine, wish).ok()
     }
 
     pub(super) fn sampler(&self) -> io::Result<Sampler> {

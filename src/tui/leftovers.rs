@@ -121,6 +121,11 @@ impl Leftovers {
         self.marks = self.certain().iter().map(identity).collect();
     }
 
+    /// Takes the mark off what has this key.
+    pub(crate) fn unmark(&mut self, key: &ContainerKey) {
+        self.marks.retain(|(_, marked)| marked != key);
+    }
+
     pub(crate) fn clear(&mut self) -> bool {
         let had = !self.marks.is_empty();
         self.marks.clear();

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+pub(crate) use crate::text::{age, lasting};
+
 /// Columns that `text` takes.
 pub(crate) fn width(text: &str) -> usize {
     text.width()
@@ -133,19 +135,6 @@ pub(crate) fn percent(value: f64) -> String {
     }
 }
 
-/// An age in six columns: `41m`, `6h12m`, `2d04h`, `19d`.
-pub(crate) fn age(age: Duration) -> String {
-    let (seconds, minutes) = (age.as_secs(), age.as_secs() / 60);
-    let (hours, days) = (minutes / 60, minutes / 1440);
-    match seconds {
-        0..60 => format!("{seconds}s"),
-        60..3600 => format!("{minutes}m"),
-        3600..86_400 => format!("{hours}h{:02}m", minutes % 60),
-        86_400..864_000 if hours % 24 > 0 => format!("{days}d{:02}h", hours % 24),
-        _ => format!("{days}d"),
-    }
-}
-
 /// The memory that counts against the container: without page cache that can go, where known.
 pub(crate) fn memory(usage: &crate::inventory::Usage) -> Option<u64> {
     usage.working_set.or(usage.memory)
@@ -157,15 +146,6 @@ pub(crate) fn took(time: Duration) -> String {
         millis @ 0..1000 => format!("{millis} ms"),
         1000..10_000 => format!("{:.1} s", time.as_secs_f64()),
         _ => format!("{} s", time.as_secs()),
-    }
-}
-
-/// A duration in words: `12 s`, `3 min`, `6h12m`.
-pub(crate) fn lasting(time: Duration) -> String {
-    match time.as_secs() {
-        seconds @ 0..100 => format!("{seconds} s"),
-        seconds @ 100..3600 => format!("{} min", seconds / 60),
-        _ => age(time),
     }
 }
 

@@ -96,6 +96,7 @@ pub(crate) enum Choice {
     SortProcesses(SortBy),
     Copy(String),
     Export(Format),
+    ExportPast(Format),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -218,6 +219,19 @@ impl CleanItem {
             .is_some_and(|preview| preview.refused.is_none());
         self.job.as_ref().ok().filter(|_| accepted)
     }
+
+    /// Why it is not ready; safe to print.
+    pub(crate) fn refusal(&self) -> String {
+        let refused = self
+            .preview
+            .as_ref()
+            .and_then(|preview| preview.refused.as_ref());
+        match (&self.job, refused) {
+            (Err(why), _) => why.clone(),
+            (Ok(_), Some(why)) => why.words(),
+            (Ok(_), None) => "it is gone".to_owned(),
+        }
+    }
 }
 
 impl CleanDialog {
@@ -313,6 +327,19 @@ impl Item {
             .as_ref()
             .is_some_and(|preview| preview.refused.is_none());
         self.job.as_ref().ok().filter(|_| accepted && !self.gone)
+    }
+
+    /// Why it is not ready; safe to print.
+    pub(crate) fn refusal(&self) -> String {
+        let refused = self
+            .preview
+            .as_ref()
+            .and_then(|preview| preview.refused.as_ref());
+        match (&self.job, refused) {
+            (Err(why), _) => why.clone(),
+            (Ok(_), Some(why)) => why.words(),
+            (Ok(_), None) => "it is gone, or another one by now".to_owned(),
+        }
     }
 }
 

@@ -7,7 +7,6 @@ use std::time::Duration;
 use ratatui::layout::Size;
 
 use crate::config::Config;
-use crate::inventory::lane::Happening;
 use crate::inventory::processes::Subject;
 use crate::inventory::usage::OfAll;
 use crate::inventory::{Condition, Container, Snapshot, Watch};
@@ -16,15 +15,17 @@ use crate::oci::{ContainerKey, Status};
 
 use super::action::Action;
 use super::axes::{Ceiling, Span};
+use super::deeds::Deeds;
 use super::event::Moment;
 use super::filter::Filter;
-use super::lane::Lane;
+use super::lane::{Lane, Past};
 use super::leftovers::Leftovers;
 use super::log_pane::{LogPane, Mark};
 use super::modal::{Modal, Open, Subject as Examined};
 use super::processes::ProcessPane;
 use super::rdt::Rdt;
 use super::selection::Selection;
+use super::standing;
 use super::table::{self, Column, SortKey};
 use super::theme::Look;
 
@@ -76,6 +77,7 @@ impl View {
                     Action::Copy,
                     Action::Clean,
                     Action::Why,
+                    Action::PutAway,
                 ];
                 action.is_about_the_list() && !own.contains(&action)
             }
@@ -161,6 +163,8 @@ pub(crate) struct List {
     pub(crate) sort: SortKey,
     pub(crate) reversed: bool,
     pub(crate) stopped: bool,
+    /// Only what needs a person.
+    pub(crate) attention: bool,
     pub(crate) filter_text: String,
     pub(crate) filter: Filter,
     pub(crate) hidden: Vec<Column>,
@@ -212,6 +216,10 @@ pub struct Model {
     pub(crate) open: Option<Open>,
     pub(crate) tickets: u64,
     pub(crate) jobs: BTreeMap<ContainerKey, Running>,
+    /// What was done before.
+    pub(crate) deeds: Deeds,
+    /// How many containers need a person.
+    pub(crate) in_need: usize,
     /// The operator wants to leave as soon as no step runs.
     pub(crate) leaving: bool,
 }
@@ -238,6 +246,7 @@ impl Model {
                 sort: SortKey::Attention,
                 reversed: false,
                 stopped: true,
+                attention: false,
                 filter_text: String::new(),
                 filter: Filter::default(),
                 hidden: Vec::new(),
@@ -261,6 +270,8 @@ impl Model {
             open: None,
             tickets: 0,
             jobs: BTreeMap::new(),
+            deeds: Deeds::default(),
+            in_need: 0,
             leaving: false,
         }
     }
@@ -392,25 +403,36 @@ impl Model {
             return;
         };
         let list = &self.list;
+        let in_need = |row: &&Arc<Container>| standing::needs_attention(row, &self.deeds);
+        self.in_need = snapshot.containers.iter().filter(in_need).count();
         let wanted = |row: &&Arc<Container>| {
             (list.stopped || row.condition != Condition::Known(Status::Stopped))
-                && list.filter.matches(row)
+                && (!list.attention || in_need(row))
+                && list.filter.matches(row, &self.deeds)
         };
         let mut rows: Vec<_> = snapshot.containers.iter().filter(wanted).cloned().collect();
-        table::sort(&mut rows, list.sort, list.reversed);
+        table::sort(&mut rows, list.sort, list.reversed, &self.deeds);
         self.rows = rows;
         self.list.selection.settle(&self.rows);
         self.follow();
-        let page = super::view::happenings::page(self);
-        let shown = super::lane::shown(&snapshot.happenings, &self.list.filter);
-        self.lane.settle(&shown, page);
+        self.settle_past();
+    }
+
+    /// Keeps the cursor of the history on its line, while anybody sees it.
+    pub(crate) fn settle_past(&mut self) {
+        if self.view == View::History {
+            let page = super::view::happenings::page(self);
+            let mut lane = std::mem::take(&mut self.lane);
+            lane.settle(&self.past(), page);
+            self.lane = lane;
+        }
     }
 
     /// What of the past is shown, newest first.
-    pub(crate) fn happenings(&self) -> Vec<&Happening> {
-        self.snapshot().map_or_else(Vec::new, |snapshot| {
-            super::lane::shown(&snapshot.happenings, &self.list.filter)
-        })
+    pub(crate) fn past(&self) -> Vec<Past<'_>> {
+        let happened = self.snapshot().map(|snapshot| &*snapshot.happenings);
+        let happened = happened.map_or(&[][..], Vec::as_slice);
+        super::lane::shown(happened, &self.deeds, &self.list.filter)
     }
 
     /// Keeps the cursor on the screen.

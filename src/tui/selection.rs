@@ -90,6 +90,16 @@ impl Selection {
         self.marks.extend(rows.iter().map(|row| row.key.clone()));
     }
 
+    /// Takes the mark off one.
+    pub(crate) fn unmark(&mut self, key: &ContainerKey) {
+        self.marks.remove(key);
+    }
+
+    /// A range that was begun is no more.
+    pub(crate) fn end_range(&mut self) {
+        self.anchor = None;
+    }
+
     /// Drops marks and range; says whether there was anything to drop.
     pub(crate) fn clear(&mut self) -> bool {
         let had = !self.marks.is_empty() || self.anchor.is_some();

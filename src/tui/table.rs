@@ -3,10 +3,12 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use crate::inventory::{Condition, Container};
-use crate::oci::{CreatedAt, Status};
+use crate::inventory::Container;
+use crate::oci::CreatedAt;
 
+use super::deeds::Deeds;
 use super::measure;
+use super::standing::gravity;
 
 /// A column of the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,8 +100,8 @@ impl Column {
             Self::Id => 22,
             Self::Memory if narrow => 5,
             Self::Memory | Self::Io => 11,
-            Self::Owner | Self::Bar | Self::Spark => 10,
-            Self::State | Self::Pids => 9,
+            Self::State | Self::Owner | Self::Bar | Self::Spark => 10,
+            Self::Pids => 9,
             Self::Cpu | Self::Age => 6,
             Self::Runtime => 5,
             Self::Throttled => 4,
@@ -195,26 +197,11 @@ impl SortKey {
     }
 }
 
-/// How much a container needs a person; the least number first.
-fn attention(container: &Container) -> u8 {
-    let oom = container.usage.oom_kills.is_some_and(|kills| kills > 0);
-    match container.condition {
-        Condition::Broken | Condition::Unknown(_) => 0,
-        Condition::Freezing => 1,
-        _ if container.problem.is_some() || container.silent.is_some() => 2,
-        _ if oom => 3,
-        Condition::Known(Status::Running) => 4,
-        Condition::Known(Status::Paused) => 5,
-        Condition::Known(Status::Creating | Status::Created) => 6,
-        Condition::Known(Status::Stopped) => 7,
-    }
-}
-
 /// Puts rows in order. What is not available comes last, whichever way round.
-pub(crate) fn sort(rows: &mut [Arc<Container>], key: SortKey, reversed: bool) {
+pub(crate) fn sort(rows: &mut [Arc<Container>], key: SortKey, reversed: bool, deeds: &Deeds) {
     rows.sort_by(|a, b| {
         let by_key = match key {
-            SortKey::Attention => directed(attention(a).cmp(&attention(b)), reversed),
+            SortKey::Attention => directed(gravity(a, deeds).cmp(&gravity(b, deeds)), reversed),
             SortKey::Column(column) => compare(column, a, b, reversed),
         };
         by_key
@@ -285,8 +272,8 @@ mod tests {
     #[test]
     fn state_and_id_are_never_dropped() {
         assert_eq!(shown(1, true), [Column::State, Column::Id]);
-        assert_eq!(shown(126, false), Column::ALL);
-        let without_chart = shown(115, false);
+        assert_eq!(shown(127, false), Column::ALL);
+        let without_chart = shown(116, false);
         assert!(!without_chart.contains(&Column::Spark));
         assert_eq!(without_chart.len() + 1, Column::ALL.len());
     }

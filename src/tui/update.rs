@@ -157,6 +157,7 @@ fn main_pane(model: &Model) -> Pane {
 
 fn take_snapshot(model: &mut Model, snapshot: Arc<Snapshot>) -> Vec<Effect> {
     model.list.selection.forget_gone(&snapshot.containers);
+    model.deeds.forget_gone(&snapshot.containers);
     if let Some(Modal::Confirm(confirm)) = model.open.as_mut().map(|open| &mut open.modal) {
         check_pinned(confirm, &snapshot);
     }
@@ -230,6 +231,7 @@ fn finish(model: &mut Model, key: &ContainerKey, verdict: &Verdict) -> Vec<Effec
     model
         .log
         .verdict(model.now.wall, key, running.job.verb(), verdict);
+    jobs::over(model, &running, verdict);
     if matches!(running.job, Job::Stop(_)) && !verdict.is_clean() {
         let mut effects = ask_to_kill(model, key);
         effects.push(Effect::Rescan);

@@ -27,6 +27,7 @@ macro_rules! with_each_runtime {
 }
 
 mod actions;
+mod attention;
 mod bystander;
 mod crash;
 mod delete;

@@ -6,6 +6,7 @@
     reason = "a test that cannot go on ends there"
 )]
 
+mod attention;
 mod cli;
 mod control_files;
 mod demo;

@@ -3,10 +3,11 @@
 use std::fs;
 use std::time::Duration;
 
+use ocitop::inventory::glance::Tasks;
 use ocitop::inventory::lane::Happened;
 use ocitop::inventory::sampler::Woken;
 use ocitop::inventory::usage::OfAll;
-use ocitop::inventory::{Condition, Sampler, Snapshot, Watch};
+use ocitop::inventory::{Condition, Frozen, Sampler, Scanner, Snapshot, Trouble, Watch};
 use ocitop::oci::{RuntimeKind, Status};
 
 use crate::fake_kernel::remove_tree;
@@ -255,4 +256,85 @@ fn what_did_not_change_is_the_same_row_in_the_next_snapshot() {
         &before.containers[0],
         &after.containers[0]
     ));
+}
+
+/// The init of a container goes into this state.
+fn put_init(machine: &Machine, id: &str, state: char) {
+    let pid = machine.processes(id).into_iter().min().unwrap();
+    let stat = machine.proc().join(format!("{pid}/stat"));
+    let text = fs::read_to_string(&stat).unwrap();
+    let (head, rest) = text.split_once(") ").unwrap();
+    let (_, rest) = rest.split_once(' ').unwrap();
+    fs::write(&stat, format!("{head}) {state} {rest}")).unwrap();
+}
+
+fn words(snapshot: &Snapshot) -> Vec<(String, String)> {
+    let troubled = snapshot.containers.iter().filter_map(|row| {
+        let first = row.troubles().first();
+        first.map(|trouble| (row.key.label(), trouble.state()))
+    });
+    troubled.collect()
+}
+
+#[test]
+fn a_stopped_init_is_told_and_no_more_when_it_goes_on() {
+    let machine = Machine::v2().running("web", RuntimeKind::Runc);
+    let mut sampler = sampler(&machine);
+    assert_eq!(words(&sampler.pass()), []);
+    put_init(&machine, "web", 'T');
+    let told = [("web".to_owned(), "STOPPED".to_owned())];
+    assert_eq!(words(&sampler.pass()), told);
+    put_init(&machine, "web", 'S');
+    let start = std::time::Instant::now();
+    while !words(&sampler.pass()).is_empty() {
+        assert!(start.elapsed() < PATIENCE);
+    }
+}
+
+#[test]
+fn every_container_comes_round_though_a_pass_looks_at_few() {
+    let mut machine = Machine::v2();
+    let names: Vec<String> = (0..150).map(|at| format!("c{at:03}")).collect();
+    for name in &names {
+        machine = machine.running(name, RuntimeKind::Runc);
+    }
+    let mut sampler = sampler(&machine);
+    for name in ["c003", "c149"] {
+        put_init(&machine, name, 'T');
+    }
+    let passes = (1..=100).find(|_| words(&sampler.pass()).len() == 2);
+    assert!(passes.unwrap() <= 50, "{passes:?}");
+}
+
+#[test]
+fn who_freezes_it_from_above_is_told() {
+    let machine = Machine::v1().running("web", RuntimeKind::Runc);
+    let dir = machine.freezer_dir("web");
+    fs::write(dir.join("freezer.state"), "FROZEN\n").unwrap();
+    let mut sampler = sampler(&machine);
+    let snapshot = sampler.pass();
+    let row = &snapshot.containers[0];
+    assert_eq!(row.condition, Condition::Known(Status::Running));
+    assert_eq!(row.problem, None);
+    // The fixture has it in the root: what freezes that is not seen.
+    assert_eq!(row.troubles(), [Trouble::Frozen(Frozen::Above(None))]);
+}
+
+#[test]
+fn one_look_tells_what_it_can_be_sure_of() {
+    let machine = Machine::v2()
+        .running("stopped", RuntimeKind::Runc)
+        .running("asleep", RuntimeKind::Runc);
+    put_init(&machine, "stopped", 'T');
+    put_init(&machine, "asleep", 'D');
+    for tasks in [Tasks::Init, Tasks::All] {
+        let mut scanner = Scanner::status_only(machine.machine()).with_tasks(tasks);
+        let told = [("stopped".to_owned(), "STOPPED".to_owned())];
+        assert_eq!(words(&scanner.scan()), told);
+        let unsure = scanner.take_unsure();
+        let keys: Vec<String> = unsure.iter().map(|one| one.key.label()).collect();
+        assert_eq!(keys, ["asleep"]);
+    }
+    let mut scanner = Scanner::status_only(machine.machine());
+    assert_eq!(words(&scanner.scan()), []);
 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 use ocitop::cgroup::{Limit, Mode};
 use ocitop::config::Config;
 use ocitop::inventory::{
-    CgroupView, Condition, Container, Facts, Host, HostUsage, Inode, Manager, OwnCost, RootOrigin,
-    RootState, RootView, Snapshot, Usage,
+    Attention, CgroupView, Condition, Container, Facts, Frozen, Host, HostUsage, Inode, Manager,
+    OwnCost, RootOrigin, RootState, RootView, Snapshot, Trouble, Usage,
 };
 use ocitop::lifecycle::{
     Job, OnFailure, Outcome, Plan, PlannedStep, Preview, Seen, Step, StepEvent, StepKind,
@@ -312,6 +312,7 @@ pub(crate) fn container(name: &str) -> Container {
         runtime: Some(RuntimeKind::Youki),
         condition: Condition::Known(Status::Running),
         problem: None,
+        frozen: None,
         init: Some(InitProcess {
             pid: 3312,
             start_time: 27 * 86_400 * 100,
@@ -385,6 +386,23 @@ pub(crate) fn with_status(container: Container, status: Status) -> Container {
     })
 }
 
+/// The same with something that needs a person.
+pub(crate) fn troubled(container: Container, troubles: Vec<Trouble>) -> Container {
+    Container {
+        attention: Some(Arc::new(Attention::new(troubles, None))),
+        ..container
+    }
+}
+
+/// Its processes were taken by the OOM killer, none of them lately.
+pub(crate) fn oom_killed(kills: u64) -> Trouble {
+    Trouble::OomKilled {
+        kills,
+        lately: Some(0),
+        last: None,
+    }
+}
+
 /// One of each kind.
 pub(crate) fn zoo() -> Vec<Container> {
     let api = with_facts(container("api-worker-7f3c"), |facts| {
@@ -410,6 +428,12 @@ pub(crate) fn zoo() -> Vec<Container> {
         facts.cgroups.clear();
         facts.bundle = None;
     });
+    let batch = troubled(batch, vec![oom_killed(3)]);
+    let cgroup = PathBuf::from("/sys/fs/cgroup/migrate");
+    let migrate = with_facts(migrate, |facts| {
+        facts.frozen = Some(Frozen::Own(cgroup.clone()));
+    });
+    let migrate = troubled(migrate, vec![Trouble::Frozen(Frozen::Own(cgroup))]);
     vec![
         with_usage(api, usage(0.0, 212 << 20, 3)),
         with_usage(

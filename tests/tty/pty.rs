@@ -220,7 +220,11 @@ impl Pty {
     /// Presses a key again and again, until a dialog that drops keys typed ahead takes it.
     #[track_caller]
     pub(crate) fn confirm(&mut self, key: &str, then: &str) {
-        self.sees(&format!("{key} Force delete"));
+        let buttons = ["Force delete", "Delete"].map(|word| format!("[ {key} {word}"));
+        self.until("it asks", |screen| {
+            let contents = screen.contents();
+            buttons.iter().any(|button| contents.contains(button))
+        });
         let start = Instant::now();
         let open = |pty: &Self| pty.screen().contents().contains("Cancel ]");
         while open(self) {

@@ -1,10 +1,13 @@
 //! One container between two passes: its files, its counters, what it showed last.
 
+mod attention;
+
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use attention::{Oom, Turn};
 use rustix::process::{Pid, PidfdFlags};
 
 use super::descriptors::Held;
@@ -19,8 +22,10 @@ use crate::inventory::detail::DetailSensors;
 use crate::inventory::history::{History, Metric};
 use crate::inventory::lane::ExitStatus;
 use crate::inventory::rates::Paced;
+use crate::inventory::strain::Strain;
 use crate::inventory::tracked::Tracked;
 use crate::inventory::usage::{Detail, OfAll, Usage};
+use crate::inventory::vitals::Vitals;
 use crate::inventory::{Container, Machine, rates};
 use crate::oci::ContainerKey;
 use crate::process::InitProcess;
@@ -51,6 +56,10 @@ pub(super) struct Row {
     init: Option<(InitProcess, Option<OwnedFd>)>,
     entry_watch: Option<i32>,
     cgroup_watch: Option<i32>,
+    vitals: Vitals,
+    strain: Strain,
+    oom: Oom,
+    pub(super) turn_of_tasks: Turn,
     /// How its init ended, if that could be seen.
     pub(super) ended: Option<ExitStatus>,
     /// It was looked at closely once: its limits are known.
@@ -88,6 +97,10 @@ impl Row {
             init: None,
             entry_watch: None,
             cgroup_watch: None,
+            vitals: Vitals::default(),
+            strain: Strain::default(),
+            oom: Oom::default(),
+            turn_of_tasks: Turn::default(),
             ended: None,
             seen: false,
             astray: None,
@@ -143,6 +156,9 @@ impl Row {
 
     fn forget_cgroups(&mut self, events: &mut Events) {
         (self.counters, self.detail, self.before, self.astray) = (None, None, None, None);
+        // Its counters began anew.
+        self.strain.forget();
+        self.oom = Oom::default();
         events.unwatch(self.cgroup_watch.take());
     }
 
@@ -172,8 +188,11 @@ impl Row {
             shown.facts = Arc::new(facts);
             if !shown.condition.is_alive() {
                 (shown.usage, shown.detail) = (Usage::default(), None);
+                self.vitals.forget();
+                self.strain.forget();
             }
             self.shown = Arc::new(shown);
+            self.attend();
         }
         born || (changed && !unborn)
     }
@@ -260,7 +279,8 @@ impl Row {
         self.counters.as_ref().is_some_and(Counters::is_kept)
     }
 
-    /// Reads its counters. `now` is the time of histories. True if what is shown has changed.
+    /// Reads its counters. `now` is the time of histories. True if its CPU time has come to a stand:
+    /// it has nothing to do, or cannot.
     pub(super) fn sample(&mut self, machine: &Machine, now: Duration) -> bool {
         let Some(counters) = &self.counters else {
             return false;
@@ -270,7 +290,8 @@ impl Row {
             // A kept file of a removed cgroup: it is looked for again.
             self.counters = None;
             self.detail = None;
-            return self.set_usage(Usage::default());
+            self.set_usage(Usage::default());
+            return true;
         }
         // Not at the first look, which all rows have at once and which has no rate.
         if self.before.is_some() {
@@ -293,8 +314,10 @@ impl Row {
             self.hide_astray(&mut usage);
             self.remember(&usage, from, now);
         }
+        let moved = self.shown.usage.cpu.is_some_and(|cpu| cpu > 0.0);
         self.hide_astray(&mut usage);
-        self.set_usage(usage)
+        self.set_usage(usage);
+        moved && usage.cpu == Some(0.0)
     }
 
     /// Asks where its init is, if that is not known.
@@ -440,22 +463,6 @@ impl Row {
                 history.push(metric, from, now, value);
             }
         }
-    }
-
-    /// Reads how many processes the OOM killer took. True if that is not what was known; with it
-    /// how many more.
-    pub(super) fn look_for_oom_kills(&mut self, machine: &Machine) -> (bool, u64) {
-        if !self.shown.condition.is_alive() {
-            return (false, 0);
-        }
-        let kills = counters::oom_kills(&self.cgroups, &machine.hierarchies);
-        let before = self.shown.usage.oom_kills;
-        let mut usage = self.shown.usage;
-        usage.oom_kills = kills;
-        let more = kills
-            .zip(before)
-            .map(|(now, before)| now.saturating_sub(before));
-        (self.set_usage(usage), more.unwrap_or(0))
     }
 
     /// It left the screen: what only rows on the screen have is closed.

@@ -56,6 +56,12 @@ impl Rows {
         self.all.iter_mut().flatten()
     }
 
+    /// Every row with its number.
+    pub(super) fn each_mut(&mut self) -> impl Iterator<Item = (RowId, &mut Row)> {
+        let numbered = self.all.iter_mut().enumerate();
+        numbered.filter_map(|(at, row)| Some((RowId::try_from(at).ok()?, row.as_mut()?)))
+    }
+
     /// The numbers, in order as of the last [`Self::shown`].
     pub(super) fn order(&self) -> &[RowId] {
         &self.order

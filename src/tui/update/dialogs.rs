@@ -290,6 +290,7 @@ fn choose(model: &mut Model, choice: Choice) -> Vec<Effect> {
         Choice::SortProcesses(sort) => processes::sort_by(model, sort),
         Choice::Copy(text) => return vec![Effect::Copy(text)],
         Choice::Export(format) => return vec![export::table(model, format)],
+        Choice::ExportPast(format) => return vec![export::history(model, format)],
         Choice::Column(_) => {}
     }
     Vec::new()

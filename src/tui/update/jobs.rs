@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use crate::inventory::Container;
-use crate::lifecycle::Job;
+use crate::lifecycle::{Job, Verdict};
+use crate::oci::ContainerKey;
+use crate::tui::deeds::{Act, Deed, Ending};
 use crate::tui::effect::Effect;
 use crate::tui::log_pane::Mark;
 use crate::tui::modal::{Button, Confirm, Modal, Order};
-use crate::tui::model::{Model, Running};
+use crate::tui::model::{Model, Running, View};
 
 use super::dialogs::open;
 
@@ -39,6 +41,12 @@ fn direct(model: &mut Model, order: Order, container: &Container) -> Vec<Effect>
             model
                 .log
                 .say_about(model.now.wall, subject, Mark::Warning, text);
+            not_begun(
+                model,
+                &container.key,
+                Act::ordered(order),
+                Ending::Unfit(why),
+            );
             Vec::new()
         }
     }
@@ -46,7 +54,7 @@ fn direct(model: &mut Model, order: Order, container: &Container) -> Vec<Effect>
 
 /// Opens the dialog, and has worked out what would be done.
 pub(super) fn ask(model: &mut Model, order: Order, targets: Vec<Arc<Container>>) -> Vec<Effect> {
-    let free = without_busy(model, targets);
+    let free = without_busy(model, order, targets);
     if free.is_empty() {
         return Vec::new();
     }
@@ -60,35 +68,97 @@ pub(super) fn ask(model: &mut Model, order: Order, targets: Vec<Arc<Container>>)
 }
 
 /// Leaves out, and says, what has a job already.
-fn without_busy(model: &mut Model, targets: Vec<Arc<Container>>) -> Vec<Arc<Container>> {
+fn without_busy(
+    model: &mut Model,
+    order: Order,
+    targets: Vec<Arc<Container>>,
+) -> Vec<Arc<Container>> {
     let (busy, free): (Vec<_>, Vec<_>) = targets
         .into_iter()
         .partition(|container| model.jobs.contains_key(&container.key));
     for container in busy {
-        refuse_busy(model, &container.key);
+        refuse_busy(model, &container.key, Act::ordered(order));
     }
     free
 }
 
-fn refuse_busy(model: &mut Model, key: &crate::oci::ContainerKey) {
+fn refuse_busy(model: &mut Model, key: &ContainerKey, act: Act) {
     let Some(running) = model.jobs.get(key) else {
         return;
     };
-    let text = format!("not now: {} is under way", running.job.verb());
+    let verb = running.job.verb();
+    let text = format!("not now: {verb} is under way");
     model
         .log
         .say_about(model.now.wall, Some(key.clone()), Mark::Warning, text);
+    not_begun(model, key, act, Ending::Busy(verb));
+}
+
+/// The history tells of what was asked for and not begun, too.
+pub(super) fn not_begun(model: &mut Model, key: &ContainerKey, act: Act, ending: Ending) {
+    model.deeds.over(Deed {
+        at: model.now.wall,
+        took: None,
+        key: key.clone(),
+        state_dir: None,
+        act,
+        ending,
+    });
+}
+
+/// A job is over: what the engine says of it is kept.
+pub(super) fn over(model: &mut Model, running: &Running, verdict: &Verdict) {
+    let target = running.job.target();
+    model.deeds.over(Deed {
+        at: model.now.wall,
+        took: Some(model.now.uptime.saturating_sub(running.since.uptime)),
+        key: target.key.clone(),
+        state_dir: Some(target.state_dir),
+        act: Act::of(&running.job),
+        ending: Ending::Ended(verdict.clone()),
+    });
+    if verdict.is_clean() {
+        // What failed stays marked: that is what is left to do.
+        model.list.selection.unmark(&target.key);
+        model.leftovers.unmark(&target.key);
+    }
+    model.arrange();
+}
+
+/// The operator knows what failed here.
+pub(super) fn put_away(model: &mut Model) {
+    let keys: Vec<ContainerKey> = if model.view == View::Leftovers {
+        let targets = model.leftovers.targets().into_iter().map(|one| one.key);
+        targets
+            .filter(|key| model.deeds.put_away_key(key))
+            .collect()
+    } else {
+        let targets = model.targets().into_iter();
+        let known = targets.filter(|one| model.deeds.put_away(one));
+        known.map(|one| one.key.clone()).collect()
+    };
+    let text = if keys.is_empty() {
+        "nothing failed here that could be put away"
+    } else {
+        "put away: what failed here is known"
+    };
+    let subject = keys.first().filter(|_| keys.len() == 1).cloned();
+    model
+        .log
+        .say_about(model.now.wall, subject, Mark::None, text.to_owned());
+    model.arrange();
 }
 
 /// Hands a job to the engine, unless its container has one.
 pub(super) fn submit(model: &mut Model, job: Job) -> Option<Effect> {
     let key = job.target().key.clone();
     if model.jobs.contains_key(&key) {
-        refuse_busy(model, &key);
+        refuse_busy(model, &key, Act::of(&job));
         return None;
     }
     if model.leaving {
         let text = "not now: ocitop is about to end".to_owned();
+        not_begun(model, &key, Act::of(&job), Ending::Leaving);
         model
             .log
             .say_about(model.now.wall, Some(key), Mark::Warning, text);
@@ -120,16 +190,24 @@ pub(super) fn confirmed(model: &mut Model) -> Vec<Effect> {
     let Some(Modal::Confirm(confirm)) = model.open.take().map(|open| open.modal) else {
         return Vec::new();
     };
-    let jobs: Vec<Job> = confirm
-        .items
-        .iter()
-        .filter_map(|item| item.ready().cloned())
-        .collect();
-    let effects = jobs
-        .into_iter()
-        .filter_map(|job| submit(model, job))
-        .collect();
-    model.list.selection.clear();
+    model.list.selection.end_range();
+    let mut effects = Vec::new();
+    for item in &confirm.items {
+        if let Some(job) = item.ready() {
+            effects.extend(submit(model, job.clone()));
+            continue;
+        }
+        let act = match &item.job {
+            Ok(job) => Act::of(job),
+            Err(_) => Act::ordered(confirm.order),
+        };
+        not_begun(
+            model,
+            &item.container.key,
+            act,
+            Ending::Refused(item.refusal()),
+        );
+    }
     effects
 }
 

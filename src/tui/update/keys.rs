@@ -57,6 +57,7 @@ pub(super) fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         | Action::Menu
         | Action::Copy
         | Action::Export
+        | Action::ExportPast
         | Action::Palette
         | Action::Inspect => return menus::open_for(model, action),
         Action::Why => why::open(model),
@@ -72,6 +73,9 @@ pub(super) fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
                 _ => model.list.filter_text.clone(),
             };
             dialogs::open(model, Modal::Prompt(Prompt { pane, text }));
+        }
+        Action::Save if model.view == View::History && model.focus == Pane::View => {
+            return menus::open_for(model, Action::ExportPast);
         }
         Action::Save => return vec![dialogs::save_log(model)],
         Action::Rescan => {
@@ -102,23 +106,6 @@ fn arrange(model: &mut Model, action: Action) {
         Action::PreviousPane => step_pane(model, -1),
         Action::NextMatch => find(model, Motion::Down),
         Action::PreviousMatch => find(model, Motion::Up),
-        Action::SortLeft => sort_by(model, model.list.sort.left()),
-        Action::SortRight => sort_by(model, model.list.sort.right()),
-        Action::Reverse => {
-            model.list.reversed = !model.list.reversed;
-            model.arrange();
-        }
-        Action::ToggleStopped => {
-            model.list.stopped = !model.list.stopped;
-            model.arrange();
-        }
-        Action::Mark => {
-            model.list.selection.toggle();
-            go_in_list(model, Motion::Down);
-        }
-        Action::Range => model.list.selection.range(&model.rows),
-        Action::MarkAll => model.list.selection.mark_all(&model.rows),
-        Action::ClearMarks => drop(model.list.selection.clear()),
         Action::View(view) => turn_to(model, view),
         Action::Details => zoom_on(model, Pane::Details),
         Action::Usage if model.view == View::Usage => turn_to(model, View::Containers),
@@ -147,10 +134,39 @@ fn arrange(model: &mut Model, action: Action) {
             };
             model.arrange();
         }
-        _ => {}
+        _ => arrange_list(model, action),
     }
     settle_focus(model);
     model.follow();
+}
+
+/// Actions on the order, the choice and the marks of the list.
+fn arrange_list(model: &mut Model, action: Action) {
+    match action {
+        Action::SortLeft => sort_by(model, model.list.sort.left()),
+        Action::SortRight => sort_by(model, model.list.sort.right()),
+        Action::Reverse => {
+            model.list.reversed = !model.list.reversed;
+            model.arrange();
+        }
+        Action::ToggleStopped => {
+            model.list.stopped = !model.list.stopped;
+            model.arrange();
+        }
+        Action::Attention => {
+            model.list.attention = !model.list.attention;
+            model.arrange();
+        }
+        Action::PutAway => jobs::put_away(model),
+        Action::Mark => {
+            model.list.selection.toggle();
+            go_in_list(model, Motion::Down);
+        }
+        Action::Range => model.list.selection.range(&model.rows),
+        Action::MarkAll => model.list.selection.mark_all(&model.rows),
+        Action::ClearMarks => drop(model.list.selection.clear()),
+        _ => {}
+    }
 }
 
 fn resize_log(model: &mut Model, by: i16) {
@@ -255,6 +271,9 @@ fn back(model: &mut Model) {
         model.focus = main_pane(model);
     } else if !model.list.filter_text.is_empty() {
         dialogs::set_filter(model, String::new());
+    } else if model.list.attention {
+        model.list.attention = false;
+        model.arrange();
     } else if !model.list.selection.clear() && model.frozen.is_some() {
         model.frozen = None;
         model.arrange();
@@ -293,6 +312,7 @@ pub(super) fn turn_to(model: &mut Model, view: View) {
         model.processes.pin(key);
     }
     model.view = view;
+    model.settle_past();
     model.zoomed = false;
     model.focus = match view {
         View::Containers => Pane::List,

@@ -1,6 +1,7 @@
 //! Keys in the leftovers view, and cleaning what is chosen there.
 
 use crate::tui::action::{Action, Motion};
+use crate::tui::deeds::{Act, Ending};
 use crate::tui::effect::Effect;
 use crate::tui::leftovers;
 use crate::tui::log_pane::Mark;
@@ -43,9 +44,13 @@ pub(super) fn ask(model: &mut Model) -> Vec<Effect> {
         .partition(|one| model.jobs.contains_key(&one.key));
     for leftover in busy {
         let text = "not now: a job for it is under way".to_owned();
-        model
-            .log
-            .say_about(model.now.wall, Some(leftover.key), Mark::Warning, text);
+        model.log.say_about(
+            model.now.wall,
+            Some(leftover.key.clone()),
+            Mark::Warning,
+            text,
+        );
+        jobs::not_begun(model, &leftover.key, Act::Clean, Ending::Busy("a job"));
     }
     if free.is_empty() {
         model.log.say(
@@ -69,15 +74,16 @@ pub(super) fn confirmed(model: &mut Model) -> Vec<Effect> {
     let Some(Modal::Clean(dialog)) = model.open.take().map(|open| open.modal) else {
         return Vec::new();
     };
-    let jobs: Vec<_> = dialog
-        .items
-        .iter()
-        .filter_map(|item| item.ready().cloned())
-        .collect();
-    model.leftovers.clear();
-    jobs.into_iter()
-        .filter_map(|job| jobs::submit(model, job))
-        .collect()
+    let mut effects = Vec::new();
+    for item in &dialog.items {
+        if let Some(job) = item.ready() {
+            effects.extend(jobs::submit(model, job.clone()));
+        } else {
+            let refused = Ending::Refused(item.refusal());
+            jobs::not_begun(model, &item.leftover.key, Act::Clean, refused);
+        }
+    }
+    effects
 }
 
 /// What can be copied of the leftover under the cursor.

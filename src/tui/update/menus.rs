@@ -67,39 +67,43 @@ fn open_dialog(model: &mut Model, action: Action) -> Vec<Effect> {
             let entries = column_entries(model);
             menu(model, "columns".to_owned(), entries, 0)
         }
-        Action::Export => {
-            let entries = vec![
-                entry("CSV", Choice::Export(Format::Csv)),
-                entry("JSON", Choice::Export(Format::Json)),
-            ];
-            menu(model, "export the table as".to_owned(), entries, 0)
-        }
-        Action::Palette => {
-            let usable = BINDINGS
-                .iter()
-                .filter(|b| !(model.read_only && b.action.acts()) && b.action != Action::Palette);
-            let line = |b: &Binding| {
-                entry(
-                    &format!("{:<10} {}", b.label, b.help_with_place()),
-                    Choice::Act(b.action),
-                )
-            };
-            let entries = usable.map(line).collect();
-            let query = Some(String::new());
-            let title = "do what?".to_owned();
-            open(
-                model,
-                Modal::Menu(Menu {
-                    title,
-                    entries,
-                    selected: 0,
-                    query,
-                }),
-            );
-            Vec::new()
-        }
+        Action::Export => formats(model, "export the table as", Choice::Export),
+        Action::ExportPast => formats(model, "export the history as", Choice::ExportPast),
+        Action::Palette => palette(model),
         _ => open_for_container(model, action),
     }
+}
+
+fn formats(model: &mut Model, title: &str, choice: fn(Format) -> Choice) -> Vec<Effect> {
+    let entries = vec![
+        entry("CSV", choice(Format::Csv)),
+        entry("JSON", choice(Format::Json)),
+    ];
+    menu(model, title.to_owned(), entries, 0)
+}
+
+/// Every action by its name.
+fn palette(model: &mut Model) -> Vec<Effect> {
+    let usable = BINDINGS
+        .iter()
+        .filter(|b| !(model.read_only && b.action.acts()) && b.action != Action::Palette);
+    let line = |b: &Binding| {
+        entry(
+            &format!("{:<10} {}", b.label, b.help_with_place()),
+            Choice::Act(b.action),
+        )
+    };
+    let entries = usable.map(line).collect();
+    open(
+        model,
+        Modal::Menu(Menu {
+            title: "do what?".to_owned(),
+            entries,
+            selected: 0,
+            query: Some(String::new()),
+        }),
+    );
+    Vec::new()
 }
 
 fn open_for_container(model: &mut Model, action: Action) -> Vec<Effect> {

@@ -1,7 +1,6 @@
 //! Keys and clicks in the history view.
 
 use crate::tui::action::Motion;
-use crate::tui::lane;
 use crate::tui::log_pane::Mark;
 use crate::tui::model::{Model, View};
 use crate::tui::view::{happenings, layout};
@@ -11,16 +10,14 @@ use super::keys;
 /// Moves the cursor.
 pub(super) fn go(model: &mut Model, motion: Motion) {
     let page = happenings::page(model);
-    let Some(snapshot) = model.snapshot().cloned() else {
-        return;
-    };
-    let rows = lane::shown(&snapshot.happenings, &model.list.filter);
-    model.lane.go(&rows, motion, page);
+    let mut lane = std::mem::take(&mut model.lane);
+    lane.go(&model.past(), motion, page);
+    model.lane = lane;
 }
 
 /// From what happened to the container that it happened to.
 pub(super) fn to_container(model: &mut Model) {
-    let Some(key) = model.lane.cursor().map(|happening| happening.key.clone()) else {
+    let Some(key) = model.lane.key().cloned() else {
         // Nothing is under a cursor yet: the first press only shows where it is.
         go(model, Motion::Down);
         return;
@@ -48,11 +45,10 @@ pub(super) fn to_container(model: &mut Model) {
 /// A click on a line of the history view.
 pub(super) fn click(model: &mut Model, row: u16) {
     let index = layout::view_line(model, row).map(|line| model.lane.top + line);
-    let Some((snapshot, index)) = model.snapshot().cloned().zip(index) else {
-        return;
-    };
-    let rows = lane::shown(&snapshot.happenings, &model.list.filter);
-    if index < rows.len() {
-        model.lane.put(&rows, index);
+    let mut lane = std::mem::take(&mut model.lane);
+    let rows = model.past();
+    if let Some(index) = index.filter(|index| *index < rows.len()) {
+        lane.put(&rows, index);
     }
+    model.lane = lane;
 }

@@ -13,6 +13,7 @@ use crate::oci::Status;
 use crate::tui::measure::{self, cut, left, right, width};
 use crate::tui::modal::Modal;
 use crate::tui::model::{Model, Pane, first_row};
+use crate::tui::standing::{self, Issue};
 use crate::tui::table::{self, Column, SortKey};
 
 use super::layout::{Class, Panes};
@@ -82,6 +83,9 @@ fn title(model: &Model, framed: bool, height: u16) -> String {
             model.rows.len(),
         );
         write!(title, ", rows {}-{}", top + 1, top + page).ok();
+    }
+    if model.list.attention {
+        title.push_str(", only what needs attention");
     }
     if !model.list.stopped {
         title.push_str(", stopped hidden");
@@ -196,14 +200,12 @@ fn row(
     };
     let mut spans = vec![Span::raw(lead)];
     for (at, (column, width)) in columns.iter().enumerate() {
-        // What its numbers were is not what they are.
-        if at == 2
-            && let Some(silent) = container.silent
-        {
+        if at == 2 {
             let room: usize = columns.iter().skip(at).map(|(_, width)| width + 1).sum();
-            let text = left(&silence(silent, room.saturating_sub(1)), room);
-            spans.push(Span::styled(text, model.look.bad()));
-            break;
+            if let Some(text) = in_place_of_numbers(model, container, room.saturating_sub(1)) {
+                spans.push(Span::styled(left(&text, room), model.look.bad()));
+                break;
+            }
         }
         let text = aligned(
             *column,
@@ -219,6 +221,27 @@ fn row(
     } else {
         line
     }
+}
+
+/// Columns in which a reason says anything.
+const REASON_LEAST: usize = 20;
+
+/// What is more to the point than what a container uses, where there is room for it.
+fn in_place_of_numbers(model: &Model, container: &Container, room: usize) -> Option<String> {
+    // What its numbers were is not what they are.
+    if let Some(silent) = container.silent {
+        return Some(silence(silent, room));
+    }
+    if room < REASON_LEAST || model.jobs.contains_key(&container.key) {
+        return None;
+    }
+    let headline = standing::headline(container, &model.deeds).filter(|issue| issue.holds());
+    if let Some(issue) = headline {
+        return Some(issue.reason(model.now.wall));
+    }
+    let has_numbers = container.usage != Usage::default();
+    let problem = container.problem.as_ref().filter(|_| !has_numbers)?;
+    (container.condition == Condition::Broken).then(|| crate::text::visible(problem))
 }
 
 /// Since when its state root has not answered, in the room there is.
@@ -240,6 +263,9 @@ pub(crate) fn state_word(model: &Model, container: &Container) -> String {
     if container.silent.is_some() {
         return "SILENT".to_owned();
     }
+    if let Some(issue) = standing::headline(container, &model.deeds) {
+        return issue.state();
+    }
     match container.condition {
         Condition::Broken => "BROKEN".to_owned(),
         Condition::Freezing => "FREEZING".to_owned(),
@@ -255,8 +281,11 @@ fn style(model: &Model, container: &Container, column: Column) -> Style {
     if model.jobs.contains_key(&container.key) {
         return model.look.warning().add_modifier(Modifier::BOLD);
     }
+    let headline = standing::headline(container, &model.deeds);
     match container.condition {
         _ if container.silent.is_some() => model.look.bad(),
+        _ if headline.is_some_and(Issue::holds) => model.look.bad(),
+        _ if headline.is_some() => model.look.warning(),
         Condition::Broken | Condition::Freezing | Condition::Unknown(_) => model.look.bad(),
         Condition::Known(Status::Running) => model.look.good(),
         Condition::Known(Status::Paused | Status::Creating) => model.look.warning(),
@@ -310,14 +339,16 @@ fn cell(
 fn name(model: &Model, container: &Container, columns: usize) -> String {
     let id = container.key.label();
     let id = measure::scrolled_into(&id, model.list.sideways, columns);
-    let oom = container.usage.oom_kills.filter(|kills| *kills > 0);
-    let remark = match (&container.problem, oom) {
-        (Some(problem), _) => crate::text::visible(problem),
-        (None, Some(kills)) => format!("oom x{kills}"),
+    let headline = standing::headline(container, &model.deeds);
+    let remark = match (&container.problem, headline) {
+        (_, Some(issue)) => issue.reason(model.now.wall),
+        (Some(problem), None) => crate::text::visible(problem),
         (None, None) => return id,
     };
     let room = columns.saturating_sub(width(&id) + 2);
-    if room < 6 {
+    // It stands where the numbers would, or is of before what is being done.
+    let busy = model.jobs.contains_key(&container.key) && headline.is_some();
+    if room < 6 || busy || in_place_of_numbers(model, container, usize::MAX).is_some() {
         return id;
     }
     format!("{id} ({})", cut(&remark, room - 1))

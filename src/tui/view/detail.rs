@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
@@ -12,6 +13,7 @@ use crate::inventory::Container;
 use crate::text::{visible, visible_path};
 use crate::tui::measure::{self, left, wrap};
 use crate::tui::model::{Model, Pane};
+use crate::tui::standing;
 
 use super::containers::state_word;
 use super::layout::Panes;
@@ -48,15 +50,14 @@ pub(crate) fn len(model: &Model) -> usize {
 
 fn lines(model: &Model, container: &Container, columns: u16) -> Vec<Line<'static>> {
     let room = usize::from(columns).saturating_sub(NAME).max(8);
+    let bad = troubles(model, container).into_iter();
+    let bad = bad.map(|(name, value)| (name, value, model.look.bad()));
+    let plain = facts(model, container).into_iter();
+    let plain = plain.map(|(name, value)| (name.to_owned(), value, Style::new()));
     let mut out = Vec::new();
-    for (name, value) in facts(model, container) {
-        let style = if matches!(name, "Problem" | "Silent") {
-            model.look.bad()
-        } else {
-            ratatui::style::Style::new()
-        };
+    for (name, value, style) in bad.chain(plain) {
         for (at, part) in wrap(&value, room).into_iter().enumerate() {
-            let name = if at == 0 { name } else { "" };
+            let name = if at == 0 { &*name } else { "" };
             out.push(Line::from(vec![
                 Span::styled(left(name, NAME), model.look.dim()),
                 Span::styled(part, style),
@@ -66,28 +67,31 @@ fn lines(model: &Model, container: &Container, columns: u16) -> Vec<Line<'static
     out
 }
 
-/// What is wrong with it, in words.
-fn troubles(container: &Container) -> Vec<(&'static str, String)> {
-    let mut facts = Vec::new();
-    facts.extend(container.silent.map(|silent| {
+/// What is wrong with it, in words: the gravest first. Not to have been looked at is no good sign.
+fn troubles(model: &Model, container: &Container) -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    all.extend(container.silent.map(|silent| {
         let time = measure::lasting(silent);
         let text =
             format!("its state root is not answering for {time}; all else is as it was then");
-        ("Silent", text)
+        ("Silent".to_owned(), text)
     }));
-    facts.extend(
+    let issues = standing::issues(container, &model.deeds).into_iter();
+    all.extend(issues.map(|issue| (issue.state(), issue.reason(model.now.wall))));
+    all.extend(
         container
             .problem
             .as_ref()
-            .map(|problem| ("Problem", visible(problem))),
+            .map(|problem| ("Problem".to_owned(), visible(problem))),
     );
-    facts
+    let unlooked = container.attention.as_ref().and_then(|some| some.unlooked);
+    all.extend(unlooked.map(|why| ("Unseen".to_owned(), why.words().to_owned())));
+    all
 }
 
 /// What matters most comes first: small panes show only the start.
 fn facts(model: &Model, container: &Container) -> Vec<(&'static str, String)> {
-    let mut facts = troubles(container);
-    facts.push(("Status", status(model, container)));
+    let mut facts = vec![("Status", status(model, container))];
     if let Some(manager) = container.manager {
         let clean = manager.remove_command(&container.key.label());
         facts.push((
@@ -162,6 +166,12 @@ fn status(model: &Model, container: &Container) -> String {
     let state = match container.silent {
         Some(_) if !model.jobs.contains_key(&container.key) => {
             format!("was {}", container.condition)
+        }
+        // What needs a person is told above.
+        _ if standing::headline(container, &model.deeds).is_some()
+            && !model.jobs.contains_key(&container.key) =>
+        {
+            container.condition.to_string()
         }
         _ => state_word(model, container),
     };

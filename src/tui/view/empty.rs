@@ -54,6 +54,9 @@ fn hidden(model: &Model) -> Vec<String> {
         let filter = visible(&model.list.filter_text);
         lines.push(format!("None matches the filter /{filter}. Esc clears it."));
     }
+    if model.list.attention {
+        lines.push("None needs attention, as far as was looked. ! shows all.".to_owned());
+    }
     if !model.list.stopped {
         lines.push("Stopped ones are hidden. a shows them.".to_owned());
     }

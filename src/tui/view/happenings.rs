@@ -1,4 +1,5 @@
-//! View 6: what happened to containers while ocitop looked, newest first.
+//! View 6: what happened to containers while ocitop looked, what was done to them and what came of
+//! it, newest first.
 
 use std::fmt::Write as _;
 
@@ -7,8 +8,8 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::inventory::lane::{ExitStatus, Happened, Happening};
-use crate::tui::lane;
+use crate::inventory::lane::{ExitStatus, Happened};
+use crate::tui::lane::Past;
 use crate::tui::measure::{cut, left, scrolled_into, width};
 use crate::tui::model::{Model, Pane, first_row};
 
@@ -22,7 +23,7 @@ pub(crate) fn page(model: &Model) -> usize {
 }
 
 pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, panes: &Panes) {
-    let rows = model.happenings();
+    let rows = model.past();
     let title = title(model, rows.len());
     let inside = super::framed(frame, area, model, panes, Pane::View, &title);
     if let Some(heading) = super::line(inside, 0) {
@@ -40,19 +41,23 @@ pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, panes: &Pan
     let page = usize::from(inside.height.saturating_sub(1));
     // The model's first line is for the size it knows of; the frame may have another one already.
     let top = first_row(model.lane.top, model.lane.index(), page, rows.len());
-    for (row, happening) in (1..inside.height).zip(rows.into_iter().skip(top)) {
+    for (row, past) in (1..inside.height).zip(rows.into_iter().skip(top)) {
         if let Some(place) = super::line(inside, row) {
             let columns = usize::from(inside.width);
-            frame.render_widget(line(model, happening, panes.class, columns), place);
+            frame.render_widget(line(model, past, panes.class, columns), place);
         }
     }
 }
 
 fn title(model: &Model, shown: usize) -> String {
-    let all = model
+    let happened = model
         .snapshot()
         .map_or(0, |snapshot| snapshot.happenings.len());
+    let all = happened + model.deeds.all().count();
     let mut title = format!("History, {shown} of {all}, newest first");
+    if model.deeds.dropped > 0 {
+        write!(title, ", {} older ones dropped", model.deeds.dropped).ok();
+    }
     if !model.list.filter_text.is_empty() {
         let filter = crate::text::visible(&model.list.filter_text);
         write!(title, "   /{filter}").ok();
@@ -62,7 +67,7 @@ fn title(model: &Model, shown: usize) -> String {
 
 fn nothing(model: &Model) -> String {
     if model.list.filter_text.is_empty() {
-        " Nothing happened since ocitop began to look.".to_owned()
+        " Nothing happened since ocitop began to look, and nothing was done.".to_owned()
     } else {
         " Nothing that matches the filter. Esc clears it.".to_owned()
     }
@@ -77,12 +82,12 @@ fn widths(class: Class) -> (usize, usize) {
     match class {
         Class::Wide => (19, 24),
         Class::Normal => (8, 24),
-        _ => (8, 12),
+        _ => (8, 14),
     }
 }
 
-fn lead(model: &Model, class: Class, happening: Option<&Happening>) -> &'static str {
-    let selected = happening.is_some() && model.lane.cursor() == happening;
+fn lead(model: &Model, class: Class, past: Option<Past<'_>>) -> &'static str {
+    let selected = past.is_some_and(|past| model.lane.is_on(past));
     match (selected, few(class)) {
         (true, true) => ">",
         (true, false) => "> ",
@@ -106,38 +111,61 @@ fn head(class: Class) -> String {
 /// Columns of the state root, with the space behind it.
 const ROOT: usize = 24;
 
-fn line(model: &Model, happening: &Happening, class: Class, columns: usize) -> Line<'static> {
+/// Columns that an id keeps beside the reason why something was not done.
+const ID: usize = 14;
+
+fn line(model: &Model, past: Past<'_>, class: Class, columns: usize) -> Line<'static> {
     let (time, what) = widths(class);
     let format = if class == Class::Wide { "%F %T" } else { "%T" };
-    let at = happening.at.to_zoned_datetime(model.zone.clone());
+    let at = past.at().to_zoned_datetime(model.zone.clone());
     let at = at.strftime(format).to_string();
     let mut spans = vec![
-        Span::raw(lead(model, class, Some(happening))),
+        Span::raw(lead(model, class, Some(past))),
         Span::styled(left(&at, time), model.look.dim()),
         Span::raw(" "),
-        Span::styled(
-            left(&lane::words(&happening.what, few(class)), what),
-            style(model, &happening.what),
-        ),
+        Span::styled(left(&past.words(few(class)), what), style(model, past)),
         Span::raw(" "),
     ];
     if class == Class::Wide {
-        let root = crate::text::visible_path(happening.key.root());
+        let root = crate::text::visible_path(past.key().root());
         spans.push(Span::raw(left(&cut(&root, ROOT - 1), ROOT)));
     }
     let used: usize = spans.iter().map(|span| width(&span.content)).sum();
     let room = columns.saturating_sub(used);
-    let id = scrolled_into(&happening.key.label(), model.list.sideways, room);
-    spans.push(Span::raw(left(&id, room)));
+    let id = past.key().label();
+    let reason = past.reason().filter(|_| room >= 2 * ID);
+    let kept = match &reason {
+        Some(reason) => room.saturating_sub(width(reason) + 2).max(ID).min(room),
+        None => room,
+    };
+    let id = scrolled_into(&id, model.list.sideways, kept);
+    match reason {
+        Some(reason) => {
+            let rest = room.saturating_sub(width(&id) + 2);
+            spans.push(Span::raw(format!("{id}  ")));
+            spans.push(Span::styled(left(&reason, rest), model.look.dim()));
+        }
+        None => spans.push(Span::raw(left(&id, room))),
+    }
     let line = Line::from(spans);
-    if model.lane.cursor() == Some(happening) {
+    if model.lane.is_on(past) {
         line.style(model.look.selected())
     } else {
         line
     }
 }
 
-fn style(model: &Model, what: &Happened) -> Style {
+fn style(model: &Model, past: Past<'_>) -> Style {
+    let what = match past {
+        Past::Happened(happening) => &happening.what,
+        Past::Did(deed) => {
+            return match deed.ending.word() {
+                "done" => model.look.good(),
+                "FAILED" => model.look.bad(),
+                _ => model.look.warning(),
+            };
+        }
+    };
     match what {
         Happened::OomKilled { .. } => model.look.bad(),
         Happened::Exited {

@@ -307,13 +307,18 @@ fn cell(model: &Model, leftover: &Leftover, column: Column, columns: usize) -> S
         }
         Column::Owner => leftover.owner().to_owned(),
         Column::Age => leftover.age.map_or_else(|| "-".to_owned(), measure::age),
-        Column::Why => cut(&leftover.reason(), columns),
+        Column::Why => match model.deeds.failed(&leftover.key).next() {
+            Some(failed) => cut(&failed.reason(model.now.wall), columns),
+            None => cut(&leftover.reason(), columns),
+        },
+        Column::Sure if model.deeds.failed(&leftover.key).next().is_some() => "FAILED".to_owned(),
         Column::Sure => leftover.confidence.as_str().to_owned(),
     }
 }
 
 fn sure(model: &Model, leftover: &Leftover) -> Style {
     match (leftover.populated, leftover.confidence) {
+        _ if model.deeds.failed(&leftover.key).next().is_some() => model.look.bad(),
         (true, _) => model.look.bad(),
         (_, Confidence::Certain) => model.look.good(),
         (_, Confidence::Likely) => model.look.warning(),
@@ -323,10 +328,10 @@ fn sure(model: &Model, leftover: &Leftover) -> Style {
 
 /// Everything about one: the argument, why it stays, what is in it, and every path.
 fn details(model: &Model, leftover: &Leftover, columns: usize) -> Vec<Line<'static>> {
-    let mut texts = vec![
-        format!("{}.", leftover.argument()),
-        format!("Stays     {}", leftover.reason()),
-    ];
+    let mut texts = vec![format!("{}.", leftover.argument())];
+    let failed = model.deeds.failed(&leftover.key);
+    texts.extend(failed.map(|deed| format!("{:<9} {}", deed.state(), deed.reason(model.now.wall))));
+    texts.push(format!("Stays     {}", leftover.reason()));
     let number = |value: Option<u64>| value.map_or_else(|| "-".to_owned(), |it| it.to_string());
     let memory = leftover
         .memory

@@ -93,6 +93,7 @@ fn state(model: &Model, class: Class) -> Vec<(String, Style)> {
     if model.frozen.is_some() {
         parts.push((" FROZEN ".to_owned(), look.warning()));
     }
+    parts.extend(need(model, class));
     if let Some(age) = lateness(model) {
         parts.push((format!(" {} old ", measure::age(age)), look.bad()));
     }
@@ -140,6 +141,17 @@ fn state(model: &Model, class: Class) -> Vec<(String, Style)> {
     write!(rest, "  {time} ").ok();
     parts.push((rest, Style::new()));
     parts
+}
+
+/// How many need a person, and the key that shows them.
+fn need(model: &Model, class: Class) -> Option<(String, Style)> {
+    let text = match (model.in_need, class) {
+        (0, _) => return None,
+        (count, Class::Small | Class::TooSmall) => format!(" !{count} "),
+        (1, _) => " !: 1 needs attention ".to_owned(),
+        (count, _) => format!(" !: {count} need attention "),
+    };
+    Some((text, model.look.bad()))
 }
 
 fn seconds(interval: std::time::Duration) -> String {

@@ -9,8 +9,9 @@ use crate::rig::{Rig, ocitop, skip};
 
 /// The command that a message tells, as a shell takes it.
 fn told(message: &str) -> String {
-    let at = message.find("ocitop leftovers clean").unwrap();
-    message[at..].lines().next().unwrap().to_owned()
+    let command = "ocitop leftovers clean";
+    let (_, rest) = message.split_once(command).unwrap();
+    format!("{command}{}", rest.lines().next().unwrap())
 }
 
 #[test]
@@ -24,7 +25,10 @@ fn a_container_without_its_record_is_not_called_deleted_and_the_command_told_rem
     rig.run(&id);
     let pids = rig.members(&id);
     let dirs = rig.cgroups(&id);
-    fs::remove_dir_all(rig.state_dir(&id)).unwrap();
+    for file in fs::read_dir(rig.state_dir(&id)).unwrap().flatten() {
+        fs::remove_file(file.path()).unwrap();
+    }
+    fs::remove_dir(rig.state_dir(&id)).unwrap();
 
     // Who named the root has to be told that there is no such container, as by its runtime.
     let by_root = rig.ocitop(&["delete", "--force", &id]);

@@ -1,0 +1,461 @@
+//! The vital signs of a container's tasks: who of them no signal reaches, is stopped, traced, frozen,
+//! or dead and not reaped (proc_pid_stat(5), proc_pid_status(5), signal(7)).
+//!
+//! Every look reads no more tasks than it is given and goes on from there next time, threads as well
+//! as processes. D is a moment's wait for most who are seen in it, so one look says nothing: the same
+//! sleep at two looks [`SETTLED`] apart does.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::attention::{Frozen, OddTask, Plight, Trouble, Unlooked};
+use super::cgroups::{CgroupDir, for_controller, freezer_at};
+use super::container::{Condition, Container};
+use super::freezers::Freezers;
+use super::identity::unreaped;
+use super::machine::Machine;
+use super::members;
+use crate::cgroup::freezer::Freezer;
+use crate::cgroup::{Hierarchies, Version};
+use crate::kernel::read::kernel_words;
+use crate::oci::{Record, Status};
+use crate::process::{InitProcess, ProcStat};
+
+/// What lasts this long is no moment's matter.
+pub const SETTLED: Duration = Duration::from_secs(2);
+/// An exit may give back a lot of memory.
+const LONG_EXIT: Duration = Duration::from_secs(10);
+/// Tasks of one container that are remembered as odd.
+const MOST_ODD: usize = 32;
+/// The list of tasks is read at one look of this many only, where it says little (the kernel counts
+/// one task: that is init, unless somebody moved it) or costs much.
+const SELDOM: u32 = 8;
+/// A list of more tasks costs much.
+const CROWD: u64 = 1000;
+/// Cgroups of one container that are looked into.
+const MOST_CGROUPS: usize = 64;
+
+/// A moment on both clocks: one that never jumps, one that people read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Now {
+    pub(super) uptime: Duration,
+    pub(super) wall: Timestamp,
+}
+
+/// What is known of the container whose tasks are looked at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Subject<'a> {
+    /// Those of its cgroups that exist.
+    pub(super) cgroups: &'a [CgroupDir],
+    /// Its live init.
+    pub(super) init: Option<InitProcess>,
+    /// Its record, where the init that it names is dead.
+    pub(super) dead: Option<&'a Record>,
+    /// Its own cgroup or one above is frozen or about to be: that is known, and explains its tasks.
+    pub(super) frozen: bool,
+    /// Tasks as the kernel counts them.
+    pub(super) tasks: Option<u64>,
+    /// It used no CPU time since the pass before, as far as that is known.
+    pub(super) idle: bool,
+}
+
+impl<'a> Subject<'a> {
+    /// A container with those of its cgroups that exist; `None` where no task can be its own.
+    pub(super) fn of(
+        container: &'a Container,
+        cgroups: &'a [CgroupDir],
+        record: Option<&'a Record>,
+    ) -> Option<Self> {
+        let stopped = container.condition == Condition::Known(Status::Stopped);
+        (container.condition.is_alive() || stopped).then(|| Self {
+            cgroups: if stopped { &[] } else { cgroups },
+            init: container.init,
+            dead: record.filter(|_| stopped),
+            frozen: container.frozen.is_some() || container.condition == Condition::Freezing,
+            tasks: container.usage.pids,
+            idle: container.usage.cpu.is_none_or(|percent| percent == 0.0),
+        })
+    }
+}
+
+/// What is remembered from one look to the next.
+#[derive(Debug, Default)]
+pub(super) struct Vitals {
+    odd: Vec<Odd>,
+    dead: Option<Dead>,
+    frozen: Option<Frozen>,
+    unlooked: Option<Unlooked>,
+    /// The last task that was looked at; the next look goes on behind it.
+    resume: i32,
+    looks: u32,
+    /// Something frozen was found since the last look that began with the first task.
+    found: bool,
+}
+
+/// A task that was not as it should be when it was last looked at.
+#[derive(Debug)]
+struct Odd {
+    who: InitProcess,
+    plight: Plight,
+    task: OddTask,
+    first: Duration,
+    /// Context switches when it was first seen like this: none since means that it never ran.
+    switches: Option<u64>,
+    tracer: Option<i32>,
+    sure: bool,
+}
+
+/// An init that is dead and not reaped.
+#[derive(Debug)]
+struct Dead {
+    who: InitProcess,
+    first: Duration,
+    since: Timestamp,
+    parent: i32,
+    command: Option<String>,
+    sure: bool,
+}
+
+impl Vitals {
+    /// Looks at init, at those that were odd, and at the next `most` of all tasks. Gives back how
+    /// many files it took.
+    pub(super) fn look(
+        &mut self,
+        machine: &Machine,
+        subject: Subject<'_>,
+        now: Now,
+        most: usize,
+    ) -> usize {
+        self.looks = self.looks.wrapping_add(1);
+        let mut reads = self.look_at_dead(machine, subject.dead, now);
+        let listed = self.next(machine, subject, most);
+        reads += listed.reads;
+        let known = self.odd.iter().map(|odd| odd.who.pid);
+        let mut tasks: Vec<i32> = subject
+            .init
+            .iter()
+            .map(|init| init.pid)
+            .chain(known)
+            .collect();
+        tasks.extend(listed.tasks);
+        tasks.sort_unstable();
+        tasks.dedup();
+        reads += tasks.len();
+        let mut look = Look {
+            machine,
+            freezers: Freezers::new(machine),
+            own: own_freezer(subject.cgroups, &machine.hierarchies),
+            init: subject.init,
+            explained: subject.frozen,
+            now,
+            idle: subject.idle,
+            frozen: listed.frozen.map(Frozen::Below),
+            unlooked: listed.unlooked,
+        };
+        if let Some(init) = listed.strayed.filter(|_| !subject.frozen) {
+            look.is_frozen(init, false);
+        }
+        let before = std::mem::take(&mut self.odd);
+        self.odd = tasks
+            .into_iter()
+            .filter_map(|pid| {
+                let before = before.iter().find(|odd| odd.who.pid == pid);
+                look.at(pid, before)
+            })
+            .take(MOST_ODD)
+            .collect();
+        self.found |= look.frozen.is_some();
+        self.frozen = look.frozen.or(self.frozen.take());
+        self.unlooked = look.unlooked;
+        // A part that was not looked at now may be frozen still: until all were, what was found stands.
+        if self.resume == 0 {
+            self.frozen = self.frozen.take().filter(|_| self.found);
+            self.found = false;
+        }
+        reads
+    }
+
+    /// The next tasks in the order of their numbers.
+    fn next(&mut self, machine: &Machine, subject: Subject<'_>, most: usize) -> Listed {
+        // Whoever looks only once may want nothing but init.
+        if most == 0 {
+            return Listed::default();
+        }
+        let alone = subject.tasks == Some(1) && subject.init.is_some();
+        let crowd = subject.tasks.is_some_and(|tasks| tasks > CROWD);
+        if (alone || crowd) && !self.looks.is_multiple_of(SELDOM) {
+            return Listed {
+                unlooked: self.unlooked,
+                ..Listed::default()
+            };
+        }
+        let mut listed = Listed::of(machine, subject.cgroups);
+        let init = subject.init.map(|init| init.pid);
+        listed.strayed = init.filter(|pid| !listed.tasks.contains(pid));
+        listed.tasks.retain(|pid| *pid > self.resume);
+        let rest = listed.tasks.len() > most;
+        listed.tasks.truncate(most);
+        self.resume = match listed.tasks.last() {
+            Some(last) if rest => *last,
+            _ => 0,
+        };
+        listed
+    }
+
+    fn look_at_dead(&mut self, machine: &Machine, dead: Option<&Record>, now: Now) -> usize {
+        let before = self.dead.take();
+        let Some(record) = dead else {
+            return 0;
+        };
+        let Some((who, stat)) = unreaped(machine, record) else {
+            return 1;
+        };
+        let same = before.filter(|before| before.who == who && before.parent == stat.ppid);
+        let mut dead = same.unwrap_or_else(|| Dead {
+            who,
+            first: now.uptime,
+            since: now.wall,
+            parent: stat.ppid,
+            command: command(machine, stat.ppid),
+            sure: false,
+        });
+        dead.sure |= now.uptime.saturating_sub(dead.first) >= SETTLED;
+        self.dead = Some(dead);
+        1
+    }
+
+    /// Nothing of it is remembered.
+    pub(super) fn forget(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Whether another look will tell more, or whether what was seen has ended.
+    pub(super) fn suspects(&self) -> bool {
+        !self.odd.is_empty() || self.dead.is_some() || self.frozen.is_some()
+    }
+
+    /// Whether it holds something that is not sure yet.
+    pub(super) fn is_unsure(&self) -> bool {
+        self.odd.iter().any(|odd| !odd.sure) || self.dead.as_ref().is_some_and(|dead| !dead.sure)
+    }
+
+    pub(super) fn unlooked(&self) -> Option<Unlooked> {
+        self.unlooked
+    }
+
+    /// What is sure.
+    pub(super) fn troubles(&self, out: &mut Vec<Trouble>) {
+        let kinds = [
+            Plight::Uninterruptible,
+            Plight::Unkilled,
+            Plight::Exiting,
+            Plight::Traced,
+            Plight::Stopped,
+        ];
+        for plight in kinds {
+            let mut of_kind = self
+                .odd
+                .iter()
+                .filter(|odd| odd.sure && odd.plight == plight);
+            // Who was sent SIGKILL tells most.
+            let first = of_kind
+                .clone()
+                .min_by_key(|odd| (!odd.task.killed, !odd.task.init, odd.first, odd.who.pid));
+            if let Some(first) = first {
+                out.push(Trouble::Tasks {
+                    plight,
+                    task: first.task.clone(),
+                    more: of_kind.by_ref().count() - 1,
+                    tracer: first.tracer,
+                });
+            }
+        }
+        out.extend(
+            self.dead
+                .iter()
+                .filter(|dead| dead.sure)
+                .map(|dead| Trouble::Unreaped {
+                    pid: dead.who.pid,
+                    parent: dead.parent,
+                    command: dead.command.clone(),
+                    since: dead.since,
+                }),
+        );
+        out.extend(self.frozen.clone().map(Trouble::Frozen));
+    }
+}
+
+/// Tasks as listed by cgroups.
+#[derive(Debug, Default)]
+struct Listed {
+    tasks: Vec<i32>,
+    unlooked: Option<Unlooked>,
+    reads: usize,
+    /// Init, where it is not among them.
+    strayed: Option<i32>,
+    /// A cgroup below the container's own that is frozen (v2: its tasks do not show it).
+    frozen: Option<PathBuf>,
+}
+
+impl Listed {
+    /// Every thread in one of the container's cgroups, and below it.
+    fn of(machine: &Machine, cgroups: &[CgroupDir]) -> Self {
+        let hierarchies = &machine.hierarchies;
+        let counted = for_controller(cgroups, "pids", hierarchies).map(|(cgroup, _)| cgroup);
+        let mut listed = Self::default();
+        let Some(cgroup) = counted.or(cgroups.first()) else {
+            return listed;
+        };
+        let Some(hierarchy) = hierarchies.at(cgroup.hierarchy) else {
+            return listed;
+        };
+        let top = cgroup.dir(hierarchies);
+        let dirs = members::tree_of(&top, MOST_CGROUPS);
+        if dirs.len() >= MOST_CGROUPS {
+            listed.unlooked = Some(Unlooked::TooMany);
+        }
+        for dir in dirs {
+            listed.reads += 1;
+            match members::threads(&dir, hierarchy.version) {
+                Ok(tasks) => listed.tasks.extend(tasks),
+                Err(_) => listed.unlooked = Some(Unlooked::Permission),
+            }
+            if hierarchy.version == Version::V2 && dir != top && listed.frozen.is_none() {
+                listed.reads += 2;
+                let frozen = freezer_at(&dir, Version::V2) == Some(Freezer::Frozen);
+                listed.frozen = frozen.then_some(dir);
+            }
+        }
+        // Outside of ocitop's pid namespace a task has no number here.
+        if listed.tasks.contains(&0) {
+            listed.unlooked = Some(Unlooked::Namespace);
+            listed.tasks.retain(|pid| *pid != 0);
+        }
+        listed.tasks.sort_unstable();
+        listed.tasks.dedup();
+        listed
+    }
+}
+
+/// One look at tasks.
+struct Look<'a> {
+    machine: &'a Machine,
+    freezers: Freezers<'a>,
+    /// The cgroup whose freezer is the container's.
+    own: Option<PathBuf>,
+    init: Option<InitProcess>,
+    explained: bool,
+    idle: bool,
+    now: Now,
+    frozen: Option<Frozen>,
+    unlooked: Option<Unlooked>,
+}
+
+impl Look<'_> {
+    /// One task; `None` if nothing is odd about it.
+    fn at(&mut self, pid: i32, before: Option<&Odd>) -> Option<Odd> {
+        let Ok(stat) = self.machine.stat(pid) else {
+            self.unlooked = Some(Unlooked::Permission);
+            return None;
+        };
+        let stat = stat?;
+        // Linux 6.1 to 6.4 show what is frozen as running.
+        if stat.state == 'R' && self.idle && !self.explained {
+            self.is_frozen(pid, stat.is_exiting());
+        }
+        let plight = plight(&stat)?;
+        let at_rest = matches!(plight, Plight::Uninterruptible | Plight::Unkilled);
+        if at_rest && (self.explained || self.is_frozen(pid, stat.is_exiting())) {
+            return None;
+        }
+        let who = InitProcess {
+            pid,
+            start_time: stat.start_time,
+        };
+        let status = members::status(self.machine, pid);
+        let (switches, tracer) =
+            status.map_or((None, 0), |status| (status.switches, status.tracer));
+        let same = before.filter(|before| {
+            let ran = switches.is_none() || before.switches != switches;
+            let moves = matches!(plight, Plight::Uninterruptible | Plight::Traced);
+            before.who == who && before.plight == plight && !(moves && ran)
+        });
+        let first = same.map_or(self.now.uptime, |before| before.first);
+        let enough = match plight {
+            Plight::Stopped => Duration::ZERO,
+            Plight::Exiting => LONG_EXIT,
+            Plight::Uninterruptible | Plight::Unkilled | Plight::Traced => SETTLED,
+        };
+        let sure = self.now.uptime.saturating_sub(first) >= enough;
+        let known = same.filter(|before| before.sure);
+        let waits_in = match known {
+            Some(known) => known.task.waits_in.clone(),
+            None if sure && plight != Plight::Stopped => self.waits_in(pid),
+            None => None,
+        };
+        Some(Odd {
+            who,
+            plight,
+            task: OddTask {
+                pid,
+                command: crate::text::visible_bytes(&stat.comm),
+                since: same.map_or(self.now.wall, |before| before.task.since),
+                init: self.init == Some(who),
+                killed: stat.killed,
+                waits_in,
+            },
+            first,
+            switches,
+            tracer: Some(tracer).filter(|tracer| *tracer > 0),
+            sure,
+        })
+    }
+
+    /// Whether a freezer explains its sleep; remembers which, if it is not the container's own.
+    fn is_frozen(&mut self, pid: i32, exiting: bool) -> bool {
+        let over = self.freezers.over(pid, exiting);
+        if !over.holds() {
+            return false;
+        }
+        let nearest = over.set.into_iter().next().map(|at| at.dir);
+        let frozen = Frozen::told(nearest, self.own.as_deref());
+        self.frozen = self.frozen.take().or(Some(frozen));
+        true
+    }
+
+    fn waits_in(&self, pid: i32) -> Option<String> {
+        let name = kernel_words(&self.machine.pid_file(pid, "wchan")).ok()??;
+        let name = name.trim();
+        (!name.is_empty() && name != "0").then(|| crate::text::visible(name))
+    }
+}
+
+/// What is odd about a task, as far as one look tells.
+fn plight(stat: &ProcStat) -> Option<Plight> {
+    // A leader that died before its threads is no task any more.
+    if stat.is_kernel_thread() || matches!(stat.state, 'Z' | 'X') {
+        return None;
+    }
+    match stat.state {
+        'D' => Some(Plight::Uninterruptible),
+        'T' => Some(Plight::Stopped),
+        't' => Some(Plight::Traced),
+        _ if stat.killed => Some(Plight::Unkilled),
+        _ if stat.is_exiting() => Some(Plight::Exiting),
+        _ => None,
+    }
+}
+
+fn own_freezer(cgroups: &[CgroupDir], hierarchies: &Hierarchies) -> Option<PathBuf> {
+    for_controller(cgroups, "freezer", hierarchies).map(|(cgroup, _)| cgroup.dir(hierarchies))
+}
+
+fn command(machine: &Machine, pid: i32) -> Option<String> {
+    let stat = machine.stat(pid).ok().flatten()?;
+    Some(crate::text::visible_bytes(&stat.comm))
+}
+
+#[cfg(test)]
+mod tests;
