@@ -2,7 +2,7 @@
 //!
 //! A container whose tasks no signal reaches looks like any other that has nothing to do: its status
 //! is `running`, its counters stand still. What tells it apart is a [`Trouble`], with what was seen.
-//! How that is seen, and how often, is the matter of [`super::vitals`] and [`super::strain`].
+//! How that is seen, and how often, is the matter of `vitals` and `strain` beside this file.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
