@@ -93,8 +93,7 @@ fn dispatch(command: Option<Command>, config: &Config) -> Outcome {
     }
     match command {
         None => screen(tui::run(config)),
-        Some(Command::Demo(demo)) if demo.hold => screen(demo::hold(config)),
-        Some(Command::Demo(_)) => screen(demo::run(config)),
+        Some(Command::Demo(demo)) => self::demo(config, &demo),
         Some(Command::Enter {
             root,
             cwd,
@@ -127,6 +126,22 @@ fn dispatch(command: Option<Command>, config: &Config) -> Outcome {
         Some(Command::Resume { id }) => lifecycle::resume(config, &id),
         Some(Command::Start { id }) => lifecycle::start(config, &id),
     }
+}
+
+/// The lab is its own state root, on this machine.
+fn demo(config: &Config, demo: &args::Demo) -> Outcome {
+    let elsewhere = demo::elsewhere(config);
+    if !elsewhere.is_empty() {
+        return Err(Failure::usage(format!(
+            "demo looks at its own lab alone; not with {}",
+            elsewhere.join(", ")
+        )));
+    }
+    screen(if demo.hold {
+        demo::hold(config)
+    } else {
+        demo::run(config)
+    })
 }
 
 /// The screen and the lab fail with an I/O error; without a terminal that is a usage error.

@@ -76,6 +76,8 @@ pub struct Config {
     pub color: bool,
     /// Hooks may be run.
     pub hooks: bool,
+    /// The screen looks for leftovers below these alone; without any, everywhere.
+    pub within: Vec<PathBuf>,
 }
 
 impl Default for Config {
@@ -87,6 +89,7 @@ impl Default for Config {
             read_only: false,
             color: true,
             hooks: true,
+            within: Vec::new(),
         }
     }
 }

@@ -13,6 +13,7 @@ mod groups;
 mod lab;
 mod manifest;
 mod reaper;
+mod remains;
 mod sweep;
 mod wait;
 
@@ -75,13 +76,33 @@ pub fn child(role: &str, _args: &[OsString]) -> io::Result<()> {
     child::play(role)
 }
 
-/// The settings with which the lab is looked at: its own state root, on the real machine.
+/// The flags among these settings that name another place to look at than the lab.
+pub fn elsewhere(config: &Config) -> Vec<&'static str> {
+    let roots = &config.roots;
+    let given = [
+        ("--root", !roots.state.is_empty()),
+        ("--cgroup-root", roots.cgroup.is_some()),
+        ("--resctrl-root", roots.resctrl.is_some()),
+        // The host's own directory has a procfs of its own.
+        (
+            "--proc-root",
+            roots.host.is_none() && roots.proc != Roots::default().proc,
+        ),
+        ("--host", roots.host.is_some()),
+    ];
+    let given = given.into_iter().filter(|(_, is_given)| *is_given);
+    given.map(|(flag, _)| flag).collect()
+}
+
+/// The settings with which the lab is looked at: its own state root, on the real machine, and what is
+/// left of containers below the lab's own directories alone.
 pub fn config_for(config: &Config, lab: &Lab) -> Config {
     Config {
         roots: Roots {
             state: vec![lab.root().to_owned()],
             ..Roots::default()
         },
+        within: lab.places(),
         ..config.clone()
     }
 }

@@ -414,6 +414,7 @@ impl Arguments {
             read_only: self.read_only,
             color: !self.no_color && !no_color,
             hooks: !self.no_hooks,
+            within: Vec::new(),
         }
     }
 

@@ -16,6 +16,8 @@ pub(super) enum Scene {
     Paused,
     /// Its init has exited.
     Stopped,
+    /// Its init has exited, and its bundle is gone: nothing but its record is left.
+    Left,
     /// It runs, and its state file is cut in half.
     Corrupt,
     /// Frozen, with a sub-cgroup that is frozen by itself.
@@ -108,6 +110,7 @@ pub(super) fn everyone(tag: &str) -> Vec<Part> {
         waiting("created-runc", Runc),
         waiting("created-crun", Crun),
         Part::new("stopped", Runc, Scene::Stopped, Role::Leave),
+        Part::new("left-behind", Crun, Scene::Left, Role::Leave),
         part(&corrupt, Runc, Scene::Corrupt),
         part("frozen-nested", Youki, Scene::NestedFrozen).with_helpers(&[("nested", 1)]),
         part("failing-hook", Youki, Scene::FailingHook),

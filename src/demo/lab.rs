@@ -15,7 +15,7 @@ use super::files::{self, Facts};
 use super::groups::{GroupDirs, Groups};
 use super::manifest::{Host, Manifest, identify};
 use super::reaper::Reaper;
-use super::{sweep, wait};
+use super::{remains, sweep, wait};
 use crate::cgroup::Hierarchies;
 use crate::kernel::read;
 use crate::oci::Status;
@@ -126,6 +126,12 @@ impl Lab {
         &self.manifest.cgroups
     }
 
+    /// Everywhere that something of the lab's can be: its directory and its cgroups.
+    pub fn places(&self) -> Vec<PathBuf> {
+        let dir = std::iter::once(&self.dir);
+        dir.chain(self.cgroups()).cloned().collect()
+    }
+
     /// What the user should know: dead labs removed, what this host does not offer.
     pub fn notices(&self) -> &[String] {
         &self.notices
@@ -177,6 +183,10 @@ impl Lab {
                 self.notices
                     .push(format!("{id} is not as it should be: {error}"));
             }
+        }
+        if let Err(error) = remains::leave(groups, &tag) {
+            let notice = format!("a leftover is missing: {error}");
+            self.notices.push(notice);
         }
         Ok(())
     }
@@ -312,7 +322,7 @@ fn settle(stage: &Stage, player: &Player) -> io::Result<()> {
             trouble = inner.and_then(|()| player.groups.freeze());
             status = Status::Paused;
         }
-        Scene::Stopped => {
+        Scene::Stopped | Scene::Left => {
             status = Status::Stopped;
             wait::until("exit", EXIT_LIMIT, || {
                 Ok(identify(player.init.pid) != Some(player.init))
@@ -335,6 +345,9 @@ fn settle(stage: &Stage, player: &Player) -> io::Result<()> {
         program: &stage.program,
     };
     files::write(&player.own_dir, &facts)?;
+    if part.scene == Scene::Left {
+        remains::forget(&player.own_dir, &player.bundle)?;
+    }
     trouble
 }
 

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,8 @@ use crate::resctrl::Reader;
 pub(super) struct Host {
     machine: Machine,
     options: Options,
+    /// Leftovers are looked for below these alone.
+    within: Vec<PathBuf>,
     /// What containers claimed when it was last read: hundreds of jobs follow each other closely.
     claims: RefCell<Option<(Instant, Arc<Claims>)>>,
 }
@@ -33,6 +36,7 @@ impl Host {
         Self {
             machine: Machine::new(&config.roots),
             options: Options::from(config),
+            within: config.within.clone(),
             claims: RefCell::default(),
         }
     }
@@ -62,6 +66,14 @@ impl Host {
 
     pub(super) fn reader(&self) -> processes::Reader {
         processes::Reader::new(self.machine.clone())
+    }
+
+    /// What is known beforehand of leftovers.
+    pub(super) fn known(&self) -> Known {
+        Known {
+            within: self.within.clone(),
+            ..Known::default()
+        }
     }
 
     pub(super) fn leftovers(&self, known: &Known) -> Found {

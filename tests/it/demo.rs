@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use ocitop::config::Roots;
+use ocitop::config::{Config, Roots};
 use ocitop::demo::{Distrust, Host, Lab, Manifest, Stage};
 use ocitop::inventory::{Machine, Scanner};
 use ocitop::process::InitProcess;
@@ -192,4 +192,57 @@ fn a_lab_is_visible_within_two_seconds() {
     let start = Instant::now();
     let _lab = Lab::start(&stage(dir.path())).unwrap();
     assert!(start.elapsed() < Duration::from_secs(2));
+}
+
+#[test]
+fn the_lab_is_looked_at_alone_and_has_two_leftovers_that_end_with_it() {
+    use ocitop::leftovers::{Argument, Known, find};
+    let dir = tempfile::tempdir().unwrap();
+    let mut lab = Lab::start(&stage(dir.path())).unwrap();
+    let config = ocitop::demo::config_for(&Config::default(), &lab);
+    assert_eq!(config.within, lab.places());
+    assert_eq!(config.within[0], lab.dir());
+    let known = Known {
+        within: config.within.clone(),
+        ..Known::default()
+    };
+    let found = find(&Machine::new(&config.roots), &known);
+    let outside = found.list.iter().flat_map(|one| &one.paths);
+    let outside = outside.filter(|path| !config.within.iter().any(|own| path.starts_with(own)));
+    assert_eq!(outside.count(), 0, "{:#?}", found.list);
+    let left = found
+        .list
+        .iter()
+        .find(|one| one.key.name() == "left-behind");
+    let arguments = &left.unwrap().arguments;
+    let is_told =
+        |argument: &Argument| matches!(argument, Argument::BundleGone | Argument::OutOfSight(_));
+    assert!(arguments.iter().any(is_told), "{arguments:?}");
+    assert!(!arguments.contains(&Argument::Young), "{arguments:?}");
+    lab.stop().unwrap();
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_place_that_is_not_the_labs_is_a_usage_error() {
+    let host = tempfile::tempdir().unwrap();
+    for (flag, value) in [
+        ("--root", "/run/runc"),
+        ("--cgroup-root", "/sys/fs/cgroup"),
+        ("--resctrl-root", "/sys/fs/resctrl"),
+        ("--proc-root", "/nowhere"),
+        ("--host", host.path().to_str().unwrap()),
+    ] {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_ocitop"))
+            .stdin(std::process::Stdio::null())
+            .env("XDG_STATE_HOME", "/nowhere")
+            .args(["demo", "--hold", flag, value])
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{flag}: {said}");
+        let expected = format!("ocitop: demo looks at its own lab alone; not with {flag}\n");
+        assert_eq!(said, expected);
+        assert!(output.stdout.is_empty());
+    }
 }

@@ -6,7 +6,6 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 
-use crate::leftovers::Known;
 use crate::tui::event::EventKind;
 use crate::tui::host::Host;
 
@@ -20,7 +19,7 @@ pub(super) fn start(mailbox: &Mailbox, host: Host) -> io::Result<Sender<Order>> 
     let (sender, orders) = mpsc::channel::<Order>();
     spawn("leftovers", mailbox, move |mailbox| {
         // What it saw first when: a cgroup that was watched for a while is not just being made.
-        let mut known = Known::default();
+        let mut known = host.known();
         while let Ok(order) = orders.recv() {
             panic_if_asked("leftovers", true);
             // Several orders are one: they all ask for what is there now.
