@@ -38,6 +38,9 @@ impl Absent {
     /// In words that tools look for, where it is sure.
     pub(super) fn failure(&self) -> Failure {
         let id = &self.id;
+        if self.unread.is_empty() && !id.is_portable() {
+            return Failure::of(&id.invalid());
+        }
         if self.unread.is_empty() {
             return Failure::failed(format!("container {id} does not exist"));
         }
@@ -53,22 +56,16 @@ impl Absent {
     }
 }
 
-/// `id`, or `runtime:id`.
-fn split(text: &str) -> Result<(Option<RuntimeKind>, ContainerId), Failure> {
-    let runtime = |word| match word {
-        "youki" => Some(RuntimeKind::Youki),
-        "runc" => Some(RuntimeKind::Runc),
-        "crun" => Some(RuntimeKind::Crun),
-        _ => None,
+/// `runtime:id`.
+fn split(text: &str) -> Option<(RuntimeKind, &str)> {
+    let (word, id) = text.split_once(':')?;
+    let runtime = match word {
+        "youki" => RuntimeKind::Youki,
+        "runc" => RuntimeKind::Runc,
+        "crun" => RuntimeKind::Crun,
+        _ => return None,
     };
-    let (kind, id) = match text.split_once(':') {
-        Some((word, id)) => match runtime(word) {
-            Some(kind) => (Some(kind), id),
-            None => (None, text),
-        },
-        None => (None, text),
-    };
-    Ok((kind, id.parse().map_err(|error| Failure::of(&error))?))
+    Some((runtime, id))
 }
 
 /// What a look for an id in several roots came to.
@@ -125,19 +122,31 @@ fn several(id: &ContainerId, found: &[Container]) -> Failure {
     ))
 }
 
+/// A name that a container may have, and whose it then has to be.
+type Name = (Option<RuntimeKind>, ContainerId);
+
 /// An id as it was given, to be looked for by its directory alone: what is in there may be broken.
 #[derive(Debug, Clone)]
 pub(super) struct Sought {
-    runtime: Option<RuntimeKind>,
-    id: ContainerId,
+    /// A container of that very name, colon or not.
+    first: Name,
+    /// What else it may mean: one of a runtime.
+    then: Option<Name>,
 }
 
 impl std::str::FromStr for Sought {
     type Err = Failure;
 
     fn from_str(text: &str) -> Result<Self, Failure> {
-        let (runtime, id) = split(text)?;
-        Ok(Self { runtime, id })
+        let of = split(text).and_then(|(runtime, id)| Some((Some(runtime), id.parse().ok()?)));
+        match (text.parse::<ContainerId>(), of) {
+            (Ok(id), then) => Ok(Self {
+                first: (None, id),
+                then,
+            }),
+            (Err(_), Some(first)) => Ok(Self { first, then: None }),
+            (Err(error), None) => Err(Failure::of(&error)),
+        }
     }
 }
 
@@ -145,35 +154,17 @@ impl Sought {
     /// Where it is, among these roots. A root that was named and cannot be read is a failure: nobody
     /// can answer for it.
     pub(super) fn search(&self, machine: &Machine, roots: &[StateRoot]) -> Result<Search, Failure> {
-        let mut search = Search::default();
-        let mut read = 0;
-        for root in roots {
-            match look_in(machine, &root.path, &self.id) {
-                Ok(InRoot::Here(one)) => {
-                    read += 1;
-                    if self.runtime.is_none() || one.runtime == self.runtime {
-                        search.found.push(*one);
-                    }
-                }
-                Ok(InRoot::Nothing) => read += 1,
-                Ok(InRoot::NoRoot) => {}
-                Err(error) if machine.roots_are_given() => {
-                    let path = visible_path(&root.path);
-                    return Err(Failure::failed(format!("open state root {path}: {error}")));
-                }
-                Err(error) => {
-                    let path = visible_path(&root.path);
-                    search.unread.push(format!("{path}: {error}"));
-                }
-            }
+        let search = search_for(&self.first, machine, roots)?;
+        match &self.then {
+            Some(name) if search.found.is_empty() => search_for(name, machine, roots),
+            _ => Ok(search),
         }
-        // Where the host's directories are not, neither are its state roots.
-        let nothing = read == 0 && search.unread.is_empty();
-        if let Some(why) = elsewhere(machine).filter(|_| nothing) {
-            let unread = format!("any: none is found here ({})", why.words());
-            search.unread.push(unread);
-        }
-        Ok(search)
+    }
+
+    /// What it is called where there is none.
+    fn id(&self) -> &ContainerId {
+        let (_, id) = self.then.as_ref().unwrap_or(&self.first);
+        id
     }
 
     /// The only one of these.
@@ -182,13 +173,50 @@ impl Sought {
             0 | 1 => Ok(match search.found.pop() {
                 Some(one) => Found::One(Box::new(one)),
                 None => Found::Absent(Absent {
-                    id: self.id.clone(),
+                    id: self.id().clone(),
                     unread: search.unread,
                 }),
             }),
-            _ => Err(several(&self.id, &search.found)),
+            _ => Err(several(self.id(), &search.found)),
         }
     }
+}
+
+/// Where a container of this name is, among these roots.
+fn search_for(
+    (runtime, id): &Name,
+    machine: &Machine,
+    roots: &[StateRoot],
+) -> Result<Search, Failure> {
+    let mut search = Search::default();
+    let mut read = 0;
+    for root in roots {
+        match look_in(machine, &root.path, id) {
+            Ok(InRoot::Here(one)) => {
+                read += 1;
+                if runtime.is_none() || one.runtime == *runtime {
+                    search.found.push(*one);
+                }
+            }
+            Ok(InRoot::Nothing) => read += 1,
+            Ok(InRoot::NoRoot) => {}
+            Err(error) if machine.roots_are_given() => {
+                let path = visible_path(&root.path);
+                return Err(Failure::failed(format!("open state root {path}: {error}")));
+            }
+            Err(error) => {
+                let path = visible_path(&root.path);
+                search.unread.push(format!("{path}: {error}"));
+            }
+        }
+    }
+    // Where the host's directories are not, neither are its state roots.
+    let nothing = read == 0 && search.unread.is_empty();
+    if let Some(why) = elsewhere(machine).filter(|_| nothing) {
+        let unread = format!("any: none is found here ({})", why.words());
+        search.unread.push(unread);
+    }
+    Ok(search)
 }
 
 /// The one container, or an error in the words tools look for.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use super::usage::{Detail, Usage};
 use crate::kernel::Inode;
 use crate::oci::{ContainerKey, CreatedAt, RuntimeKind, Status};
 use crate::process::InitProcess;
+use crate::text::shell::quoted;
 
 /// A container's status as derived from the machine, or why there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -84,6 +85,7 @@ impl Manager {
 
     /// The clean way to remove a container of its own.
     pub fn remove_command(self, id: &str) -> String {
+        let id = quoted(Path::new(id));
         match self {
             Self::Docker => format!("docker rm -f {id}"),
             Self::Containerd => format!("ctr task rm -f {id}"),

@@ -149,7 +149,7 @@ fn is_long(id: &str) -> bool {
 }
 
 fn is_id(id: &str) -> bool {
-    id.parse::<ContainerId>().is_ok()
+    id.parse::<ContainerId>().is_ok_and(|id| id.is_portable())
 }
 
 /// A pod's uid: a UUID, or for a static pod 32 hex digits.

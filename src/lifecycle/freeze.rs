@@ -12,6 +12,7 @@ use crate::cgroup::freezer::Freezer;
 use crate::inventory::Machine;
 use crate::inventory::cgroups::{CgroupDir, for_controller, freezer_at};
 use crate::kernel::Kernel;
+use crate::text::visible_path;
 
 /// A freeze that is not done by then is undone: one process in uninterruptible sleep would keep
 /// all others frozen for nothing.
@@ -162,7 +163,7 @@ impl<K: Kernel> Drop for Hold<'_, K> {
     fn drop(&mut self) {
         let (file, value) = control(self.version, false);
         if let Err(error) = self.kernel.write_control(&self.dir.join(file), value) {
-            tracing::error!("thaw {}: {error}", self.dir.display());
+            tracing::error!("thaw {}: {error}", visible_path(&self.dir));
         }
     }
 }

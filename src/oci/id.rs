@@ -9,16 +9,18 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
-/// A container id: one safe path component.
+/// A container id: one path component, neither `.` nor `..`, at most 255 bytes of UTF-8.
 ///
-/// The rule is the one youki and runc share and crun took over in 1.28: `[A-Za-z0-9_+.-]`, not
-/// empty, neither `.` nor `..`; here at most 1,024 bytes.
+/// That is what crun took before 1.28: whatever it could make a directory of. youki and runc take
+/// less ([`Self::is_portable`]). It is shown escaped: it may hold anything a terminal obeys.
 ///
 /// ```
 /// use ocitop::oci::ContainerId;
-/// assert!("web-1".parse::<ContainerId>().is_ok());
+/// assert!("web-1".parse::<ContainerId>().unwrap().is_portable());
+/// assert!(!"web@1".parse::<ContainerId>().unwrap().is_portable());
 /// assert!("../etc".parse::<ContainerId>().is_err());
 /// assert!("..".parse::<ContainerId>().is_err());
+/// assert_eq!("a\n".parse::<ContainerId>().unwrap().to_string(), "a\\n");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ContainerId(Arc<str>);
@@ -28,12 +30,25 @@ pub struct ContainerId(Arc<str>);
 #[error("invalid container ID format: {0}")]
 pub struct InvalidId(pub String);
 
-const MAX_ID: usize = 1024;
+/// The longest name of a directory (`NAME_MAX`).
+const MAX_ID: usize = 255;
 
 impl ContainerId {
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether every runtime takes it: `[A-Za-z0-9_+.-]`, the rule that youki and runc share and crun
+    /// took over in 1.28.
+    pub fn is_portable(&self) -> bool {
+        let safe = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'+' | b'.' | b'-');
+        self.0.bytes().all(safe)
+    }
+
+    /// That no runtime of today makes a container of this id.
+    pub fn invalid(&self) -> InvalidId {
+        InvalidId(self.0.to_string())
     }
 }
 
@@ -41,9 +56,8 @@ impl FromStr for ContainerId {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let safe = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'+' | b'.' | b'-');
         let plain = text != "." && text != ".." && !text.is_empty() && text.len() <= MAX_ID;
-        if plain && text.bytes().all(safe) {
+        if plain && !text.bytes().any(|b| matches!(b, b'/' | 0)) {
             Ok(Self(Arc::from(text)))
         } else {
             Err(InvalidId(text.to_owned()))
@@ -53,14 +67,14 @@ impl FromStr for ContainerId {
 
 impl fmt::Display for ContainerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
+        f.pad(&crate::text::visible(&self.0))
     }
 }
 
 /// Where a container is: its state root and the name of its directory there.
 ///
-/// The name is whatever was found on disk, so a hostile one can still be listed; only a name that
-/// is a [`ContainerId`] can be acted upon.
+/// The name is whatever was found on disk, so one that is not UTF-8 can still be listed; only a name
+/// that is a [`ContainerId`] can be acted upon.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ContainerKey {
     root: Arc<Path>,
@@ -90,7 +104,7 @@ impl ContainerKey {
     pub fn id(&self) -> Result<ContainerId, InvalidId> {
         self.name
             .to_str()
-            .ok_or_else(|| InvalidId(self.label()))?
+            .ok_or_else(|| InvalidId(self.name.to_string_lossy().into_owned()))?
             .parse()
     }
 
@@ -110,7 +124,7 @@ impl Serialize for ContainerKey {
         use serde::ser::SerializeStruct;
         let mut key = serializer.serialize_struct("ContainerKey", 2)?;
         key.serialize_field("root", &self.root.to_string_lossy())?;
-        key.serialize_field("id", &self.label())?;
+        key.serialize_field("id", &self.name.to_string_lossy())?;
         key.end()
     }
 }

@@ -39,6 +39,7 @@ mod fuse;
 mod hooks;
 mod hostile;
 mod leftovers;
+mod odd_ids;
 mod processes;
 #[path = "../tty/pty.rs"]
 #[expect(dead_code, reason = "the tests of the terminal use the rest")]

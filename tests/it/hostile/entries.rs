@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
-use super::Deleted::{Absent, Gone, Refused};
+use super::Deleted::{Gone, Refused};
 use super::Listed::{Broken, Noted, Skipped, Status};
 use super::{Place, Row};
 use crate::machine::protect;
@@ -83,21 +83,15 @@ pub(super) const NAMES: &[Row] = &[
     row!("hidden", b".hidden", crun, Status("stopped"), Gone),
     row!("like an option", b"-rf", crun, Status("stopped"), Gone),
     row!("255 bytes", &LONG, crun, Status("stopped"), Gone),
-    row!("a blank", b"a b", crun, Broken(INVALID), Refused(INVALID)),
-    row!(
-        "a line end",
-        b"a\nb",
-        crun,
-        Broken(INVALID),
-        Refused(INVALID)
-    ),
-    row!(
-        "an escape",
-        b"a\x1b[31mb",
-        crun,
-        Broken(INVALID),
-        Refused(INVALID)
-    ),
+    row!("a blank", b"a b", crun, Status("stopped"), Gone),
+    row!("an at sign", b"web@1", crun, Status("stopped"), Gone),
+    row!("a colon", b"a:b", crun, Status("stopped"), Gone),
+    row!("Hangul", "웹".as_bytes(), crun, Status("stopped"), Gone),
+    row!("only a blank", b" ", crun, Status("stopped"), Gone),
+    row!("a command", b"$(reboot);", crun, Status("stopped"), Gone),
+    row!("a glob", b"*", crun, Status("stopped"), Gone),
+    row!("a line end", b"a\nb", crun, Status("stopped"), Gone),
+    row!("an escape", b"a\x1b[31mb", crun, Status("stopped"), Gone),
     row!(
         "not UTF-8",
         b"a\xffb",
@@ -109,18 +103,20 @@ pub(super) const NAMES: &[Row] = &[
         "a bidi override",
         b"a\xe2\x80\xaeb",
         crun,
-        Broken(INVALID),
-        Refused(INVALID)
+        Status("stopped"),
+        Gone
     ),
+    row!("a backslash", b"a\\n", crun, Status("stopped"), Gone),
+    // A container of that very name comes before container `x` of youki.
+    row!("like runtime:id", b"youki:x", crun, Status("stopped"), Gone),
+    // Nor does a name reach out of what it is looked for in.
     row!(
-        "a backslash",
-        b"a\\n",
+        "like a cgroup path",
+        b"..:..",
         crun,
-        Broken(INVALID),
-        Refused(INVALID)
+        Status("stopped"),
+        Gone
     ),
-    // On the command line it means container `x` of youki.
-    row!("like runtime:id", b"youki:x", crun, Broken(INVALID), Absent),
 ];
 
 const NOT_DIR: &str = "not a directory; not followed";
