@@ -253,7 +253,7 @@ impl Crowd<'_> {
     fn shared(&self, round: &str, runtime: RuntimeKind, neighbour: &mut Ward, path: &str) {
         self.record(runtime, neighbour, path);
         let verdict = self.delete(self.target(), &mut |_| {});
-        let Verdict::Refused(Refusal::Forbidden(Forbidden::Shared(..))) = &verdict else {
+        let Verdict::Refused(Refusal::Forbidden(Forbidden::DiesToo(..))) = &verdict else {
             panic!("{round}: {verdict:?}");
         };
         neighbour.assert_untouched(round);
