@@ -14,9 +14,9 @@ use crate::config::Config;
 use crate::diagnosis::{Check, Diagnosis, Examiner, Finding};
 use crate::inventory::Machine;
 use crate::inventory::cgroups::CgroupDir;
-use crate::kernel::bounded::Bounded;
 use crate::leftovers::{self, Known, Leftover};
 use crate::lifecycle::Claims;
+use crate::look::probe::Probe;
 use crate::oci::ContainerKey;
 use crate::text::{visible, visible_path};
 
@@ -127,20 +127,19 @@ fn find(machine: &Machine, sought: &Sought, text: &str) -> Result<Found, Failure
     if parted.apart.is_empty() || !near.found.is_empty() {
         return sought.only(near);
     }
-    let (machine, elsewhere) = (machine.clone(), sought.clone());
-    let names: Vec<String> = parted
-        .apart
-        .iter()
-        .map(|root| crate::text::visible_path(&root.path))
-        .collect();
-    let asked = Bounded::reads().ask(WITHIN, move || elsewhere.search(&machine, &parted.apart));
-    let Ok(far) = asked else {
-        let roots = names.join(", ");
-        return Err(Failure::failed(format!(
-            "look for {text}: state root {roots} does not answer"
-        )));
-    };
-    let mut all = far?;
+    for root in &parted.apart {
+        // A thread of this process that waits there would keep it from ending.
+        if !matches!(
+            Probe::new(root.path.to_path_buf()).answers(WITHIN),
+            Ok(true)
+        ) {
+            let root = visible_path(&root.path);
+            return Err(Failure::failed(format!(
+                "look for {text}: state root {root} does not answer"
+            )));
+        }
+    }
+    let mut all = sought.search(machine, &parted.apart)?;
     all.unread.extend(near.unread);
     sought.only(all)
 }
