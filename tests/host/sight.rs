@@ -104,7 +104,7 @@ impl<'a> Scene<'a> {
     /// Fails if anything is called a leftover with any confidence, or cleaned.
     #[track_caller]
     fn nothing_is_a_leftover(&self, place: Place) {
-        let within = self.rig.root();
+        let within = place.root(self.rig);
         let within = ["--all", "--within", within.to_str().unwrap()];
         let mut list = vec!["leftovers", "-f", "json"];
         list.extend(within);

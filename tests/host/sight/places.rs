@@ -11,6 +11,9 @@ use crate::rig::{Rig, has_v1, ocitop, tops};
 /// Nobody in particular.
 const USER: u32 = 65_534;
 
+/// Where an ordinary user reaches what is the rig's: the way to its own directory may be closed.
+const OPEN: &str = "/mnt";
+
 /// Where ocitop runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
@@ -36,6 +39,14 @@ pub(super) enum Place {
 }
 
 impl Place {
+    /// The state root as it is named there.
+    pub(super) fn root(self, rig: &Rig) -> PathBuf {
+        match self {
+            Self::HiddenPids => Path::new(OPEN).join("root"),
+            _ => rig.root(),
+        }
+    }
+
     /// ocitop with these arguments, there.
     pub(super) fn command(self, rig: &Rig, args: &[&str]) -> Command {
         let named = |command: &mut Command| {
@@ -63,7 +74,7 @@ impl Place {
             Self::OrdinaryUser => as_user(rig, None, args),
             Self::HiddenPids => {
                 open_to_all(rig);
-                as_user(rig, Some(&rig.root()), args)
+                as_user(rig, Some(&self.root(rig)), args)
             }
             Self::HostDir => host_dir(rig, args),
         };
@@ -181,12 +192,13 @@ fn as_user(rig: &Rig, root: Option<&Path>, args: &[&str]) -> Command {
         }
     }
     let ids = [format!("--reuid={USER}"), format!("--regid={USER}")];
-    let hide = if root.is_some() {
-        "mount -t proc -o hidepid=2 proc /proc"
-    } else {
-        ""
-    };
-    let mut command = unshare(&["-m"], hide, |command| {
+    let mut script = format!("mount --bind {} {OPEN}", rig.scratch("").display());
+    if root.is_some() {
+        script += "\nmount -t proc -o hidepid=2 proc /proc";
+    }
+    let home = Path::new(OPEN).join("user");
+    let program = home.join("ocitop");
+    let mut command = unshare(&["-m"], &script, |command| {
         command.arg("setpriv").args(ids).arg("--clear-groups");
         command.arg(program);
         if let Some(root) = root {
