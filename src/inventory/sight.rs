@@ -299,6 +299,10 @@ fn mounts(facts: &Facts, nested: bool) -> Option<OutOfSight> {
 /// The hierarchies that exist, and what is wrong with the view of each.
 fn cgroups(facts: &Facts, hierarchies: &Hierarchies, foreign: bool) -> Vec<(String, OutOfSight)> {
     let mut unseen = Vec::new();
+    // A tree that stands for all of them (`--cgroup-root`) is whole.
+    if hierarchies.iter().next().is_some() && facts.real_mounts.is_empty() {
+        return unseen;
+    }
     for active in &facts.active {
         let found = hierarchies
             .iter()

@@ -75,7 +75,7 @@ fn a_panic_of_a_worker_frees_its_row() {
     pty.press("D");
     pty.confirm("y", "ocitop itself failed");
     pty.sees("thread engine-1 was started again");
-    pty.sees("BROKEN");
+    pty.sees("DEL FAILED");
     pty.press("q");
     assert_eq!(pty.ends(), 0);
     pty.is_restored();
