@@ -19,7 +19,7 @@ use std::time::{Duration, SystemTime};
 use ocitop::oci::RuntimeKind;
 use serde_json::Value;
 
-use crate::rig::{Ended, Rig, skip, slowness, tops, until};
+use crate::rig::{Ended, Rig, has_v1, skip, slowness, tops, until};
 
 /// Planted of each of the eight kinds; a slow machine would take minutes over as many.
 fn each() -> usize {
@@ -65,7 +65,9 @@ fn plant(rig: &Rig, tops: &[PathBuf], path: &str) -> Vec<PathBuf> {
 }
 
 fn inherit(dir: &Path, file: &str) {
-    let Some(above) = dir.parent().filter(|_| dir.join(file).exists()) else {
+    // On v2 an empty one has those of the one above.
+    let has_it = has_v1() && dir.join(file).exists();
+    let Some(above) = dir.parent().filter(|_| has_it) else {
         return;
     };
     let empty =

@@ -1,6 +1,8 @@
 //! As an ordinary user, of real containers: whose they are cannot be read, so they are nobody's
 //! leftovers.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::Command;
@@ -65,11 +67,21 @@ fn an_ordinary_user_is_told_of_no_live_container_as_a_likely_leftover() {
         return skip("unprivileged leftovers", "named by the cgroupfs driver");
     }
     let own = docker_like(&rig);
-    let mut command = Command::new(ocitop());
+    // Where every user may run it, wherever it was built.
+    let dir = tempfile::Builder::new()
+        .prefix("oct")
+        .tempdir_in("/run")
+        .unwrap();
+    let program = dir.path().join("ocitop");
+    fs::copy(ocitop(), &program).unwrap();
+    for path in [dir.path(), &program] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let mut command = Command::new(&program);
     command.uid(NOBODY).gid(NOBODY);
     let ended = asked(&rig, &mut command, &own, &["-f", "json", "--all"]);
     all_unknown(&ended, 2, "Permission denied");
-    let mut command = Command::new(ocitop());
+    let mut command = Command::new(&program);
     command.uid(NOBODY).gid(NOBODY);
     let ended = asked(&rig, &mut command, &own, &["clean", "--yes"]);
     assert_eq!(ended.code, 1, "{ended:?}");
