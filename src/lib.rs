@@ -58,6 +58,8 @@
 //! link, under a size cap ([`kernel::read`]); a pid is init only if its start time or its cgroup
 //! says so ([`inventory::identity`]); a cgroup is killed in and removed only if it passes
 //! [`lifecycle::guard`]; a name is drawn only after [`text::visible`].
+//! Nor is absence: what is not found is gone only where [`inventory::Sight`] says that it would have
+//! been seen.
 
 pub mod cgroup;
 pub mod cli;

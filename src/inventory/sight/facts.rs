@@ -115,7 +115,8 @@ fn magic(path: &Path) -> Option<u64> {
 
 fn real(hierarchies: &Hierarchies) -> BTreeSet<PathBuf> {
     let mounts = hierarchies.iter().map(|hierarchy| &hierarchy.mount);
-    let real = mounts.filter(|mount| magic(mount).is_some_and(|found| CGROUP.contains(&found)));
+    // What cannot be asked is no tree that stands for one.
+    let real = mounts.filter(|mount| magic(mount).is_none_or(|found| CGROUP.contains(&found)));
     real.cloned().collect()
 }
 
