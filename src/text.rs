@@ -46,6 +46,21 @@ pub(crate) fn timestamp<S: serde::Serializer>(
 /// assert_eq!(ocitop::text::visible("x\u{202e}y"), "x\\u{202e}y");
 /// ```
 pub fn visible(text: &str) -> String {
+    escaped(text, "\\\\")
+}
+
+/// Words in which names are escaped already, and commands quoted: what a terminal obeys and got past
+/// that is escaped, and nothing twice. Cut as [`visible`].
+///
+/// ```
+/// assert_eq!(ocitop::text::safe(r"my\\x2dapp is gone"), r"my\\x2dapp is gone");
+/// assert_eq!(ocitop::text::safe("a\u{1b}[31m"), "a\\x1b[31m");
+/// ```
+pub fn safe(words: &str) -> String {
+    escaped(words, "\\")
+}
+
+fn escaped(text: &str, backslash: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for (count, c) in text.chars().enumerate() {
         if count == MAX_CHARS {
@@ -53,7 +68,7 @@ pub fn visible(text: &str) -> String {
             break;
         }
         match c {
-            '\\' => out.push_str("\\\\"),
+            '\\' => out.push_str(backslash),
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
             c if is_invisible(c) && (c as u32) < 0x100 => {
@@ -120,7 +135,8 @@ pub fn lasting(time: Duration) -> String {
     }
 }
 
-/// An error and its causes, outermost first, joined by `: ` and made safe to print.
+/// An error and its causes, outermost first, joined by `: ` and made safe to print. The names in them
+/// are escaped by the errors themselves.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -128,7 +144,7 @@ pub fn chain(error: &dyn std::error::Error) -> String {
         write!(text, ": {cause}").ok();
         source = cause.source();
     }
-    visible(&text)
+    safe(&text)
 }
 
 /// As [`visible_bytes`], for output of several lines: joined by ` | `, blank ones left out. Of

@@ -135,7 +135,8 @@ fn find(machine: &Machine, sought: &Sought, text: &str) -> Result<Found, Failure
         ) {
             let root = visible_path(&root.path);
             return Err(Failure::failed(format!(
-                "look for {text}: state root {root} does not answer"
+                "look for {}: state root {root} does not answer",
+                visible(text)
             )));
         }
     }

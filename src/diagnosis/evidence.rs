@@ -241,7 +241,7 @@ pub struct RuntimeSeen {
 /// A systemd scope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnitSeen {
-    /// Its name.
+    /// Its name, as it is.
     pub name: String,
     /// systemd has it loaded.
     pub loaded: bool,

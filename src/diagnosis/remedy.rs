@@ -10,7 +10,7 @@ use crate::kernel::Signal;
 use crate::lifecycle::{Force, Job, Target};
 use crate::oci::ContainerKey;
 use crate::process::InitProcess;
-use crate::text::shell::quoted;
+use crate::text::shell::{operand, quoted};
 
 /// One way out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -92,7 +92,7 @@ pub enum Remedy {
     },
     /// Have systemd forget that a unit failed.
     ResetFailed {
-        /// Which.
+        /// Which, as it is.
         unit: String,
     },
     /// Mount resctrl.
@@ -184,7 +184,7 @@ impl From<Advice> for Remedy {
 pub(super) fn abort_command(connection: u32, dir: Option<PathBuf>) -> String {
     let all = "/sys/fs/fuse/connections";
     match dir {
-        Some(dir) => format!("echo 1 > {}", quoted(&dir.join("abort"))),
+        Some(dir) => format!("echo 1 > {}", quoted(dir.join("abort"))),
         None => format!("mount -t fusectl fusectl {all}; echo 1 > {all}/{connection}/abort"),
     }
 }
@@ -213,13 +213,13 @@ impl Remedy {
     /// The command for it, to be typed into a shell; printable, and the same bytes to the shell.
     pub fn command(&self, key: &ContainerKey) -> Option<String> {
         let write = |value: &str, cgroup: &Path, file: &str| {
-            Some(format!("echo {value} > {}", quoted(&cgroup.join(file))))
+            Some(format!("echo {value} > {}", quoted(cgroup.join(file))))
         };
         let ours = |verb: &str| {
             let root = quoted(key.root());
             Some(format!(
                 "ocitop --root {root} {verb} {}",
-                quoted(Path::new(key.name()))
+                operand(key.name())
             ))
         };
         match self {
@@ -247,10 +247,7 @@ impl Remedy {
                 within,
             } => Some(unmount(mount, *force, *within)),
             Self::Unfreeze { mount } => Some(format!("fsfreeze -u {}", quoted(mount))),
-            Self::ResetFailed { unit } => Some(format!(
-                "systemctl reset-failed {}",
-                quoted(Path::new(unit))
-            )),
+            Self::ResetFailed { unit } => Some(format!("systemctl reset-failed {}", operand(unit))),
             Self::MountResctrl => Some("mount -t resctrl resctrl /sys/fs/resctrl".to_owned()),
             Self::RemountWritable { mount } => {
                 Some(format!("mount -o remount,rw {}", quoted(mount)))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use super::usage::{Detail, Usage};
 use crate::kernel::Inode;
 use crate::oci::{ContainerKey, CreatedAt, RuntimeKind, Status};
 use crate::process::InitProcess;
-use crate::text::shell::quoted;
+use crate::text::shell::operand;
 
 /// A container's status as derived from the machine, or why there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -85,7 +85,7 @@ impl Manager {
 
     /// The clean way to remove a container of its own.
     pub fn remove_command(self, id: &str) -> String {
-        let id = quoted(Path::new(id));
+        let id = operand(id);
         match self {
             Self::Docker => format!("docker rm -f {id}"),
             Self::Containerd => format!("ctr task rm -f {id}"),
@@ -122,6 +122,7 @@ pub struct Facts {
     /// Status.
     pub condition: Condition,
     /// What is wrong with it: a broken state file, or something less that the operator should know.
+    /// Safe to print.
     pub problem: Option<String>,
     /// Who freezes it, as far as its own freezer tells.
     pub frozen: Option<Frozen>,

@@ -105,7 +105,7 @@ impl fmt::Display for Held {
             f,
             ": thaw it first: echo {} > {}",
             thaw.0,
-            quoted(&by.join(thaw.1))
+            quoted(by.join(thaw.1))
         )
     }
 }

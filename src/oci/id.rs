@@ -27,7 +27,7 @@ pub struct ContainerId(Arc<str>);
 
 /// Why a name is not a container id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("invalid container ID format: {0}")]
+#[error("invalid container ID format: {}", crate::text::visible(.0))]
 pub struct InvalidId(pub String);
 
 /// The longest name of a directory (`NAME_MAX`).

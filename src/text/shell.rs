@@ -1,14 +1,15 @@
 //! Words for a shell: what is copied from the screen into one has to mean the same there.
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 
-/// A word for a shell that is this path, printable whatever its bytes are.
-pub fn quoted(path: &Path) -> String {
-    let bytes = path.as_os_str().as_bytes();
+/// A word for a shell that is this name or path, printable whatever its bytes are.
+pub fn quoted(word: impl AsRef<OsStr>) -> String {
+    let bytes = word.as_ref().as_bytes();
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+:@,=%".contains(byte);
-    if !bytes.is_empty() && bytes.iter().all(plain) {
+    // zsh takes `=name` for the path of a program.
+    if !bytes.is_empty() && !bytes.starts_with(b"=") && bytes.iter().all(plain) {
         return String::from_utf8_lossy(bytes).into_owned();
     }
     if bytes.iter().all(|byte| (b' '..=b'~').contains(byte)) {
@@ -30,18 +31,37 @@ pub fn quoted(path: &Path) -> String {
     out
 }
 
+/// As [`quoted`], where a command takes options as well: names come from whoever made the thing, and
+/// one called `--all` is a name all the same.
+///
+/// ```
+/// use ocitop::text::shell::operand;
+/// assert_eq!(operand("web"), "web");
+/// assert_eq!(operand("--all"), "-- --all");
+/// ```
+pub fn operand(word: impl AsRef<OsStr>) -> String {
+    let word = word.as_ref();
+    let end = if word.as_bytes().starts_with(b"-") {
+        "-- "
+    } else {
+        ""
+    };
+    format!("{end}{}", quoted(word))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_path_is_one_word_to_a_shell_and_shows_nothing_that_a_terminal_obeys() {
-        use std::ffi::OsStr;
-        let word = |bytes: &[u8]| quoted(Path::new(OsStr::from_bytes(bytes)));
+        let word = |bytes: &[u8]| quoted(OsStr::from_bytes(bytes));
         assert_eq!(word(b"/run/a-b_c.scope"), "/run/a-b_c.scope");
         assert_eq!(word(b"/a b"), "'/a b'");
         assert_eq!(word(b"/a'; rm -rf ~"), r"'/a'\''; rm -rf ~'");
         assert_eq!(word(b"/\x1b[31m'\xff"), r"$'/\033[31m\'\377'");
         assert_eq!(word(b""), "''");
+        assert_eq!(word(b"=ls"), "'=ls'");
+        assert_eq!(word(br"my\x2dapp.slice"), r"'my\x2dapp.slice'");
     }
 }

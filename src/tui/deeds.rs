@@ -164,7 +164,7 @@ impl Ending {
             Self::Busy(verb) => format!("{verb} was under way"),
             Self::Leaving => "ocitop was about to end".to_owned(),
         };
-        Some(crate::text::visible(&text))
+        Some(crate::text::safe(&text))
     }
 
     fn is_done(&self) -> bool {

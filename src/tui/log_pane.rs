@@ -127,7 +127,7 @@ impl LogPane {
                         format!(
                             "{} alive: {}",
                             survivors.len(),
-                            crate::text::visible(&first.words())
+                            crate::text::safe(&first.words())
                         )
                     }
                 };
@@ -143,7 +143,7 @@ impl LogPane {
                 outcome,
                 took,
             } => {
-                let detail = crate::text::visible(&outcome.detail());
+                let detail = crate::text::safe(&outcome.detail());
                 self.drop_waiting(&event.key, *number);
                 self.push(Line {
                     took: measure::took(*took),
@@ -170,7 +170,7 @@ impl LogPane {
             Verdict::Refused(_) => (Mark::Warning, "REFUSED"),
             Verdict::Leftovers(_) | Verdict::Failed(_) => (Mark::Bad, "FAIL"),
         };
-        let mut text = format!("{verb}: {}", crate::text::visible(&verdict.words()));
+        let mut text = format!("{verb}: {}", crate::text::safe(&verdict.words()));
         if mark == Mark::Bad && verb.starts_with("delete") {
             text.push_str("   (why: w)");
         }

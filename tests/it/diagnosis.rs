@@ -151,7 +151,7 @@ pub(super) fn cgroup(dir: &str, level: Level) -> CgroupSeen {
 }
 
 /// A container that runs and of which nothing is to be said.
-pub(super) fn healthy() -> Evidence {
+pub(crate) fn healthy() -> Evidence {
     Evidence {
         key: ContainerKey::new(std::path::Path::new("/run/runc"), "web"),
         runtime: Some(RuntimeKind::Runc),

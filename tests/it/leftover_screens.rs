@@ -84,7 +84,7 @@ fn zoo() -> Vec<Leftover> {
     vec![ghost, old, docker, orphans, unit, group, test]
 }
 
-fn found(list: Vec<Leftover>) -> EventKind {
+pub(crate) fn found(list: Vec<Leftover>) -> EventKind {
     EventKind::Leftovers(Arc::new(Found {
         list,
         taken: jiff::Timestamp::new(START, 0).unwrap(),

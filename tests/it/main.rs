@@ -9,6 +9,7 @@
 mod attention;
 mod cli;
 mod control_files;
+mod copied;
 mod demo;
 mod diagnosis;
 mod fake_kernel;

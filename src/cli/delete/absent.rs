@@ -66,7 +66,7 @@ impl fmt::Display for NotGone {
 
 /// What is left, and the command that removes it.
 fn left(leftover: &Leftover) -> String {
-    let path = quoted(&leftover.key.dir());
+    let path = quoted(leftover.key.dir());
     let pids = leftover.processes.iter().map(i32::to_string);
     let pids: Vec<String> = pids.collect();
     let what = format!(

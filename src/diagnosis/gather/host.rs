@@ -243,7 +243,7 @@ pub(super) fn unit(machine: &Machine, found: &Found) -> Option<UnitSeen> {
     Some(UnitSeen {
         loaded: there(run.join("transient").join(&unit.name)),
         active: there(run.join("units").join(format!("invocation:{}", unit.name))),
-        name: crate::text::visible(&unit.name),
+        name: unit.name.clone(),
     })
 }
 

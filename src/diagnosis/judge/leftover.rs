@@ -23,13 +23,12 @@ pub(super) fn judge(evidence: &Evidence, leftover: &Leftover, out: &mut Vec<Find
                 out.push(find(Weight::Note, cause).by(rest));
             }
             Why::UnitFailed(unit) if !is_unit_said(out) => {
-                let unit = crate::text::visible(unit);
                 let cause = RecordCause::UnitFailed { unit: unit.clone() };
-                let forget = Remedy::ResetFailed { unit };
+                let forget = Remedy::ResetFailed { unit: unit.clone() };
                 out.push(find(Weight::Hampers, cause).by([clean(leftover, false), forget]));
             }
             Why::UnitLoaded(unit) => {
-                let unit = crate::text::visible(unit);
+                let unit = unit.clone();
                 out.push(find(Weight::Hampers, LeftoverCause::UnitLoaded { unit }));
             }
             Why::Nothing => {

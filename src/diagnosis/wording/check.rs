@@ -11,6 +11,7 @@ use crate::diagnosis::{Cause, Finding};
 use crate::inventory::Condition;
 use crate::inventory::processes::Place;
 use crate::oci::Status;
+use crate::text::visible;
 
 impl About {
     /// What is looked at.
@@ -359,7 +360,7 @@ fn rdt(evidence: &Evidence) -> String {
     let rdt = &evidence.rdt;
     match (rdt.has_group, &rdt.wanted) {
         (true, _) => "has one of its own".to_owned(),
-        (false, Some(group)) => format!("in {}, which is there", crate::text::visible(group)),
+        (false, Some(group)) => format!("in {}, which is there", visible(group)),
         (false, None) => "none wanted".to_owned(),
     }
 }
@@ -368,8 +369,8 @@ fn unit(evidence: &Evidence) -> String {
     match (&evidence.unit, evidence.viewer.systemd) {
         (_, Some(false)) => "systemd does not run here".to_owned(),
         (None, _) => "none recorded".to_owned(),
-        (Some(unit), _) if unit.active => format!("{} is active", unit.name),
-        (Some(unit), _) => format!("{} is gone", unit.name),
+        (Some(unit), _) if unit.active => format!("{} is active", visible(&unit.name)),
+        (Some(unit), _) => format!("{} is gone", visible(&unit.name)),
     }
 }
 

@@ -103,7 +103,10 @@ fn of_host(about: About, evidence: &Evidence) -> Vec<String> {
             unit.map(|unit| {
                 let not = |it: bool| if it { "" } else { "not " };
                 let (loaded, active) = (not(unit.loaded), not(unit.active));
-                format!("{}: {loaded}loaded, {active}active", unit.name)
+                format!(
+                    "{}: {loaded}loaded, {active}active",
+                    crate::text::visible(&unit.name)
+                )
             })
             .collect()
         }

@@ -47,7 +47,9 @@ impl RecordCause {
             } => {
                 format!("{name} {verb} has been at it for {seconds} s as pid {pid}")
             }
-            Self::UnitFailed { unit } => format!("systemd keeps its scope {unit} as failed"),
+            Self::UnitFailed { unit } => {
+                format!("systemd keeps its scope {} as failed", visible(unit))
+            }
             Self::Managed { manager, pid, name } => {
                 let whose = manager.map_or_else(
                     || "an engine has it".to_owned(),

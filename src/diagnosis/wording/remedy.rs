@@ -3,6 +3,7 @@
 use super::path;
 use crate::diagnosis::Remedy;
 use crate::diagnosis::remedy::{Advice, Futile};
+use crate::text::visible;
 
 impl Remedy {
     /// What it is, in a few words.
@@ -36,7 +37,9 @@ impl Remedy {
             }
             Self::Unmount { mount, .. } => format!("unmount {}", path(mount)),
             Self::Unfreeze { mount } => format!("thaw the file system on {}", path(mount)),
-            Self::ResetFailed { unit } => format!("have systemd forget that {unit} failed"),
+            Self::ResetFailed { unit } => {
+                format!("have systemd forget that {} failed", visible(unit))
+            }
             Self::MountResctrl => "mount resctrl".to_owned(),
             Self::RemountWritable { mount } => format!("make {} writable", path(mount)),
             Self::ByManager { .. } => "remove it by the engine that has it".to_owned(),

@@ -1,13 +1,15 @@
 //! Keys in the leftovers view, and cleaning what is chosen there.
 
+use crate::text::shell::quoted;
 use crate::tui::action::{Action, Motion};
 use crate::tui::deeds::{Act, Ending};
 use crate::tui::effect::Effect;
 use crate::tui::leftovers;
 use crate::tui::log_pane::Mark;
-use crate::tui::modal::{Choice, CleanDialog, Entry, Menu, Modal};
+use crate::tui::modal::{CleanDialog, Menu, Modal};
 use crate::tui::model::{Model, Pane};
 
+use super::menus::{command_entry, word_entry};
 use super::{dialogs::open, jobs};
 
 /// Marks and what is shown; false if the action is not the view's own.
@@ -91,20 +93,10 @@ pub(super) fn copy(model: &mut Model) -> Vec<Effect> {
     let Some(leftover) = model.leftovers.selected() else {
         return Vec::new();
     };
-    let path = crate::text::visible_path(&leftover.key.dir());
-    let quoted = path.replace('\'', r"'\''");
-    let command = format!("ocitop leftovers clean --dry-run '{quoted}'");
-    let entry = |word: &str, text: String| Entry {
-        label: format!("{word:<8} {text}"),
-        choice: Choice::Copy(text),
-    };
-    let mut entries = vec![entry("path", path), entry("command", command)];
-    entries.extend(
-        leftover
-            .id
-            .as_deref()
-            .map(|id| entry("id", crate::text::visible(id))),
-    );
+    let path = leftover.key.dir();
+    let command = format!("ocitop leftovers clean --dry-run {}", quoted(&path));
+    let mut entries = vec![word_entry("path", path), command_entry(command)];
+    entries.extend(leftover.id.as_deref().map(|id| word_entry("id", id)));
     let menu = Menu {
         title: "copy".to_owned(),
         entries,

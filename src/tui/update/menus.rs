@@ -1,6 +1,12 @@
 //! Opening what can be chosen from and read: menus, the palette, the help.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+
+use crate::diagnosis::Remedy;
 use crate::kernel::Signal;
+use crate::text::shell::quoted;
+use crate::text::visible_bytes;
 use crate::tui::action::Action;
 use crate::tui::effect::Effect;
 use crate::tui::keymap::{BINDINGS, Binding};
@@ -130,24 +136,16 @@ fn open_for_container(model: &mut Model, action: Action) -> Vec<Effect> {
             vec![Effect::Inspect { ticket, container }]
         }
         Action::Copy => {
+            let (bundle, group) = (container.bundle.iter(), container.cgroups.first());
             let mut entries = vec![
-                entry(&format!("id       {name}"), Choice::Copy(name.clone())),
-                path_entry("state", &container.key.dir()),
+                word_entry("id", container.key.name()),
+                word_entry("state", container.key.dir()),
             ];
-            entries.extend(
-                container
-                    .bundle
-                    .as_deref()
-                    .map(|path| path_entry("bundle", path)),
-            );
-            entries.extend(
-                container
-                    .cgroups
-                    .first()
-                    .map(|group| path_entry("cgroup", &group.dir)),
-            );
-            let command = delete_command(&container);
-            entries.push(entry(&format!("command  {command}"), Choice::Copy(command)));
+            entries.extend(bundle.map(|path| word_entry("bundle", path)));
+            entries.extend(group.map(|group| word_entry("cgroup", &group.dir)));
+            // The same delete from a shell.
+            let delete = Remedy::ForceDelete.command(&container.key);
+            entries.extend(delete.map(command_entry));
             menu(model, "copy".to_owned(), entries, 0)
         }
         Action::Signal => {
@@ -181,19 +179,16 @@ fn entry(label: &str, choice: Choice) -> Entry {
     }
 }
 
-fn path_entry(what: &str, path: &std::path::Path) -> Entry {
-    let path = crate::text::visible_path(path);
-    entry(&format!("{what:<8} {path}"), Choice::Copy(path))
+/// A path or a name, drawn escaped; what is copied is a word that a shell takes for its real bytes.
+pub(super) fn word_entry(what: &str, word: impl AsRef<OsStr>) -> Entry {
+    let word = word.as_ref();
+    let drawn = visible_bytes(word.as_bytes());
+    entry(&format!("{what:<8} {drawn}"), Choice::Copy(quoted(word)))
 }
 
-/// The same delete from a shell.
-fn delete_command(container: &crate::inventory::Container) -> String {
-    let root = crate::text::visible_path(container.key.root());
-    format!(
-        "ocitop --root '{}' delete --force '{}'",
-        root.replace('\'', r"'\''"),
-        container.key.label().replace('\'', r"'\''")
-    )
+/// A command, which is quoted already and so drawn as it is.
+pub(super) fn command_entry(command: String) -> Entry {
+    entry(&format!("command  {command}"), Choice::Copy(command))
 }
 
 pub(super) fn column_entries(model: &Model) -> Vec<Entry> {

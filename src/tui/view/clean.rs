@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use crate::text::{visible, visible_path};
+use crate::text::{safe, visible, visible_path};
 use crate::tui::measure;
 use crate::tui::modal::{Button, CleanDialog, CleanItem};
 use crate::tui::model::Model;
@@ -75,12 +75,12 @@ fn about(item: &CleanItem) -> Vec<String> {
 /// What would happen to it: each step, or with several a word for each.
 fn outlook(item: &CleanItem, alone: bool) -> Vec<String> {
     let preview = match (&item.job, &item.preview) {
-        (Err(why), _) => return vec![format!("  ! Not possible: {}", visible(why))],
+        (Err(why), _) => return vec![format!("  ! Not possible: {}", safe(why))],
         (Ok(_), None) => return vec!["  looking what this would do ...".to_owned()],
         (Ok(_), Some(preview)) => preview,
     };
     if let Some(why) = &preview.refused {
-        return vec![format!("  ! Refused: {}", visible(&why.words()))];
+        return vec![format!("  ! Refused: {}", safe(&why.words()))];
     }
     let steps = preview.plan.0.iter();
     if alone {

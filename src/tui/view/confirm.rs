@@ -7,7 +7,7 @@ use ratatui::text::Line;
 
 use crate::inventory::processes::Process;
 use crate::lifecycle::{Force, Job, OnFailure, Preview};
-use crate::text::{visible, visible_path};
+use crate::text::{safe, visible, visible_path};
 use crate::tui::modal::{Confirm, Item, Order};
 use crate::tui::model::Model;
 
@@ -85,7 +85,7 @@ fn single(model: &Model, dialog: &Confirm, item: &Item) -> Vec<String> {
         container
             .problem
             .as_ref()
-            .map(|problem| format!("! {}", visible(problem))),
+            .map(|problem| format!("! {}", safe(problem))),
     );
     lines.extend(
         dialog
@@ -140,13 +140,13 @@ fn outlook(dialog: &Confirm, item: &Item) -> Vec<String> {
         ];
     }
     if let Err(why) = &item.job {
-        return vec![format!("! Not possible: {}", visible(why))];
+        return vec![format!("! Not possible: {}", safe(why))];
     }
     let Some(preview) = &item.preview else {
         return vec!["looking what this would do ...".to_owned()];
     };
     if let Some(why) = &preview.refused {
-        return vec![format!("! Refused: {}", visible(&why.words()))];
+        return vec![format!("! Refused: {}", safe(&why.words()))];
     }
     let mut lines = vec![toll(dialog, item)];
     lines.extend(preview.plan.0.iter().enumerate().map(|(at, planned)| {
@@ -186,7 +186,7 @@ fn warnings(item: &Item) -> Vec<String> {
         lines.push(format!("  The clean way is: {clean}"));
     }
     let notes = preview.notes.iter().filter(|note| !is_said(item, note));
-    lines.extend(notes.map(|note| format!("! {}", visible(note))));
+    lines.extend(notes.map(|note| format!("! {}", safe(note))));
     lines
 }
 
@@ -222,7 +222,7 @@ fn several(model: &Model, items: &[Item]) -> Vec<String> {
             super::detail::init(model, container)
         ));
         let problem = container.problem.as_ref();
-        lines.extend(problem.map(|problem| format!("    ! {}", visible(problem))));
+        lines.extend(problem.map(|problem| format!("    ! {}", safe(problem))));
         lines.push(format!("    {}", summary(item)));
         lines.extend(warnings(item).into_iter().map(|line| format!("    {line}")));
     }
@@ -232,7 +232,7 @@ fn several(model: &Model, items: &[Item]) -> Vec<String> {
 fn summary(item: &Item) -> String {
     match (&item.job, &item.preview) {
         _ if item.gone => "! gone: nothing will be done to it".to_owned(),
-        (Err(why), _) => format!("! not possible: {}", visible(why)),
+        (Err(why), _) => format!("! not possible: {}", safe(why)),
         (Ok(_), None) => "looking ...".to_owned(),
         (Ok(job), Some(preview)) => foreseen(job, preview),
     }
@@ -240,7 +240,7 @@ fn summary(item: &Item) -> String {
 
 fn foreseen(job: &Job, preview: &Preview) -> String {
     if let Some(why) = &preview.refused {
-        return format!("! refused: {}", visible(&why.words()));
+        return format!("! refused: {}", safe(&why.words()));
     }
     let steps = preview.plan.0.iter();
     let words: Vec<&str> = steps.map(|planned| planned.step.word()).collect();

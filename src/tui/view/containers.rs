@@ -241,7 +241,7 @@ fn in_place_of_numbers(model: &Model, container: &Container, room: usize) -> Opt
     }
     let has_numbers = container.usage != Usage::default();
     let problem = container.problem.as_ref().filter(|_| !has_numbers)?;
-    (container.condition == Condition::Broken).then(|| crate::text::visible(problem))
+    (container.condition == Condition::Broken).then(|| crate::text::safe(problem))
 }
 
 /// Since when its state root has not answered, in the room there is.
@@ -342,7 +342,7 @@ fn name(model: &Model, container: &Container, columns: usize) -> String {
     let headline = standing::headline(container, &model.deeds);
     let remark = match (&container.problem, headline) {
         (_, Some(issue)) => issue.reason(model.now.wall),
-        (Some(problem), None) => crate::text::visible(problem),
+        (Some(problem), None) => crate::text::safe(problem),
         (None, None) => return id,
     };
     let room = columns.saturating_sub(width(&id) + 2);

@@ -10,7 +10,7 @@ use ratatui::widgets::Paragraph;
 
 use crate::cgroup::Limit;
 use crate::inventory::Container;
-use crate::text::{visible, visible_path};
+use crate::text::{safe, visible, visible_path};
 use crate::tui::measure::{self, left, wrap};
 use crate::tui::model::{Model, Pane};
 use crate::tui::standing;
@@ -82,7 +82,7 @@ fn troubles(model: &Model, container: &Container) -> Vec<(String, String)> {
         container
             .problem
             .as_ref()
-            .map(|problem| ("Problem".to_owned(), visible(problem))),
+            .map(|problem| ("Problem".to_owned(), safe(problem))),
     );
     let unlooked = container.attention.as_ref().and_then(|some| some.unlooked);
     all.extend(unlooked.map(|why| ("Unseen".to_owned(), why.words().to_owned())));

@@ -6,7 +6,7 @@ use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
 
 use crate::inventory::{RootState, RootView, Snapshot};
-use crate::text::{visible, visible_path};
+use crate::text::{safe, visible, visible_path};
 use crate::tui::measure::wrap;
 use crate::tui::model::Model;
 
@@ -74,7 +74,7 @@ fn roots(snapshot: &Snapshot) -> Vec<String> {
     let path = |root: &RootView| visible_path(&root.path);
     let mut lines: Vec<String> = with(|state| matches!(state, RootState::Failed(_)))
         .map(|root| match &root.state {
-            RootState::Failed(why) => format!("unreadable  {}: {}", path(root), visible(why)),
+            RootState::Failed(why) => format!("unreadable  {}: {}", path(root), safe(why)),
             _ => path(root),
         })
         .collect();

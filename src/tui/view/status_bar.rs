@@ -8,7 +8,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::inventory::{RootState, Snapshot};
-use crate::text::visible;
+use crate::text::{safe, visible};
 use crate::tui::action::Action;
 use crate::tui::keymap::{self, BINDINGS, Topic};
 use crate::tui::measure::{self, cut, width};
@@ -268,7 +268,7 @@ fn failure(snapshot: &Snapshot, columns: usize) -> Option<String> {
     });
     let (root, why) = failed.filter(|_| columns >= 20)?;
     let path = crate::text::visible_path(&root.path);
-    let text = format!("{path}: {}", visible(why));
+    let text = format!("{path}: {}", safe(why));
     Some(format!("{}   ", cut(&text, columns.min(53) - 3)))
 }
 
