@@ -6,6 +6,7 @@
 //! escapes, so two names that differ only in what cannot be seen look different.
 
 pub mod csv;
+pub mod secrets;
 pub mod shell;
 
 use std::fmt::Write as _;

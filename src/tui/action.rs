@@ -32,6 +32,10 @@ pub(crate) enum Action {
     Menu,
     Details,
     Inspect,
+    /// On the page of [`Self::Inspect`]: what looks secret too, or not.
+    Secrets,
+    /// On that page: all of the environment masked, or not.
+    Environment,
     Why,
     Usage,
     FocusLog,

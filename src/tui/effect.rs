@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::inventory::Container;
 use crate::lifecycle::Job;
+use crate::text::secrets::Masking;
 
 /// Something to do outside of the model.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +30,8 @@ pub enum Effect {
         ticket: u64,
         /// Which.
         container: Arc<Container>,
+        /// What of it is not to be read out.
+        masking: Masking,
     },
     /// Read resctrl, and find these containers in its groups.
     ReadRdt(Vec<Arc<Container>>),

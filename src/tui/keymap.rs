@@ -73,6 +73,14 @@ impl Topic {
     }
 }
 
+/// Where a key means something of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    View(View),
+    /// The page of a container's state and configuration.
+    Inspect,
+}
+
 /// Keys and what they do.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Binding {
@@ -81,8 +89,8 @@ pub(crate) struct Binding {
     pub(crate) label: &'static str,
     pub(crate) action: Action,
     pub(crate) topic: Topic,
-    /// The one view in which it holds, before what the key means elsewhere.
-    pub(crate) within: Option<View>,
+    /// The one place in which it holds, before what the key means elsewhere.
+    pub(crate) within: Option<Place>,
     /// A word or two for the hint line; empty keeps it off that line.
     pub(crate) hint: &'static str,
     pub(crate) help: &'static str,
@@ -111,7 +119,15 @@ impl Binding {
     /// The same, in one view only.
     const fn within(self, view: View) -> Self {
         Self {
-            within: Some(view),
+            within: Some(Place::View(view)),
+            ..self
+        }
+    }
+
+    /// The same, on the page of state and configuration only.
+    const fn in_inspect(self) -> Self {
+        Self {
+            within: Some(Place::Inspect),
             ..self
         }
     }
@@ -120,7 +136,10 @@ impl Binding {
     pub(crate) fn help_with_place(&self) -> String {
         match self.within {
             None => self.help.to_owned(),
-            Some(view) => format!("{} ({}): {}", view.title(true), view.key(), self.help),
+            Some(Place::View(view)) => {
+                format!("{} ({}): {}", view.title(true), view.key(), self.help)
+            }
+            Some(Place::Inspect) => format!("inspect (i): {}", self.help),
         }
     }
 }
@@ -141,7 +160,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
     bind(&[ch('s')], "s", A::SortMenu, List, "sort", "sort by"),
     bind(&[ch(' ')], "Space", A::Mark, List, "mark", "mark, and go to the next"),
     bind(&[code(K::Enter)], "Enter", A::Menu, Look, "menu", "what can be done with this container; the first line is its details"),
-    bind(&[ch('i')], "i", A::Inspect, Look, "inspect", "its state and configuration as written on disk"),
+    bind(&[ch('i')], "i", A::Inspect, Look, "inspect", "its state and configuration as written on disk, secrets masked"),
     bind(&[ch('w')], "w", A::Why, Look, "why", "why it is stuck, and what would help"),
     bind(&[ch('l')], "l", A::FocusLog, Log, "log", "go to the log and back"),
     bind(&[ch('c')], "c", A::Columns, List, "columns", "columns"),
@@ -178,6 +197,8 @@ pub(crate) const BINDINGS: &[Binding] = &[
     bind(&[ch('>')], ">", A::Longer, Look, "", "a longer span of time, up to 2 hours").within(View::Usage),
     bind(&[ch('a')], "a", A::Axis, Look, "axis", "axes end at the limit, or above the peak").within(View::Usage),
     bind(&[ch('a')], "a", A::Unknown, Look, "all", "what is unknown too, or not").within(View::Leftovers),
+    bind(&[ch('a')], "a", A::Secrets, Look, "secrets", "values that look secret too, or not; closing the page masks them again").in_inspect(),
+    bind(&[ch('e')], "e", A::Environment, Look, "mask env", "all of the environment masked, or only what looks secret").in_inspect(),
     bind(&[ctrl('a')], "Ctrl-A", A::MarkAll, List, "", "mark all that are certain").within(View::Leftovers),
     bind(&[code(K::Enter)], "Enter", A::GoTo, Look, "go to", "to that container in the list, if it still exists").within(View::History),
     bind(&[ch('+'), ch('=')], "+ =", A::Faster, Look, "", "look more often"),
@@ -215,12 +236,18 @@ pub(crate) fn hint(binding: &Binding, view: View) -> &'static str {
 
 /// The action bound to a key in a view, if any. What the view has of its own comes first.
 pub(crate) fn action(press: Press, view: View) -> Option<Action> {
-    let bound = |within: Option<View>| {
+    let bound = |within: Option<Place>| {
         let mut there = BINDINGS.iter().filter(move |b| b.within == within);
         there.find(|b| b.presses.contains(&press))
     };
-    let found = bound(Some(view)).or_else(|| bound(None));
+    let found = bound(Some(Place::View(view))).or_else(|| bound(None));
     found.map(|binding| binding.action)
+}
+
+/// The action bound to a key on the page of state and configuration.
+pub(crate) fn in_inspect(press: Press) -> Option<Action> {
+    let mut own = BINDINGS.iter().filter(|b| b.within == Some(Place::Inspect));
+    own.find(|b| b.presses.contains(&press)).map(|b| b.action)
 }
 
 /// The keys as a Markdown table, for the README.

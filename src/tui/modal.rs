@@ -12,6 +12,7 @@ use crate::leftovers::{Confidence, Kill, Leftover, order};
 use crate::lifecycle::{Force, Job, Preview, Target};
 use crate::oci::Status;
 use crate::process::InitProcess;
+use crate::text::secrets::Masking;
 
 use super::action::Action;
 use super::model::Pane;
@@ -65,6 +66,15 @@ pub(crate) struct Page {
     pub(crate) pending: bool,
     /// The process it is about: it shows what was read of that last.
     pub(crate) process: Option<InitProcess>,
+    /// The container whose files it shows.
+    pub(crate) inspected: Option<Inspected>,
+}
+
+/// Whose files a page shows, and what of them is masked.
+#[derive(Debug)]
+pub(crate) struct Inspected {
+    pub(crate) container: Arc<Container>,
+    pub(crate) masking: Masking,
 }
 
 /// A list to choose from.

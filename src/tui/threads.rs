@@ -26,6 +26,7 @@ use crate::inventory::processes::Subject;
 use crate::inventory::{Container, Watch};
 use crate::lifecycle::Job;
 use crate::oci::ContainerKey;
+use crate::text::secrets::Masking;
 
 use super::effect::Effect;
 use super::event::{Event, EventKind, Moment};
@@ -116,6 +117,7 @@ enum DetailOrder {
     Inspect {
         ticket: u64,
         container: Arc<Container>,
+        masking: Masking,
     },
     Save {
         stem: &'static str,
@@ -249,9 +251,17 @@ impl Threads {
             Effect::Preview { ticket, jobs } => {
                 self.previews.send(PreviewOrder { ticket, jobs }).is_ok()
             }
-            Effect::Inspect { ticket, container } => self
+            Effect::Inspect {
+                ticket,
+                container,
+                masking,
+            } => self
                 .details
-                .send(DetailOrder::Inspect { ticket, container })
+                .send(DetailOrder::Inspect {
+                    ticket,
+                    container,
+                    masking,
+                })
                 .is_ok(),
             Effect::Save {
                 stem,
@@ -415,9 +425,13 @@ fn start_details(mailbox: &Mailbox) -> io::Result<Sender<DetailOrder>> {
     spawn("detail", mailbox, move |mailbox| {
         while let Ok(order) = orders.recv() {
             let kind = match order {
-                DetailOrder::Inspect { ticket, container } => EventKind::Inspected {
+                DetailOrder::Inspect {
                     ticket,
-                    lines: inspect::lines(&container),
+                    container,
+                    masking,
+                } => EventKind::Inspected {
+                    ticket,
+                    lines: inspect::lines(&container, masking),
                 },
                 DetailOrder::Save {
                     stem,

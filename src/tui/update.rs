@@ -1,6 +1,7 @@
 //! The one place where the model changes: an event comes in, effects go out. No I/O, no clock.
 
 mod dialogs;
+mod inspect;
 mod jobs;
 mod keys;
 mod leavings;

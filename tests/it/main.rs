@@ -32,6 +32,7 @@ mod records;
 mod sampler;
 mod scan;
 mod screens;
+mod secrets;
 mod signal_one;
 mod stage;
 mod teardown;

@@ -82,6 +82,45 @@ fn a_panic_of_a_worker_frees_its_row() {
 }
 
 #[test]
+fn secrets_are_neither_sent_to_the_terminal_nor_saved_until_they_are_asked_for() {
+    let state = r#"{"env":["DB_PASSWORD=hunter2","COLOUR=blue"],"token":"cut she"#;
+    let setup = Setup::default().sized(120, 40);
+    let spec = r#"{"process":{"env":["API_KEY=swordfish","COLOUR=blue"],"args":["x","--password=xyzzy"]}}"#;
+    let setup = setup
+        .saying("ghost", "state.json", state)
+        .saying("ghost", "config.json", spec);
+    let mut pty = Pty::start(setup);
+    pty.sees("ghost");
+    pty.press("i");
+    pty.sees("4 values that look secret are masked");
+    pty.sees("DB_PASSWORD=(masked)");
+    pty.sees("API_KEY=(masked)");
+    pty.sees("COLOUR=blue");
+    pty.press("\u{13}");
+    pty.press("e");
+    pty.sees("COLOUR=(masked)");
+    pty.press("\u{1b}");
+    pty.sees("saved ");
+    let secrets = ["hunter2", "swordfish", "xyzzy", "cut she"];
+    let sent = String::from_utf8_lossy(pty.sent()).into_owned();
+    let saved = pty.saved("ocitop-page-");
+    assert!(saved.contains("API_KEY=(masked)"), "{saved}");
+    for secret in secrets {
+        assert!(!sent.contains(secret), "{secret} was sent");
+        assert!(!saved.contains(secret), "{secret} was saved");
+    }
+    pty.press("i");
+    pty.sees("4 values that look secret are masked");
+    pty.press("a");
+    pty.sees("nothing is masked");
+    pty.sees("DB_PASSWORD=hunter2");
+    pty.sees("xyzzy");
+    pty.press("a");
+    pty.sees("4 values that look secret are masked");
+    pty.press("\u{1b}q");
+}
+
+#[test]
 fn control_z_gives_the_terminal_back_and_fg_draws_again() {
     let mut pty = Pty::start(Setup::default());
     pty.sees("Containers");

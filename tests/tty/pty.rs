@@ -96,6 +96,14 @@ impl Setup {
         self
     }
 
+    /// The same, with this in a file of its state directory.
+    pub(crate) fn saying(self, name: &str, file: &str, content: &str) -> Self {
+        let dir = self.dir.path().join("root").join(name);
+        std::fs::create_dir_all(&dir).unwrap();
+        std::fs::write(dir.join(file), content).unwrap();
+        self
+    }
+
     fn command(&self) -> CommandBuilder {
         let mut command = CommandBuilder::new(program());
         let path = |name| self.dir.path().join(name);
@@ -134,7 +142,7 @@ pub(crate) struct Pty {
     sent: Vec<u8>,
     modes: String,
     // Its directories live as long as the program.
-    _setup: Setup,
+    setup: Setup,
 }
 
 impl Pty {
@@ -168,8 +176,21 @@ impl Pty {
             parser: vt100::Parser::new(cells(rows), cells(cols), 0),
             sent: Vec::new(),
             modes,
-            _setup: setup,
+            setup,
         }
+    }
+
+    /// What it saved under a name that begins so.
+    pub(crate) fn saved(&self, start: &str) -> String {
+        let entries = std::fs::read_dir(self.setup.dir.path()).unwrap().flatten();
+        let named = |entry: &std::fs::DirEntry| {
+            let name = entry.file_name();
+            name.to_string_lossy().starts_with(start)
+        };
+        let texts = entries.filter(named).map(|entry| entry.path());
+        texts
+            .map(|path| std::fs::read_to_string(path).unwrap())
+            .collect()
     }
 
     pub(crate) fn pid(&self) -> Pid {

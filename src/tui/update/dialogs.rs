@@ -14,7 +14,7 @@ use crate::tui::model::{Model, Pane};
 use crate::tui::table::Column;
 use crate::tui::view;
 
-use super::{jobs, keys, leavings, menus, processes, why};
+use super::{inspect, jobs, keys, leavings, menus, processes, why};
 
 /// Opens a dialog in place of any other; gives back its number.
 pub(super) fn open(model: &mut Model, dialog: Modal) -> u64 {
@@ -203,6 +203,9 @@ fn page_key(model: &mut Model, press: Press) -> Vec<Effect> {
     if let Some(motion) = motion(press, true) {
         scroll(model, motion);
         return Vec::new();
+    }
+    if let Some(effects) = inspect::key(model, press) {
+        return effects;
     }
     let Some(Modal::Page(page)) = model.open.as_mut().map(|open| &mut open.modal) else {
         return Vec::new();

@@ -9,14 +9,14 @@ use crate::text::shell::quoted;
 use crate::text::visible_bytes;
 use crate::tui::action::Action;
 use crate::tui::effect::Effect;
-use crate::tui::keymap::{BINDINGS, Binding};
+use crate::tui::keymap::{BINDINGS, Binding, Place};
 use crate::tui::modal::{Choice, Entry, Format, Menu, Modal, Page};
 use crate::tui::model::{Model, Pane, View};
 use crate::tui::table::{Column, SortKey};
 use crate::tui::view;
 
 use super::dialogs::open;
-use super::processes;
+use super::{inspect, processes};
 
 fn menu(model: &mut Model, title: String, entries: Vec<Entry>, selected: usize) -> Vec<Effect> {
     open(
@@ -92,6 +92,7 @@ fn formats(model: &mut Model, title: &str, choice: fn(Format) -> Choice) -> Vec<
 fn palette(model: &mut Model) -> Vec<Effect> {
     let usable = BINDINGS
         .iter()
+        .filter(|b| b.within != Some(Place::Inspect))
         .filter(|b| !(model.read_only && b.action.acts()) && b.action != Action::Palette);
     let line = |b: &Binding| {
         entry(
@@ -126,15 +127,7 @@ fn open_for_container(model: &mut Model, action: Action) -> Vec<Effect> {
             let acts = !model.read_only;
             menu(model, name, action_entries(acts), 0)
         }
-        Action::Inspect => {
-            let page = Page {
-                title: name,
-                pending: true,
-                ..Page::default()
-            };
-            let ticket = open(model, Modal::Page(page));
-            vec![Effect::Inspect { ticket, container }]
-        }
+        Action::Inspect => inspect::open(model, container),
         Action::Copy => {
             let (bundle, group) = (container.bundle.iter(), container.cgroups.first());
             let mut entries = vec![

@@ -8,11 +8,12 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::inventory::{RootState, Snapshot};
+use crate::text::secrets::Masking;
 use crate::text::{safe, visible};
 use crate::tui::action::Action;
-use crate::tui::keymap::{self, BINDINGS, Topic};
+use crate::tui::keymap::{self, BINDINGS, Place, Topic};
 use crate::tui::measure::{self, cut, width};
-use crate::tui::modal::{Modal, Prompt, Spot, Why};
+use crate::tui::modal::{Modal, Page, Prompt, Spot, Why};
 use crate::tui::model::{Model, Pane, View};
 
 use super::layout::Class;
@@ -276,9 +277,7 @@ pub(crate) fn hints(frame: &mut Frame<'_>, area: Rect, model: &Model) {
     let columns = usize::from(area.width);
     let text = match model.modal() {
         Some(Modal::Prompt(Prompt { pane, text })) => prompt(*pane, text),
-        Some(Modal::Page(_)) => {
-            " Esc back  j k PgUp PgDn scroll  Left Right sideways  Ctrl-S save".to_owned()
-        }
+        Some(Modal::Page(shown)) => page(shown, columns),
         Some(Modal::Why(page)) => why(page, columns),
         Some(Modal::Menu(_)) => " Enter choose  Esc back".to_owned(),
         Some(Modal::Confirm(_) | Modal::Clean(_) | Modal::Leave(_)) => {
@@ -290,6 +289,36 @@ pub(crate) fn hints(frame: &mut Frame<'_>, area: Rect, model: &Model) {
         Line::styled(measure::left(&text, columns), model.look.selected()),
         area,
     );
+}
+
+/// The keys of a page, its own first.
+fn page(shown: &Page, columns: usize) -> String {
+    let own = BINDINGS.iter().filter(|b| b.within == Some(Place::Inspect));
+    let own = own.filter(|_| shown.inspected.is_some()).map(|b| {
+        let masking = shown.inspected.as_ref().map(|shown| shown.masking);
+        let hint = match (b.action, masking) {
+            (Action::Secrets, Some(Masking::Nothing)) => "mask secrets",
+            (Action::Secrets, _) => "show secrets",
+            (_, Some(Masking::Environment)) => "show env",
+            _ => b.hint,
+        };
+        format!("{} {hint}", b.label)
+    });
+    let all = ["j k PgUp PgDn scroll", "Left Right sideways", "Ctrl-S save"];
+    let back = std::iter::once("Esc back".to_owned());
+    as_fit(back.chain(own).chain(all.map(str::to_owned)), columns)
+}
+
+/// As many hints as fit.
+fn as_fit(hints: impl Iterator<Item = String>, columns: usize) -> String {
+    let mut text = String::new();
+    for hint in hints {
+        if width(&text) + width(&hint) + 2 > columns {
+            break;
+        }
+        write!(text, " {hint} ").ok();
+    }
+    text
 }
 
 /// As many of the keys of the page as fit.
@@ -308,14 +337,7 @@ fn why(page: &Why, columns: usize) -> String {
         "Ctrl-S save",
         "PgUp PgDn scroll",
     ];
-    let mut text = String::new();
-    for hint in all {
-        if width(&text) + width(hint) + 2 > columns {
-            break;
-        }
-        write!(text, " {hint} ").ok();
-    }
-    text
+    as_fit(all.into_iter().map(str::to_owned), columns)
 }
 
 fn prompt(pane: Pane, text: &str) -> String {
@@ -329,11 +351,13 @@ fn prompt(pane: Pane, text: &str) -> String {
 
 /// The bindings whose hints concern a view: its own first.
 fn hinted(view: View, acts: bool) -> impl Iterator<Item = String> {
-    let own = BINDINGS.iter().filter(move |b| b.within == Some(view));
+    let own = BINDINGS
+        .iter()
+        .filter(move |b| b.within == Some(Place::View(view)));
     let general = BINDINGS.iter().filter(move |b| {
         let replaced = BINDINGS
             .iter()
-            .any(|own| own.within == Some(view) && own.label == b.label);
+            .any(|own| own.within == Some(Place::View(view)) && own.label == b.label);
         let of_a_table = view == View::Usage && b.topic == Topic::List;
         let hidden = view.is_blind_to(b.action) || of_a_table && b.action != Action::Filter;
         b.within.is_none() && !replaced && !hidden
