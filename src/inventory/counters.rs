@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{Mode, OFlags};
 
 use crate::cgroup::cpu::{Throttling, parse_throttling};
+use crate::cgroup::freezer::{Freezer, parse_v1};
 use crate::cgroup::io::{IoBytes, parse_blkio, parse_io_stat};
 use crate::cgroup::memory::{OomControl, parse_events, parse_oom_control, parse_oom_kills};
 use crate::cgroup::{CgroupPath, Hierarchies, Version, leading_number};
@@ -44,10 +45,12 @@ pub(super) struct Counters {
     cpu: Option<File>,
     memory: Option<File>,
     pids: Option<File>,
+    /// Its v1 freezer's state, where descriptors are kept: no event tells of that.
+    freezer: Option<OwnedFd>,
 }
 
-/// Descriptors that one container's counters keep.
-pub(super) const DESCRIPTORS: usize = 3;
+/// Descriptors that one container's counters keep at most.
+pub(super) const DESCRIPTORS: usize = 4;
 
 impl Counters {
     /// Finds the files; opens them if they are to be kept.
@@ -69,13 +72,25 @@ impl Counters {
             cpu: find("cpuacct", "cpuacct.usage", "cpu.stat"),
             memory: find("memory", "memory.usage_in_bytes", "memory.current"),
             pids: find("pids", "pids.current", "pids.current"),
+            freezer: keep.then(|| open_freezer(dirs, hierarchies)).flatten(),
         }
     }
 
-    /// Whether any descriptor is kept.
-    pub(super) fn is_kept(&self) -> bool {
+    /// How many descriptors it keeps.
+    pub(super) fn kept(&self) -> usize {
         let files = [&self.cpu, &self.memory, &self.pids];
-        files.into_iter().flatten().any(|file| file.kept.is_some())
+        let counters = files.into_iter().flatten();
+        let counters = counters.filter(|file| file.kept.is_some()).count();
+        counters + usize::from(self.freezer.is_some())
+    }
+
+    /// What its freezer says by the kept descriptor, where that is all there is to say: one that is
+    /// thawed is frozen by nobody. `None`: it has to be looked at.
+    pub(super) fn thawed(&self) -> Option<Freezer> {
+        let mut buffer = [0; 16];
+        let count = rustix::io::pread(self.freezer.as_ref()?, &mut buffer, 0).ok()?;
+        let state = std::str::from_utf8(buffer.get(..count)?).ok()?;
+        parse_v1(state, None).filter(|state| *state == Freezer::Thawed)
     }
 
     /// Reads the three.
@@ -100,12 +115,22 @@ impl Counters {
     }
 }
 
+fn open_freezer(dirs: &[CgroupDir], hierarchies: &Hierarchies) -> Option<OwnedFd> {
+    let (cgroup, version) = for_controller(dirs, "freezer", hierarchies)?;
+    let path = cgroup.dir(hierarchies).join("freezer.state");
+    (version == Version::V1).then(|| open(&path)).flatten()
+}
+
+fn open(path: &Path) -> Option<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    rustix::fs::open(path, flags, Mode::empty()).ok()
+}
+
 impl File {
     fn open(&self, dirs: &[CgroupDir], hierarchies: &Hierarchies) -> Option<OwnedFd> {
         let mut path: PathBuf = dirs.get(usize::from(self.cgroup))?.dir(hierarchies);
         path.push(self.name);
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        rustix::fs::open(path, flags, Mode::empty()).ok()
+        open(&path)
     }
 
     fn number(&self, dirs: &[CgroupDir], hierarchies: &Hierarchies) -> Option<u64> {

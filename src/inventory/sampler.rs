@@ -385,15 +385,15 @@ impl Sampler {
         changed | self.rows.have_changed()
     }
 
-    fn refresh(&mut self, id: RowId, with_oom: bool) -> bool {
+    fn refresh(&mut self, id: RowId, asks: bool) -> bool {
         let Some(row) = self.rows.get_mut(id) else {
             return false;
         };
         let before = (!row.unborn).then(|| row.shown().condition);
         let held = row.held();
-        let mut changed = row.refresh(&self.machine, &mut self.events);
+        let mut changed = row.refresh(&self.machine, &mut self.events, asks);
         let mut processes = 0;
-        if with_oom {
+        if asks {
             let wall = jiff::Timestamp::now();
             let uptime = self.begun.elapsed();
             let (counted, more) = row.look_for_oom_kills(&self.machine, Now { uptime, wall });

@@ -190,9 +190,8 @@ impl Tracked {
 
     /// Whether its status, its init and what is wrong with it are what they were; nothing else of it
     /// changes while its files and cgroups are the same. Spares a copy of all that.
-    /// An init that `vouched` names is known to live.
-    pub fn is_still(&self, shown: &Facts, machine: &Machine, vouched: Option<InitProcess>) -> bool {
-        let Some(state) = self.state(machine, vouched) else {
+    pub fn is_still(&self, shown: &Facts, machine: &Machine, known: Known) -> bool {
+        let Some(state) = self.state(machine, known) else {
             return true;
         };
         let problem = self.base.problem.as_ref().or(state.problem.as_ref());
@@ -202,9 +201,9 @@ impl Tracked {
             && problem == shown.problem.as_ref()
     }
 
-    fn state(&self, machine: &Machine, vouched: Option<InitProcess>) -> Option<State> {
+    fn state(&self, machine: &Machine, known: Known) -> Option<State> {
         let record = self.record.as_ref()?;
-        let identity = vouched.map_or_else(
+        let identity = known.init.map_or_else(
             || {
                 let recorded = Recorded::at(&self.base.key, record, &self.named);
                 identify(machine, recorded, Rigour::Shown)
@@ -212,7 +211,9 @@ impl Tracked {
             Identity::Alive,
         );
         let freezer = match identity {
-            Identity::Alive(_) => cgroups::freezer(&self.named, &machine.hierarchies),
+            Identity::Alive(_) => known
+                .freezer
+                .or_else(|| cgroups::freezer(&self.named, &machine.hierarchies)),
             Identity::Dead | Identity::Recycled(_) | Identity::Unknown(_) => None,
         };
         let problem = match identity {
@@ -258,13 +259,22 @@ impl Tracked {
             .iter()
             .map(|dir| dir.view(&machine.hierarchies))
             .collect();
-        if let Some(state) = self.state(machine, None) {
+        if let Some(state) = self.state(machine, Known::default()) {
             (facts.condition, facts.init) = (state.condition, state.init);
             facts.frozen = state.frozen;
             facts.problem = facts.problem.or(state.problem);
         }
         facts
     }
+}
+
+/// What need not be looked at, because it was just now.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Known {
+    /// Its init, which lives.
+    pub init: Option<InitProcess>,
+    /// What its freezer says.
+    pub freezer: Option<Freezer>,
 }
 
 /// What has to be derived again and again.

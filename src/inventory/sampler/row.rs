@@ -17,13 +17,13 @@ use crate::cgroup::cpu::Throttling;
 use crate::cgroup::io::IoBytes;
 use crate::inventory::astray::Astray;
 use crate::inventory::cgroups::{self, CgroupDir};
-use crate::inventory::counters::{self, Counters, Counts, DESCRIPTORS};
+use crate::inventory::counters::{self, Counters, Counts};
 use crate::inventory::detail::DetailSensors;
 use crate::inventory::history::{History, Metric};
 use crate::inventory::lane::ExitStatus;
 use crate::inventory::rates::Paced;
 use crate::inventory::strain::Strain;
-use crate::inventory::tracked::Tracked;
+use crate::inventory::tracked::{Known, Tracked};
 use crate::inventory::usage::{Detail, OfAll, Usage};
 use crate::inventory::vitals::Vitals;
 use crate::inventory::{Container, Machine, rates};
@@ -138,20 +138,26 @@ impl Row {
         self.reread = true;
     }
 
-    /// Those of its cgroups that exist. One that a process is in cannot be removed, and looking for
-    /// all costs more than everything else: while init lives they are looked for in turn, one at
-    /// each look, and all of them only where that one is not as it was.
-    fn existing(&mut self, machine: &Machine) -> Vec<CgroupDir> {
+    /// Those of its cgroups that exist; `None` if they are those that did. One that a process is in
+    /// cannot be removed, and looking for all costs more than everything else: while init lives they
+    /// are looked for in turn, one at each look that asks, and all of them only where that one is not
+    /// as it was.
+    fn look_for_cgroups(&mut self, machine: &Machine, asks: bool) -> Option<Vec<CgroupDir>> {
         let named = self.tracked.named();
         let hierarchies = &machine.hierarchies;
-        let settled = !self.reread && self.shown.init.is_some() && self.counters.is_some();
-        self.turn = (self.turn + 1) % named.len().max(1);
-        match named.get(self.turn).filter(|_| settled) {
-            Some(next) if next.dir(hierarchies).is_dir() == self.cgroups.contains(next) => {
-                self.cgroups.clone()
+        if !self.reread && self.shown.init.is_some() && self.counters.is_some() {
+            if !asks {
+                return None;
             }
-            _ => cgroups::existing(named, hierarchies),
+            self.turn = (self.turn + 1) % named.len().max(1);
+            let as_it_was =
+                |next: &CgroupDir| next.dir(hierarchies).is_dir() == self.cgroups.contains(next);
+            if named.get(self.turn).is_some_and(as_it_was) {
+                return None;
+            }
         }
+        let cgroups = cgroups::existing(named, hierarchies);
+        (cgroups != self.cgroups).then_some(cgroups)
     }
 
     fn forget_cgroups(&mut self, events: &mut Events) {
@@ -162,17 +168,21 @@ impl Row {
         events.unwatch(self.cgroup_watch.take());
     }
 
-    /// Derives its status again. True if it is not what it was.
-    pub(super) fn refresh(&mut self, machine: &Machine, events: &mut Events) -> bool {
-        let cgroups = self.existing(machine);
-        let same = cgroups == self.cgroups && !std::mem::take(&mut self.reread);
-        if cgroups != self.cgroups {
+    /// Derives its status again; `asks` also for what seldom changes while init lives. True if it is
+    /// not what it was.
+    pub(super) fn refresh(&mut self, machine: &Machine, events: &mut Events, asks: bool) -> bool {
+        let moved = self.look_for_cgroups(machine, asks);
+        let same = moved.is_none() && !std::mem::take(&mut self.reread);
+        if let Some(cgroups) = moved {
             self.forget_cgroups(events);
             self.cgroups = cgroups;
         }
         let held = self.init.as_ref().filter(|(_, held)| held.is_some());
-        let vouched = held.map(|(init, _)| *init);
-        if same && !self.unborn && self.tracked.is_still(&self.shown.facts, machine, vouched) {
+        let known = Known {
+            init: held.map(|(init, _)| *init),
+            freezer: self.counters.as_ref().and_then(Counters::thawed),
+        };
+        if same && !self.unborn && self.tracked.is_still(&self.shown.facts, machine, known) {
             return false;
         }
         let facts = self.tracked.facts(machine, &self.cgroups);
@@ -270,13 +280,13 @@ impl Row {
     pub(super) fn held(&self) -> Held {
         Held {
             inits: usize::from(self.is_held()),
-            counters: if self.is_kept() { DESCRIPTORS } else { 0 },
+            counters: self.counters.as_ref().map_or(0, Counters::kept),
         }
     }
 
     /// Whether its counters are read through kept descriptors.
     pub(super) fn is_kept(&self) -> bool {
-        self.counters.as_ref().is_some_and(Counters::is_kept)
+        self.held().counters > 0
     }
 
     /// Reads its counters. `now` is the time of histories. True if its CPU time has come to a stand:
