@@ -280,14 +280,19 @@ fn perform<K: Kernel>(
         Step::Unmount { point } => detach(context, point),
         Step::RemovePin { file } => remove_pin(context, file),
         Step::RemoveStateDir { .. } => remove_state_dir(context),
-        Step::Verify => match context.evidence.left(context.machine) {
-            left if left.is_empty() => Ok(Outcome::Done(Seen::Gone)),
-            paths => Err(StepError::Left {
-                paths,
-                cause: "seen when looking again".to_owned(),
-            }),
-        },
+        Step::Verify => verify(context),
         _ => Ok(Outcome::Skipped(Reason::None)),
+    }
+}
+
+fn verify<K: Kernel>(context: &Context<'_, K, Remains<'_>>) -> Result<Outcome, StepError> {
+    drain::check_gone(context)?;
+    match context.evidence.left(context.machine) {
+        left if left.is_empty() => Ok(Outcome::Done(Seen::Gone)),
+        paths => Err(StepError::Left {
+            paths,
+            cause: "seen when looking again".to_owned(),
+        }),
     }
 }
 

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::evidence::Evidence;
+use super::procs::Unlisted;
 use super::quarry::Quarry;
 use super::run::Context;
 use super::{Outcome, Reason, Seen, StepError, Survivor, freeze, procs};
@@ -39,7 +40,12 @@ pub(super) fn kill<K: Kernel, Q: Quarry>(
 ) -> Result<Outcome, StepError> {
     let members = context.evidence.members(context.machine);
     if members.is_empty() {
-        return Ok(Outcome::Skipped(Reason::NothingAlive));
+        let unlisted = Rest::of(context);
+        return Ok(Outcome::Skipped(if unlisted.is_empty() {
+            Reason::NothingAlive
+        } else {
+            Reason::NoneListed
+        }));
     }
     let mut killed = BTreeSet::new();
     let mut fewest = usize::MAX;
@@ -167,8 +173,8 @@ pub(super) fn drain<K: Kernel, Q: Quarry>(
     let mut reported = context.kernel.now();
     let mut thawed = 0;
     loop {
-        let members = living(context);
-        if members.is_empty() {
+        let rest = Rest::of(context);
+        if rest.is_empty() {
             return Ok(Outcome::Done(match thawed {
                 0 => Seen::Gone,
                 thawed => Seen::GoneThawed(thawed),
@@ -178,20 +184,19 @@ pub(super) fn drain<K: Kernel, Q: Quarry>(
             return Err(StepError::Interrupted);
         }
         if context.left().is_zero() {
-            return Err(StepError::Alive {
-                survivors: survivors(context, &members),
-            });
+            return Err(rest.error(context));
         }
         if context.kernel.now().saturating_sub(reported) >= REPORT_EVERY {
             reported = context.kernel.now();
-            waiting(survivors(context, &members));
+            waiting(rest.survivors(context));
         }
         if kill_members(context, &mut killed)? > 0 {
             cgroup_kill(context);
         }
         // Frozen by somebody since: it has SIGKILL pending, and dies at the thaw.
         thawed += freeze::thaw_tree(context);
-        let handles: Vec<_> = members
+        let handles: Vec<_> = rest
+            .living
             .iter()
             .filter_map(|pid| context.kernel.open_process(*pid).ok())
             .collect();
@@ -206,11 +211,56 @@ pub(super) fn drain<K: Kernel, Q: Quarry>(
     }
 }
 
-/// The members that are more than unreaped zombies.
-fn living<K: Kernel, Q: Quarry>(context: &Context<'_, K, Q>) -> Vec<i32> {
-    let mut members = context.evidence.members(context.machine);
-    members.retain(|pid| procs::lives(context.machine, *pid));
-    members
+/// Whether nothing lives, as the last look asks it.
+pub(super) fn check_gone<K: Kernel, Q: Quarry>(
+    context: &Context<'_, K, Q>,
+) -> Result<(), StepError> {
+    let rest = Rest::of(context);
+    if rest.is_empty() {
+        return Ok(());
+    }
+    Err(rest.error(context))
+}
+
+/// What has not gone yet.
+struct Rest {
+    /// The members that are more than unreaped zombies.
+    living: Vec<i32>,
+    /// What is in its cgroups though none is listed. The last to go: asked only where nobody lives.
+    unlisted: Unlisted,
+}
+
+impl Rest {
+    fn of<K: Kernel, Q: Quarry>(context: &Context<'_, K, Q>) -> Self {
+        let mut living = context.evidence.members(context.machine);
+        living.retain(|pid| procs::lives(context.machine, *pid));
+        let unlisted = match &living[..] {
+            [] => Unlisted::of(context.machine, &context.evidence.cgroups(context.machine)),
+            _ => Unlisted::default(),
+        };
+        Self { living, unlisted }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.living.is_empty() && self.unlisted.is_empty()
+    }
+
+    fn survivors<K: Kernel, Q: Quarry>(&self, context: &Context<'_, K, Q>) -> Vec<Survivor> {
+        if !self.living.is_empty() {
+            return survivors(context, &self.living);
+        }
+        let cgroups = context.evidence.cgroups(context.machine);
+        survivors(context, &self.unlisted.pids(context.machine, &cgroups))
+    }
+
+    fn error<K: Kernel, Q: Quarry>(self, context: &Context<'_, K, Q>) -> StepError {
+        let survivors = self.survivors(context);
+        if survivors.is_empty() && self.living.is_empty() {
+            let dirs = self.unlisted.populated;
+            return StepError::Populated { dirs };
+        }
+        StepError::Alive { survivors }
+    }
 }
 
 fn survivors<K: Kernel, Q: Quarry>(context: &Context<'_, K, Q>, pids: &[i32]) -> Vec<Survivor> {

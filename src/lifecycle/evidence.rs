@@ -251,6 +251,11 @@ impl Evidence {
             Err(forbidden) => self.forbidden = Some(forbidden.into()),
         }
         self.pids = self.members(machine);
+        if self.pids.is_empty() {
+            let cgroups = self.cgroups(machine);
+            let unlisted = procs::Unlisted::of(machine, &cgroups);
+            self.pids = unlisted.pids(machine, &cgroups);
+        }
         self.held = held::look(
             machine,
             &self.entry.key,

@@ -8,6 +8,7 @@ use crate::cgroup::Version;
 use crate::cgroup::freezer::Freezer;
 use crate::inventory::Machine;
 use crate::inventory::cgroups::{CgroupDir, freezer_at};
+use crate::inventory::members::{home_of_leaving, leaving, populated};
 pub use crate::inventory::members::{procs, tree};
 use crate::kernel::read::kernel_text;
 
@@ -21,6 +22,50 @@ pub fn members(machine: &Machine, cgroups: &[CgroupDir]) -> BTreeSet<i32> {
         }
     }
     pids
+}
+
+/// What lives in cgroups, where no process of theirs is listed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Unlisted {
+    /// The cgroups of v2 that the kernel calls populated.
+    pub populated: Vec<PathBuf>,
+    /// The processes that exit and are still members, of those of which it does not say.
+    pub leaving: Vec<i32>,
+}
+
+impl Unlisted {
+    /// Asks the kernel. Costs a file for each cgroup of v2; on v1 there is nothing to ask.
+    pub fn of(machine: &Machine, cgroups: &[CgroupDir]) -> Self {
+        let mut found = Self::default();
+        let mut silent = Vec::new();
+        for cgroup in cgroups {
+            let version = machine.hierarchies.at(cgroup.hierarchy).map(|h| h.version);
+            let dir = cgroup.dir(&machine.hierarchies);
+            match populated(&dir) {
+                _ if version != Some(Version::V2) => {}
+                Some(true) => found.populated.push(dir),
+                None if dir.exists() => silent.push(cgroup.clone()),
+                Some(false) | None => {}
+            }
+        }
+        if !silent.is_empty() {
+            found.leaving = leaving(machine, &silent).into_iter().collect();
+        }
+        found
+    }
+
+    /// Whether nothing does.
+    pub fn is_empty(&self) -> bool {
+        self.populated.is_empty() && self.leaving.is_empty()
+    }
+
+    /// The processes. Asks every process of the host.
+    pub fn pids(&self, machine: &Machine, cgroups: &[CgroupDir]) -> Vec<i32> {
+        match &self.populated[..] {
+            [] => self.leaving.clone(),
+            _ => leaving(machine, cgroups).into_iter().collect(),
+        }
+    }
 }
 
 /// A process, its descendants by parent, and every member of its pid namespace if that is not
@@ -87,12 +132,23 @@ pub fn survivor(machine: &Machine, pid: i32, cgroups: &[CgroupDir]) -> Option<Su
             Some(Freezer::Frozen | Freezer::FrozenAbove)
         )
     });
+    let home = || {
+        let (cgroup, below) = home_of_leaving(machine, pid, &stat, cgroups)?;
+        // The path of the cgroup itself is empty, and would end it with a `/`.
+        Some(
+            cgroup
+                .dir(&machine.hierarchies)
+                .components()
+                .chain(below.components())
+                .collect(),
+        )
+    };
     Some(Survivor {
         pid,
         command: crate::text::visible_bytes(&stat.comm),
         state: stat.state,
         wchan: wchan.filter(|name| !name.is_empty() && name != "0"),
         frozen,
-        cgroup: holders.into_iter().next().map(|(dir, _)| dir),
+        cgroup: holders.into_iter().next().map(|(dir, _)| dir).or_else(home),
     })
 }

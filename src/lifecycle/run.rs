@@ -214,13 +214,7 @@ fn perform<K: Kernel>(
         Step::PoststopHook { number, .. } => hooks::poststop(context, *number),
         Step::PoststartHook { number, .. } => hooks::poststart(context, *number),
         Step::RemoveStateDir { .. } => state::remove(context),
-        Step::Verify => match left(context) {
-            left if left.is_empty() => Ok(Outcome::Done(Seen::Gone)),
-            paths => Err(StepError::Left {
-                paths,
-                cause: "seen when looking again".to_owned(),
-            }),
-        },
+        Step::Verify => verify(context),
         Step::Signal { signal } => signal::init(context, *signal),
         Step::SignalAll { signal, .. } => signal::all(context, *signal),
         Step::SignalOne {
@@ -238,6 +232,17 @@ fn perform<K: Kernel>(
         | Step::Recheck { .. }
         | Step::Unmount { .. }
         | Step::RemovePin { .. } => Ok(Outcome::Skipped(super::Reason::None)),
+    }
+}
+
+fn verify<K: Kernel>(context: &Context<'_, K>) -> Result<Outcome, StepError> {
+    drain::check_gone(context)?;
+    match left(context) {
+        left if left.is_empty() => Ok(Outcome::Done(Seen::Gone)),
+        paths => Err(StepError::Left {
+            paths,
+            cause: "seen when looking again".to_owned(),
+        }),
     }
 }
 

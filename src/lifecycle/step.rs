@@ -297,6 +297,8 @@ pub enum Reason {
     AlreadyGone,
     /// No process was left.
     NothingAlive,
+    /// No process is listed, and yet its cgroup is populated.
+    NoneListed,
     /// What it needs to know could not be read.
     Unknown(String),
     /// The container never had one.
@@ -328,6 +330,11 @@ pub enum StepError {
     Alive {
         /// Who.
         survivors: Vec<Survivor>,
+    },
+    /// These cgroups were populated at the deadline, by nobody who can be seen.
+    Populated {
+        /// Which.
+        dirs: Vec<PathBuf>,
     },
     /// It was sent, and waits for a thaw.
     Pending(Held),

@@ -222,6 +222,7 @@ impl Reason {
         match self {
             Self::AlreadyGone => "already gone".to_owned(),
             Self::NothingAlive => "nothing alive".to_owned(),
+            Self::NoneListed => "no process is listed, and its cgroup is populated".to_owned(),
             Self::Unknown(what) => format!("not known: {what}"),
             Self::None => "none".to_owned(),
             Self::AlreadySo => "already so".to_owned(),
@@ -242,6 +243,10 @@ impl StepError {
                 cause,
             } => format!("{action} {object}: {cause}"),
             Self::Alive { survivors } => format!("still alive: {}", survivor_list(survivors)),
+            Self::Populated { dirs } => format!(
+                "still populated, by no process that can be seen from here: {}",
+                path_list(dirs)
+            ),
             Self::NotFrozen { busy } if busy.is_empty() => {
                 "the freeze did not come to its end; thawed again".to_owned()
             }

@@ -46,6 +46,8 @@ struct Inside {
     faults: Vec<(Op, Errno, usize)>,
     /// Processes that no signal ends (uninterruptible sleep).
     immortal: BTreeSet<i32>,
+    /// Processes whose exit hangs until this moment.
+    hanging: Vec<(i32, Duration)>,
     /// Killed while frozen: they die at the thaw.
     pending: BTreeSet<i32>,
     signals: Vec<(i32, Signal)>,
@@ -90,6 +92,13 @@ impl<'a> FakeKernel<'a> {
     /// No signal ends this process.
     pub(crate) fn immortal(self, pid: i32) -> Self {
         self.with(|inside| inside.immortal.insert(pid));
+        self
+    }
+
+    /// A signal that kills this process begins an exit which ends at this moment. Until then it is
+    /// as Linux 6.19 and later have it: in no list of its cgroup, and the cgroup populated.
+    pub(crate) fn hangs_in_its_exit(self, pid: i32, until: Duration) -> Self {
+        self.with(|inside| inside.hanging.push((pid, until)));
         self
     }
 
@@ -179,12 +188,54 @@ impl<'a> FakeKernel<'a> {
             self.with(|inside| inside.pending.insert(pid));
             return;
         }
+        if self.with(|inside| inside.hanging.iter().any(|(of, _)| *of == pid)) {
+            self.begin_exit(pid);
+            return;
+        }
         self.forget(pid);
     }
 
+    /// Leaves the lists of its cgroups, and hangs on its way out.
+    pub(crate) fn begin_exit(&self, pid: i32) {
+        let file = self.proc_dir(pid).join("stat");
+        let stat = fs::read_to_string(&file).unwrap();
+        // PF_EXITING beside what it had.
+        let stat = stat.replace(") S ", ") D ").replace(" -1 64 ", " -1 68 ");
+        fs::write(&file, stat).unwrap();
+        self.unlist(pid);
+    }
+
+    /// Ends the exits whose moment has come.
+    fn end_exits(&self) {
+        let over = self.with(|inside| {
+            let now = inside.now;
+            let over = inside.hanging.extract_if(.., |(_, until)| *until <= now);
+            over.map(|(pid, _)| pid).collect::<Vec<_>>()
+        });
+        for pid in over {
+            self.forget(pid);
+        }
+    }
+
     /// Removes a process from /proc and from every cgroup.
-    fn forget(&self, pid: i32) {
+    pub(crate) fn forget(&self, pid: i32) {
+        let was = fs::read_to_string(self.proc_dir(pid).join("cgroup")).unwrap_or_default();
         remove_tree(&self.proc_dir(pid));
+        self.unlist(pid);
+        let path = was.lines().find_map(|line| line.strip_prefix("0::/"));
+        for top in ["", "unified"] {
+            self.settle(
+                &self
+                    .machine
+                    .cgroup_root()
+                    .join(top)
+                    .join(path.unwrap_or_default()),
+            );
+        }
+    }
+
+    /// Removes a process from the lists of every cgroup.
+    fn unlist(&self, pid: i32) {
         for file in files_named(&self.machine.cgroup_root(), "cgroup.procs") {
             let text = fs::read_to_string(&file).unwrap();
             let own = pid.to_string();
@@ -195,9 +246,34 @@ impl<'a> FakeKernel<'a> {
                 .collect();
             if others != text {
                 fs::write(&file, others).unwrap();
-                settle(file.parent().unwrap());
             }
         }
+    }
+
+    /// `populated` of a v2 cgroup, once a process has left it.
+    fn settle(&self, dir: &Path) {
+        let listed = files_named(dir, "cgroup.procs");
+        if listed.iter().any(|file| !pids(file).is_empty()) || self.holds_leaving(dir) {
+            return;
+        }
+        let events = dir.join("cgroup.events");
+        if let Ok(text) = fs::read_to_string(&events) {
+            fs::write(&events, text.replace("populated 1", "populated 0")).unwrap();
+        }
+    }
+
+    /// Whether a process that is in no list is still in this cgroup of v2.
+    fn holds_leaving(&self, dir: &Path) -> bool {
+        let root = self.machine.cgroup_root();
+        let path = dir.strip_prefix(&root).unwrap();
+        let path = path.strip_prefix("unified").unwrap_or(path);
+        let line = format!("0::/{}", path.display());
+        let hanging = self.with(|inside| inside.hanging.clone());
+        hanging.iter().any(|(pid, _)| {
+            let file = self.proc_dir(*pid).join("cgroup");
+            let text = fs::read_to_string(file).unwrap_or_default();
+            text.lines().any(|at| at == line)
+        })
     }
 
     /// Whether a v1 freezer, its own or one above, holds a process.
@@ -236,8 +312,10 @@ impl<'a> FakeKernel<'a> {
             }
             ("cgroup.freeze", _) => {
                 fs::write(file, format!("{value}\n")).unwrap();
-                let events = format!("populated 1\nfrozen {value}\n");
-                fs::write(dir.join("cgroup.events"), events).unwrap();
+                let file = dir.join("cgroup.events");
+                let events = fs::read_to_string(&file).unwrap();
+                let populated = events.lines().next().unwrap();
+                fs::write(&file, format!("{populated}\nfrozen {value}\n")).unwrap();
             }
             ("cgroup.kill", "1") => {
                 for file in files_named(dir, "cgroup.procs") {
@@ -248,19 +326,6 @@ impl<'a> FakeKernel<'a> {
             }
             _ => fs::write(file, format!("{value}\n")).unwrap(),
         }
-    }
-}
-
-/// `populated` of a v2 cgroup, once a process has left it.
-fn settle(dir: &Path) {
-    let events = dir.join("cgroup.events");
-    let empty = files_named(dir, "cgroup.procs")
-        .iter()
-        .all(|file| pids(file).is_empty());
-    if let Ok(text) = fs::read_to_string(&events).as_ref()
-        && empty
-    {
-        fs::write(&events, text.replace("populated 1", "populated 0")).unwrap();
     }
 }
 
@@ -366,7 +431,9 @@ impl Kernel for FakeKernel<'_> {
             return Ok(());
         }
         let is_dir = |entry: fs::DirEntry| entry.file_type().unwrap().is_dir();
-        if fs::read_dir(dir)?.flatten().any(is_dir) || !pids(&dir.join("cgroup.procs")).is_empty() {
+        let listed = pids(&dir.join("cgroup.procs"));
+        let is_parent = fs::read_dir(dir)?.flatten().any(is_dir);
+        if is_parent || !listed.is_empty() || self.holds_leaving(dir) {
             return Err(Errno::BUSY.into());
         }
         self.with(|inside| inside.changes += 1);
@@ -471,5 +538,6 @@ impl Kernel for FakeKernel<'_> {
 
     fn pause(&self, time: Duration) {
         self.with(|inside| inside.now += time);
+        self.end_exits();
     }
 }

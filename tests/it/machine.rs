@@ -329,6 +329,10 @@ impl Machine {
             let file = dir.join("cgroup.procs");
             let text = fs::read_to_string(&file).unwrap();
             fs::write(&file, format!("{text}{pid}\n")).unwrap();
+            let events = dir.join("cgroup.events");
+            if let Ok(text) = fs::read_to_string(&events) {
+                fs::write(events, text.replace("populated 0", "populated 1")).unwrap();
+            }
         }
         self.make_process(pid, b"sleep", &membership, "mnt:[2]");
         pid

@@ -1,6 +1,7 @@
 //! The lifecycle engine on fixture machines, with a kernel that fails on demand.
 
 mod hooks;
+mod leaving;
 mod shared;
 mod writes;
 
@@ -565,9 +566,8 @@ fn in_a_scope() -> (Machine, std::path::PathBuf) {
     for dir in machine.cgroup_dirs("web") {
         remove_tree(&dir);
     }
-    let scope = machine.cgroup_root().join("system.slice/crun-web.scope");
-    machine.make_cgroup(&scope);
-    machine.make_cgroup(&scope.join("container"));
+    let scope = machine.leave("system.slice/crun-web.scope", None).remove(0);
+    machine.leave("system.slice/crun-web.scope/container", None);
     let file = machine.state_dir("web").join("status");
     let mut status: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
     status["cgroup-path"] = "/system.slice/crun-web.scope/container".into();
