@@ -17,6 +17,7 @@ pub mod guard;
 mod held;
 mod hooks;
 mod marks;
+mod pin;
 mod plan;
 pub mod procs;
 mod quarry;
@@ -32,6 +33,7 @@ pub mod target;
 mod trust;
 mod unit;
 mod verdict;
+mod verify;
 pub mod wording;
 
 pub use claims::Claims;

@@ -43,9 +43,14 @@ pub struct Units {
     pub loaded: Vec<String>,
 }
 
+/// Where the system's manager keeps its files.
+pub fn home(machine: &Machine) -> PathBuf {
+    machine.run.join("systemd")
+}
+
 /// Reads them; an error if they are there and cannot be listed.
 pub fn all(machine: &Machine) -> std::io::Result<Units> {
-    let home = machine.run.join("systemd");
+    let home = home(machine);
     let names = |dir: &str| match std::fs::read_dir(home.join(dir)) {
         Ok(entries) => {
             let names = entries.map(|entry| Ok(entry?.file_name()));
@@ -69,7 +74,7 @@ pub fn all(machine: &Machine) -> std::io::Result<Units> {
 }
 
 fn homes(machine: &Machine) -> Vec<PathBuf> {
-    let mut homes = vec![machine.run.join("systemd")];
+    let mut homes = vec![home(machine)];
     let users = std::fs::read_dir(machine.run.join("user"));
     let users = users.into_iter().flatten().flatten();
     homes.extend(users.map(|user| user.path().join("systemd")));

@@ -187,7 +187,16 @@ impl Claims {
 
     /// The container whose scope crun's pin of this name is for, dead or alive.
     pub fn of_pin(&self, pin: &str) -> Option<&ContainerKey> {
-        let is_its = |cgroup: &CgroupDir| {
+        self.pinned(pin).next()
+    }
+
+    /// As [`Self::of_pin`], of the others than `key`.
+    pub fn of_pin_beside(&self, key: &ContainerKey, pin: &str) -> Option<&ContainerKey> {
+        self.pinned(pin).find(|other| !same_place(other, key))
+    }
+
+    fn pinned(&self, pin: &str) -> impl Iterator<Item = &ContainerKey> {
+        let is_its = move |cgroup: &CgroupDir| {
             let mut names = cgroup
                 .path
                 .relative()
@@ -195,9 +204,8 @@ impl Claims {
                 .filter_map(|name| name.to_str());
             names.any(|name| pins::is_scope(name) && pins::name_of(name) == pin)
         };
-        let mut list = self.list.iter();
-        let found = list.find(|claim| claim.cgroups.iter().any(is_its))?;
-        Some(&found.key)
+        let named = move |claim: &&Claim| claim.cgroups.iter().any(is_its);
+        self.list.iter().filter(named).map(|claim| &claim.key)
     }
 
     /// A container of this id, and whether it is alive: a live one rather than a dead one.

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use super::claims::Claims;
 use super::find;
 use super::guard::{self, Forbidden};
-use super::{Common, Held, Refusal, held, procs, sharing, unit};
+use super::pin::{self, OwnPin};
+use super::{Common, Held, Kept, Refusal, held, procs, sharing, unit};
 use crate::inventory::cgroups::{self, CgroupDir};
 use crate::inventory::entry::Entry;
 use crate::inventory::identity::{Identity, Recorded, Rigour, identify, is_member};
@@ -39,6 +40,8 @@ pub struct Evidence {
     found_by_name: bool,
     /// Its systemd scope.
     pub unit: Option<Unit>,
+    /// The device program that was pinned for its scope.
+    pub pin: Option<OwnPin>,
     /// Its processes.
     pub pids: Vec<i32>,
     /// Without a cgroup: those, beyond doubt. Once init is dead nothing else tells them.
@@ -133,14 +136,16 @@ impl Evidence {
             ));
         }
         let cgroups = cgroups::existing(&named, &machine.hierarchies);
+        let unit = unit::own(machine, &entry, &named);
         let mut evidence = Self {
             id,
             condition,
             identity,
-            pins: pin(machine, &cgroups),
+            pins: pinned(machine, &cgroups),
             common: None,
             found_by_name: false,
-            unit: unit::own(machine, &entry, &named),
+            pin: pin::own(machine, &entry, unit.as_ref()),
+            unit,
             pids: Vec::new(),
             family: Vec::new(),
             mon_group: None,
@@ -185,8 +190,9 @@ impl Evidence {
                     "cgroup found by its name, in {} hierarchies",
                     found.len()
                 ));
-                self.pins = pin(machine, &found);
+                self.pins = pinned(machine, &found);
                 self.found_by_name = true;
+                self.unit = unit::found(machine, &self.entry, &found);
             }
             Err(ambiguous) => self.notes.push(format!("cgroup not known: {ambiguous}")),
         }
@@ -246,7 +252,7 @@ impl Evidence {
             {
                 self.notes.push(format!("cgroups left alone: {forbidden}"));
                 self.pins.clear();
-                self.unit = None;
+                (self.unit, self.pin) = (None, None);
             }
             Err(forbidden) => self.forbidden = Some(forbidden.into()),
         }
@@ -266,6 +272,7 @@ impl Evidence {
             self.notes.push(held.to_string());
         }
         self.spare_namesake(claims);
+        self.spare_pin(claims);
         if self.pins.is_empty() {
             let known = self.pids.iter().filter_map(|pid| {
                 let start_time = machine.stat(*pid).ok().flatten()?.start_time;
@@ -283,7 +290,7 @@ impl Evidence {
         self.notes.push(common.note());
         let shared = |cgroup: &CgroupDir| common.cgroups.contains(cgroup);
         self.pins.retain(|(cgroup, _)| !shared(cgroup));
-        self.unit = None;
+        (self.unit, self.pin) = (None, None);
         self.common = Some(common);
     }
 
@@ -301,6 +308,19 @@ impl Evidence {
                 "resctrl groups left alone: {root} has a live container of the same id"
             ));
             (self.ctrl_group, self.mon_group) = (None, None);
+        }
+    }
+
+    /// A scope is of one name in all of systemd: another record that names it may be of the one that
+    /// has it now.
+    fn spare_pin(&mut self, claims: &Claims) {
+        let pin = self.pin.as_ref();
+        let other = pin.and_then(|pin| claims.of_pin_beside(&self.entry.key, pin.name()));
+        if let Some(other) = other {
+            let (id, root) = (other.label(), crate::text::visible_path(other.root()));
+            let why = Kept::PinOf { id, root };
+            self.notes.push(format!("BPF pin left alone: {why}"));
+            self.pin = None;
         }
     }
 
@@ -354,10 +374,10 @@ impl Evidence {
     }
 }
 
-fn pin(machine: &Machine, cgroups: &[CgroupDir]) -> Vec<(CgroupDir, Inode)> {
-    let pin =
+fn pinned(machine: &Machine, cgroups: &[CgroupDir]) -> Vec<(CgroupDir, Inode)> {
+    let inode =
         |cgroup: &CgroupDir| Some((cgroup.clone(), inode_of(&cgroup.dir(&machine.hierarchies))?));
-    cgroups.iter().filter_map(pin).collect()
+    cgroups.iter().filter_map(inode).collect()
 }
 
 fn inode_of(dir: &Path) -> Option<Inode> {

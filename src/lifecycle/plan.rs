@@ -121,6 +121,34 @@ fn delete(
     if evidence.entry.record.is_ok() && evidence.entry.runtime == Some(RuntimeKind::Youki) {
         steps.push(warn(Step::PersistStopped));
     }
+    steps.extend(remove_groups(machine, &cgroups, evidence));
+    for (index, hook) in evidence
+        .hooks
+        .iter()
+        .flat_map(|hooks| &hooks.poststop)
+        .enumerate()
+    {
+        steps.push(warn(Step::PoststopHook {
+            number: index + 1,
+            path: hook.path.clone(),
+        }));
+    }
+    // State goes last: while it exists the container is listed, so a failed teardown can be
+    // repeated.
+    steps.push(stop(Step::RemoveStateDir {
+        dir: evidence.entry.key.dir(),
+    }));
+    steps.push(stop(Step::Verify));
+    Ok(steps)
+}
+
+/// What the kernel, resctrl and systemd have of it: each goes once nothing lives in it.
+fn remove_groups(
+    machine: &Machine,
+    cgroups: &[CgroupDir],
+    evidence: &Evidence,
+) -> Vec<PlannedStep> {
+    let mut steps = Vec::new();
     let mon = evidence
         .mon_group
         .iter()
@@ -142,24 +170,11 @@ fn delete(
     let common = evidence.common.as_ref();
     let shared = common.map_or_else(Vec::new, |common| common.dirs.clone());
     steps.push(stop(Step::RemoveCgroups { dirs, shared }));
-    for (index, hook) in evidence
-        .hooks
-        .iter()
-        .flat_map(|hooks| &hooks.poststop)
-        .enumerate()
-    {
-        steps.push(warn(Step::PoststopHook {
-            number: index + 1,
-            path: hook.path.clone(),
-        }));
-    }
-    // State goes last: while it exists the container is listed, so a failed teardown can be
-    // repeated.
-    steps.push(stop(Step::RemoveStateDir {
-        dir: evidence.entry.key.dir(),
-    }));
-    steps.push(stop(Step::Verify));
-    Ok(steps)
+    let pin = evidence.pin.iter().map(|pin| Step::RemovePin {
+        file: pin.file.clone(),
+    });
+    steps.extend(pin.map(warn));
+    steps
 }
 
 /// The kill, and all that is written for it: what dies slowly for want of CPU time, and on v1 what is

@@ -9,8 +9,8 @@ use super::frame::{Reporter, one_step, undo};
 use super::plan::plan;
 use super::{
     Job, Options, Outcome, Plan, Preview, Quota, Refusal, Seen, Step, StepError, StepEvent,
-    StepKind, Survivor, Target, Verdict, clean, drain, freeze, groups, hooks, marks, procs, quota,
-    signal, state, unit,
+    StepKind, Survivor, Target, Verdict, clean, drain, freeze, groups, hooks, marks, pin, procs,
+    quota, signal, state, unit, verify,
 };
 use crate::inventory::Machine;
 use crate::kernel::Kernel;
@@ -214,7 +214,7 @@ fn perform<K: Kernel>(
         Step::PoststopHook { number, .. } => hooks::poststop(context, *number),
         Step::PoststartHook { number, .. } => hooks::poststart(context, *number),
         Step::RemoveStateDir { .. } => state::remove(context),
-        Step::Verify => verify(context),
+        Step::Verify => verify::all_gone(context),
         Step::Signal { signal } => signal::init(context, *signal),
         Step::SignalAll { signal, .. } => signal::all(context, *signal),
         Step::SignalOne {
@@ -228,21 +228,10 @@ fn perform<K: Kernel>(
         Step::Freeze => freeze::freeze(context),
         Step::Thaw => freeze::thaw(context),
         Step::Release => state::release(context),
-        Step::PutQuotaBack { .. }
-        | Step::Recheck { .. }
-        | Step::Unmount { .. }
-        | Step::RemovePin { .. } => Ok(Outcome::Skipped(super::Reason::None)),
-    }
-}
-
-fn verify<K: Kernel>(context: &Context<'_, K>) -> Result<Outcome, StepError> {
-    drain::check_gone(context)?;
-    match left(context) {
-        left if left.is_empty() => Ok(Outcome::Done(Seen::Gone)),
-        paths => Err(StepError::Left {
-            paths,
-            cause: "seen when looking again".to_owned(),
-        }),
+        Step::RemovePin { .. } => pin::remove(context),
+        Step::PutQuotaBack { .. } | Step::Recheck { .. } | Step::Unmount { .. } => {
+            Ok(Outcome::Skipped(super::Reason::None))
+        }
     }
 }
 
@@ -258,23 +247,6 @@ pub(super) fn is_replaced(target: &Target, evidence: &Evidence) -> bool {
         // It was shown as dead, now it lives: nobody said yes to killing that.
         (None, Some(_)) => true,
     }
-}
-
-/// What is still there of the container: cgroups, resctrl groups, the state directory.
-fn left<K: Kernel>(context: &Context<'_, K>) -> Vec<std::path::PathBuf> {
-    let evidence = &context.evidence;
-    let mut paths: Vec<_> = evidence
-        .cgroups(context.machine)
-        .iter()
-        .map(|cgroup| cgroup.dir(&context.machine.hierarchies))
-        .chain(evidence.mon_group.clone())
-        .chain(evidence.ctrl_group.clone())
-        .filter(|dir| dir.exists())
-        .collect();
-    if state::is_there(context) {
-        paths.push(evidence.entry.key.dir());
-    }
-    paths
 }
 
 fn failed<K: Kernel>(context: &Context<'_, K>, job: &Job, error: &StepError) -> Verdict {

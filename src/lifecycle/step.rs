@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use super::{Held, Quota, Refusal, Verdict};
+use crate::inventory::sight::OutOfSight;
 use crate::kernel::{HookEnd, Signal};
 use crate::oci::{ContainerKey, Status};
 
@@ -261,6 +262,8 @@ pub enum Seen {
     Unowned,
     /// Gone: looked for and not found.
     Gone,
+    /// All that can be looked at is gone; whether these are cannot be seen from here.
+    GoneUnseen(Vec<PathBuf>),
     /// This many directories are gone.
     DirectoriesGone(usize),
     /// This many processes were signalled.
@@ -330,6 +333,18 @@ pub enum StepError {
     Alive {
         /// Who.
         survivors: Vec<Survivor>,
+    },
+    /// systemd still has this scope active.
+    UnitActive {
+        /// Its name.
+        unit: String,
+    },
+    /// Whether it is there cannot be seen from here.
+    OutOfSight {
+        /// What.
+        path: PathBuf,
+        /// Why.
+        why: OutOfSight,
     },
     /// These cgroups were populated at the deadline, by nobody who can be seen.
     Populated {

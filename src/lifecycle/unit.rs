@@ -1,20 +1,24 @@
 //! The systemd scope of a container, where its runtime made one.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::quarry::Quarry;
 use super::run::Context;
 use super::{Outcome, Reason, Seen, StepError};
-use crate::inventory::Machine;
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::entry::Entry;
+use crate::inventory::{Machine, units};
 use crate::kernel::read::is_gone;
 use crate::kernel::{Kernel, Unit};
 
 /// Least and most time systemd gets to stop a scope in which nothing lives any more.
 const AT_LEAST: Duration = Duration::from_secs(2);
 const AT_MOST: Duration = Duration::from_secs(30);
+
+/// Between two looks whether systemd has let go of one.
+const FIRST_WAIT: Duration = Duration::from_millis(1);
+const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
 /// The scope that the record's cgroups name, if it is named after the container. `cgroups` need not
 /// exist: systemd removes the cgroup of a scope that failed and keeps the unit.
@@ -27,6 +31,15 @@ pub(super) fn own(machine: &Machine, entry: &Entry<'_>, cgroups: &[CgroupDir]) -
     let id = entry.key.name().to_str()?;
     let of = |cgroup: &CgroupDir| scope(cgroup.path.relative(), id);
     cgroups.iter().find_map(of)
+}
+
+/// As [`own`], of cgroups that were found by the container's name alone: a scope if systemd knows it.
+/// Where its units cannot be listed, it is asked when the scope is to be stopped.
+pub(super) fn found(machine: &Machine, entry: &Entry<'_>, cgroups: &[CgroupDir]) -> Option<Unit> {
+    let unit = own(machine, entry, cgroups)?;
+    let known = units::all(machine)
+        .map(|units| units.active.contains(&unit.name) || units.loaded.contains(&unit.name));
+    known.unwrap_or(true).then_some(unit)
 }
 
 /// The scope that a cgroup is, or is crun's sub-cgroup of.
@@ -61,6 +74,29 @@ pub(super) fn stop<K: Kernel, Q: Quarry>(
             object: crate::text::visible(&unit.name),
             cause: error.to_string(),
         }),
+    }
+}
+
+/// Whether systemd has let go of the scope, as the last look asks it; a moment after its last process
+/// is gone it does of itself. What could not be looked at for it.
+pub(super) fn check_gone<K: Kernel>(context: &Context<'_, K>) -> Result<Vec<PathBuf>, StepError> {
+    let Some(unit) = context.evidence.unit() else {
+        return Ok(Vec::new());
+    };
+    let deadline = context.kernel.now() + AT_LEAST;
+    let mut wait = FIRST_WAIT;
+    loop {
+        match units::all(context.machine) {
+            Ok(units) if !units.active.contains(&unit.name) => return Ok(Vec::new()),
+            Ok(_) if context.kernel.now() >= deadline => {
+                let unit = unit.name.clone();
+                return Err(StepError::UnitActive { unit });
+            }
+            Ok(_) => {}
+            Err(_) => return Ok(vec![units::home(context.machine)]),
+        }
+        context.kernel.pause(wait);
+        wait = (wait * 2).min(LONGEST_WAIT);
     }
 }
 

@@ -183,6 +183,10 @@ impl Seen {
             Self::Same => "unchanged".to_owned(),
             Self::Unowned => "unchanged, nobody owns it".to_owned(),
             Self::Gone => "gone".to_owned(),
+            Self::GoneUnseen(paths) => {
+                let paths = path_list(paths);
+                format!("gone, as far as it can be seen from here; not looked at: {paths}")
+            }
             Self::DirectoriesGone(1) => "1 directory gone".to_owned(),
             Self::DirectoriesGone(count) => format!("{count} directories gone"),
             Self::Signalled(1) => "1 process signalled".to_owned(),
@@ -243,6 +247,13 @@ impl StepError {
                 cause,
             } => format!("{action} {object}: {cause}"),
             Self::Alive { survivors } => format!("still alive: {}", survivor_list(survivors)),
+            Self::UnitActive { unit } => format!("systemd still has {} active", visible(unit)),
+            Self::OutOfSight { path, why } => format!(
+                "whether {} is there cannot be seen from here: {}; {}",
+                visible_path(path),
+                why.words(),
+                why.remedy()
+            ),
             Self::Populated { dirs } => format!(
                 "still populated, by no process that can be seen from here: {}",
                 path_list(dirs)

@@ -47,6 +47,8 @@ pub struct Record {
     pub owner: Option<String>,
     /// The cgroups.
     pub cgroup: RecordedCgroup,
+    /// The scope that crun had systemd make for it, as written.
+    pub scope: Option<String>,
     /// The resctrl groups.
     pub rdt: RecordedRdt,
     /// Hooks; `None` while the file that holds them has not been read.

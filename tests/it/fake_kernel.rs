@@ -60,6 +60,8 @@ struct Inside {
     /// Nothing that is to be frozen ever is.
     restless: bool,
     detached: Vec<PathBuf>,
+    /// What happens in the moment in which a unit is stopped.
+    at_stop: Option<Box<dyn FnOnce() + Send>>,
     /// What happens to a process in the moment in which it is opened.
     at_open: Vec<(i32, Box<dyn FnOnce() + Send>)>,
 }
@@ -105,6 +107,12 @@ impl<'a> FakeKernel<'a> {
     /// This happens in the moment in which the process is opened.
     pub(crate) fn at_open(self, pid: i32, act: impl FnOnce() + Send + 'static) -> Self {
         self.with(|inside| inside.at_open.push((pid, Box::new(act))));
+        self
+    }
+
+    /// This happens in the moment in which a unit is stopped.
+    pub(crate) fn at_stop(self, act: impl FnOnce() + Send + 'static) -> Self {
+        self.with(|inside| inside.at_stop = Some(Box::new(act)));
         self
     }
 
@@ -250,29 +258,32 @@ impl<'a> FakeKernel<'a> {
         }
     }
 
-    /// `populated` of a v2 cgroup, once a process has left it.
+    /// `populated` of a v2 cgroup and of those above it, once a process has left it.
     fn settle(&self, dir: &Path) {
-        let listed = files_named(dir, "cgroup.procs");
-        if listed.iter().any(|file| !pids(file).is_empty()) || self.holds_leaving(dir) {
-            return;
-        }
-        let events = dir.join("cgroup.events");
-        if let Ok(text) = fs::read_to_string(&events) {
+        for dir in dir.ancestors() {
+            let events = dir.join("cgroup.events");
+            let Ok(text) = fs::read_to_string(&events) else {
+                return;
+            };
+            let listed = files_named(dir, "cgroup.procs");
+            if listed.iter().any(|file| !pids(file).is_empty()) || self.holds_leaving(dir) {
+                return;
+            }
             fs::write(&events, text.replace("populated 1", "populated 0")).unwrap();
         }
     }
 
-    /// Whether a process that is in no list is still in this cgroup of v2.
+    /// Whether a process that is in no list is still in this cgroup of v2, or below it.
     fn holds_leaving(&self, dir: &Path) -> bool {
         let root = self.machine.cgroup_root();
         let path = dir.strip_prefix(&root).unwrap();
         let path = path.strip_prefix("unified").unwrap_or(path);
-        let line = format!("0::/{}", path.display());
         let hanging = self.with(|inside| inside.hanging.clone());
         hanging.iter().any(|(pid, _)| {
             let file = self.proc_dir(*pid).join("cgroup");
             let text = fs::read_to_string(file).unwrap_or_default();
-            text.lines().any(|at| at == line)
+            let mut at = text.lines().filter_map(|line| line.strip_prefix("0::/"));
+            at.any(|at| Path::new(at).starts_with(path))
         })
     }
 
@@ -447,6 +458,9 @@ impl Kernel for FakeKernel<'_> {
             inside.changes += 1;
             inside.units.push(unit.clone());
         });
+        if let Some(act) = self.with(|inside| inside.at_stop.take()) {
+            act();
+        }
         Ok(())
     }
 

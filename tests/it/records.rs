@@ -116,6 +116,7 @@ fn a_captured_runc_record_has_every_field() {
             class: None,
         },
         hooks: Some(Hooks::default()),
+        scope: None,
         private_pid_namespace: Some(true),
     };
     assert_eq!(record, expected);
@@ -141,6 +142,7 @@ fn a_captured_crun_record_has_every_field() {
         cgroup: RecordedCgroup::Everywhere("/rig/crun-running".into()),
         rdt: RecordedRdt::default(),
         hooks: Some(Hooks::default()),
+        scope: None,
         private_pid_namespace: Some(true),
     };
     assert_eq!(record, expected);
@@ -166,6 +168,7 @@ fn a_captured_youki_record_has_every_field() {
         cgroup: RecordedCgroup::Everywhere("/rig/youki-running".into()),
         rdt: RecordedRdt::default(),
         hooks: Some(Hooks::default()),
+        scope: None,
         private_pid_namespace: None,
     };
     assert_eq!(record, expected);

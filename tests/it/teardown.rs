@@ -2,6 +2,8 @@
 
 mod hooks;
 mod leaving;
+mod pins;
+mod scopes;
 mod shared;
 mod writes;
 
@@ -558,78 +560,6 @@ fn faults() -> impl Strategy<Value = Vec<(Op, Errno, usize)>> {
         Errno::INTR,
     ]);
     prop::collection::vec((op, errno, prop_oneof![1..4_usize, Just(usize::MAX)]), 0..4)
-}
-
-/// A stopped crun container of the systemd driver: its scope, with the `container` inside.
-fn in_a_scope() -> (Machine, std::path::PathBuf) {
-    let machine = Machine::v2().stopped("web", RuntimeKind::Crun);
-    for dir in machine.cgroup_dirs("web") {
-        remove_tree(&dir);
-    }
-    let scope = machine.leave("system.slice/crun-web.scope", None).remove(0);
-    machine.leave("system.slice/crun-web.scope/container", None);
-    let file = machine.state_dir("web").join("status");
-    let mut status: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
-    status["cgroup-path"] = "/system.slice/crun-web.scope/container".into();
-    fs::write(file, status.to_string()).unwrap();
-    (machine, scope)
-}
-
-fn delete_under_systemd(machine: &Machine, kernel: &FakeKernel<'_>) -> (Verdict, Vec<StepEvent>) {
-    let job = Job::Delete(machine.target("web"), Force::Yes);
-    let mut host = machine.machine();
-    host.systemd = true;
-    let mut events = Vec::new();
-    let mut report = |event| events.push(event);
-    let verdict = lifecycle::run(kernel, &host, &job, &options(), &mut report);
-    assert_contract(&events, &verdict);
-    (verdict, events)
-}
-
-#[test]
-fn a_systemd_scope_is_stopped_and_goes_as_a_whole() {
-    let (machine, scope) = in_a_scope();
-    let kernel = FakeKernel::over(&machine);
-    let (verdict, events) = delete_under_systemd(&machine, &kernel);
-    assert_eq!(verdict, Verdict::Clean, "{events:#?}");
-    assert!(!scope.exists() && !machine.state_dir("web").exists());
-    let units = kernel.units_stopped();
-    let unit = units.first().unwrap();
-    assert_eq!(units.len(), 1);
-    assert_eq!(unit.name, "crun-web.scope");
-    assert_eq!(unit.cgroup.to_str(), Some("/system.slice/crun-web.scope"));
-}
-
-#[test]
-fn the_scope_of_a_container_whose_cgroup_is_gone_is_stopped_too() {
-    let (machine, scope) = in_a_scope();
-    remove_tree(&scope);
-    let kernel = FakeKernel::over(&machine);
-    let (verdict, events) = delete_under_systemd(&machine, &kernel);
-    assert_eq!(verdict, Verdict::Clean, "{events:#?}");
-    assert_eq!(kernel.units_stopped().len(), 1);
-}
-
-#[test]
-fn where_systemd_does_not_answer_the_cgroup_goes_all_the_same() {
-    let (machine, scope) = in_a_scope();
-    let kernel = FakeKernel::over(&machine).failing(Op::StopUnit, Errno::TIMEDOUT);
-    let (verdict, events) = delete_under_systemd(&machine, &kernel);
-    assert_eq!(verdict, Verdict::Clean, "{events:#?}");
-    assert!(!scope.exists());
-    let warned = |(step, outcome): &(&Step, &Outcome)| {
-        matches!(step, Step::StopUnit { .. }) && matches!(outcome, Outcome::Warned(_))
-    };
-    assert!(outcomes(&events).iter().any(warned), "{events:#?}");
-}
-
-#[test]
-fn no_unit_is_stopped_where_systemd_does_not_run() {
-    let (machine, _) = in_a_scope();
-    let kernel = FakeKernel::over(&machine);
-    let (verdict, events) = delete(&machine, &kernel);
-    assert_eq!(verdict, Verdict::Clean, "{events:#?}");
-    assert_eq!(kernel.units_stopped(), []);
 }
 
 proptest! {

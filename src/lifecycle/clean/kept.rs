@@ -66,6 +66,9 @@ pub enum Kept {
     /// A pin whose scope is there.
     #[error("it is needed: {0}")]
     PinHeld(Holder),
+    /// What stands where a pin should is none.
+    #[error("{0} is no pin")]
+    NoPin(String),
     /// A resctrl file that cannot be read.
     #[error("read {file}: {cause}")]
     Unread {
@@ -113,6 +116,7 @@ impl Kept {
             Self::Unread { .. } | Self::NotAsked(_) => "unread",
             Self::Tasks(_) | Self::Cpus(_) | Self::Mode { .. } => "resctrl_in_use",
             Self::Replaced => "replaced",
+            Self::NoPin(_) => "not_a_pin",
         }
     }
 }

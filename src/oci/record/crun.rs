@@ -22,6 +22,8 @@ struct Status {
     pid: i64,
     process_start_time: Option<u64>,
     cgroup_path: PathBuf,
+    /// Empty without systemd's driver.
+    scope: Option<String>,
     /// Written by 1.10 to 1.23 only.
     intelrdt: Option<String>,
     rootfs: Option<PathBuf>,
@@ -85,6 +87,7 @@ pub fn parse(id: &str, status: &[u8]) -> Result<Record, RecordError> {
         } else {
             RecordedCgroup::Everywhere(status.cgroup_path)
         },
+        scope: status.scope.filter(|name| !name.is_empty()),
         rdt: RecordedRdt {
             // A group of another name is a closID that the spec gave: it may be shared.
             owns_control: group.as_deref() == Some(id),

@@ -171,6 +171,7 @@ fn parse_state(state: State) -> Result<Record, RecordError> {
             _ => RecordedCgroup::Unknown,
         },
         hooks: Some(hooks),
+        scope: None,
         private_pid_namespace: private_pid,
     })
 }

@@ -73,6 +73,7 @@ pub fn parse(state: &[u8]) -> Result<Record, RecordError> {
             class: None,
         },
         hooks: None,
+        scope: None,
         private_pid_namespace: None,
         id: state.id,
     })

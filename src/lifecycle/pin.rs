@@ -1,0 +1,145 @@
+//! The device program that crun pinned for a container's scope. It goes with the container: while the
+//! pin is there the program stays loaded, and nobody can tell it from one that is needed.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::FileType;
+
+use super::drain::io_error;
+use super::run::Context;
+use super::{Kept, Outcome, Reason, Seen, StepError};
+use crate::inventory::entry::Entry;
+use crate::inventory::pins::{self, Holder};
+use crate::inventory::sight::OutOfSight;
+use crate::inventory::{Machine, units};
+use crate::kernel::read::{is_gone, open_dir, stat_beneath};
+use crate::kernel::{Inode, Kernel, Unit};
+use crate::oci::RuntimeKind;
+use crate::text::visible_path;
+
+/// `BPF_FS_MAGIC` (statfs(2)).
+const BPF_FS: u64 = 0xcafe_4a11;
+
+/// The pin of a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnPin {
+    /// Where it is, if it is.
+    pub file: PathBuf,
+    /// The scope it was made for.
+    scope: String,
+}
+
+impl OwnPin {
+    /// The name of the file.
+    pub fn name(&self) -> &str {
+        self.file
+            .file_name()
+            .and_then(OsStr::to_str)
+            .unwrap_or_default()
+    }
+}
+
+/// The pin of the scope that a record names; where that cannot be read, of its unit. It need not exist: crun before 1.11 makes none.
+pub(super) fn own(machine: &Machine, entry: &Entry<'_>, unit: Option<&Unit>) -> Option<OwnPin> {
+    // A plain user cannot pin: whom that user's record names is somebody else.
+    let own = rustix::process::geteuid().as_raw();
+    if entry.uid != 0 && entry.uid != own {
+        return None;
+    }
+    let scope = match &entry.record {
+        Ok(record) => record.scope.as_deref(),
+        Err(_) if entry.runtime == Some(RuntimeKind::Crun) => unit.map(|unit| &*unit.name),
+        Err(_) => None,
+    }?;
+    let is_name = pins::is_scope(scope) && !scope.contains(['/', '\0']);
+    is_name.then(|| OwnPin {
+        file: pins::home(machine).join(pins::name_of(scope)),
+        scope: scope.to_owned(),
+    })
+}
+
+/// What stands where a pin would.
+enum Found {
+    There(Inode),
+    /// A link, a directory: what crun never made.
+    Other,
+    Gone,
+    OutOfSight(OutOfSight),
+}
+
+fn look(machine: &Machine, pin: &OwnPin) -> std::io::Result<Found> {
+    let home = pins::home(machine);
+    let stat = match open_dir(&home) {
+        Ok(dir) => stat_beneath(&dir, OsStr::new(pin.name()))?,
+        Err(error) if is_gone(&error) => None,
+        Err(error) => return Err(error),
+    };
+    Ok(match stat {
+        Some(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile => {
+            Found::There(Inode::from(&stat))
+        }
+        Some(_) => Found::Other,
+        None => hidden(machine, &home).map_or(Found::Gone, Found::OutOfSight),
+    })
+}
+
+/// Why a pin that is not found may be there: other mounts than the host's may have no BPF file system,
+/// or one of their own. What is one below the host's root directory is the host's.
+fn hidden(machine: &Machine, home: &Path) -> Option<OutOfSight> {
+    let why = machine.sight.mounts()?;
+    let below_host = machine.host_dir.is_some() && home.parent().is_some_and(is_bpf);
+    (!below_host).then_some(why)
+}
+
+fn is_bpf(dir: &Path) -> bool {
+    let found = rustix::fs::statfs(dir).ok();
+    found.is_some_and(|found| u64::try_from(found.f_type) == Ok(BPF_FS))
+}
+
+/// Removes it, once its unit is stopped and its cgroups are gone.
+pub(super) fn remove<K: Kernel>(context: &mut Context<'_, K>) -> Result<Outcome, StepError> {
+    let machine = context.machine;
+    let Some(pin) = &context.evidence.pin else {
+        return Ok(Outcome::Skipped(Reason::None));
+    };
+    let file = &pin.file;
+    let inode = match look(machine, pin).map_err(|error| io_error("look at", file, &error))? {
+        Found::There(inode) => inode,
+        Found::Gone => return Ok(Outcome::Skipped(Reason::AlreadyGone)),
+        Found::Other => return Err(kept(Kept::NoPin(visible_path(file)))),
+        Found::OutOfSight(why) => {
+            let path = file.clone();
+            return Err(StepError::OutOfSight { path, why });
+        }
+    };
+    let units = units::all(machine);
+    let units = units.map_err(|error| io_error("look at", &units::home(machine), &error))?;
+    // Not stopped, or started again since: at its next reload systemd looks for the pin.
+    if units.active.contains(&pin.scope) {
+        return Err(kept(Kept::PinHeld(Holder::Unit(pin.scope.clone()))));
+    }
+    match context.kernel.remove_pin(file, inode) {
+        Ok(()) => Ok(Outcome::Done(Seen::Gone)),
+        Err(error) if is_gone(&error) => Ok(Outcome::Skipped(Reason::AlreadyGone)),
+        Err(error) => Err(io_error("remove", file, &error)),
+    }
+}
+
+fn kept(why: Kept) -> StepError {
+    StepError::Refused(why.into())
+}
+
+/// Adds it to what is left, if it is; where that cannot be seen, which it is.
+pub(super) fn look_again<K: Kernel>(
+    context: &Context<'_, K>,
+    left: &mut Vec<PathBuf>,
+) -> Option<PathBuf> {
+    let pin = context.evidence.pin.as_ref()?;
+    match look(context.machine, pin) {
+        Ok(Found::There(_)) => left.push(pin.file.clone()),
+        Ok(Found::Gone | Found::Other) => {}
+        Ok(Found::OutOfSight(_)) | Err(_) => return Some(pin.file.clone()),
+    }
+    None
+}
