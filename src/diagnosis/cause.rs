@@ -84,8 +84,8 @@ pub enum StateCause {
     Stopped {
         /// The pid that init had.
         pid: Option<i32>,
-        /// Processes that live on without it.
-        left: usize,
+        /// Processes that live on without it; `None` where that was not all looked at.
+        left: Option<usize>,
     },
     /// Whether it lives cannot be told from where ocitop runs.
     OutOfSight {
@@ -176,6 +176,11 @@ pub enum RecordCause {
     },
     /// systemd keeps the scope as failed.
     UnitFailed {
+        /// Which.
+        unit: String,
+    },
+    /// It lives, and systemd has no such scope.
+    UnitGone {
         /// Which.
         unit: String,
     },

@@ -2,12 +2,14 @@
 //!
 //! Pure, like [`super::judge()`], and after it: every cause belongs to exactly one check, and the
 //! verdict of a check is that of its findings. So the two cannot contradict each other, and without
-//! a finding a check is fine only if all of it was looked at.
+//! a finding a check is fine only if all of it was looked at: by a [`Seen`], never by default.
 
 mod about;
-mod unseen;
+mod look;
 
 use serde::Serialize;
+
+pub(super) use look::{Cgroups, Freezers, Seen, Tasks, strictest, tasks};
 
 use super::cause::StateCause;
 use super::evidence::Evidence;
@@ -167,15 +169,13 @@ fn check(about: About, evidence: &Evidence, findings: &[Finding]) -> Check {
         .enumerate()
         .filter(|(_, finding)| finding.cause.about() == about)
         .collect();
-    let unseen = unseen::of(about, evidence);
-    let seen = own
-        .iter()
-        .map(|(at, finding)| weighed(*at == 0, finding))
-        .min()
-        .unwrap_or(Verdict::Ok);
-    let verdict = match (seen, &unseen) {
-        (Verdict::Ok, Some(_)) => Verdict::NotLookedAt,
-        (seen, _) => seen,
+    let looked = look::at(about, evidence);
+    let found = own.iter().map(|(at, finding)| weighed(*at == 0, finding));
+    let verdict = match (found.min(), &looked) {
+        // How it is proves nothing of what was not looked at.
+        (Some(Verdict::Ok) | None, Err(_)) => Verdict::NotLookedAt,
+        (Some(found), _) => found,
+        (None, Ok(_)) => Verdict::Ok,
     };
     let mut proof: Vec<String> = Vec::new();
     for (_, finding) in &own {
@@ -188,12 +188,12 @@ fn check(about: About, evidence: &Evidence, findings: &[Finding]) -> Check {
             .filter(|line| !proof.contains(line))
             .collect::<Vec<_>>(),
     );
-    let found = match (verdict, &unseen) {
-        (Verdict::NotLookedAt, Some(why)) => why.clone(),
-        _ => wording::found(about, evidence, &own),
+    let found = match (verdict, &looked) {
+        (Verdict::NotLookedAt, Err(why)) => why.clone(),
+        _ => wording::found(about, evidence, &own, looked.as_ref()),
     };
     // What was found may not be all there is.
-    proof.extend(unseen.map(|why| format!("not looked at: {why}")));
+    proof.extend(looked.err().map(|why| format!("not looked at: {why}")));
     Check {
         about,
         found,

@@ -29,6 +29,8 @@ pub struct Evidence {
     pub record: RecordSeen,
     /// Its recorded init.
     pub init: InitSeen,
+    /// Whose pid namespace init is in.
+    pub family: Family,
     /// Its processes, and those in its namespaces.
     pub tasks: Vec<Task>,
     /// Its cgroups, those below, and those above.
@@ -67,6 +69,8 @@ pub struct Evidence {
     pub fresh: usize,
     /// Processes that there are beyond those that were read.
     pub more: usize,
+    /// It has more cgroups than were read.
+    pub more_cgroups: bool,
 }
 
 impl Evidence {
@@ -90,6 +94,8 @@ pub struct RecordSeen {
     pub stored_running: bool,
     /// The cgroup is recorded to be disabled.
     pub cgroup_disabled: bool,
+    /// It tells when init started; otherwise that was judged by its cgroup or its age.
+    pub has_start: bool,
 }
 
 /// Why a state file is no record.
@@ -121,6 +127,18 @@ pub enum InitSeen {
     Recycled(Neighbour),
     /// It cannot be told from here.
     OutOfSight(OutOfSight),
+}
+
+/// Whose pid namespace a container's init is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Family {
+    /// The container's alone: who is in it is of the container, wherever its cgroup is.
+    Own,
+    /// The host's, or that of other containers too.
+    Shared,
+    /// It cannot be read, or there is no init.
+    #[default]
+    Unknown,
 }
 
 /// One process, with what is seen of it besides.
@@ -238,15 +256,15 @@ pub struct RuntimeSeen {
     pub time: Duration,
 }
 
-/// A systemd scope.
+/// A systemd scope. `None` where that is not told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnitSeen {
     /// Its name, as it is.
     pub name: String,
     /// systemd has it loaded.
-    pub loaded: bool,
+    pub loaded: Option<bool>,
     /// It is active.
-    pub active: bool,
+    pub active: Option<bool>,
 }
 
 /// The file system of a state root.

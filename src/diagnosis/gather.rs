@@ -12,7 +12,7 @@ use std::time::Duration;
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
 use super::Diagnosis;
-use super::evidence::{Counts, Evidence, InitSeen, RdtSeen, RecordSeen, Unseen};
+use super::evidence::{Counts, Evidence, Family, InitSeen, RdtSeen, RecordSeen, Unseen};
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::processes::{Listing, Reader, Subject};
 use crate::inventory::scan::cgroups_out_of_sight;
@@ -136,6 +136,7 @@ impl Examiner {
             threads: &before.threads,
         };
         let tasks = crowd.tasks(&mut self.reader, &listing, now());
+        let seen = groups::seen(&self.machine, &cgroups, &before.counts, &tasks);
         let next = self.remember(&cgroups, &listing);
         let dirs = cgroups.iter().map(|it| it.dir(&self.machine.hierarchies));
         let evidence = Evidence {
@@ -144,7 +145,7 @@ impl Examiner {
             condition: Condition::Known(Status::Stopped),
             record: RecordSeen::default(),
             init: InitSeen::Unknown,
-            cgroups: groups::seen(&self.machine, &cgroups, &before.counts, &tasks),
+            family: Family::Unknown,
             tasks,
             gone: (Vec::new(), 0),
             shared: None,
@@ -163,6 +164,8 @@ impl Examiner {
                 pids: self.machine.sight.processes(),
                 ..Unseen::default()
             },
+            more_cgroups: groups::are_cut(&seen),
+            cgroups: seen,
             leftover: None,
             span: now().saturating_sub(before.at),
             fresh: pids.difference(&before.pids).count(),
@@ -301,12 +304,13 @@ impl Examiner {
         let mute = lines.mute;
         let rdt = host::rdt(machine, &self.bounded, case);
         let tasks = crowd.tasks(&mut self.reader, listing, now());
+        let cgroups = groups::seen(machine, &case.cgroups, &before.counts, &tasks);
         Evidence {
             key: entry.key.clone(),
             runtime: entry.runtime,
             condition: case.condition,
             record: record::seen(entry, &case.found),
-            cgroups: groups::seen(machine, &case.cgroups, &before.counts, &tasks),
+            family: record::family(machine, case.identity.alive()),
             tasks,
             gone: case.gone.clone(),
             shared: case.shared.clone(),
@@ -329,6 +333,8 @@ impl Examiner {
                 pids: machine.sight.pids(entry.key.root()),
                 cgroups: cgroups_out_of_sight(machine, entry),
             },
+            more_cgroups: groups::are_cut(&cgroups),
+            cgroups,
             rdt: rdt.unwrap_or_default(),
             span: now().saturating_sub(before.at),
             fresh: pids.difference(&before.pids).count(),

@@ -97,9 +97,10 @@ impl StateCause {
                     |pid| format!("its init, pid {pid}, is gone"),
                 );
                 let rest = match left {
-                    0 => "nothing of it lives".to_owned(),
-                    1 => "1 process lives on".to_owned(),
-                    left => format!("{left} processes live on"),
+                    None => "and whether anything of it lives was not all looked at".to_owned(),
+                    Some(0) => "nothing of it lives".to_owned(),
+                    Some(1) => "1 process lives on".to_owned(),
+                    Some(left) => format!("{left} processes live on"),
                 };
                 format!("stopped: {init}, {rest}")
             }

@@ -94,6 +94,34 @@ with_each_runtime! {
         assert_deleted(rig, web);
         assert!(!is_known(&unit));
     }
+
+    fn a_scope_that_is_gone_while_the_container_lives_is_not_fine(rig: &Rig) {
+        if !by_systemd() {
+            let name = "a_scope_that_is_gone_while_the_container_lives_is_not_fine";
+            return skip(name, "needs the systemd driver");
+        }
+        let web = &rig.id();
+        rig.run(web);
+        let unit = rig.scope(web);
+        let elsewhere = rig.cgroup(web, "").parent().unwrap().join("elsewhere");
+        std::fs::create_dir_all(&elsewhere).unwrap();
+        for pid in rig.members(web) {
+            std::fs::write(elsewhere.join("cgroup.procs"), pid.to_string()).unwrap();
+        }
+        until("systemd lets the scope go", || !is_known(&unit));
+        let json = rig.ocitop(&["diagnose", "-f", "json", web]).ok().json();
+        let findings = json["findings"].as_array().unwrap().iter();
+        let mut said = findings.filter(|finding| finding["cause"] == "unit-gone");
+        let said = said.next().unwrap_or_else(|| panic!("{json:#}"));
+        assert_eq!(said["unit"], unit);
+        let mut checks = json["checks"].as_array().unwrap().iter();
+        let check = checks.find(|check| check["check"] == "unit").unwrap();
+        assert_eq!(check["verdict"], "look", "{check}");
+        rig.kill_init(web);
+        until("nobody is left", || rig.members(web).is_empty());
+        assert_deleted(rig, web);
+        until("it can be removed", || std::fs::remove_dir(&elsewhere).is_ok());
+    }
 }
 
 /// A user with a systemd of its own: the session bus is asked, not the system's.

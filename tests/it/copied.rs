@@ -146,8 +146,8 @@ fn the_command_of_a_remedy_names_the_unit_as_it_is_and_its_words_show_it_escaped
     let mut seen = healthy();
     seen.unit = Some(UnitSeen {
         name: unit.to_owned(),
-        loaded: true,
-        active: false,
+        loaded: Some(true),
+        active: Some(false),
     });
     let key = seen.key.clone();
     let found = judge(&seen);

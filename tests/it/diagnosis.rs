@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use ocitop::cgroup::Version;
 use ocitop::diagnosis::evidence::{
-    CgroupSeen, Counts, Evidence, InitSeen, Level, MountSeen, Neighbour, RdtSeen, RecordSeen, Task,
-    Unseen, Viewer, Wait,
+    CgroupSeen, Counts, Evidence, Family, InitSeen, Level, MountSeen, Neighbour, RdtSeen,
+    RecordSeen, Task, Unseen, Viewer, Wait,
 };
 use ocitop::diagnosis::nature::Nature;
 use ocitop::inventory::Condition;
@@ -133,6 +133,7 @@ pub(super) fn cgroup(dir: &str, level: Level) -> CgroupSeen {
         dir: PathBuf::from(dir),
         version: Version::V1,
         level,
+        listed: true,
         processes: 2,
         foreign: 0,
         populated: None,
@@ -156,8 +157,12 @@ pub(crate) fn healthy() -> Evidence {
         key: ContainerKey::new(std::path::Path::new("/run/runc"), "web"),
         runtime: Some(RuntimeKind::Runc),
         condition: Condition::Known(Status::Running),
-        record: RecordSeen::default(),
+        record: RecordSeen {
+            has_start: true,
+            ..RecordSeen::default()
+        },
         init: InitSeen::Alive(who(INIT)),
+        family: Family::Own,
         tasks: vec![
             task(INIT, "nginx: master process"),
             task(3320, "nginx: worker"),
@@ -186,6 +191,7 @@ pub(crate) fn healthy() -> Evidence {
         span: Duration::from_millis(200),
         fresh: 0,
         more: 0,
+        more_cgroups: false,
     }
 }
 

@@ -84,7 +84,7 @@ impl RecordCause {
             Self::Recycled { .. } => About::Init,
             Self::HookBroken { .. } | Self::HookRuns { .. } => About::Hooks,
             Self::RuntimeWorks { .. } => About::Runtime,
-            Self::UnitFailed { .. } => About::Unit,
+            Self::UnitFailed { .. } | Self::UnitGone { .. } => About::Unit,
             Self::Managed { .. } | Self::Abandoned { .. } => About::Owner,
             Self::MountIn { .. } => About::Mounts,
         }

@@ -36,6 +36,8 @@ pub struct CgroupSeen {
     pub version: Version,
     /// Where it stands.
     pub level: Level,
+    /// Its list of processes could be read.
+    pub listed: bool,
     /// Processes in it.
     pub processes: usize,
     /// Processes in it that are outside of ocitop's pid namespace.

@@ -8,7 +8,7 @@ use crate::diagnosis::evidence::{CgroupSeen, Counts, Level, Task};
 use crate::inventory::Machine;
 use crate::inventory::cgroups::{CgroupDir, freezer_at};
 use crate::inventory::members::{populated, tree};
-use crate::kernel::read::kernel_text;
+use crate::kernel::read::{is_gone, kernel_text};
 
 /// Most cgroups that are read: a delegated container can make millions.
 const MOST: usize = 512;
@@ -45,6 +45,14 @@ pub(super) fn seen(
     out
 }
 
+/// Whether there may be more than were read.
+pub(super) fn are_cut(seen: &[CgroupSeen]) -> bool {
+    let listed = seen
+        .iter()
+        .filter(|cgroup| cgroup.level != Level::Elsewhere);
+    listed.count() >= MOST
+}
+
 /// Those that freeze a task of it, and are none of its own.
 fn elsewhere(machine: &Machine, tasks: &[Task], out: &mut Vec<CgroupSeen>) {
     let set = tasks.iter().flat_map(|task| &task.freezers.set);
@@ -65,6 +73,8 @@ fn one(hierarchy: &Hierarchy, dir: PathBuf, level: Level, before: Option<Counts>
     let number = |name: &str| text(name)?.trim().parse::<u64>().ok();
     let limit = |name: &str| text(name)?.parse::<Limit>().ok();
     let procs = text("cgroup.procs").or_else(|| text("cgroup.threads"));
+    // That it went meanwhile is no failure to read it.
+    let listed = procs.is_some() || dir.symlink_metadata().is_err_and(|error| is_gone(&error));
     let procs: Vec<&str> = procs.as_deref().unwrap_or_default().lines().collect();
     let v2 = hierarchy.version == Version::V2;
     let quota = if v2 {
@@ -79,6 +89,7 @@ fn one(hierarchy: &Hierarchy, dir: PathBuf, level: Level, before: Option<Counts>
     CgroupSeen {
         version: hierarchy.version,
         level,
+        listed,
         processes: procs.iter().filter(|line| **line != "0").count(),
         foreign: procs.iter().filter(|line| **line == "0").count(),
         populated: v2.then(|| populated(&dir)).flatten(),

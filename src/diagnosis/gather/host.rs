@@ -16,7 +16,7 @@ use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::machine::knows_resctrl;
 use crate::inventory::mounts::{self, Mount};
 use crate::kernel::bounded::Bounded;
-use crate::kernel::read::{kernel_record, kernel_text};
+use crate::kernel::read::{is_gone, kernel_record, kernel_text};
 use crate::lifecycle::evidence::Evidence as Found;
 use crate::process::ProcStat;
 
@@ -167,7 +167,7 @@ pub(super) fn hooks(crowd: &Crowd<'_>, lines: &mut Lines<'_>, case: &Case) -> Ve
         let (apart, broken) = match apart(crowd, path) {
             // A look could hang, and one thread left behind each time would soon be too many.
             Some(mount) => (Some(mount), None),
-            None => looked_at(lines.bounded, path),
+            None => looked_at(lines.bounded, &crowd.machine.on_host(path)),
         };
         HookSeen {
             broken,
@@ -235,11 +235,21 @@ fn running(crowd: &Crowd<'_>, lines: &mut Lines<'_>, path: &Path) -> Option<(Nei
     Some((crowd.neighbour(pid)?, age(crowd.machine, &stat)))
 }
 
-/// What systemd knows of the scope, from the files it keeps for others to read.
+/// What systemd knows of the scope, from the files it keeps for others to read. Those of a user's own
+/// systemd are elsewhere.
 pub(super) fn unit(machine: &Machine, found: &Found) -> Option<UnitSeen> {
     let unit = found.unit.as_ref().filter(|_| machine.systemd)?;
-    let there = |path: PathBuf| std::fs::symlink_metadata(path).is_ok();
-    let run = Path::new("/run/systemd");
+    let of_user = unit.cgroup.components().any(|part| {
+        let name = part.as_os_str().to_string_lossy();
+        name.starts_with("user@") && name.ends_with(".service")
+    });
+    let run = machine.run.join("systemd");
+    let there = |path: PathBuf| match std::fs::symlink_metadata(path) {
+        _ if of_user => None,
+        Ok(_) => Some(true),
+        Err(error) if is_gone(&error) => Some(false),
+        Err(_) => None,
+    };
     Some(UnitSeen {
         loaded: there(run.join("transient").join(&unit.name)),
         active: there(run.join("units").join(format!("invocation:{}", unit.name))),
@@ -307,6 +317,17 @@ fn is_plain(name: &str) -> bool {
         && parts.next().is_none()
 }
 
+/// Whether systemd runs the host. Where the mounts are not the host's, that its directory is missing
+/// says nothing; the name of pid 1 does.
+fn systemd(machine: &Machine) -> Option<bool> {
+    if machine.systemd || machine.sight.mounts().is_none() {
+        return Some(machine.systemd);
+    }
+    let first = machine.stat(1).ok().flatten()?;
+    let own_pids = machine.sight.processes().is_some();
+    (!own_pids && first.comm != b"systemd").then_some(false)
+}
+
 /// What ocitop may see and do here.
 pub(super) fn viewer(machine: &Machine, cgroups: &[CgroupDir]) -> Viewer {
     let status = kernel_text(&machine.proc.join("self/status"))
@@ -330,7 +351,7 @@ pub(super) fn viewer(machine: &Machine, cgroups: &[CgroupDir]) -> Viewer {
         ptrace: capabilities.map(|set| set >> SYS_PTRACE & 1 == 1),
         host_pids: namespace.map(|namespace| namespace == Path::new(HOST_PIDS)),
         read_only: read_only.collect(),
-        systemd: Some(machine.systemd),
+        systemd: systemd(machine),
         core_handler: pattern.ok().flatten().and_then(|pattern| {
             let handler = pattern.strip_prefix('|')?.split_whitespace().next()?;
             Some(crate::text::visible(handler))

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use super::tasks::Crowd;
-use crate::diagnosis::evidence::{Disk, InitSeen, RecordProblem, RecordSeen};
+use crate::diagnosis::evidence::{Disk, Family, InitSeen, RecordProblem, RecordSeen};
 use crate::inventory::cgroups::{self, CgroupDir};
 use crate::inventory::entry::Entry;
 use crate::inventory::identity::{Identity, Recorded, Rigour, identify};
 use crate::inventory::scan::cgroups_of;
 use crate::inventory::tracked::derive;
-use crate::inventory::{Condition, Machine, Manager, Problem, Unread, manager};
+use crate::inventory::{Condition, Machine, Manager, Problem, Unread, manager, members};
 use crate::kernel::read::is_gone;
 use crate::lifecycle::claims::Claims;
 use crate::lifecycle::evidence::{Evidence as Found, NoEvidence};
@@ -126,6 +126,9 @@ pub(super) fn seen(entry: &Entry<'_>, found: &Found) -> RecordSeen {
         stored_running: record.is_some_and(|record| record.stored_status == Some(Status::Running)),
         cgroup_disabled: record.is_some_and(|record| record.cgroup == RecordedCgroup::Disabled)
             && !found.has_cgroup(),
+        has_start: record
+            .and_then(|record| record.init)
+            .is_some_and(|init| init.start_time.is_some()),
     }
 }
 
@@ -145,6 +148,20 @@ fn problem(problem: &Problem) -> RecordProblem {
         | Problem::Recycled(_)
         | Problem::OutOfSight(_)
         | Problem::NoConfig(_) => RecordProblem::Corrupt(words),
+    }
+}
+
+/// Whose pid namespace init is in.
+pub(super) fn family(machine: &Machine, init: Option<InitProcess>) -> Family {
+    let Some(pid) = init.map(|init| init.pid) else {
+        return Family::Unknown;
+    };
+    let known = members::pid_namespace(machine, pid).is_some();
+    let inside = members::status(machine, pid).and_then(|status| status.inside());
+    match (members::private_pid_namespace(machine, pid), inside) {
+        (Some(_), _) => Family::Own,
+        (None, Some(_)) if known => Family::Shared,
+        (None, _) => Family::Unknown,
     }
 }
 

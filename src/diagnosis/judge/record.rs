@@ -137,11 +137,17 @@ fn runtimes(evidence: &Evidence, out: &mut Vec<Finding>) {
 }
 
 fn owners(evidence: &Evidence, out: &mut Vec<Finding>) {
-    if let Some(unit) = evidence
-        .unit
-        .as_ref()
-        .filter(|unit| unit.loaded && !unit.active)
-    {
+    let alive = matches!(evidence.init, InitSeen::Alive(_));
+    let unit = |loaded| {
+        let unit = evidence.unit.as_ref();
+        unit.filter(|unit| unit.loaded == Some(loaded) && unit.active == Some(false))
+    };
+    if let Some(unit) = unit(false).filter(|_| alive) {
+        let unit = unit.name.clone();
+        let lines = ["systemd has it neither loaded nor active".to_owned()];
+        out.push(find(Weight::Ails, RecordCause::UnitGone { unit }).seen(lines));
+    }
+    if let Some(unit) = unit(true) {
         let name = unit.name.clone();
         out.push(
             find(

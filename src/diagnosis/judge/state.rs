@@ -5,7 +5,7 @@ use crate::cgroup::freezer::Freezer;
 use crate::diagnosis::cause::StateCause;
 use crate::diagnosis::evidence::{Evidence, InitSeen, Level};
 use crate::diagnosis::remedy::Advice;
-use crate::diagnosis::{Finding, Remedy, Weight, wording};
+use crate::diagnosis::{Finding, Remedy, Weight, checks, wording};
 use crate::inventory::Condition;
 use crate::oci::Status;
 
@@ -47,7 +47,9 @@ pub(super) fn judge(evidence: &Evidence, out: &mut Vec<Finding>) {
             None => return,
         },
         Condition::Known(Status::Stopped) => {
-            let delete = if left > 0 {
+            // That none was found says something only where all was looked at.
+            let left = (left > 0 || checks::tasks(evidence).is_ok()).then_some(left);
+            let delete = if left > Some(0) {
                 Remedy::ForceDelete
             } else {
                 Remedy::Delete

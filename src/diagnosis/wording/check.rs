@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::cgroup::cores;
 use super::{count, path, pids, processes};
 use crate::cgroup::Limit;
-use crate::diagnosis::checks::{About, Verdict};
-use crate::diagnosis::evidence::{CgroupSeen, Evidence, InitSeen, Level, Task};
+use crate::diagnosis::checks::{About, Cgroups, Freezers, Seen, Tasks, Verdict, strictest};
+use crate::diagnosis::evidence::{CgroupSeen, Evidence, InitSeen, Level, RdtSeen, Task, UnitSeen};
 use crate::diagnosis::{Cause, Finding};
 use crate::inventory::Condition;
 use crate::inventory::processes::Place;
@@ -91,6 +91,7 @@ pub(in crate::diagnosis) fn found(
     about: About,
     evidence: &Evidence,
     findings: &[(usize, &Finding)],
+    looked: Result<&Seen<'_>, &String>,
 ) -> String {
     let mut told = findings.iter().map(|(_, finding)| &finding.cause);
     // How a container is says less than what was seen of its init.
@@ -101,7 +102,10 @@ pub(in crate::diagnosis) fn found(
         _ => true,
     };
     let Some(first) = told.find(plain) else {
-        return fine(about, evidence);
+        return match looked {
+            Ok(seen) => fine(about, evidence, seen),
+            Err(why) => why.clone(),
+        };
     };
     match told.count() {
         0 => first.words(),
@@ -109,68 +113,64 @@ pub(in crate::diagnosis) fn found(
     }
 }
 
-fn fine(about: About, evidence: &Evidence) -> String {
-    let none = || "none".to_owned();
-    match about {
-        About::Leftover => evidence
-            .leftover
-            .as_ref()
-            .map_or_else(none, |leftover| leftover.argument()),
-        About::Record => evidence.runtime.map_or_else(
-            || "complete".to_owned(),
-            |kind| format!("{kind}'s, complete"),
-        ),
-        About::Init => {
+/// What was seen, in which there was nothing to find.
+fn fine(about: About, evidence: &Evidence, seen: &Seen<'_>) -> String {
+    match seen {
+        Seen::Leftover(leftover) => leftover.argument(),
+        Seen::Record(kind) => format!("{kind}'s, complete"),
+        Seen::Init(init) => {
             let waits = evidence.condition == Condition::Known(Status::Created);
             let waits = if waits {
                 "; it waits for its start"
             } else {
                 ""
             };
-            format!("{}{waits}", init(&evidence.init))
+            format!("{}{waits}", of_init(init, evidence))
         }
-        About::Tasks => tasks(evidence),
-        About::Unkillable => in_d(evidence),
-        About::Exits => {
-            let exiting = those(evidence, |task| task.process.exiting);
+        Seen::Tasks(all) => tasks(*all),
+        Seen::Unkillable(all) => in_d(*all),
+        Seen::Exits(all) => {
+            let exiting = those(*all, |task| task.process.exiting);
             said(
                 &exiting,
                 "is exiting, and gets on",
                 "are exiting, and get on",
             )
         }
-        About::Frozen => thawed(evidence),
-        About::Cgroups => cgroups(evidence),
-        About::Stopped | About::Zombies | About::Outside => none(),
-        About::Shared => "with no other live container".to_owned(),
-        About::Pids | About::Memory | About::Cpu => limit(about, evidence),
-        About::Hooks => match evidence.hooks.len() {
-            0 => none(),
-            1 => "1, which can be run and is not running".to_owned(),
-            many => format!("{many}, which can be run and are not running"),
-        },
-        About::Mounts => "none in ocitop's mount namespace".to_owned(),
-        About::Rdt => rdt(evidence),
-        About::Runtime => "no command of runc, crun, youki, ocitop".to_owned(),
-        About::Owner => "none known".to_owned(),
-        About::Unit => unit(evidence),
-        About::Disk => evidence
-            .disk
-            .as_ref()
-            .map_or_else(none, |disk| format!("{} free, writable", size(disk.free))),
-        About::Viewer => "all: root, CAP_SYS_PTRACE, the host's pids".to_owned(),
+        Seen::Frozen(freezers) => thawed(freezers),
+        Seen::Cgroups(own) => cgroups(own),
+        Seen::Nobody | Seen::Hooks([]) => "none".to_owned(),
+        Seen::Shared => "with no other live container".to_owned(),
+        Seen::Limit(own) => limit(about, evidence, own),
+        Seen::Hooks([_]) => "1, which can be run and is not running".to_owned(),
+        Seen::Hooks(many) => {
+            format!("{}, which can be run and are not running", many.len())
+        }
+        Seen::Mounts => "none in ocitop's mount namespace".to_owned(),
+        Seen::Rdt(rdt) => of_rdt(rdt),
+        Seen::Runtime => "no command of runc, crun, youki, ocitop".to_owned(),
+        Seen::Owner => "none known".to_owned(),
+        Seen::NoSystemd => "systemd does not run here".to_owned(),
+        Seen::NoUnit => "none recorded".to_owned(),
+        Seen::Unit(unit) => of_unit(unit),
+        Seen::Disk(disk) => format!("{} free, writable", size(disk.free)),
+        Seen::Viewer => "all: root, CAP_SYS_PTRACE, the host's pids".to_owned(),
     }
 }
 
-fn init(init: &InitSeen) -> String {
+fn of_init(init: &InitSeen, evidence: &Evidence) -> String {
     match init {
         InitSeen::Unknown => "none is recorded".to_owned(),
-        InitSeen::Alive(who) => {
+        InitSeen::Alive(who) if evidence.record.has_start => {
             format!(
                 "pid {}, start {}: the one recorded",
                 who.pid, who.start_time
             )
         }
+        InitSeen::Alive(who) => format!(
+            "pid {}, by its cgroup or its age: no start time is recorded",
+            who.pid
+        ),
         InitSeen::Gone(pid) => format!("pid {pid} is gone"),
         InitSeen::Zombie(who, _) => format!("pid {} is dead and not reaped", who.pid),
         InitSeen::Recycled(other) => format!("pid {} is another process now", other.who.pid),
@@ -179,9 +179,9 @@ fn init(init: &InitSeen) -> String {
 }
 
 /// `3 (1 S, 1 D, 1 Z) in 2 cgroups`.
-fn tasks(evidence: &Evidence) -> String {
+fn tasks(tasks: Tasks<'_>) -> String {
     let inside = || {
-        let all = evidence.tasks.iter();
+        let all = tasks.all().iter();
         all.filter(|task| task.place != Place::Outside)
     };
     let number = inside().count();
@@ -207,8 +207,8 @@ fn tasks(evidence: &Evidence) -> String {
     format!("{number} ({}){places}", states.join(", "))
 }
 
-fn those(evidence: &Evidence, which: impl Fn(&Task) -> bool) -> Vec<i32> {
-    let all = evidence.tasks.iter();
+fn those(tasks: Tasks<'_>, which: impl Fn(&Task) -> bool) -> Vec<i32> {
+    let all = tasks.all().iter();
     all.filter(|task| which(task))
         .map(|task| task.process.who.pid)
         .collect()
@@ -224,13 +224,13 @@ fn said(who: &[i32], one: &str, many: &str) -> String {
 }
 
 /// What is in D and no finding: it moves, or another check says why it is there.
-fn in_d(evidence: &Evidence) -> String {
+fn in_d(tasks: Tasks<'_>) -> String {
     let held = |task: &Task| task.waits.iter().any(|wait| wait.still);
-    let frozen = those(evidence, |task| {
+    let frozen = those(tasks, |task| {
         task.process.state == 'D' && task.process.frozen
     });
-    let moving = those(evidence, |task| task.process.is_stuck() && !held(task));
-    let others = those(evidence, |task| task.process.is_stuck() && held(task));
+    let moving = those(tasks, |task| task.process.is_stuck() && !held(task));
+    let others = those(tasks, |task| task.process.is_stuck() && held(task));
     let parts = [
         (frozen, "is in D: frozen", "are in D: frozen"),
         (moving, "is in D and moves on", "are in D and move on"),
@@ -252,17 +252,14 @@ fn in_d(evidence: &Evidence) -> String {
     }
 }
 
-fn thawed(evidence: &Evidence) -> String {
-    let tell = |level: Level| {
-        let all = evidence.cgroups.iter();
-        all.filter(|cgroup| cgroup.level == level && cgroup.freezer.is_some())
-            .count()
-    };
-    match (tell(Level::Own), tell(Level::Above), tell(Level::Below)) {
-        (0, ..) if evidence.tasks.is_empty() => no_cgroup(),
-        (0, ..) => "no: thawed where its tasks are".to_owned(),
-        (_, 0, 0) => "no: thawed".to_owned(),
-        (_, above, below) => format!("no: thawed, as are {above} above and {below} below"),
+fn thawed(freezers: &Freezers) -> String {
+    match freezers {
+        Freezers::Gone => no_cgroup(),
+        Freezers::OfTasks => "no: thawed where its tasks are".to_owned(),
+        Freezers::OfCgroups { above: 0, below: 0 } => "no: thawed".to_owned(),
+        Freezers::OfCgroups { above, below } => {
+            format!("no: thawed, as are {above} above and {below} below")
+        }
     }
 }
 
@@ -270,32 +267,29 @@ fn no_cgroup() -> String {
     "no cgroup of it is there".to_owned()
 }
 
-fn cgroups(evidence: &Evidence) -> String {
-    let own = evidence.cgroups.iter();
-    let own: Vec<&CgroupSeen> = own.filter(|cgroup| cgroup.level == Level::Own).collect();
-    match own.as_slice() {
-        [] => no_cgroup(),
+fn cgroups(cgroups: &Cgroups<'_>) -> String {
+    let Cgroups::There(all) = cgroups else {
+        return no_cgroup();
+    };
+    match all.as_slice() {
         [one] => format!("{}, none below", path(&one.dir)),
         many => format!("in {} hierarchies, none below", many.len()),
     }
 }
 
-fn limit(about: About, evidence: &Evidence) -> String {
-    let own = || {
-        let all = evidence.cgroups.iter();
-        all.filter(|cgroup| cgroup.level == Level::Own)
-    };
-    if own().next().is_none() {
+fn limit(about: About, evidence: &Evidence, cgroups: &Cgroups<'_>) -> String {
+    let Cgroups::There(all) = cgroups else {
         return no_cgroup();
-    }
+    };
+    let mut own = all.iter().filter(|cgroup| cgroup.level == Level::Own);
     let told = match about {
-        About::Pids => own().find_map(|cgroup| {
+        About::Pids => own.find_map(|cgroup| {
             let limit = strictest(evidence, &|cgroup| cgroup.pids_limit);
             Some(of(&cgroup.pids?.to_string(), limit, &|limit| {
                 limit.to_string()
             }))
         }),
-        About::Memory => own().find_map(|cgroup| {
+        About::Memory => own.find_map(|cgroup| {
             let limit = strictest(evidence, &|cgroup| cgroup.memory_limit);
             Some(of(&size(cgroup.memory?), limit, &size))
         }),
@@ -322,20 +316,6 @@ fn set_by(cgroup: &CgroupSeen) -> String {
     }
 }
 
-/// The strictest limit over the container's own cgroup and those above it; its own, if that is it.
-fn strictest<'a>(
-    evidence: &'a Evidence,
-    limit: &dyn Fn(&CgroupSeen) -> Option<Limit>,
-) -> Option<(Limit, &'a CgroupSeen)> {
-    let levels = [Level::Own, Level::Above].into_iter();
-    let at = levels.flat_map(|level| {
-        let all = evidence.cgroups.iter();
-        all.filter(move |cgroup| cgroup.level == level)
-    });
-    at.filter_map(|cgroup| Some((limit(cgroup)?, cgroup)))
-        .min_by_key(|(limit, _)| limit.value().unwrap_or(u64::MAX))
-}
-
 fn quota(evidence: &Evidence) -> Option<String> {
     let (limit, cgroup) = strictest(evidence, &|cgroup| cgroup.quota)?;
     let held = cgroup.counts.cpu.filter(|cpu| cpu.throttled > 0);
@@ -356,8 +336,7 @@ fn quota(evidence: &Evidence) -> Option<String> {
     ))
 }
 
-fn rdt(evidence: &Evidence) -> String {
-    let rdt = &evidence.rdt;
+fn of_rdt(rdt: &RdtSeen) -> String {
     match (rdt.has_group, &rdt.wanted) {
         (true, _) => "has one of its own".to_owned(),
         (false, Some(group)) => format!("in {}, which is there", visible(group)),
@@ -365,12 +344,11 @@ fn rdt(evidence: &Evidence) -> String {
     }
 }
 
-fn unit(evidence: &Evidence) -> String {
-    match (&evidence.unit, evidence.viewer.systemd) {
-        (_, Some(false)) => "systemd does not run here".to_owned(),
-        (None, _) => "none recorded".to_owned(),
-        (Some(unit), _) if unit.active => format!("{} is active", visible(&unit.name)),
-        (Some(unit), _) => format!("{} is gone", visible(&unit.name)),
+fn of_unit(unit: &UnitSeen) -> String {
+    let name = visible(&unit.name);
+    match unit.active {
+        Some(true) => format!("{name} is active"),
+        _ => format!("{name} is gone"),
     }
 }
 

@@ -101,12 +101,13 @@ fn of_host(about: About, evidence: &Evidence) -> Vec<String> {
         About::Unit => {
             let unit = evidence.unit.iter();
             unit.map(|unit| {
-                let not = |it: bool| if it { "" } else { "not " };
-                let (loaded, active) = (not(unit.loaded), not(unit.active));
-                format!(
-                    "{}: {loaded}loaded, {active}active",
-                    crate::text::visible(&unit.name)
-                )
+                let said = |it: Option<bool>, word: &str| match it {
+                    Some(true) => word.to_owned(),
+                    Some(false) => format!("not {word}"),
+                    None => format!("whether {word} is not told"),
+                };
+                let (loaded, active) = (said(unit.loaded, "loaded"), said(unit.active, "active"));
+                format!("{}: {loaded}, {active}", crate::text::visible(&unit.name))
             })
             .collect()
         }

@@ -47,8 +47,9 @@ impl RecordCause {
             } => {
                 format!("{name} {verb} has been at it for {seconds} s as pid {pid}")
             }
-            Self::UnitFailed { unit } => {
-                format!("systemd keeps its scope {} as failed", visible(unit))
+            Self::UnitFailed { unit } => of_unit("systemd keeps its scope", unit, "as failed"),
+            Self::UnitGone { unit } => {
+                of_unit("it lives, and systemd has no scope", unit, "any more")
             }
             Self::Managed { manager, pid, name } => {
                 let whose = manager.map_or_else(
@@ -66,6 +67,10 @@ impl RecordCause {
             ),
         }
     }
+}
+
+fn of_unit(before: &str, unit: &str, after: &str) -> String {
+    format!("{before} {} {after}", visible(unit))
 }
 
 impl HostCause {

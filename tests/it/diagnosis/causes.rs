@@ -305,7 +305,10 @@ pub(super) const CASES: &[Case] = &[
     case("runtime-works", "kill -15 960", |seen| runtime(seen, "delete")),
     beside("runtime-works", "", |seen| runtime(seen, "run")),
     case("unit-failed", "systemctl reset-failed runc-web.scope", |seen| {
-        seen.unit = Some(UnitSeen { name: "runc-web.scope".to_owned(), loaded: true, active: false });
+        seen.unit = Some(UnitSeen { name: "runc-web.scope".to_owned(), loaded: Some(true), active: Some(false) });
+    }),
+    beside("unit-gone", "", |seen| {
+        seen.unit = Some(UnitSeen { name: "runc-web.scope".to_owned(), loaded: Some(false), active: Some(false) });
     }),
     beside("managed", "podman rm -f web", |seen| {
         (seen.manager, seen.supervisor) = (Some(Manager::Podman), Some(neighbour(900, "conmon")));

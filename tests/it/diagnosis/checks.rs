@@ -1,16 +1,19 @@
 //! What was looked at: a check for every cause, and never a word that contradicts a finding or says
 //! of what was not looked at that it is fine.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ocitop::cgroup::Limit;
 use ocitop::cgroup::cpu::Throttling;
 use ocitop::cgroup::freezer::Freezer;
-use ocitop::diagnosis::evidence::{Disk, Evidence, HookSeen, InitSeen, Level, RecordProblem};
+use ocitop::diagnosis::evidence::{
+    Disk, Evidence, Family, HookSeen, InitSeen, Level, RecordProblem, RecordSeen, UnitSeen,
+    Unseen as NotSeen, Viewer,
+};
 use ocitop::diagnosis::{About, Check, Diagnosis, Futile, Verdict};
 use ocitop::inventory::freezers::{Over, Unseen};
 use ocitop::inventory::processes::Place;
-use ocitop::inventory::{Condition, Manager};
+use ocitop::inventory::{Condition, Manager, OutOfSight};
 use ocitop::oci::Status;
 use ocitop::process::status::SignalSet;
 use proptest::prelude::*;
@@ -107,6 +110,31 @@ const LEFT: &[Left] = &[
     (About::Frozen, "the freezer of pid 3320: /elsewhere is not below what is mounted", |seen| {
         seen.tasks[1].freezers.unseen = Some(Unseen::OutOfReach("/elsewhere".into()));
     }),
+    (About::Tasks, "its record does not say which", |seen| {
+        (seen.cgroups, seen.tasks, seen.gone.1) = (Vec::new(), Vec::new(), 0);
+        seen.init = InitSeen::Gone(INIT);
+    }),
+    (About::Tasks, "the list of /sys/fs/cgroup/freezer/web", |seen| seen.cgroups[0].listed = false),
+    (About::Stopped, "they are gone, and it lives", |seen| {
+        (seen.gone.0, seen.cgroups) = (vec!["/sys/fs/cgroup/freezer/web".into()], Vec::new());
+        seen.family = Family::Shared;
+    }),
+    (About::Cgroups, "only 1 of its cgroups were read", |seen| seen.more_cgroups = true),
+    (About::Outside, "it shares its pid namespace", |seen| seen.family = Family::Shared),
+    (About::Outside, "its pid namespace cannot be read", |seen| seen.family = Family::Unknown),
+    (About::Outside, "may not be read", |seen| seen.viewer.ptrace = Some(false)),
+    (About::Record, "not read", |seen| seen.runtime = None),
+    (About::Owner, "no record says who made it", |seen| seen.runtime = None),
+    (About::Pids, "the pids controller", |seen| seen.cgroups[0].pids = None),
+    (About::Cpu, "a CPU quota", |seen| seen.cgroups[0].quota = None),
+    (About::Unit, "another user", |seen| seen.record.foreign = Some(1000)),
+    (About::Unit, "is not told to ocitop", |seen| {
+        seen.unit = Some(UnitSeen { name: "a.scope".to_owned(), loaded: None, active: None });
+    }),
+    (About::Viewer, "may see is not known", |seen| seen.viewer.root = None),
+    (About::Viewer, "pid namespace of its own", |seen| {
+        seen.unseen.pids = Some(OutOfSight::PidNamespace);
+    }),
     (About::Outside, "without a live init", |seen| seen.init = InitSeen::Gone(INIT)),
     (About::Outside, "cannot be seen", |seen| seen.viewer.host_pids = Some(false)),
     (About::Shared, "containers of /run/crun: EACCES", |seen| {
@@ -128,6 +156,83 @@ const LEFT: &[Left] = &[
     (About::Unit, "not known", |seen| seen.viewer.systemd = None),
     (About::Disk, "does not say", |seen| seen.disk = None),
 ];
+
+/// Evidence of a look that met nothing: no answer to any question, and nobody knows why.
+fn blank(seen: &Evidence) -> Evidence {
+    Evidence {
+        runtime: None,
+        record: RecordSeen::default(),
+        init: InitSeen::Unknown,
+        family: Family::Unknown,
+        tasks: Vec::new(),
+        cgroups: Vec::new(),
+        gone: (Vec::new(), 0),
+        disk: None,
+        viewer: Viewer::default(),
+        unseen: NotSeen {
+            hooks: true,
+            mounts: true,
+            rdt: true,
+            roots: vec!["/run/crun: EACCES".to_owned()],
+            ..NotSeen::default()
+        },
+        ..seen.clone()
+    }
+}
+
+#[test]
+fn no_check_is_ok_where_nothing_was_met() {
+    let seen = blank(&seen_whole());
+    let checks = Diagnosis::of(&seen).checks;
+    assert_eq!(checks.len(), 22);
+    for check in checks {
+        assert_ne!(check.verdict, Verdict::Ok, "{check:?}");
+    }
+}
+
+/// The grades that a check got by the evidence of these tests.
+fn grades() -> BTreeMap<About, BTreeSet<Verdict>> {
+    let mut grades: BTreeMap<About, BTreeSet<Verdict>> = BTreeMap::new();
+    let mut add = |seen: &Evidence| {
+        for check in Diagnosis::of(seen).checks {
+            grades.entry(check.about).or_default().insert(check.verdict);
+        }
+    };
+    add(&seen_whole());
+    for (_, _, made) in LEFT {
+        let mut seen = seen_whole();
+        made(&mut seen);
+        add(&seen);
+    }
+    for case in CASES {
+        let mut seen = seen_whole();
+        case.apply(&mut seen);
+        add(&seen);
+    }
+    grades
+}
+
+#[test]
+fn each_check_is_ok_not_looked_at_and_something_else_by_evidence() {
+    let grades = grades();
+    let mut lacking = Vec::new();
+    for (about, grades) in &grades {
+        let found = [Verdict::Cause, Verdict::Look, Verdict::Note];
+        let some = found.iter().any(|grade| grades.contains(grade));
+        for (is, what) in [
+            (grades.contains(&Verdict::Ok), "ok"),
+            (grades.contains(&Verdict::NotLookedAt), "not looked at"),
+            (some, "anything found"),
+        ] {
+            // Whose records are read is told by the refusal of an action, not by a finding.
+            if !is {
+                lacking.push((*about, what));
+            }
+        }
+    }
+    assert_eq!(grades.len(), 22);
+    assert_eq!(lacking, []);
+}
 
 fn torn(seen: &mut Evidence) {
     seen.record.problem = Some(RecordProblem::Torn("EOF".to_owned()));
