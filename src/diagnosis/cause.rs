@@ -215,6 +215,8 @@ pub enum HostCause {
         root: PathBuf,
         /// Bytes left.
         free: u64,
+        /// Files that can still be made; `None` where they are not counted.
+        files: Option<u64>,
     },
     /// It is mounted read-only.
     StateReadOnly {

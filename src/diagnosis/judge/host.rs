@@ -32,10 +32,9 @@ fn disk(evidence: &Evidence, out: &mut Vec<Finding>) {
         );
     }
     if disk.free < FULL || disk.files == Some(0) {
-        let free = disk.free;
-        out.push(
-            find(Weight::Blocks, HostCause::StateFull { root, free }).by([Advice::MakeRoom.into()]),
-        );
+        let (free, files) = (disk.free, disk.files);
+        let cause = HostCause::StateFull { root, free, files };
+        out.push(find(Weight::Blocks, cause).by([Advice::MakeRoom.into()]));
     }
 }
 

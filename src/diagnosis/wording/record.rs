@@ -1,5 +1,7 @@
 //! What is said of records, owners and the host.
 
+use std::path::Path;
+
 use super::{path, processes};
 use crate::diagnosis::cause::{HostCause, RecordCause};
 use crate::text::visible;
@@ -69,6 +71,16 @@ impl RecordCause {
     }
 }
 
+/// Either can be out, or both.
+fn full(root: &Path, free: u64, files: Option<u64>) -> String {
+    let files = match files {
+        Some(0) => ", no inode".to_owned(),
+        _ => String::new(),
+    };
+    let root = path(root);
+    format!("the file system of {root} is full ({free} bytes left{files})")
+}
+
 fn of_unit(before: &str, unit: &str, after: &str) -> String {
     format!("{before} {} {after}", visible(unit))
 }
@@ -76,12 +88,7 @@ fn of_unit(before: &str, unit: &str, after: &str) -> String {
 impl HostCause {
     pub(super) fn words(&self) -> String {
         match self {
-            Self::StateFull { root, free } => {
-                format!(
-                    "the file system of {} is full ({free} bytes left)",
-                    path(root)
-                )
-            }
+            Self::StateFull { root, free, files } => full(root, *free, *files),
             Self::StateReadOnly { root } => {
                 format!("the file system of {} is mounted read-only", path(root))
             }

@@ -251,6 +251,24 @@ fn what_was_not_looked_at_is_said_and_is_never_ok() {
 }
 
 #[test]
+fn a_full_file_system_is_out_of_bytes_or_of_inodes() {
+    let full = |free, files| {
+        let mut seen = seen_whole();
+        let disk = seen.disk.as_mut().unwrap();
+        (disk.free, disk.files) = (free, Some(files));
+        one(&seen, About::Disk)
+    };
+    let check = full(3 << 30, 0);
+    assert_eq!(check.verdict, Verdict::Cause);
+    assert!(
+        check.found.ends_with("(3221225472 bytes left, no inode)"),
+        "{check:?}"
+    );
+    let check = full(0, 9000);
+    assert!(check.found.ends_with("(0 bytes left)"), "{check:?}");
+}
+
+#[test]
 fn what_was_found_is_said_also_where_not_all_was_looked_at() {
     let mut seen = seen_whole();
     seen.tasks[1].process.state = 'T';
