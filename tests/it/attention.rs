@@ -11,6 +11,7 @@ use ocitop::kernel::Signal;
 use ocitop::lifecycle::{Job, Refusal, Verdict};
 use ocitop::oci::{ContainerKey, Status};
 use ocitop::tui::{Effect, EventKind};
+use proptest::prelude::*;
 
 use crate::stage::{
     START, Stage, container, key, oom_killed, preview, stopped, troubled, with_status, zoo,
@@ -503,4 +504,102 @@ fn a_signal_that_could_not_be_sent_is_told_with_its_signal() {
     stage.keys("6");
     stage.sees("kill SIGKILL REFUSED");
     stage.sees("container not running");
+}
+
+/// Any trouble, with numbers, times and names that no kernel would tell.
+fn any_trouble() -> impl Strategy<Value = Trouble> {
+    let when = prop_oneof![
+        -5_000_000_000..9_000_000_000_i64,
+        Just(START),
+        Just(START + 60)
+    ];
+    let when = when.prop_map(|second| jiff::Timestamp::new(second, 0).unwrap());
+    let plight = prop_oneof![
+        Just(Plight::Uninterruptible),
+        Just(Plight::Unkilled),
+        Just(Plight::Exiting),
+        Just(Plight::Traced),
+        Just(Plight::Stopped),
+    ];
+    let text = "\\PC{0,30}";
+    let path = proptest::option::of(text.prop_map(PathBuf::from));
+    let number = prop_oneof![0..2000_u64, any::<u64>()];
+    let parts = (
+        0..9_u8,
+        when,
+        plight,
+        text,
+        path,
+        number,
+        any::<i32>(),
+        any::<bool>(),
+    );
+    parts.prop_map(|(kind, since, plight, text, path, number, pid, known)| {
+        let task = OddTask {
+            since,
+            init: known,
+            killed: !known,
+            waits_in: known.then(|| text.clone()),
+            ..task(pid, &text)
+        };
+        match kind {
+            0 => Trouble::Tasks {
+                plight,
+                task,
+                more: usize::try_from(number).unwrap(),
+                tracer: known.then_some(pid),
+            },
+            1 => Trouble::NoMemory { since },
+            2 => Trouble::Unreaped {
+                pid,
+                parent: pid.wrapping_neg(),
+                command: known.then_some(text),
+                since,
+            },
+            3 => Trouble::Frozen(Frozen::Own(text.into())),
+            4 => Trouble::Frozen(Frozen::Above(path)),
+            5 => Trouble::Frozen(Frozen::Foreign(text.into())),
+            6 => Trouble::OomKilled {
+                kills: number,
+                lately: known.then_some(number),
+                last: known.then_some(since),
+            },
+            7 => Trouble::AtLimit {
+                reached: if known {
+                    Reached::Memory {
+                        hits_a_second: number,
+                    }
+                } else {
+                    Reached::Tasks { most: number }
+                },
+                since,
+            },
+            _ => Trouble::Throttled {
+                percent: number,
+                since,
+                above: path,
+            },
+        }
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_troubles_can_be_drawn_at_any_size(
+        all in proptest::collection::vec(proptest::collection::vec(any_trouble(), 0..4), 1..5),
+        script in "[!ewizjk /]{0,4}",
+        width in 1_u16..160,
+        height in 1_u16..50,
+    ) {
+        let mut stage = Stage::new(100, 30);
+        let rows = all.into_iter().enumerate();
+        let rows = rows.map(|(at, troubles)| troubled(container(&format!("c{at}")), troubles));
+        stage.shows(rows.collect());
+        stage.keys(&script);
+        stage.screen();
+        stage.resize(width, height);
+        stage.screen();
+    }
 }
