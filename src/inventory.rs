@@ -10,6 +10,7 @@ pub mod container;
 mod control_file;
 mod counters;
 mod detail;
+pub mod engine;
 pub mod entry;
 pub mod freezers;
 pub mod glance;

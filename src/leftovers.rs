@@ -259,6 +259,14 @@ impl Leftover {
         }
     }
 
+    /// Who knows its id.
+    pub fn known_to(&self) -> Option<&Owner> {
+        self.arguments.iter().find_map(|argument| match argument {
+            Argument::Known(owner) => Some(owner),
+            _ => None,
+        })
+    }
+
     /// Every directory or file of it.
     fn inodes(&self) -> impl Iterator<Item = Inode> {
         let cgroups = self.parts.cgroups.iter().map(|(_, inode)| *inode);

@@ -16,6 +16,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::Machine;
+use super::engine::Engine;
 use super::mounts;
 use super::unread::{Place, Unread, WhyUnread};
 use crate::kernel::bounded::{Bounded, Unanswered};
@@ -75,12 +76,14 @@ pub struct Told {
     pub pid: i32,
     /// Its command, safe to print.
     pub command: String,
+    /// The engine that a shim or a monitor works for.
+    pub engine: Option<Engine>,
 }
 
 impl Told {
     /// In words: `the shim, pid 7 (containerd-shim), holds it`.
     pub fn words(&self) -> String {
-        let Self { pid, command } = self;
+        let Self { pid, command, .. } = self;
         match () {
             () if command.starts_with("conmon") => {
                 format!("the monitor, pid {pid} ({command}), holds it")
@@ -94,6 +97,14 @@ impl Told {
 }
 
 impl Owner {
+    /// The engine to be asked.
+    pub fn engine(&self) -> Option<Engine> {
+        match self {
+            Self::Record(path) => Engine::of_record(path),
+            Self::Process(told) => told.engine.clone(),
+        }
+    }
+
     /// In words, safe to print.
     pub fn words(&self) -> String {
         match self {
@@ -162,6 +173,12 @@ impl Owners {
     pub fn monitors_of(&self, id: &str) -> impl Iterator<Item = &Told> {
         let told = self.words.get(id.as_bytes()).into_iter().flatten();
         told.filter(|one| is_monitor(one.command.as_bytes()))
+    }
+
+    /// The engine of a shim or a monitor.
+    pub fn engine_of(&self, monitor: i32) -> Option<Engine> {
+        let mut told = self.words.values().flatten();
+        told.find(|one| one.pid == monitor)?.engine.clone()
     }
 
     /// A shim or a monitor rather than another.
@@ -253,11 +270,13 @@ impl Owners {
     fn hear(&mut self, one: &Teller, line: io::Result<Vec<u8>>) {
         match line {
             Ok(line) => {
+                let engine = Engine::of(&one.command, &line);
                 for word in told(&line) {
                     let told = self.words.entry(word.to_vec()).or_default();
                     told.push(Told {
                         pid: one.pid,
                         command: one.command.clone(),
+                        engine: engine.clone(),
                     });
                 }
             }
@@ -286,6 +305,11 @@ impl Teller {
             command: self.command.clone(),
         }
     }
+}
+
+/// Whether a process with these words was told an id.
+pub fn is_told(words: &[Vec<u8>], id: &str) -> bool {
+    told(&words.join(&0)).contains(&id.as_bytes())
 }
 
 /// The words of a command line that may be an id. A shim of containerd 1.2 and before is told the id

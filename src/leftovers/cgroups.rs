@@ -6,7 +6,6 @@ use std::path::Path;
 
 use super::judge::{Facts, Thing};
 use super::names::{self, Name};
-use super::strays::held;
 use super::walk::{Candidate, Tree};
 use super::{Argument, Kind, Leftover, Producer, Search, Why};
 use crate::cgroup::{CgroupPath, Hierarchy, Version};
@@ -153,7 +152,7 @@ fn leftover(search: &Search<'_>, group: Vec<Candidate>) -> Option<Leftover> {
     }
     let known = named_after.and_then(|id| search.owners.of(id));
     let mut facts = Facts {
-        owner: known.or_else(|| held(accounted)),
+        owner: known.or_else(|| search.held(accounted)),
         ..by_name(&first.name, measured.populated)
     };
     let (unit, mut why) = unit_of(search, first, measured.populated, &mut facts.doubts);

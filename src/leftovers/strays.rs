@@ -54,14 +54,18 @@ impl Search<'_> {
         }
         held
     }
-}
 
-/// The shim or monitor that holds a process.
-pub(super) fn held(accounted: Option<Accounted>) -> Option<Owner> {
-    match accounted {
-        Some(Accounted::Held { by, command, .. }) => {
-            Some(Owner::Process(Told { pid: by, command }))
+    /// The shim or monitor that holds a process.
+    pub(super) fn held(&self, accounted: Option<Accounted>) -> Option<Owner> {
+        match accounted {
+            Some(Accounted::Held {
+                by: pid, command, ..
+            }) => Some(Owner::Process(Told {
+                engine: self.owners.engine_of(pid),
+                pid,
+                command,
+            })),
+            _ => None,
         }
-        _ => None,
     }
 }

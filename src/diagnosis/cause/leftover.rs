@@ -4,12 +4,18 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::inventory::owners::Owner;
 use crate::leftovers::Confidence;
 
 /// Why a leftover stays, and how sure it is one.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "cause", rename_all = "kebab-case")]
 pub enum LeftoverCause {
+    /// An engine has it on record, or a process was told its id: it has an owner.
+    Owned {
+        /// Who.
+        owner: Owner,
+    },
     /// Processes live in it, and nobody owns them.
     Orphans {
         /// How many; none where they cannot be seen from here.

@@ -94,6 +94,7 @@ impl RecordCause {
 impl LeftoverCause {
     fn about(&self) -> About {
         match self {
+            Self::Owned { .. } => About::Owner,
             Self::Orphans { .. } => About::Tasks,
             Self::Abandoned | Self::Unsure { .. } => About::Leftover,
             Self::Mounted { .. } | Self::BundleMounted { .. } => About::Mounts,

@@ -11,10 +11,10 @@ use super::tasks::Crowd;
 use crate::diagnosis::evidence::{
     HookSeen, Neighbour, RdtSeen, Resctrl, RuntimeSeen, UnitSeen, Viewer,
 };
-use crate::inventory::Machine;
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::machine::knows_resctrl;
 use crate::inventory::mounts::{self, Mount};
+use crate::inventory::{Machine, owners};
 use crate::kernel::bounded::Bounded;
 use crate::kernel::read::{is_gone, kernel_record, kernel_text};
 use crate::lifecycle::evidence::Evidence as Found;
@@ -98,7 +98,7 @@ pub(super) fn supervisor(crowd: &Crowd<'_>, lines: &mut Lines<'_>, id: &str) -> 
         let name = String::from_utf8_lossy(&stat.comm);
         (name.starts_with("containerd-shim") || name.starts_with("conmon")) && !stat.is_dead()
     };
-    let mut named = |pid: i32| lines.words(pid).iter().any(|word| word == id.as_bytes());
+    let mut named = |pid: i32| owners::is_told(&lines.words(pid), id);
     let found = crowd
         .on_host(holds)
         .into_iter()

@@ -3,15 +3,20 @@
 use super::find;
 use crate::diagnosis::cause::{CgroupCause, LeftoverCause, RecordCause};
 use crate::diagnosis::evidence::Evidence;
-use crate::diagnosis::{Cause, Finding, Remedy, Weight};
+use crate::diagnosis::{Cause, Finding, Remedy, Weight, wording};
+use crate::inventory::owners::Owner;
+use crate::kernel::Signal;
 use crate::leftovers::{Confidence, Leftover, Why};
 
 pub(super) fn judge(evidence: &Evidence, leftover: &Leftover, out: &mut Vec<Finding>) {
     let bare = evidence.is_bare();
+    // What has a record is deleted, whoever else knows it.
+    let owner = leftover.known_to().filter(|_| bare);
+    out.extend(owner.map(|owner| owned(leftover, owner)));
     for why in &leftover.why {
         match why {
-            // Of a container that was, its state or its record says that.
-            Why::Processes(_) | Why::Unseen | Why::Nothing if !bare => {}
+            // Of a container that was, its state or its record says that; of one with an owner, that.
+            Why::Processes(_) | Why::Unseen | Why::Nothing if !bare || owner.is_some() => {}
             Why::Processes(processes) => out.push(orphans(leftover, *processes)),
             Why::Unseen => out.push(orphans(leftover, 0)),
             Why::Mounted(mount) if !is_said(out, mount) => out.push(mounted(bare, mount)),
@@ -70,6 +75,35 @@ fn mounted(bare: bool, mount: &std::path::Path) -> Finding {
     find(Weight::Blocks, LeftoverCause::Mounted { mount }).by([unmount])
 }
 
+/// Its cleaning is refused for as long as the owner has it. An engine that knows the container removes
+/// it with all that it made; what it has forgotten is held by the process alone.
+fn owned(leftover: &Leftover, owner: &Owner) -> Finding {
+    let id = leftover.id.as_deref();
+    let ask = owner
+        .engine()
+        .zip(id)
+        .map(|(engine, id)| Remedy::ByManager {
+            command: engine.remove_command(id),
+        });
+    let rest = match owner {
+        Owner::Process(told) => vec![
+            Remedy::SignalOther {
+                pid: told.pid,
+                name: told.command.clone(),
+                signal: Signal::TERM,
+            },
+            clean(leftover, leftover.populated),
+        ],
+        Owner::Record(_) => Vec::new(),
+    };
+    let cause = LeftoverCause::Owned {
+        owner: owner.clone(),
+    };
+    let inside = leftover.processes.len();
+    let seen = (inside > 0).then(|| format!("{} in it", wording::processes(inside)));
+    find(Weight::Blocks, cause).seen(seen).by(ask).by(rest)
+}
+
 fn orphans(leftover: &Leftover, processes: usize) -> Finding {
     find(Weight::Blocks, LeftoverCause::Orphans { processes }).by([clean(leftover, true)])
 }
@@ -101,6 +135,7 @@ fn is_unit_said(out: &[Finding]) -> bool {
 
 /// What acts on a container is for a leftover without a record its cleaning.
 pub(super) fn adapt(leftover: &Leftover, findings: &mut [Finding]) {
+    let owned = leftover.known_to().is_some();
     for finding in findings {
         let mut remedies: Vec<Remedy> = Vec::new();
         for remedy in std::mem::take(&mut finding.remedies) {
@@ -113,6 +148,10 @@ pub(super) fn adapt(leftover: &Leftover, findings: &mut [Finding]) {
             if !remedies.contains(&remedy) {
                 remedies.push(remedy);
             }
+        }
+        // First the owner has to let go of it.
+        if owned && !matches!(finding.cause, Cause::Leftover(LeftoverCause::Owned { .. })) {
+            remedies.retain(|remedy| !matches!(remedy, Remedy::Clean { .. }));
         }
         finding.remedies = remedies;
     }

@@ -8,6 +8,7 @@ impl LeftoverCause {
     /// A sentence.
     pub(super) fn words(&self) -> String {
         match self {
+            Self::Owned { owner } => owner.words(),
             Self::Orphans { processes: 0 } => {
                 "something lives in it that cannot be seen from here, and nobody owns it".to_owned()
             }

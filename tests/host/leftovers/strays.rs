@@ -123,6 +123,20 @@ fn what_a_leaked_shim_holds_is_not_cleaned_while_it_lives() {
         let path = dirs[0].to_str().unwrap();
         leftovers(&rig, &["clean", "--yes", path]).refused(1, &said);
         assert!(dirs[0].exists());
+        // diagnose says the same, and what helps: as pasted, in that order.
+        let page = rig.ocitop(&["diagnose", "-f", "json", path]).ok().json();
+        let first = &page["findings"][0];
+        assert_eq!(first["cause"], "owned", "{page:#}");
+        let pid = lived.0[0].id();
+        assert_eq!(first["owner"]["process"]["pid"], pid);
+        let commands = first["remedies"].as_array().unwrap().iter();
+        let commands: Vec<_> = commands.map(|it| it["command"].as_str().unwrap()).collect();
+        assert_eq!(commands[0], format!("crictl rm -f {id}"));
+        assert_eq!(commands[1], format!("kill -15 {pid}"));
+        assert!(
+            commands[2].starts_with("ocitop leftovers clean "),
+            "{commands:?}"
+        );
         drop(lived);
         leftovers(&rig, &["clean", "--yes", path]).ok();
         assert!(dirs.iter().all(|dir| !dir.exists()));

@@ -2,7 +2,13 @@
 
 use std::fs;
 
+use ocitop::diagnosis::cause::LeftoverCause;
+use ocitop::diagnosis::remedy::Remedy;
+use ocitop::diagnosis::{About, Cause, Diagnosis, Verdict as Grade, Weight};
+use ocitop::inventory::Manager;
+use ocitop::inventory::engine::Engine;
 use ocitop::inventory::owners::{Owner, Told};
+use ocitop::kernel::Signal;
 use ocitop::leftovers::{Argument, Confidence, Kill, NoOrder, Why, order};
 use ocitop::lifecycle::{Accounted, Kept, Verdict};
 use ocitop::oci::RuntimeKind;
@@ -219,6 +225,11 @@ fn what_a_shim_holds_is_unknown_full_or_empty_and_is_not_cleaned() {
             let owner = Owner::Process(Told {
                 pid: shim,
                 command: "containerd-shim".to_owned(),
+                engine: Some(Engine {
+                    manager: Manager::Containerd,
+                    namespace: Some("k8s.io".to_owned()),
+                    address: None,
+                }),
             });
             let leftover = at(&look(&machine), ID);
             assert_eq!(leftover.confidence, Confidence::Unknown);
@@ -233,6 +244,96 @@ fn what_a_shim_holds_is_unknown_full_or_empty_and_is_not_cleaned() {
             assert_eq!(kernel.changes(), 0);
         }
     }
+}
+
+/// Shims and monitors, what each was told, and how its engine is asked.
+fn monitors() -> [(&'static str, Vec<String>, String); 3] {
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    let address = "/run/k3s/containerd/containerd.sock";
+    let workdir = format!("/var/lib/containerd/io.containerd.runtime.v1.linux/teama/{ID}");
+    [
+        (
+            "containerd-shim",
+            words(&["s", "-namespace", "k8s.io", "-id", ID, "-address", address]),
+            format!("crictl -r unix://{address} rm -f {ID}"),
+        ),
+        (
+            "containerd-shim",
+            words(&["s", "-namespace", "teama", "-workdir", &workdir]),
+            format!("ctr -n teama task rm -f {ID}"),
+        ),
+        (
+            "conmon",
+            words(&["conmon", "-c", ID, "--exit-dir", "/run/libpod/exits"]),
+            format!("podman rm -f {ID}"),
+        ),
+    ]
+}
+
+/// What is told in place of a cleaning that is refused: who has it, and the ways out in their order.
+#[test]
+fn a_leaked_shim_is_the_cause_and_its_engine_is_asked_before_it_is_killed() {
+    for (comm, words, command) in monitors() {
+        for kill in [false, true] {
+            let mut machine = Machine::v2();
+            let path = format!("kubepods/besteffort/{ID}");
+            let dir = machine.leave(&path, None).remove(0);
+            if kill {
+                machine.spawn(&path);
+            }
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            let pid = machine.told(comm, &words);
+            let diagnosis = diagnosed(&machine, ID);
+            let first = &diagnosis.findings[0];
+            assert_eq!(first.weight, Weight::Blocks, "{diagnosis:#?}");
+            let who = if comm == "conmon" { "monitor" } else { "shim" };
+            let verdict = format!("the {who}, pid {pid} ({comm}), holds it");
+            said(&diagnosis, &verdict, &format!("kill -15 {pid}"));
+            let name = comm.to_owned();
+            let command = command.clone();
+            let ways = [
+                Remedy::ByManager { command },
+                Remedy::SignalOther {
+                    pid,
+                    name,
+                    signal: Signal::TERM,
+                },
+                Remedy::Clean { path: dir, kill },
+            ];
+            assert_eq!(first.remedies, ways);
+            tells_nothing_else(&diagnosis);
+        }
+    }
+}
+
+/// No cleaning that would be refused, and not that nobody has it.
+fn tells_nothing_else(diagnosis: &Diagnosis) {
+    for finding in &diagnosis.findings[1..] {
+        let cleans = |remedy: &Remedy| matches!(remedy, Remedy::Clean { .. });
+        assert!(!finding.remedies.iter().any(cleans), "{finding:#?}");
+        let nobodys = matches!(
+            finding.cause,
+            Cause::Leftover(LeftoverCause::Abandoned | LeftoverCause::Orphans { .. })
+        );
+        assert!(!nobodys, "{finding:#?}");
+    }
+    let mut checks = diagnosis.checks.iter();
+    let check = checks.find(|it| it.about == About::Owner).unwrap();
+    assert_eq!(check.verdict, Grade::Cause);
+}
+
+#[test]
+fn what_an_engine_has_on_record_is_its_business() {
+    let machine = Machine::v2();
+    machine.leave(&format!("docker/{ID}"), None);
+    let record = machine.beside(&format!("var/lib/docker/containers/{ID}"));
+    fs::create_dir_all(&record).unwrap();
+    let diagnosis = diagnosed(&machine, ID);
+    let first = &diagnosis.findings[0];
+    let owner = Owner::Record(record);
+    assert_eq!(first.cause, Cause::Leftover(LeftoverCause::Owned { owner }));
+    let command = format!("docker rm -f {ID}");
+    assert_eq!(first.remedies, [Remedy::ByManager { command }]);
 }
 
 #[test]
