@@ -91,7 +91,7 @@ impl Part {
 }
 
 /// Everyone. `tag` tells this lab from another on the same host: a container whose state file is
-/// lost is found by the name of its cgroup alone, and must not be found twice.
+/// lost may be looked for by the name of its cgroup, and must not be found twice.
 pub(super) fn everyone(tag: &str) -> Vec<Part> {
     use RuntimeKind::{Crun, Runc, Youki};
     let rest = Role::Work { percent: 1 };
@@ -111,7 +111,9 @@ pub(super) fn everyone(tag: &str) -> Vec<Part> {
         waiting("created-crun", Crun),
         Part::new("stopped", Runc, Scene::Stopped, Role::Leave),
         Part::new("left-behind", Crun, Scene::Left, Role::Leave),
-        part(&corrupt, Runc, Scene::Corrupt),
+        // Its configuration still names its cgroup. Of a name alone nobody takes processes in the host's
+        // namespaces for a container's.
+        part(&corrupt, Crun, Scene::Corrupt),
         part("frozen-nested", Youki, Scene::NestedFrozen).with_helpers(&[("nested", 1)]),
         part("failing-hook", Youki, Scene::FailingHook),
         part("recycled-pid", Youki, Scene::Recycled),

@@ -180,10 +180,7 @@ fn write_runc(dir: &Path, facts: &Facts<'_>) -> io::Result<()> {
         external_descriptors: ["/dev/null"; 3],
         intel_rdt_path: "",
     };
-    let mut bytes = serde_json::to_vec(&state)?;
-    if facts.part.scene == Scene::Corrupt {
-        bytes.truncate(bytes.len() / 3);
-    }
+    let bytes = serde_json::to_vec(&state)?;
     put(dir, record::runc::STATE, 0o600, &bytes)
 }
 
@@ -273,6 +270,9 @@ fn write_crun(dir: &Path, facts: &Facts<'_>) -> io::Result<()> {
         &mut text, indent,
     ))?;
     text.push(b'\n');
+    if facts.part.scene == Scene::Corrupt {
+        text.truncate(text.len() / 3);
+    }
     put(dir, record::crun::STATUS, 0o700, &text)?;
     let config = fs::read(facts.bundle.join("config.json"))?;
     put(dir, record::crun::CONFIG, 0o700, &config)

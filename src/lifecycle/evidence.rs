@@ -247,9 +247,7 @@ impl Evidence {
             Ok(Some(common)) => self.leave(common),
             // Its own processes are gone, so what is another's is simply left alone. Processes of
             // nobody known keep the record: it may be all that tells of them.
-            Err(forbidden)
-                if init.is_none() && !matches!(forbidden, Forbidden::HostProcess(..)) =>
-            {
+            Err(forbidden) if init.is_none() && !forbidden.keeps_record() => {
                 self.notes.push(format!("cgroups left alone: {forbidden}"));
                 self.pins.clear();
                 (self.unit, self.pin) = (None, None);

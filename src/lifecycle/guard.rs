@@ -3,17 +3,20 @@
 //! A recorded path is input, not authority. Each cgroup has to pass before any signal or `rmdir`:
 //! not ocitop's own or one above it, not that of pid 1, none that holds a kernel thread, none that
 //! another live container has, none of another user if the record is a user's; and if init is dead,
-//! none in which processes of the host run under a name that says nothing of the container.
+//! none in which processes of the host, or that may be, run under a name that says nothing of the
+//! container.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
-use std::path::Component;
+use std::path::{Component, PathBuf};
 
 use super::claims::Claims;
 use super::procs;
 use crate::inventory::Machine;
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::entry::Entry;
+use crate::inventory::members::is_of_host;
+use crate::process::ProcStat;
 use crate::text::visible_path;
 
 /// Why a cgroup must not be touched.
@@ -46,9 +49,27 @@ pub enum Forbidden {
     /// Host processes run in it, and nothing ties it to the container.
     #[error("{0} holds pid {1}, a process of the host, and nothing ties it to the container")]
     HostProcess(String, i32),
+    /// A process runs in it of which that cannot be told, and nothing ties it to the container.
+    #[error(
+        "{dir} holds pid {pid}, which nothing ties to the container, and whether it is a process of the host \
+         cannot be told: {file} cannot be read"
+    )]
+    Untold {
+        /// The cgroup.
+        dir: String,
+        /// The process.
+        pid: i32,
+        /// What would tell.
+        file: String,
+    },
 }
 
 impl Forbidden {
+    /// Whether processes of nobody known are in it: then the record may be all that tells of them.
+    pub(super) fn keeps_record(&self) -> bool {
+        matches!(self, Self::HostProcess(..) | Self::Untold { .. })
+    }
+
     /// The reason as one stable word.
     pub fn code(&self) -> &'static str {
         match self {
@@ -58,6 +79,7 @@ impl Forbidden {
             Self::Shared(..) | Self::Inseparable(..) | Self::DiesToo(..) => "shared",
             Self::Foreign(..) => "foreign",
             Self::HostProcess(..) => "host_process",
+            Self::Untold { .. } => "host_process_unknown",
         }
     }
 }
@@ -166,20 +188,80 @@ fn check_owner(
 }
 
 fn check_members(machine: &Machine, name: &str, pids: &[i32], tied: bool) -> Result<(), Forbidden> {
-    let host = std::fs::read_link(machine.proc.join("1/ns/mnt")).ok();
     for pid in pids {
-        let Ok(Some(stat)) = machine.stat(*pid) else {
-            continue;
+        let stat = match machine.stat(*pid) {
+            Ok(Some(stat)) => stat,
+            Err(_) if !tied => {
+                let file = visible_path(&machine.pid_file(*pid, "stat"));
+                let (dir, pid) = (name.to_owned(), *pid);
+                return Err(Forbidden::Untold { dir, pid, file });
+            }
+            Ok(None) | Err(_) => continue,
         };
         if stat.is_kernel_thread() {
             return Err(Forbidden::KernelThread(name.to_owned(), *pid));
         }
-        let namespace = std::fs::read_link(machine.pid_file(*pid, "ns/mnt")).ok();
-        if !tied && host.is_some() && namespace == host {
-            return Err(Forbidden::HostProcess(name.to_owned(), *pid));
+        if tied || has_ended(&stat) {
+            continue;
+        }
+        match origin(machine, *pid) {
+            Origin::Host => return Err(Forbidden::HostProcess(name.to_owned(), *pid)),
+            Origin::Untold(file) if still_there(machine, *pid) => {
+                let (dir, pid, file) = (name.to_owned(), *pid, visible_path(&file));
+                return Err(Forbidden::Untold { dir, pid, file });
+            }
+            Origin::Elsewhere | Origin::Untold(_) => {}
         }
     }
     Ok(())
+}
+
+/// Whose a process is, by its mount namespace.
+enum Origin {
+    Host,
+    Elsewhere,
+    /// This file would tell, and cannot be read.
+    Untold(PathBuf),
+}
+
+/// The host's mount namespace is that of pid 1. Where that one may not be looked at, it is ocitop's own
+/// if [`Sight`](crate::inventory::Sight) says so; else what is nested in no pid namespace may be the
+/// host's.
+fn origin(machine: &Machine, pid: i32) -> Origin {
+    let of_pid = |pid: &str| machine.proc.join(pid).join("ns/mnt");
+    let file = of_pid(&pid.to_string());
+    let Ok(theirs) = std::fs::read_link(&file) else {
+        return Origin::Untold(file);
+    };
+    let first = std::fs::read_link(of_pid("1")).ok();
+    let own = || {
+        let is_hosts = machine.sight.mounts().is_none();
+        let own = std::fs::read_link(of_pid("self")).ok();
+        own.filter(|_| is_hosts)
+    };
+    let is_of_host = match first.or_else(own) {
+        Some(host) => Some(theirs == host),
+        None => is_of_host(machine, pid),
+    };
+    match is_of_host {
+        Some(true) => Origin::Host,
+        Some(false) => Origin::Elsewhere,
+        None => Origin::Untold(of_pid("1")),
+    }
+}
+
+/// Whether all of it is on its way out: it has let go of its namespaces, and cannot be harmed.
+fn has_ended(stat: &ProcStat) -> bool {
+    stat.is_dead() || (stat.is_exiting() && stat.threads <= 1)
+}
+
+/// Whether it lives, and has not begun to end since it was listed.
+fn still_there(machine: &Machine, pid: i32) -> bool {
+    match machine.stat(pid) {
+        Ok(Some(stat)) => !has_ended(&stat),
+        Ok(None) => false,
+        Err(_) => true,
+    }
 }
 
 /// Whether the cgroup's name holds the id as a whole word: `web`, `runc-web.scope`, `:youki:web`.

@@ -7,7 +7,9 @@ use ocitop::oci::RuntimeKind;
 use serde_json::json;
 
 use crate::delete::assert_deleted;
-use crate::rig::{Rig, Spec, Stranger, freeze, has_v1, is_frozen, pids_of, thaw, until, with};
+use crate::rig::{
+    Rig, Spec, Stranger, by_systemd, freeze, has_v1, is_frozen, pids_of, thaw, until, with,
+};
 
 /// A poststop hook that fails, and after it one that keeps what it read.
 fn failing_then_telling(rig: &Rig) -> Spec {
@@ -121,6 +123,26 @@ with_each_runtime! {
         let web = &rig.id();
         rig.run(web);
         fs::remove_file(rig.state_file(web)).unwrap();
+        assert_deleted(rig, web);
+    }
+
+    fn a_process_of_the_host_in_a_cgroup_that_was_found_by_its_name_survives(rig: &Rig) {
+        // The other two keep a second file, which names the cgroup.
+        if rig.kind != RuntimeKind::Runc || by_systemd() {
+            return;
+        }
+        let web = &rig.id();
+        rig.run(web);
+        let mut stranger = Stranger::new();
+        for dir in rig.cgroups(web) {
+            fs::write(dir.join("cgroup.procs"), stranger.pid().to_string()).unwrap();
+        }
+        rig.kill_init(web);
+        until("the stranger is alone", || rig.members(web) == [stranger.pid()]);
+        fs::write(rig.state_file(web), "").unwrap();
+        rig.ocitop(&["delete", "--force", web]).refused(1, "a process of the host");
+        assert!(stranger.is_alive() && rig.state_dir(web).exists());
+        drop(stranger);
         assert_deleted(rig, web);
     }
 
