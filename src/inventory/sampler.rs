@@ -371,11 +371,6 @@ impl Sampler {
         }
         let stirred = std::mem::take(&mut self.stirred);
         let sliced = std::mem::take(&mut self.sliced);
-        for id in sliced.iter().filter(|_| self.asks) {
-            if let Some(row) = self.rows.get_mut(*id) {
-                row.forget_astray();
-            }
-        }
         for id in sliced.difference(&stirred) {
             changed |= self.refresh(*id, self.asks);
         }

@@ -506,14 +506,14 @@ fn a_signal_that_could_not_be_sent_is_told_with_its_signal() {
     stage.sees("container not running");
 }
 
-/// Any trouble, with numbers, times and names that no kernel would tell.
-fn any_trouble() -> impl Strategy<Value = Trouble> {
-    let when = prop_oneof![
-        -5_000_000_000..9_000_000_000_i64,
-        Just(START),
-        Just(START + 60)
-    ];
-    let when = when.prop_map(|second| jiff::Timestamp::new(second, 0).unwrap());
+/// Any moment, also such as no clock is at.
+fn moment() -> impl Strategy<Value = jiff::Timestamp> {
+    let second = prop_oneof![-5_000_000_000..9_000_000_000_i64, Just(START)];
+    second.prop_map(|second| jiff::Timestamp::new(second, 0).unwrap())
+}
+
+/// Tasks that are held up, with any numbers and names.
+fn held_up() -> impl Strategy<Value = Trouble> {
     let plight = prop_oneof![
         Just(Plight::Uninterruptible),
         Just(Plight::Unkilled),
@@ -521,66 +521,59 @@ fn any_trouble() -> impl Strategy<Value = Trouble> {
         Just(Plight::Traced),
         Just(Plight::Stopped),
     ];
-    let text = "\\PC{0,30}";
-    let path = proptest::option::of(text.prop_map(PathBuf::from));
-    let number = prop_oneof![0..2000_u64, any::<u64>()];
-    let parts = (
-        0..9_u8,
-        when,
-        plight,
-        text,
-        path,
-        number,
-        any::<i32>(),
-        any::<bool>(),
-    );
-    parts.prop_map(|(kind, since, plight, text, path, number, pid, known)| {
+    let parts = (plight, moment(), "\\PC{0,30}", any::<usize>(), any::<i32>());
+    parts.prop_map(|(plight, since, text, more, pid)| {
         let task = OddTask {
             since,
-            init: known,
-            killed: !known,
-            waits_in: known.then(|| text.clone()),
+            killed: pid > 0,
+            waits_in: (pid < 0).then(|| text.clone()),
             ..task(pid, &text)
         };
-        match kind {
-            0 => Trouble::Tasks {
-                plight,
-                task,
-                more: usize::try_from(number).unwrap(),
-                tracer: known.then_some(pid),
-            },
-            1 => Trouble::NoMemory { since },
-            2 => Trouble::Unreaped {
-                pid,
-                parent: pid.wrapping_neg(),
-                command: known.then_some(text),
-                since,
-            },
-            3 => Trouble::Frozen(Frozen::Own(text.into())),
-            4 => Trouble::Frozen(Frozen::Above(path)),
-            5 => Trouble::Frozen(Frozen::Foreign(text.into())),
-            6 => Trouble::OomKilled {
-                kills: number,
-                lately: known.then_some(number),
-                last: known.then_some(since),
-            },
-            7 => Trouble::AtLimit {
-                reached: if known {
-                    Reached::Memory {
-                        hits_a_second: number,
-                    }
-                } else {
-                    Reached::Tasks { most: number }
-                },
-                since,
-            },
-            _ => Trouble::Throttled {
-                percent: number,
-                since,
-                above: path,
-            },
-        }
+        tasks(plight, task, more)
     })
+}
+
+/// Any trouble, with numbers, times and names that no kernel would tell.
+fn any_trouble() -> impl Strategy<Value = Trouble> {
+    let number = || prop_oneof![0..2000_u64, any::<u64>()];
+    let path = || "\\PC{0,30}".prop_map(PathBuf::from);
+    let maybe = || proptest::option::of(path());
+    let unreaped = (any::<i32>(), any::<i32>(), moment()).prop_map(|(pid, parent, since)| {
+        let command = Some(pid.to_string());
+        Trouble::Unreaped {
+            pid,
+            parent,
+            command,
+            since,
+        }
+    });
+    let killed = (number(), proptest::option::of(number()), moment());
+    let killed = killed.prop_map(|(kills, lately, last)| Trouble::OomKilled {
+        kills,
+        lately,
+        last: Some(last),
+    });
+    let reached = prop_oneof![
+        number().prop_map(|hits_a_second| Reached::Memory { hits_a_second }),
+        number().prop_map(|most| Reached::Tasks { most }),
+    ];
+    let limit = (reached, moment());
+    let throttled = (number(), moment(), maybe());
+    prop_oneof![
+        held_up(),
+        moment().prop_map(|since| Trouble::NoMemory { since }),
+        unreaped,
+        path().prop_map(|dir| Trouble::Frozen(Frozen::Own(dir))),
+        path().prop_map(|dir| Trouble::Frozen(Frozen::Foreign(dir))),
+        maybe().prop_map(|dir| Trouble::Frozen(Frozen::Above(dir))),
+        killed,
+        limit.prop_map(|(reached, since)| Trouble::AtLimit { reached, since }),
+        throttled.prop_map(|(percent, since, above)| Trouble::Throttled {
+            percent,
+            since,
+            above
+        }),
+    ]
 }
 
 proptest! {

@@ -307,6 +307,28 @@ fn every_container_comes_round_though_a_pass_looks_at_few() {
 }
 
 #[test]
+fn what_is_not_its_own_any_more_comes_round_to_be_shown_no_more() {
+    let mut machine = Machine::v2();
+    let names: Vec<String> = (0..150).map(|at| format!("c{at:03}")).collect();
+    for name in &names {
+        machine = machine.running(name, RuntimeKind::Runc);
+    }
+    let mut sampler = sampler(&machine);
+    let counted = |snapshot: &Snapshot| {
+        let rows = snapshot.containers.iter();
+        rows.filter(|row| row.usage.memory.is_some()).count()
+    };
+    assert_eq!((1..=10).map(|_| counted(&sampler.pass())).min(), Some(150));
+    for name in ["c003", "c149"] {
+        let pid = machine.container(name).init.unwrap().pid;
+        let place = machine.proc().join(format!("{pid}/cgroup"));
+        fs::write(place, "0::/elsewhere\n").unwrap();
+    }
+    let passes = (1..=200).find(|_| counted(&sampler.pass()) == 148);
+    assert!(passes.unwrap() <= 100, "{passes:?}");
+}
+
+#[test]
 fn who_freezes_it_from_above_is_told() {
     let machine = Machine::v1().running("web", RuntimeKind::Runc);
     let dir = machine.freezer_dir("web");

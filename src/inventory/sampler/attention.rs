@@ -24,6 +24,12 @@ const TABLE: usize = 5;
 /// passes, and not less than these.
 const LIMITS_ROUND: usize = 100;
 const LEAST_LIMITS: usize = 5;
+/// Containers that are asked in a pass whether their init still is where it is counted: the same, of
+/// those that were asked before. It costs as much as all else of a row.
+const PLACES_ROUND: usize = 100;
+const LEAST_PLACES: usize = 5;
+/// And of those that were not.
+const UNPLACED: usize = 50;
 
 /// Whose turn it is.
 #[derive(Debug, Default)]
@@ -33,6 +39,7 @@ pub(super) struct Turns {
     /// Where the next turns begin.
     round: usize,
     limits: usize,
+    places: usize,
 }
 
 impl Turns {
@@ -55,6 +62,27 @@ impl Sampler {
         let spent = spent + self.look_at_stilled(now, budget / 2 - spent.min(budget / 2));
         self.look_at_round(now, budget.saturating_sub(spent));
         self.look_at_limits(now, (rows / LIMITS_ROUND).max(LEAST_LIMITS));
+        self.look_at_places((rows / PLACES_ROUND).max(LEAST_PLACES));
+    }
+
+    /// Asks where inits are: first of those on the screen that were not asked yet, then of others, and
+    /// in turn of everybody again.
+    fn look_at_places(&mut self, most: usize) {
+        let order = self.rows.order();
+        let rows = order.len();
+        let unplaced = |id: &&RowId| self.rows.get(**id).is_some_and(Row::is_unplaced);
+        let next = |step: usize| order.get((self.turns.places + step) % rows).copied();
+        let new = self.visible.iter().chain(order).filter(unplaced);
+        let mut turn: Vec<RowId> = new.take(UNPLACED.max(most)).copied().collect();
+        turn.extend((0..most.min(rows)).filter_map(next));
+        turn.sort_unstable();
+        turn.dedup();
+        self.turns.places = (self.turns.places + most).checked_rem(rows).unwrap_or(0);
+        for id in turn {
+            if let Some(row) = self.rows.get_mut(id) {
+                row.find_astray(&self.machine);
+            }
+        }
     }
 
     pub(super) fn moment(&self) -> Now {
@@ -141,6 +169,10 @@ impl Sampler {
                 break;
             }
             spent += self.look_at_tasks(id, now);
+            // Moved out of the cgroup that counts its time, it stands still there.
+            if let Some(row) = self.rows.get_mut(id) {
+                row.find_astray(&self.machine);
+            }
         }
         spent
     }

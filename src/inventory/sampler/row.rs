@@ -303,10 +303,6 @@ impl Row {
             self.set_usage(Usage::default());
             return true;
         }
-        // Not at the first look, which all rows have at once and which has no rate.
-        if self.before.is_some() {
-            self.find_astray(machine);
-        }
         let mut usage = self.shown.usage;
         usage.memory = counts.memory;
         usage.working_set = counts
@@ -330,22 +326,25 @@ impl Row {
         moved && usage.cpu == Some(0.0)
     }
 
-    /// Asks where its init is, if that is not known.
-    fn find_astray(&mut self, machine: &Machine) {
-        if let (None, Some(init)) = (self.astray, self.shown.init) {
+    /// Asks where its init is: what is not its own is shown no more.
+    pub(super) fn find_astray(&mut self, machine: &Machine) {
+        if let Some(init) = self.shown.init.filter(|_| self.counters.is_some()) {
             self.astray = Some(Astray::of(machine, init, &self.cgroups));
+            let mut usage = self.shown.usage;
+            self.hide_astray(&mut usage);
+            self.set_usage(usage);
         }
+    }
+
+    /// Whether it was never asked where its init is, or that was of another init or other cgroups.
+    pub(super) fn is_unplaced(&self) -> bool {
+        self.astray.is_none() && self.shown.init.is_some() && self.counters.is_some()
     }
 
     fn hide_astray(&self, usage: &mut Usage) {
         if let Some(astray) = self.astray {
             astray.hide(usage);
         }
-    }
-
-    /// Its turn has come: where its init is, is asked anew.
-    pub(super) fn forget_astray(&mut self) {
-        self.astray = None;
     }
 
     /// Reads what a table shows, or what a sort or a filter wants of every row. A close look has it
