@@ -298,7 +298,7 @@ impl Examiner {
         };
         let init = record::init(&crowd, case);
         let mut lines = host::Lines::new(machine, &self.bounded);
-        let supervisor = host::supervisor(&crowd, &mut lines, case.found.id.as_str());
+        let supervisor = host::supervisor(&crowd, &mut lines, case);
         let runtimes = host::runtimes(&crowd, &mut lines, case);
         let hooks = host::hooks(&crowd, &mut lines, case);
         let mute = lines.mute;

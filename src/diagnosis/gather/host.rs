@@ -92,18 +92,41 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// The shim or conmon that holds the container: its command line has the id as a word.
-pub(super) fn supervisor(crowd: &Crowd<'_>, lines: &mut Lines<'_>, id: &str) -> Option<Neighbour> {
+/// The annotation of containerd's CRI that names a container's pod: one shim holds all of it.
+const SANDBOX: &str = "io.kubernetes.cri.sandbox-id";
+
+/// The shim or conmon that holds the container: init is its child, or its command line has the id of
+/// the container or of its pod.
+pub(super) fn supervisor(
+    crowd: &Crowd<'_>,
+    lines: &mut Lines<'_>,
+    case: &Case,
+) -> Option<Neighbour> {
     let holds = |stat: &ProcStat| {
         let name = String::from_utf8_lossy(&stat.comm);
         (name.starts_with("containerd-shim") || name.starts_with("conmon")) && !stat.is_dead()
     };
-    let mut named = |pid: i32| owners::is_told(&lines.words(pid), id);
-    let found = crowd
-        .on_host(holds)
-        .into_iter()
-        .find(|(pid, _)| named(*pid));
-    found.and_then(|(pid, _)| crowd.neighbour(pid))
+    let machine = crowd.machine;
+    let parent = crowd.init.and_then(|init| {
+        let parent = machine.stat(init.pid).ok().flatten()?.ppid;
+        let stat = machine.stat(parent).ok().flatten()?;
+        holds(&stat).then_some(parent)
+    });
+    let record = case.found.entry.record.as_ref().ok();
+    let pod = record.and_then(|record| record.annotations.get(SANDBOX));
+    let id = case.found.id.as_str();
+    let ids: Vec<&str> = pod.map(String::as_str).into_iter().chain([id]).collect();
+    let mut named = |pid: i32| {
+        let words = lines.words(pid);
+        ids.iter().any(|id| owners::is_told(&words, id))
+    };
+    let by_words = || {
+        let all = crowd.on_host(holds).into_iter();
+        all.map(|(pid, _)| pid).find(|pid| named(*pid))
+    };
+    parent
+        .or_else(by_words)
+        .and_then(|pid| crowd.neighbour(pid))
 }
 
 /// Commands of a runtime that were told its id. What a runtime forks for the container's init has

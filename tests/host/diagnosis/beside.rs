@@ -271,6 +271,36 @@ fn a_conmon_holds_it() {
     });
 }
 
+/// One shim of containerd holds all containers of a pod, and is told the pod's id alone.
+#[test]
+fn the_shim_of_its_pod_holds_it() {
+    with("the shim of a pod", |rig| {
+        let Some(odd) = odd() else {
+            return skip("the shim of a pod", "no C compiler");
+        };
+        let id = rig.id();
+        let pod = format!("{id}-pod");
+        let spec = Spec {
+            annotations: json!({"io.kubernetes.cri.sandbox-id": pod}),
+            ..Spec::default()
+        };
+        rig.run_with(&id, &spec);
+        assert!(diagnose(rig, &id).all("managed").is_empty());
+        let shim = rig.scratch("containerd-shim-runc-v2");
+        fs::copy(odd, &shim).unwrap();
+        let mut command = Command::new(shim);
+        let child = Own(command.args(["zombies", "-id", &pod]).spawn().unwrap());
+        let pid = child.0.id();
+        until("it runs", || {
+            let name = fs::read_to_string(format!("/proc/{pid}/comm"));
+            name.is_ok_and(|name| name == "containerd-shim\n")
+        });
+        let said = diagnose(rig, &id);
+        assert_eq!(said.one("managed")["pid"], pid);
+        assert!(said.all("abandoned").is_empty());
+    });
+}
+
 /// ocitop behind something that takes rights or sight from it.
 pub(super) fn through(rig: &Rig, id: &str, words: &[&str], cause: &str) {
     let ocitop = crate::rig::ocitop();
