@@ -45,8 +45,9 @@ mod vitals;
 
 pub use crate::kernel::Inode;
 pub use attention::{Attention, Frozen, Trouble};
-pub use container::{CgroupView, Condition, Container, Facts, Manager};
+pub use container::{CgroupView, Condition, Container, Facts};
 pub use machine::Machine;
+pub use manager::{Managed, Manager};
 pub use problem::Problem;
 pub use sampler::Sampler;
 pub use scan::Scanner;

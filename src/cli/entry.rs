@@ -77,7 +77,7 @@ impl<'a> Entry<'a> {
             state: State::of(container),
             runtime: container.runtime,
             root: container.key.root().to_string_lossy(),
-            manager: container.manager,
+            manager: container.engine(),
             cgroup: container.cgroups_named(machine),
             rdt: &container.rdt,
             problem: container.problem.as_deref(),

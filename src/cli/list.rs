@@ -128,7 +128,7 @@ fn many_roots(snapshot: &Snapshot) -> String {
             container.condition.to_string(),
             pid(container).to_string(),
             container
-                .manager
+                .engine()
                 .map_or("-".to_owned(), |manager| manager.to_string()),
             container.owner.clone(),
             visible_path(container.key.root()),

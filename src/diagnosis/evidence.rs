@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::inventory::freezers::Over;
 use crate::inventory::processes::{Closeup, Place, Process};
 use crate::inventory::sight::{CgroupsOutOfSight, OutOfSight};
-use crate::inventory::{Condition, Manager};
+use crate::inventory::{Condition, Managed};
 use crate::leftovers::{Kind, Leftover};
 use crate::oci::{ContainerKey, RuntimeKind};
 use crate::process::InitProcess;
@@ -46,7 +46,7 @@ pub struct Evidence {
     /// Its systemd scope.
     pub unit: Option<UnitSeen>,
     /// The engine above it.
-    pub manager: Option<Manager>,
+    pub manager: Option<Managed>,
     /// The process of that engine that holds it: a shim, conmon.
     pub supervisor: Option<Neighbour>,
     /// Commands of a runtime that are about it.

@@ -317,7 +317,7 @@ impl Examiner {
             forbidden: case.found.forbidden.as_ref().map(Refusal::words),
             hooks,
             unit: host::unit(machine, &case.found),
-            manager: case.manager,
+            manager: case.manager.clone(),
             supervisor,
             runtimes,
             mounts: host::busy(&mounts, &case.dirs(machine)),

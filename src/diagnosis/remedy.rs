@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::cgroup::Version;
 use crate::inventory::OutOfSight;
+use crate::inventory::manager::Object;
 use crate::kernel::Signal;
 use crate::lifecycle::{Force, Job, Target};
 use crate::oci::ContainerKey;
@@ -104,6 +105,8 @@ pub enum Remedy {
     },
     /// Remove it by the engine that has it.
     ByManager {
+        /// It, or the pod with it.
+        object: Object,
         /// The command.
         command: String,
     },
@@ -252,7 +255,7 @@ impl Remedy {
             Self::RemountWritable { mount } => {
                 Some(format!("mount -o remount,rw {}", quoted(mount)))
             }
-            Self::ByManager { command } => Some(command.clone()),
+            Self::ByManager { command, .. } => Some(command.clone()),
             Self::Clean { path, kill } => {
                 let kill = if *kill { "--kill " } else { "" };
                 Some(format!("ocitop leftovers clean {kill}{}", quoted(path)))

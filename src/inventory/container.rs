@@ -10,12 +10,12 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::attention::{Attention, Frozen, Trouble};
+use super::manager::{Managed, Manager};
 use super::sight::OutOfSight;
 use super::usage::{Detail, Usage};
 use crate::kernel::Inode;
 use crate::oci::{ContainerKey, CreatedAt, RuntimeKind, Status};
 use crate::process::InitProcess;
-use crate::text::shell::operand;
 
 /// A container's status as derived from the machine, or why there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -52,50 +52,6 @@ impl Condition {
 }
 
 impl fmt::Display for Condition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// The engine above the runtime, told from root, bundle and annotations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Manager {
-    /// dockerd.
-    Docker,
-    /// containerd (ctr, nerdctl, CRI).
-    Containerd,
-    /// CRI-O.
-    #[serde(rename = "cri-o")]
-    CriO,
-    /// podman.
-    Podman,
-}
-
-impl Manager {
-    /// Its name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Docker => "docker",
-            Self::Containerd => "containerd",
-            Self::CriO => "cri-o",
-            Self::Podman => "podman",
-        }
-    }
-
-    /// The clean way to remove a container of its own.
-    pub fn remove_command(self, id: &str) -> String {
-        let id = operand(id);
-        match self {
-            Self::Docker => format!("docker rm -f {id}"),
-            Self::Containerd => format!("ctr task rm -f {id}"),
-            Self::CriO => format!("crictl rm -f {id}"),
-            Self::Podman => format!("podman rm -f {id}"),
-        }
-    }
-}
-
-impl fmt::Display for Manager {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
@@ -141,7 +97,7 @@ pub struct Facts {
     /// Name of the user who owns the state directory, or `#uid`.
     pub owner: String,
     /// The engine above, if any.
-    pub manager: Option<Manager>,
+    pub manager: Option<Managed>,
     /// Annotations known without opening more files.
     pub annotations: BTreeMap<String, String>,
     /// Its cgroups that exist.
@@ -199,6 +155,11 @@ impl Container {
 }
 
 impl Facts {
+    /// Which engine is above it.
+    pub fn engine(&self) -> Option<Manager> {
+        self.manager.as_ref().map(|managed| managed.engine)
+    }
+
     /// Age at `now`, if the creation time can be read and is not in the future.
     pub fn age(&self, now: jiff::Timestamp) -> Option<Duration> {
         let created = self.created.as_ref()?.timestamp()?;

@@ -9,8 +9,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::Manager;
-use super::manager::manager_of;
-use crate::text::shell::quoted;
+use super::manager::{Deed, Managed, Told, manager_of};
 
 /// Longest name of a namespace or of a socket that is believed.
 const LONGEST: usize = 256;
@@ -61,7 +60,7 @@ impl Engine {
         })
     }
 
-    fn named(manager: Manager) -> Self {
+    pub(super) fn named(manager: Manager) -> Self {
         Self {
             manager,
             namespace: None,
@@ -89,22 +88,20 @@ impl Engine {
         })
     }
 
-    /// Its own command that removes a container of this id.
-    pub fn remove_command(&self, id: &str) -> String {
-        let Some(namespace) = &self.namespace else {
-            return self.manager.remove_command(id);
-        };
-        let word = |text: &str| quoted(Path::new(text));
+    /// Its own commands that remove a container of this id.
+    pub fn removal(&self, id: &str) -> Vec<Told> {
+        Managed::by(self, id).commands(Deed::Remove)
+    }
+
+    /// The socket, if that is not the one that is asked without being told.
+    pub(super) fn other_socket(&self) -> Option<&Path> {
         let other = self.address.as_deref().filter(|socket| *socket != SOCKET);
-        let id = word(id);
-        if namespace == CRI {
-            let socket = other.map_or_else(String::new, |socket| {
-                format!("-r {} ", word(&format!("unix://{socket}")))
-            });
-            return format!("crictl {socket}rm -f {id}");
-        }
-        let socket = other.map_or_else(String::new, |socket| format!("-a {} ", word(socket)));
-        format!("ctr {socket}-n {} task rm -f {id}", word(namespace))
+        other.map(Path::new)
+    }
+
+    /// Whether Kubernetes asks it.
+    pub(super) fn is_cri(&self) -> bool {
+        self.namespace.as_deref() == Some(CRI)
     }
 }
 
@@ -142,14 +139,21 @@ mod tests {
     fn said(command: &str, words: &[&str]) -> String {
         let line = words.join("\0");
         let engine = Engine::of(command, line.as_bytes());
-        engine.map_or_else(String::new, |engine| engine.remove_command("web"))
+        engine.map_or_else(String::new, |engine| removal(&engine))
+    }
+
+    /// Its only command.
+    fn removal(engine: &Engine) -> String {
+        let told = engine.removal("web");
+        assert_eq!(told.len(), 1);
+        told[0].command.clone()
     }
 
     #[test]
     fn the_way_of_each_engine_is_told_with_what_its_command_needs() {
         let shim = |words: &[&str]| said("containerd-shim", words);
         let socket = "/run/containerd/containerd.sock";
-        let ctr = "ctr -n default task rm -f web";
+        let ctr = "ctr -n default task rm -f web; ctr -n default container rm web";
         assert_eq!(
             shim(&["s", "-namespace", "default", "-address", socket]),
             ctr
@@ -158,7 +162,9 @@ mod tests {
         let other = "/run/k3s/containerd/containerd.sock";
         assert_eq!(
             shim(&["s", "-namespace", "teama", "-address", other]),
-            format!("ctr -a {other} -n teama task rm -f web")
+            format!(
+                "ctr -a {other} -n teama task rm -f web; ctr -a {other} -n teama container rm web"
+            )
         );
         assert_eq!(shim(&["s", "-namespace", "k8s.io"]), "crictl rm -f web");
         assert_eq!(
@@ -187,7 +193,7 @@ mod tests {
             ("/var/lib/docker/containers/web", "docker rm -f web"),
             (
                 "/run/containerd/io.containerd.runtime.v2.task/teama/web",
-                "ctr -n teama task rm -f web",
+                "ctr -n teama task rm -f web; ctr -n teama container rm web",
             ),
             (
                 "/run/containerd/io.containerd.runtime.v2.task/moby/web",
@@ -200,7 +206,7 @@ mod tests {
             ("/run/crio/web", "crictl rm -f web"),
         ] {
             let engine = Engine::of_record(Path::new(path)).unwrap();
-            assert_eq!(engine.remove_command("web"), command);
+            assert_eq!(removal(&engine), command);
         }
         assert_eq!(Engine::of_record(Path::new("/var/lib/lxc/web")), None);
     }
@@ -211,7 +217,9 @@ mod tests {
             "containerd-shim",
             &["s", "-namespace", "a'; rm -rf ~", "-id"],
         );
-        assert_eq!(hostile, r"ctr -n 'a'\''; rm -rf ~' task rm -f web");
+        let word = r"'a'\''; rm -rf ~'";
+        let both = format!("ctr -n {word} task rm -f web; ctr -n {word} container rm web");
+        assert_eq!(hostile, both);
         let long = "a".repeat(LONGEST + 1);
         assert_eq!(said("containerd-shim", &["s", "-namespace", &long]), "");
     }

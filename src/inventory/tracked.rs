@@ -12,7 +12,7 @@ use super::entry::Entry;
 use super::freezers::Freezers;
 use super::identity::{Identity, Recorded, Rigour, identify};
 use super::machine::Machine;
-use super::manager::manager_of;
+use super::manager::Managed;
 use super::problem::Problem;
 use super::rdt;
 use super::scan::cgroups_of;
@@ -116,6 +116,7 @@ impl Tracked {
         base.problem = note.map(|problem| crate::text::chain(problem));
         if let Ok(record) = &entry.record {
             describe(&mut base, record, machine);
+            base.manager = Managed::told_by(&entry.key, entry.uid, record);
         }
         Self {
             fingerprint,
@@ -327,7 +328,6 @@ fn describe(base: &mut Facts, record: &Record, machine: &Machine) {
     base.bundle = Some(record.bundle.clone());
     base.rootfs.clone_from(&record.rootfs);
     base.created.clone_from(&record.created);
-    base.manager = manager_of(base.key.root(), &record.bundle, &record.annotations);
     base.annotations.clone_from(&record.annotations);
     base.rdt = rdt::groups(&record.rdt, machine.resctrl.as_deref());
 }

@@ -98,7 +98,7 @@ impl Unread {
 }
 
 /// The plain user whose runtime directory a path lies in: `/run/user/UID`, `/tmp/youki-UID`.
-fn user_of(path: &Path) -> Option<u32> {
+pub(super) fn user_of(path: &Path) -> Option<u32> {
     let names: Vec<&str> = path
         .components()
         .filter_map(|part| match part {

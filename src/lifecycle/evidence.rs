@@ -11,10 +11,11 @@ use super::{Common, Held, Kept, Refusal, held, procs, sharing, unit};
 use crate::inventory::cgroups::{self, CgroupDir};
 use crate::inventory::entry::Entry;
 use crate::inventory::identity::{Identity, Recorded, Rigour, identify, is_member};
+use crate::inventory::manager::{Deed, Managed};
 use crate::inventory::scan::{cgroups_of, cgroups_out_of_sight};
 use crate::inventory::sight::CgroupsOutOfSight;
 use crate::inventory::tracked::derive;
-use crate::inventory::{Condition, Machine, Problem, manager, rdt};
+use crate::inventory::{Condition, Machine, Problem, rdt};
 use crate::kernel::read::{is_gone, open_root};
 use crate::kernel::{Inode, StateDir, Unit};
 use crate::oci::record::Hooks;
@@ -211,13 +212,16 @@ impl Evidence {
         let Ok(record) = &self.entry.record else {
             return;
         };
-        let root = self.entry.key.root();
-        if let Some(found) = manager::manager_of(root, &record.bundle, &record.annotations) {
-            let clean = found.remove_command(self.id.as_str());
-            self.notes.push(format!(
-                "{found} manages it and may start it again; clean way: {clean}"
-            ));
-        }
+        let Some(found) = Managed::told_by(&self.entry.key, self.entry.uid, record) else {
+            return;
+        };
+        let way = found.way(Deed::Remove);
+        let way = way.map(|way| format!("; clean way: {way}"));
+        self.notes.push(format!(
+            "{} manages it and may start it again{}",
+            found.engine,
+            way.unwrap_or_default()
+        ));
     }
 
     /// Applies the guard and counts who would die.

@@ -50,7 +50,7 @@ impl<'a> Row<'a> {
             bundle: container.bundle.as_deref().map(crate::text::visible_path),
             created: container.created.as_ref().map(|at| &*at.0),
             owner: &container.owner,
-            manager: container.manager.map(Manager::as_str),
+            manager: container.engine().map(Manager::as_str),
             problem: container.problem.as_deref(),
             attention: issue.map(Issue::state),
             reason: issue.map(|issue| issue.reason(model.now.wall)),

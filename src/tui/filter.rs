@@ -256,7 +256,7 @@ impl Field {
                 .map(|rt| rt.to_string())
                 .unwrap_or_default(),
             Self::Owner => {
-                let manager = container.manager.map(Manager::as_str).unwrap_or_default();
+                let manager = container.engine().map(Manager::as_str).unwrap_or_default();
                 format!("{manager} {}", container.owner.to_lowercase())
             }
             Self::Root => crate::text::visible_path(container.key.root()).to_lowercase(),

@@ -224,7 +224,7 @@ fn compare(column: Column, a: &Container, b: &Container, reversed: bool) -> Orde
             words(name(a), name(b))
         }
         Column::Owner => {
-            let name = |row: &Container| row.manager.map(|m| m.to_string()).unwrap_or_default();
+            let name = |row: &Container| row.engine().map(|m| m.to_string()).unwrap_or_default();
             words(name(b), name(a))
         }
         Column::Age => {

@@ -9,7 +9,7 @@ use std::process::Command;
 use ocitop::cgroup::Version;
 use ocitop::diagnosis::evidence::UnitSeen;
 use ocitop::diagnosis::{Remedy, judge};
-use ocitop::inventory::{CgroupView, Container, Manager};
+use ocitop::inventory::{CgroupView, Container, Managed, Manager};
 use ocitop::leftovers::{Confidence, Kind, Leftover};
 use ocitop::oci::ContainerKey;
 use ocitop::tui::Effect;
@@ -128,7 +128,7 @@ fn the_problem_of_a_container_is_escaped_once() {
     let said = r"invalid container ID format: ctl\x1b[31mred";
     let mut one = with_facts(container("web"), |facts| {
         facts.problem = Some(said.to_owned());
-        facts.manager = Some(Manager::Docker);
+        facts.manager = Some(Managed::plainly(Manager::Docker, "web"));
     });
     one.usage = ocitop::inventory::Usage::default();
     let mut stage = Stage::new(120, 40);

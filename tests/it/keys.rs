@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ocitop::config::Config;
-use ocitop::inventory::{Condition, Inode, Manager};
+use ocitop::inventory::{Condition, Inode, Managed, Manager};
 use ocitop::kernel::Signal;
 use ocitop::lifecycle::{Force, Job, Preview, Refusal, Seen, Step, StepKind, Verdict};
 use ocitop::oci::{ContainerKey, Status};
@@ -95,7 +95,7 @@ fn what_is_down_is_not_forced() {
 fn a_managed_container_needs_the_word() {
     let mut stage = Stage::new(80, 24);
     let mut web = container("web-1");
-    web.manager = Some(Manager::Docker);
+    web.manager = Some(Managed::plainly(Manager::Docker, "web-1"));
     stage.shows(vec![web]);
     stage.keys("D");
     stage.previews(preview);
@@ -548,7 +548,7 @@ fn a_job_that_has_not_begun_does_not_keep_anyone_from_leaving() {
 fn a_note_that_is_said_already_is_not_said_twice() {
     let mut stage = Stage::new(120, 40);
     let mut web = container("web-1");
-    web.manager = Some(Manager::Docker);
+    web.manager = Some(Managed::plainly(Manager::Docker, "web-1"));
     stage.shows(vec![web]);
     stage.keys("D");
     let notes = vec!["docker manages it and may restart it".to_owned()];

@@ -7,6 +7,7 @@
 )]
 
 mod attention;
+mod clean_ways;
 mod cli;
 mod control_files;
 mod copied;

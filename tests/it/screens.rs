@@ -6,7 +6,7 @@ use std::time::Duration;
 use insta::assert_snapshot;
 use ocitop::config::Config;
 use ocitop::inventory::history::Metric;
-use ocitop::inventory::{Detail, Manager, RootState, Snapshot};
+use ocitop::inventory::{Detail, Managed, Manager, RootState, Snapshot};
 use ocitop::lifecycle::{Preview, Seen, Step, StepKind, Survivor, Verdict};
 use ocitop::tui::{EventKind, Look};
 use ratatui::style::{Color, Modifier};
@@ -128,7 +128,7 @@ fn delete_of_a_managed_container_wants_a_word_typed() {
         let mut api = container(
             "api-worker-7f3c0e5d9a41b2c8e6f07d13a95b4c7280fe16d3925ab7c4e1d80f6b23a94c57",
         );
-        api.manager = Some(Manager::Podman);
+        api.manager = Some(Managed::plainly(Manager::Podman, api.key.name()));
         stage.shows(vec![api]);
         stage.keys("D");
         let stuck = |job: &_| Preview {

@@ -16,7 +16,7 @@ use crate::fake_kernel::{FakeKernel, Op, remove_tree};
 use crate::machine::Machine;
 use crate::told::Told;
 
-fn options() -> Options {
+pub(crate) fn options() -> Options {
     Options {
         timeout: Duration::from_secs(10),
         hooks: true,

@@ -9,8 +9,8 @@ use std::time::Duration;
 use ocitop::cgroup::{Limit, Mode};
 use ocitop::config::Config;
 use ocitop::inventory::{
-    Attention, CgroupView, Condition, Container, Facts, Frozen, Host, HostUsage, Inode, Manager,
-    OwnCost, RootOrigin, RootState, RootView, Snapshot, Trouble, Usage,
+    Attention, CgroupView, Condition, Container, Facts, Frozen, Host, HostUsage, Inode, Managed,
+    Manager, OwnCost, RootOrigin, RootState, RootView, Snapshot, Trouble, Usage,
 };
 use ocitop::lifecycle::{
     Job, OnFailure, Outcome, Plan, PlannedStep, Preview, Seen, Step, StepEvent, StepKind,
@@ -406,12 +406,12 @@ pub(crate) fn oom_killed(kills: u64) -> Trouble {
 /// One of each kind.
 pub(crate) fn zoo() -> Vec<Container> {
     let api = with_facts(container("api-worker-7f3c"), |facts| {
-        facts.manager = Some(Manager::Podman);
+        facts.manager = Some(Managed::plainly(Manager::Podman, facts.key.name()));
         facts.runtime = Some(RuntimeKind::Crun);
         facts.created = Some(ago(2 * 86_400 + 4 * 3600));
     });
     let batch = with_facts(container("batch-91"), |facts| {
-        facts.manager = Some(Manager::Containerd);
+        facts.manager = Some(Managed::plainly(Manager::Containerd, facts.key.name()));
         facts.runtime = Some(RuntimeKind::Runc);
         facts.created = Some(ago(41 * 60));
     });

@@ -9,7 +9,7 @@ use crate::inventory::entry::Entry;
 use crate::inventory::identity::{Identity, Recorded, Rigour, identify};
 use crate::inventory::scan::cgroups_of;
 use crate::inventory::tracked::derive;
-use crate::inventory::{Condition, Machine, Manager, Problem, Unread, manager, members};
+use crate::inventory::{Condition, Machine, Managed, Problem, Unread, members};
 use crate::kernel::read::is_gone;
 use crate::lifecycle::claims::Claims;
 use crate::lifecycle::evidence::{Evidence as Found, NoEvidence};
@@ -29,7 +29,7 @@ pub(super) struct Case {
     /// Those that its record names and that are not there, and how many it names.
     pub(super) gone: (Vec<PathBuf>, usize),
     pub(super) shared: Option<(PathBuf, String)>,
-    pub(super) manager: Option<Manager>,
+    pub(super) manager: Option<Managed>,
     pub(super) disk: Option<Disk>,
     /// State roots that could not be read: somebody there may have its cgroups, too.
     pub(super) unread: Vec<String>,
@@ -50,9 +50,8 @@ impl Case {
             let dir = shared.cgroup.dir(&machine.hierarchies);
             (dir, shared.with.label())
         });
-        let manager = found.entry.record.as_ref().ok().and_then(|record| {
-            manager::manager_of(key.root(), &record.bundle, &record.annotations)
-        });
+        let record = found.entry.record.as_ref().ok();
+        let manager = record.and_then(|record| Managed::told_by(key, found.entry.uid, record));
         let (identity, condition) = match &found.entry.record {
             Ok(record) => {
                 let identity =

@@ -4,6 +4,7 @@ use super::find;
 use crate::diagnosis::cause::{CgroupCause, LeftoverCause, RecordCause};
 use crate::diagnosis::evidence::Evidence;
 use crate::diagnosis::{Cause, Finding, Remedy, Weight, wording};
+use crate::inventory::manager::Told;
 use crate::inventory::owners::Owner;
 use crate::kernel::Signal;
 use crate::leftovers::{Confidence, Leftover, Why};
@@ -79,12 +80,12 @@ fn mounted(bare: bool, mount: &std::path::Path) -> Finding {
 /// it with all that it made; what it has forgotten is held by the process alone.
 fn owned(leftover: &Leftover, owner: &Owner) -> Finding {
     let id = leftover.id.as_deref();
-    let ask = owner
+    let told = owner
         .engine()
         .zip(id)
-        .map(|(engine, id)| Remedy::ByManager {
-            command: engine.remove_command(id),
-        });
+        .map(|(engine, id)| engine.removal(id));
+    let told = told.into_iter().flatten();
+    let ask = told.map(|Told { object, command }| Remedy::ByManager { object, command });
     let rest = match owner {
         Owner::Process(told) => vec![
             Remedy::SignalOther {

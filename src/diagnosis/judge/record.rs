@@ -5,7 +5,7 @@ use super::groups::on_cgroup;
 use crate::diagnosis::cause::RecordCause;
 use crate::diagnosis::evidence::{Evidence, InitSeen, RecordProblem};
 use crate::diagnosis::{Finding, Remedy, Weight, wording};
-use crate::inventory::Manager;
+use crate::inventory::manager::{Deed, Told};
 
 pub(super) fn judge(evidence: &Evidence, out: &mut Vec<Finding>) {
     problem(evidence, out);
@@ -158,11 +158,12 @@ fn owners(evidence: &Evidence, out: &mut Vec<Finding>) {
             .by([Remedy::ResetFailed { unit: name }]),
         );
     }
-    let id = evidence.key.label();
-    let command = |manager: Manager| Remedy::ByManager {
-        command: manager.remove_command(&id),
-    };
-    match (&evidence.supervisor, evidence.manager) {
+    let engine = evidence.manager.as_ref().map(|managed| managed.engine);
+    let told = evidence.manager.iter().flat_map(|managed| {
+        let told = managed.commands(Deed::Remove).into_iter();
+        told.map(|Told { object, command }| Remedy::ByManager { object, command })
+    });
+    match (&evidence.supervisor, engine) {
         (Some(process), manager) => {
             let cause = RecordCause::Managed {
                 manager,
@@ -172,11 +173,11 @@ fn owners(evidence: &Evidence, out: &mut Vec<Finding>) {
             out.push(
                 find(Weight::Note, cause)
                     .seen([wording::of_neighbour(process)])
-                    .by(manager.map(command)),
+                    .by(told),
             );
         }
         (None, Some(manager)) => {
-            out.push(find(Weight::Note, RecordCause::Abandoned { manager }).by([command(manager)]));
+            out.push(find(Weight::Note, RecordCause::Abandoned { manager }).by(told));
         }
         (None, None) => {}
     }

@@ -3,6 +3,7 @@
 use super::path;
 use crate::diagnosis::Remedy;
 use crate::diagnosis::remedy::{Advice, Futile};
+use crate::inventory::manager::Object;
 use crate::text::visible;
 
 impl Remedy {
@@ -42,7 +43,12 @@ impl Remedy {
             }
             Self::MountResctrl => "mount resctrl".to_owned(),
             Self::RemountWritable { mount } => format!("make {} writable", path(mount)),
-            Self::ByManager { .. } => "remove it by the engine that has it".to_owned(),
+            Self::ByManager { object, .. } => match object {
+                Object::Container => "remove it by the engine that has it".to_owned(),
+                Object::Pod => {
+                    "remove its pod, with all in it, by the engine that has it".to_owned()
+                }
+            },
             Self::Clean { kill: true, .. } => "kill what lives in it, and clean it".to_owned(),
             Self::Clean { .. } => "clean it".to_owned(),
             Self::Advice { advice } => advice.words(),

@@ -5,6 +5,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
+use crate::inventory::manager::{Deed, Object};
 use crate::inventory::processes::Process;
 use crate::lifecycle::{Force, Job, OnFailure, Preview};
 use crate::text::{safe, visible, visible_path};
@@ -59,7 +60,7 @@ fn title(dialog: &Confirm) -> String {
 fn body(model: &Model, dialog: &Confirm) -> Vec<String> {
     match dialog.items.as_slice() {
         [one] => single(model, dialog, one),
-        many => several(model, many),
+        many => several(model, dialog.order, many),
     }
 }
 
@@ -70,7 +71,7 @@ fn single(model: &Model, dialog: &Confirm, item: &Item) -> Vec<String> {
         .runtime
         .map_or_else(|| "unknown".to_owned(), |rt| rt.to_string());
     let manager = container
-        .manager
+        .engine()
         .map_or_else(|| "none".to_owned(), |m| m.to_string());
     let mut lines = vec![
         format!("id       {}", container.key.label()),
@@ -154,7 +155,7 @@ fn outlook(dialog: &Confirm, item: &Item) -> Vec<String> {
         let note = if stops { "" } else { " (if it fails: go on)" };
         format!("  {} {}{note}", at + 1, planned.step.intent())
     }));
-    lines.extend(warnings(item));
+    lines.extend(warnings(dialog.order, item));
     lines
 }
 
@@ -169,7 +170,7 @@ fn toll(dialog: &Confirm, item: &Item) -> String {
     }
 }
 
-fn warnings(item: &Item) -> Vec<String> {
+fn warnings(order: Order, item: &Item) -> Vec<String> {
     let mut lines = Vec::new();
     let Some(preview) = &item.preview else {
         return lines;
@@ -180,25 +181,59 @@ fn warnings(item: &Item) -> Vec<String> {
             "! {count} in D state (uninterruptible): the kill may not work."
         ));
     }
-    if let Some(manager) = item.container.manager {
-        let clean = manager.remove_command(&item.container.key.label());
-        lines.push(format!("! {manager} manages it and may start it again."));
-        lines.push(format!("  The clean way is: {clean}"));
+    if let Some(managed) = &item.container.manager {
+        lines.push(format!(
+            "! {} manages it{}.",
+            managed.engine,
+            what_then(order)
+        ));
+        let told = deed(item, order).map(|deed| managed.commands(deed));
+        for (at, told) in told.unwrap_or_default().into_iter().enumerate() {
+            let start = if at == 0 { "The clean way is" } else { "or" };
+            let pod = if told.object == Object::Pod {
+                ", of its pod"
+            } else {
+                ""
+            };
+            lines.push(format!("  {start}{pod}: {}", told.command));
+        }
     }
     let notes = preview.notes.iter().filter(|note| !is_said(item, note));
     lines.extend(notes.map(|note| format!("! {}", safe(note))));
     lines
 }
 
+/// What an engine does of which something is done behind its back.
+fn what_then(order: Order) -> &'static str {
+    match order {
+        Order::Pause => ", and does not learn of this",
+        _ => " and may start it again",
+    }
+}
+
+/// What the engine itself would be told to do the same; `None` if it has no such thing.
+fn deed(item: &Item, order: Order) -> Option<Deed> {
+    match order {
+        Order::Delete => Some(Deed::Remove),
+        Order::Stop => Some(Deed::Stop),
+        Order::Signal(signal) => Some(Deed::Signal(signal)),
+        Order::Pause => Some(match item.job {
+            Ok(Job::Resume(_)) => Deed::Resume,
+            _ => Deed::Pause,
+        }),
+        Order::SignalProcess(..) | Order::Start => None,
+    }
+}
+
 /// Whether the dialog says what is in a note elsewhere already.
 fn is_said(item: &Item, note: &str) -> bool {
-    let manager = item.container.manager.map(|m| format!("{m} manages it"));
+    let manager = item.container.engine().map(|m| format!("{m} manages it"));
     manager.is_some_and(|start| note.starts_with(&start))
         || item.container.problem.as_deref() == Some(note)
 }
 
 /// Every container, one after the other.
-fn several(model: &Model, items: &[Item]) -> Vec<String> {
+fn several(model: &Model, order: Order, items: &[Item]) -> Vec<String> {
     let ready = items.iter().filter(|item| item.ready().is_some()).count();
     let processes: usize = items
         .iter()
@@ -224,7 +259,11 @@ fn several(model: &Model, items: &[Item]) -> Vec<String> {
         let problem = container.problem.as_ref();
         lines.extend(problem.map(|problem| format!("    ! {}", safe(problem))));
         lines.push(format!("    {}", summary(item)));
-        lines.extend(warnings(item).into_iter().map(|line| format!("    {line}")));
+        lines.extend(
+            warnings(order, item)
+                .into_iter()
+                .map(|line| format!("    {line}")),
+        );
     }
     lines
 }

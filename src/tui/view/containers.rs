@@ -311,7 +311,7 @@ fn cell(
         Column::Id => name(model, container, width),
         Column::Runtime => container.runtime.map_or_else(dash, |rt| rt.to_string()),
         Column::Owner => container
-            .manager
+            .engine()
             .map_or_else(dash, |manager| manager.to_string()),
         Column::Pids => pids(usage),
         Column::Cpu => usage.cpu.map_or_else(dash, measure::percent),

@@ -10,6 +10,7 @@ use ratatui::widgets::Paragraph;
 
 use crate::cgroup::Limit;
 use crate::inventory::Container;
+use crate::inventory::manager::Deed;
 use crate::text::{safe, visible, visible_path};
 use crate::tui::measure::{self, left, wrap};
 use crate::tui::model::{Model, Pane};
@@ -92,12 +93,15 @@ fn troubles(model: &Model, container: &Container) -> Vec<(String, String)> {
 /// What matters most comes first: small panes show only the start.
 fn facts(model: &Model, container: &Container) -> Vec<(&'static str, String)> {
     let mut facts = vec![("Status", status(model, container))];
-    if let Some(manager) = container.manager {
-        let clean = manager.remove_command(&container.key.label());
-        facts.push((
-            "Owner",
-            format!("{manager} manages it and may restart it; its own way: {clean}"),
-        ));
+    if let Some(managed) = &container.manager {
+        let way = managed.way(Deed::Remove);
+        let way = way.map(|way| format!("; its own way: {way}"));
+        let text = format!(
+            "{} manages it and may restart it{}",
+            managed.engine,
+            way.unwrap_or_default()
+        );
+        facts.push(("Owner", text));
     }
     facts.push(("Init", init(model, container)));
     facts.push(("Limits", limits(container)));

@@ -13,7 +13,7 @@ use ocitop::diagnosis::evidence::{
 use ocitop::diagnosis::{Finding, judge};
 use ocitop::inventory::freezers::FrozenAt;
 use ocitop::inventory::processes::{Place, Source};
-use ocitop::inventory::{Condition, Manager};
+use ocitop::inventory::{Condition, Managed, Manager};
 use ocitop::oci::Status;
 use ocitop::process::status::SignalSet;
 use proptest::prelude::*;
@@ -311,9 +311,9 @@ pub(super) const CASES: &[Case] = &[
         seen.unit = Some(UnitSeen { name: "runc-web.scope".to_owned(), loaded: Some(false), active: Some(false) });
     }),
     beside("managed", "podman rm -f web", |seen| {
-        (seen.manager, seen.supervisor) = (Some(Manager::Podman), Some(neighbour(900, "conmon")));
+        (seen.manager, seen.supervisor) = (Some(Managed::plainly(Manager::Podman, "web")), Some(neighbour(900, "conmon")));
     }),
-    beside("abandoned", "docker rm -f web", |seen| seen.manager = Some(Manager::Docker)),
+    beside("abandoned", "docker rm -f web", |seen| seen.manager = Some(Managed::plainly(Manager::Docker, "web"))),
     case("state-full", "make room", |seen| seen.disk = Some(disk(0, false))),
     case("state-read-only", "mount -o remount,rw /run/runc", |seen| seen.disk = Some(disk(1 << 30, true))),
     case("out-of-closids", "remove resctrl groups", |seen| {

@@ -13,7 +13,7 @@ use ocitop::diagnosis::evidence::{
 use ocitop::diagnosis::{About, Check, Diagnosis, Futile, Verdict};
 use ocitop::inventory::freezers::{Over, Unseen};
 use ocitop::inventory::processes::Place;
-use ocitop::inventory::{Condition, Manager, OutOfSight};
+use ocitop::inventory::{Condition, Managed, Manager, OutOfSight};
 use ocitop::oci::Status;
 use ocitop::process::status::SignalSet;
 use proptest::prelude::*;
@@ -291,7 +291,10 @@ fn the_answer_is_the_cause_and_what_stands_beside_it_is_less() {
     seen.tasks.extend([stuck, zombie]);
     seen.tasks[1].place = Place::Outside;
     seen.record.note = Some("config.json missing".to_owned());
-    (seen.manager, seen.supervisor) = (Some(Manager::Podman), Some(neighbour(900, "conmon")));
+    (seen.manager, seen.supervisor) = (
+        Some(Managed::plainly(Manager::Podman, "web")),
+        Some(neighbour(900, "conmon")),
+    );
     found(
         &seen,
         About::Tasks,

@@ -7,6 +7,7 @@ use ocitop::diagnosis::remedy::Remedy;
 use ocitop::diagnosis::{About, Cause, Diagnosis, Verdict as Grade, Weight};
 use ocitop::inventory::Manager;
 use ocitop::inventory::engine::Engine;
+use ocitop::inventory::manager::Object;
 use ocitop::inventory::owners::{Owner, Told};
 use ocitop::kernel::Signal;
 use ocitop::leftovers::{Argument, Confidence, Kill, NoOrder, Why, order};
@@ -260,7 +261,7 @@ fn monitors() -> [(&'static str, Vec<String>, String); 3] {
         (
             "containerd-shim",
             words(&["s", "-namespace", "teama", "-workdir", &workdir]),
-            format!("ctr -n teama task rm -f {ID}"),
+            format!("ctr -n teama task rm -f {ID}; ctr -n teama container rm {ID}"),
         ),
         (
             "conmon",
@@ -268,6 +269,11 @@ fn monitors() -> [(&'static str, Vec<String>, String); 3] {
             format!("podman rm -f {ID}"),
         ),
     ]
+}
+
+fn by_manager(command: String) -> Remedy {
+    let object = Object::Container;
+    Remedy::ByManager { object, command }
 }
 
 /// What is told in place of a cleaning that is refused: who has it, and the ways out in their order.
@@ -292,7 +298,7 @@ fn a_leaked_shim_is_the_cause_and_its_engine_is_asked_before_it_is_killed() {
             let name = comm.to_owned();
             let command = command.clone();
             let ways = [
-                Remedy::ByManager { command },
+                by_manager(command),
                 Remedy::SignalOther {
                     pid,
                     name,
@@ -333,7 +339,7 @@ fn what_an_engine_has_on_record_is_its_business() {
     let owner = Owner::Record(record);
     assert_eq!(first.cause, Cause::Leftover(LeftoverCause::Owned { owner }));
     let command = format!("docker rm -f {ID}");
-    assert_eq!(first.remedies, [Remedy::ByManager { command }]);
+    assert_eq!(first.remedies, [by_manager(command)]);
 }
 
 #[test]
