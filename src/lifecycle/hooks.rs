@@ -8,12 +8,17 @@
 //! that it did ([`marks`]). A teardown that is repeated, also after SIGKILL, or that runs beside another, skips
 //! it: one is not made where another teardown is emptying the directory. The other choice, at least once, would free a network address twice.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::json;
 
+use super::drain::io_error;
+use super::evidence::Evidence;
 use super::run::Context;
 use super::{Outcome, Reason, Refusal, Seen, StepError, marks, trust};
+use crate::inventory::{Machine, mounts};
+use crate::kernel::read::is_gone;
 use crate::kernel::{HookCall, HookStatus, Kernel};
 use crate::oci::record::Hook;
 use crate::oci::{Record, RuntimeKind};
@@ -50,6 +55,40 @@ pub(super) fn poststart<K: Kernel>(
     )
 }
 
+/// Refuses where what a hook needs is not found and may be there all the same: among other mounts than
+/// the host's. Where it is not on the host either, the hook fails as its runtime's would.
+pub(super) fn check_seen(
+    machine: &Machine,
+    evidence: &Evidence,
+    hooks: &[Hook],
+) -> Result<(), Refusal> {
+    // Below the host's root directory the host's own are looked for.
+    let why = machine.sight.mounts();
+    let Some(why) = why.filter(|_| machine.host_dir.is_none()) else {
+        return Ok(());
+    };
+    let mounts = machine.mounts();
+    let record = evidence.entry.record.as_ref().ok();
+    let needs = |hook: &Hook| [Some(hook.path.clone()), record.and_then(directory)];
+    let lost = |path: &PathBuf| {
+        // One that may never answer is not asked for.
+        !mounts::is_apart(path, &mounts)
+            && matches!(path.symlink_metadata(), Err(error) if is_gone(&error))
+    };
+    match hooks.iter().flat_map(needs).flatten().find(lost) {
+        Some(path) => Err(Refusal::HookOutOfSight {
+            path: visible_path(&path),
+            why,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Where the owning runtime runs it, if not where ocitop is.
+fn directory(record: &Record) -> Option<PathBuf> {
+    (record.runtime == RuntimeKind::Crun).then(|| record.bundle.clone())
+}
+
 fn run<K: Kernel>(
     context: &Context<'_, K>,
     hook: Option<&Hook>,
@@ -77,15 +116,19 @@ fn run<K: Kernel>(
     let end = context
         .kernel
         .run_hook(&call)
-        .map_err(|error| StepError::Io {
-            action: "run",
-            object: visible_path(&hook.path),
-            cause: error.to_string(),
-        })?;
+        .map_err(|error| not_run(context.machine, &call, &error))?;
     match end.status {
         HookStatus::Exited(0) => Ok(Outcome::Done(Seen::Hook(end))),
         _ => Err(StepError::Hook { end }),
     }
+}
+
+/// The system says only that something is not there: its program or the directory it runs in.
+fn not_run(machine: &Machine, call: &HookCall, error: &std::io::Error) -> StepError {
+    let cwd = call.cwd.as_deref().filter(|_| is_gone(error));
+    let lost = cwd.filter(|cwd| !machine.on_host(cwd).is_dir());
+    let (action, object) = lost.map_or(("run", call.path.as_path()), |cwd| ("run a hook in", cwd));
+    io_error(action, object, error)
 }
 
 /// How the owning runtime calls it.
@@ -116,7 +159,7 @@ pub(super) fn call(record: &Record, hook: &Hook, status: &str) -> HookCall {
         path: hook.path.clone(),
         args: hook.args.clone(),
         env: environment(record.runtime, hook),
-        cwd: (record.runtime == RuntimeKind::Crun).then(|| record.bundle.clone()),
+        cwd: directory(record),
         root: None,
         stdin: state.to_string().into_bytes(),
         timeout: Some(hook.timeout.unwrap_or(DEFAULT_TIMEOUT)),

@@ -3,7 +3,7 @@
 use super::evidence::Evidence;
 use super::{
     Common, Force, Held, Job, OnFailure, Options, Plan, PlannedStep, Refusal, Step, drain, freeze,
-    marks, quota, signal, trust,
+    hooks, marks, quota, signal, trust,
 };
 use crate::inventory::cgroups::{self, CgroupDir};
 use crate::inventory::identity::Identity;
@@ -285,10 +285,13 @@ fn check_hooks(
 ) -> Result<(), Refusal> {
     let host = machine.host_dir.as_deref();
     let hooks = evidence.hooks.as_ref().filter(|_| options.hooks);
-    match hooks.and_then(|hooks| trust::distrusted(evidence, which(hooks), host)) {
-        Some(why) => Err(Refusal::Hooks(why)),
-        None => Ok(()),
+    let Some(hooks) = hooks.map(which) else {
+        return Ok(());
+    };
+    if let Some(why) = trust::distrusted(evidence, hooks, host) {
+        return Err(Refusal::Hooks(why));
     }
+    hooks::check_seen(machine, evidence, hooks)
 }
 
 /// What has to be there before a hook runs: also refused before anything is changed.

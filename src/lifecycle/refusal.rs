@@ -97,6 +97,17 @@ pub enum Refusal {
     /// A hook is not trusted any more, now that its turn has come.
     #[error("hook not run: {0}")]
     Hook(Distrust),
+    /// What a hook needs is not found, among other mounts than the host's: it may be there.
+    #[error(
+        "hook not run: {path} is not found here, where {}; {}; --no-hooks goes on without its hooks",
+        .why.words(), .why.remedy()
+    )]
+    HookOutOfSight {
+        /// Its program, or the directory it runs in.
+        path: String,
+        /// Why that proves nothing.
+        why: OutOfSight,
+    },
     /// What has to remember that a poststop hook ran cannot be made.
     #[error(
         "hook not run: nothing could remember that it ran, and it must not run twice: {dir}: {why}; --no-hooks goes on without its hooks"
@@ -154,6 +165,7 @@ impl Refusal {
             Self::FrozenOutside(_) => "frozen_outside",
             Self::NoRuntime => "no_runtime",
             Self::Hooks(_) | Self::Hook(_) => "hook_not_trusted",
+            Self::HookOutOfSight { .. } => "hook_out_of_sight",
             Self::NotRemembered { .. } => "hook_not_remembered",
             Self::Process(why) => why.code(),
             Self::Kept(why) => why.code(),

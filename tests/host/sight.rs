@@ -118,6 +118,23 @@ impl<'a> Scene<'a> {
         assert_eq!(cleaned.code, 1, "in {place:?}: {cleaned:#?}");
     }
 
+    /// A delete takes the dead one, one by force the other, each with its hook on the host.
+    #[track_caller]
+    fn both_go(&self, place: Place) {
+        for (id, act) in [
+            (&self.dead, &["delete"][..]),
+            (&self.live, &["delete", "--force"]),
+        ] {
+            let mut args = act.to_vec();
+            args.push(id);
+            let ended = self.rig.finish(place.command(self.rig, &args)).ok();
+            self.rig.assert_gone(id);
+            assert!(self.hook.exists(), "its hook ran on the host: {ended:#?}");
+            std::fs::remove_file(&self.hook).unwrap();
+        }
+        assert_eq!(start_of(self.init.0), None);
+    }
+
     /// Cleaning by path is refused.
     #[track_caller]
     fn cleans_neither(&self, place: Place, why: &str) {
@@ -224,6 +241,30 @@ with_each_runtime! {
         let mut clean = vec!["leftovers", "clean", "--yes"];
         clean.extend(within);
         scene.run(place, &clean);
+        // All that a delete needs is in the record: pids and cgroups are the host's.
+        let said = scene.run(place, &["diagnose", &scene.live]).ok();
+        assert!(!said.stdout.contains("CAUSE") && !said.stdout.contains("bundle is gone"), "{said:#?}");
+        scene.run(place, &["kill", &scene.live, "CONT"]).ok();
+        scene.refuses(place, &["delete", &scene.live], "not stopped");
+        // crun runs hooks in the bundle.
+        if rig.kind == RuntimeKind::Crun {
+            for id in [&scene.live, &scene.dead] {
+                let why = "is not found here, where ";
+                scene.refuses(place, &["delete", "--force", id], why);
+                scene.refuses(place, &["delete", "--force", "--dry-run", id], why);
+            }
+            for id in [&scene.live, &scene.dead] {
+                let args = ["delete", "--force", "--no-hooks", id];
+                rig.finish(place.command(rig, &args)).ok();
+                rig.assert_gone(id);
+                assert!(!scene.hook.exists());
+            }
+            return;
+        }
+        for id in [&scene.live, &scene.dead] {
+            scene.run(place, &["delete", "--force", "--dry-run", id]).ok();
+        }
+        scene.both_go(place);
     }
 
     fn as_an_ordinary_user_what_cannot_be_read_is_not_absent(rig: &Rig) {
@@ -263,15 +304,7 @@ with_each_runtime! {
         let left = scene.run(place, &args).json();
         let ids: Vec<_> = left.as_array().unwrap().iter().map(|one| one["id"].clone()).collect();
         assert_eq!(ids, [scene.dead.as_str()], "{left:#}");
-        for (id, act) in [(&scene.dead, &["delete"][..]), (&scene.live, &["delete", "--force"])] {
-            let mut args = act.to_vec();
-            args.push(id);
-            rig.finish(place.command(rig, &args)).ok();
-            rig.assert_gone(id);
-            assert!(scene.hook.exists(), "the hook ran in the host's root directory");
-            std::fs::remove_file(&scene.hook).unwrap();
-        }
-        assert_eq!(start_of(scene.init.0), None);
+        scene.both_go(place);
     }
 
     fn a_hidden_init_is_unknown_and_not_stopped(rig: &Rig) {
@@ -282,6 +315,9 @@ with_each_runtime! {
         // A dead one that nobody has reaped is hidden as well.
         assert!(both[1] == "stopped" || both[1] == "unknown", "{said:#?}");
         let why = "hides processes of other users";
+        let said = scene.run(place, &["diagnose", &scene.live]).ok();
+        assert!(said.stdout.contains(why), "{said:#?}");
+        assert!(!said.stdout.contains("  ok  init"), "{said:#?}");
         for act in [&["delete"][..], &["delete", "--force"], &["kill"]] {
             let mut args = act.to_vec();
             args.push(&scene.live);

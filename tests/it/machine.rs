@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use ocitop::cgroup::Version;
+use ocitop::cgroup::{Hierarchies, Version};
 use ocitop::config::Roots;
+use ocitop::inventory::sight::{Facts, Proc, Sight};
 use ocitop::inventory::{self, Container, Sampler, Snapshot};
 use ocitop::lifecycle::Target;
 use ocitop::oci::{ContainerKey, RuntimeKind};
@@ -188,6 +190,25 @@ impl Machine {
             state: vec![self.root()],
             host: None,
         })
+    }
+
+    /// The same, seen from another mount namespace than that of pid 1, which is this if it may be read.
+    pub(crate) fn among_other_mounts(&self, of_pid_1: Option<u64>) -> inventory::Machine {
+        let own = i32::try_from(std::process::id()).unwrap();
+        let facts = Facts {
+            proc: Proc::Mounted,
+            self_link: Some(own),
+            own_pid: own,
+            pids_of_self: Some(1),
+            mount_namespace: Some(7),
+            mount_namespace_of_1: of_pid_1,
+            ..Facts::default()
+        };
+        let sight = Sight::of(&facts, &Hierarchies::default());
+        assert!(sight.is_whole() && sight.mounts().is_some());
+        let mut machine = self.machine();
+        machine.sight = Arc::new(sight);
+        machine
     }
 
     pub(crate) fn scan(&self) -> Snapshot {

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use ocitop::inventory::OutOfSight;
 use ocitop::kernel::HookStatus;
 use ocitop::lifecycle::{
     self, Force, Job, NotRemembered, Options, Outcome, Reason, Refusal, Step, StepError, StepEvent,
@@ -12,7 +13,7 @@ use rustix::io::Errno;
 
 use super::{RUNTIMES, delete, full_house, options, outcomes, warned};
 use crate::fake_kernel::{FakeKernel, Op};
-use crate::machine::Machine;
+use crate::machine::{Machine, protect};
 
 #[test]
 fn a_failing_hook_is_a_warning_and_every_hook_runs_once() {
@@ -186,4 +187,42 @@ fn nothing_has_to_be_remembered_where_every_hook_ran_before() {
     assert_eq!(verdict, Verdict::Clean);
     let reserves = |(step, _): &(&Step, &Outcome)| matches!(step, Step::ReserveMarks { .. });
     assert!(!outcomes(&events).iter().any(reserves));
+}
+
+/// Among other mounts than the host's a program that is not found may be there, and so may the bundle in
+/// which crun runs it.
+#[test]
+fn a_hook_that_is_out_of_sight_refuses_before_anything_is_changed() {
+    let why = OutOfSight::MountNamespace;
+    let refused = |machine: &Machine, path: String| {
+        let kernel = FakeKernel::over(machine);
+        let job = Job::Delete(machine.target("web"), Force::Yes);
+        let host = machine.among_other_mounts(Some(8));
+        let verdict = lifecycle::run(&kernel, &host, &job, &options(), &mut |_| {});
+        let refusal = Refusal::HookOutOfSight { path, why };
+        assert_eq!(verdict, Verdict::Refused(refusal));
+        assert_eq!(kernel.changes(), 0);
+        // Without its hooks it goes.
+        let without = Options {
+            hooks: false,
+            ..options()
+        };
+        let verdict = lifecycle::run(&kernel, &host, &job, &without, &mut |_| {});
+        assert_eq!(verdict, Verdict::Clean);
+        assert!(kernel.hooks_run().is_empty());
+    };
+    let machine = full_house();
+    let two = machine.program("two");
+    fs::remove_file(&two).unwrap();
+    refused(&machine, two.display().to_string());
+
+    let machine = Machine::v1().stopped("web", RuntimeKind::Crun);
+    let one = machine.program("one");
+    fs::write(&one, "").unwrap();
+    protect(&one, 0o755);
+    let file = machine.state_dir("web").join("config.json");
+    let mut config: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    config["hooks"] = serde_json::json!({"poststop": [{"path": one}]});
+    fs::write(&file, config.to_string()).unwrap();
+    refused(&machine, "/bundle".to_owned());
 }

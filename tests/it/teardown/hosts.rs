@@ -3,10 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::sync::Arc;
 
-use ocitop::cgroup::Hierarchies;
-use ocitop::inventory::sight::{Facts, OutOfSight, Proc, Sight};
 use ocitop::lifecycle::guard::Forbidden;
 use ocitop::lifecycle::{self, Force, Job, Refusal, Verdict};
 use ocitop::oci::RuntimeKind;
@@ -47,21 +44,10 @@ fn house(namespaces: Namespaces<'_>) -> (Machine, i32) {
 }
 
 fn delete(machine: &Machine, mounts: Mounts) -> Verdict {
-    let mut host = machine.machine();
-    if mounts == Mounts::Unknown {
-        let own = i32::try_from(std::process::id()).unwrap();
-        let facts = Facts {
-            proc: Proc::Mounted,
-            self_link: Some(own),
-            own_pid: own,
-            pids_of_self: Some(1),
-            mount_namespace: Some(7),
-            ..Facts::default()
-        };
-        let sight = Sight::of(&facts, &Hierarchies::default());
-        assert_eq!(sight.mounts(), Some(OutOfSight::MountNamespaceUnknown));
-        host.sight = Arc::new(sight);
-    }
+    let host = match mounts {
+        Mounts::Hosts => machine.machine(),
+        Mounts::Unknown => machine.among_other_mounts(None),
+    };
     let job = Job::Delete(machine.target("web"), Force::Yes);
     let kernel = FakeKernel::over(machine);
     let verdict = lifecycle::run(&kernel, &host, &job, &options(), &mut |_| {});

@@ -2,11 +2,9 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use ocitop::cgroup::Hierarchies;
 use ocitop::inventory::pins::Holder;
-use ocitop::inventory::sight::{Facts, OutOfSight, Proc, Sight};
+use ocitop::inventory::sight::OutOfSight;
 use ocitop::lifecycle::{
     self, Force, Job, Kept, Outcome, Preview, Reason, Refusal, Seen, Step, StepError, StepEvent,
     Verdict,
@@ -214,18 +212,7 @@ fn a_pin_that_another_record_names_too_is_left_alone() {
 #[test]
 fn a_pin_that_is_not_found_among_other_mounts_than_the_hosts_may_be_there() {
     let (machine, pin) = house();
-    let own = i32::try_from(std::process::id()).unwrap();
-    let facts = Facts {
-        proc: Proc::Mounted,
-        self_link: Some(own),
-        own_pid: own,
-        pids_of_self: Some(1),
-        mount_namespace: Some(7),
-        mount_namespace_of_1: Some(8),
-        ..Facts::default()
-    };
-    let mut host = machine.machine();
-    host.sight = Arc::new(Sight::of(&facts, &Hierarchies::default()));
+    let host = machine.among_other_mounts(Some(8));
     let job = Job::Delete(machine.target("web"), Force::Yes);
     let mut events = Vec::new();
     let kernel = FakeKernel::over(&machine);
