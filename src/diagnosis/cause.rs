@@ -193,10 +193,12 @@ pub enum RecordCause {
         /// Its name.
         name: String,
     },
-    /// An engine had it, and its process for it is gone.
+    /// An engine made it, and no process of that engine for it was found.
     Abandoned {
         /// Which.
         manager: Manager,
+        /// Not every process of the host can be seen: one may hold it.
+        unseen: bool,
     },
     /// Something is mounted in the state directory.
     MountIn {

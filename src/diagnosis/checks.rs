@@ -9,7 +9,9 @@ mod look;
 
 use serde::Serialize;
 
-pub(super) use look::{Cgroups, Freezers, Seen, Tasks, strictest, tasks};
+pub(super) use look::{
+    Cgroups, Freezers, Seen, Tasks, host as processes_of_host, strictest, tasks,
+};
 
 use super::cause::StateCause;
 use super::evidence::Evidence;

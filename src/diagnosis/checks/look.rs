@@ -417,7 +417,10 @@ fn hooks(evidence: &Evidence) -> Result<&[HookSeen], NotLookedAt> {
 }
 
 /// Processes of the host that may be about this container.
-fn host(evidence: &Evidence) -> Result<(), NotLookedAt> {
+pub(in crate::diagnosis) fn host(evidence: &Evidence) -> Result<(), NotLookedAt> {
+    if let Some(why) = evidence.unseen.pids {
+        return Err(why.words().to_owned());
+    }
     match (evidence.viewer.host_pids, evidence.unseen.mute.first()) {
         (Some(false), _) => {
             Err("processes outside of ocitop's pid namespace cannot be seen".to_owned())

@@ -4,7 +4,7 @@ use super::find;
 use super::groups::on_cgroup;
 use crate::diagnosis::cause::RecordCause;
 use crate::diagnosis::evidence::{Evidence, InitSeen, RecordProblem};
-use crate::diagnosis::{Finding, Remedy, Weight, wording};
+use crate::diagnosis::{Finding, Remedy, Weight, checks, wording};
 use crate::inventory::manager::{Deed, Told};
 
 pub(super) fn judge(evidence: &Evidence, out: &mut Vec<Finding>) {
@@ -177,7 +177,10 @@ fn owners(evidence: &Evidence, out: &mut Vec<Finding>) {
             );
         }
         (None, Some(manager)) => {
-            out.push(find(Weight::Note, RecordCause::Abandoned { manager }).by(told));
+            // Where not every process is seen, one of them may hold it.
+            let unseen = checks::processes_of_host(evidence).is_err();
+            let cause = RecordCause::Abandoned { manager, unseen };
+            out.push(find(Weight::Note, cause).by(told));
         }
         (None, None) => {}
     }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::{path, processes};
 use crate::diagnosis::cause::{HostCause, RecordCause};
+use crate::inventory::Manager;
 use crate::text::visible;
 
 impl RecordCause {
@@ -60,9 +61,7 @@ impl RecordCause {
                 );
                 format!("{whose} and may start it again: {name}, pid {pid}, holds it")
             }
-            Self::Abandoned { manager } => {
-                format!("{manager} made it, and no shim or conmon of {manager} holds it any more")
-            }
+            Self::Abandoned { manager, unseen } => abandoned(*manager, *unseen),
             Self::MountIn { mount } => format!(
                 "something is mounted in its state directory: {}",
                 path(mount)
@@ -79,6 +78,13 @@ fn full(root: &Path, free: u64, files: Option<u64>) -> String {
     };
     let root = path(root);
     format!("the file system of {root} is full ({free} bytes left{files})")
+}
+
+fn abandoned(manager: Manager, unseen: bool) -> String {
+    if unseen {
+        return format!("{manager} made it, and whether a shim or conmon holds it cannot be seen");
+    }
+    format!("{manager} made it, and no shim or conmon of {manager} holds it any more")
 }
 
 fn of_unit(before: &str, unit: &str, after: &str) -> String {

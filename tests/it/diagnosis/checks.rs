@@ -269,6 +269,25 @@ fn a_full_file_system_is_out_of_bytes_or_of_inodes() {
 }
 
 #[test]
+fn that_no_shim_holds_it_is_said_only_where_every_process_is_seen() {
+    let mut seen = seen_whole();
+    seen.manager = Some(Managed::plainly(Manager::Docker, "web"));
+    let words = |seen: &Evidence| one(seen, About::Owner).found;
+    assert!(words(&seen).ends_with("no shim or conmon of docker holds it any more"));
+    let blind: [fn(&mut Evidence); 4] = [
+        |seen| seen.unseen.pids = Some(OutOfSight::Hidden),
+        |seen| seen.unseen.mute = vec![77],
+        |seen| seen.viewer.host_pids = Some(false),
+        |seen| seen.viewer.host_pids = None,
+    ];
+    for made in blind {
+        let mut seen = seen.clone();
+        made(&mut seen);
+        assert!(words(&seen).ends_with("whether a shim or conmon holds it cannot be seen"));
+    }
+}
+
+#[test]
 fn what_was_found_is_said_also_where_not_all_was_looked_at() {
     let mut seen = seen_whole();
     seen.tasks[1].process.state = 'T';
