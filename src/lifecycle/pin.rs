@@ -28,6 +28,8 @@ pub struct OwnPin {
     pub file: PathBuf,
     /// The scope it was made for.
     scope: String,
+    /// It was there: then it is gone once it is not found, whoever's mounts these are.
+    seen: bool,
 }
 
 impl OwnPin {
@@ -56,6 +58,7 @@ pub(super) fn own(machine: &Machine, entry: &Entry<'_>, unit: Option<&Unit>) -> 
     is_name.then(|| OwnPin {
         file: pins::home(machine).join(pins::name_of(scope)),
         scope: scope.to_owned(),
+        seen: false,
     })
 }
 
@@ -80,6 +83,7 @@ fn look(machine: &Machine, pin: &OwnPin) -> std::io::Result<Found> {
             Found::There(Inode::from(&stat))
         }
         Some(_) => Found::Other,
+        None if pin.seen => Found::Gone,
         None => hidden(machine, &home).map_or(Found::Gone, Found::OutOfSight),
     })
 }
@@ -100,12 +104,15 @@ fn is_bpf(dir: &Path) -> bool {
 /// Removes it, once its unit is stopped and its cgroups are gone.
 pub(super) fn remove<K: Kernel>(context: &mut Context<'_, K>) -> Result<Outcome, StepError> {
     let machine = context.machine;
-    let Some(pin) = &context.evidence.pin else {
+    let Some(pin) = &mut context.evidence.pin else {
         return Ok(Outcome::Skipped(Reason::None));
     };
     let file = &pin.file;
     let inode = match look(machine, pin).map_err(|error| io_error("look at", file, &error))? {
-        Found::There(inode) => inode,
+        Found::There(inode) => {
+            pin.seen = true;
+            inode
+        }
         Found::Gone => return Ok(Outcome::Skipped(Reason::AlreadyGone)),
         Found::Other => return Err(kept(Kept::NoPin(visible_path(file)))),
         Found::OutOfSight(why) => {

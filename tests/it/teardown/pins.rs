@@ -233,6 +233,21 @@ fn a_pin_that_is_not_found_among_other_mounts_than_the_hosts_may_be_there() {
 }
 
 #[test]
+fn a_pin_that_was_there_is_gone_whoevers_mounts_these_are() {
+    let (machine, pin) = pinned();
+    let host = machine.among_other_mounts(Some(8));
+    let job = Job::Delete(machine.target("web"), Force::Yes);
+    let mut events = Vec::new();
+    let kernel = FakeKernel::over(&machine);
+    let verdict = lifecycle::run(&kernel, &host, &job, &options(), &mut |event| {
+        events.push(event);
+    });
+    assert_eq!(verdict, Verdict::Clean, "{events:#?}");
+    assert!(!pin.exists());
+    assert_eq!(verified(&events), Outcome::Done(Seen::Gone));
+}
+
+#[test]
 fn a_bpf_file_system_that_cannot_be_read_is_a_warning() {
     let (machine, pin) = house();
     let home = pin.parent().unwrap();
