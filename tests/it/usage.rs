@@ -382,6 +382,11 @@ fn a_limit_is_the_strictest_of_the_cgroup_and_those_above() {
     let status = machine.state_dir("web").join("status");
     let text = fs::read_to_string(&status).unwrap();
     fs::write(&status, text.replace("\"/web\"", "\"/pods/web\"")).unwrap();
+    // An init that is elsewhere is not counted here.
+    for pid in machine.processes("web") {
+        let file = machine.proc().join(format!("{pid}/cgroup"));
+        fs::write(file, "0::/pods/web\n").unwrap();
+    }
     write(
         &pods,
         &[
