@@ -23,6 +23,7 @@ use crate::config::Config;
 use crate::inventory::machine::knows_resctrl;
 use crate::inventory::{Machine, OutOfSight, RootOrigin, RootState, Scanner};
 use crate::kernel::read::kernel_text;
+use crate::kernel::refused::{Obstacle, Refused};
 use crate::oci::RuntimeKind;
 
 /// Everything found out.
@@ -138,6 +139,13 @@ pub enum RootFact {
     Unreadable {
         /// Why.
         reason: String,
+    },
+    /// It is not followed or entered.
+    Refused {
+        /// Which part of the path, and why; safe to print.
+        reason: String,
+        /// What stands there.
+        obstacle: Obstacle,
     },
 }
 
@@ -327,7 +335,10 @@ fn roots(machine: Machine) -> Vec<Root> {
         state: match view.state {
             RootState::Read(containers) => RootFact::Readable { containers },
             RootState::Absent => RootFact::Absent,
-            RootState::Failed(reason) => RootFact::Unreadable { reason },
+            RootState::Failed(reason) => match Refused::find(&view.path) {
+                Some(Refused { obstacle, .. }) => RootFact::Refused { reason, obstacle },
+                None => RootFact::Unreadable { reason },
+            },
         },
     };
     views.into_iter().map(root).collect()

@@ -12,6 +12,7 @@ mod mark;
 pub mod namespace;
 mod opened;
 pub mod read;
+pub mod refused;
 mod signal;
 mod unit;
 

@@ -5,6 +5,8 @@ use serde::Serialize;
 use super::{Report, RootFact};
 use crate::cgroup::{Mode, Version};
 use crate::inventory::OutOfSight;
+use crate::kernel::refused::Obstacle;
+use crate::text::visible_path;
 
 /// One thing that is missing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -134,12 +136,18 @@ fn privileges(report: &Report, lacks: &mut Vec<Lack>) {
         }
     }
     for root in &report.roots {
-        if matches!(root.state, RootFact::Unreadable { .. }) {
-            lacks.push(Lack::new(
-                format!("access to {}", root.path.display()),
-                "its containers are not listed; try as root",
-            ));
-        }
+        let means = match &root.state {
+            RootFact::Readable { .. } | RootFact::Absent => continue,
+            RootFact::Unreadable { .. } => "its containers are not listed; try as root",
+            RootFact::Refused { obstacle, .. } => match obstacle {
+                Obstacle::Symlink => {
+                    "its containers are not listed; --root takes the directory that it leads to"
+                }
+                Obstacle::Mount | Obstacle::NotDirectory(_) => "its containers are not listed",
+            },
+        };
+        let what = format!("access to {}", visible_path(&root.path));
+        lacks.push(Lack::new(what, means));
     }
     let not_the_hosts = |namespace: &&super::Namespace| {
         namespace.name == "user" && namespace.initial == Some(false)

@@ -138,6 +138,7 @@ fn root_line(root: &Root) -> String {
         RootFact::Readable { containers: 1 } => format!("{path}: 1 container"),
         RootFact::Readable { containers } => format!("{path}: {containers} containers"),
         RootFact::Absent => format!("{path}: absent"),
+        RootFact::Refused { reason, .. } => format!("{path}: refused: {reason}"),
         RootFact::Unreadable { reason } => format!("{path}: cannot be read: {reason}"),
     }
 }

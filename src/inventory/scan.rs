@@ -139,11 +139,11 @@ impl Scanner {
         let dir = match open_root(&root.path) {
             Ok(dir) => dir,
             Err(error) if is_gone(&error) => return RootState::Absent,
-            Err(error) => return RootState::Failed(crate::text::visible(&error.to_string())),
+            Err(error) => return RootState::Failed(crate::text::safe(&error.to_string())),
         };
         let names = match entry_names(&dir) {
             Ok(names) => names,
-            Err(error) => return RootState::Failed(crate::text::visible(&error.to_string())),
+            Err(error) => return RootState::Failed(crate::text::safe(&error.to_string())),
         };
         let before = out.len();
         let (index, count) = self.part;

@@ -12,6 +12,7 @@ use std::path::{Component, Path, PathBuf};
 use serde::{Serialize, Serializer};
 
 use super::sight::OutOfSight;
+use crate::kernel::refused::{Obstacle, Refused};
 use crate::text::visible_path;
 
 /// One place that was not read, and why.
@@ -66,6 +67,8 @@ pub enum WhyUnread {
     Hidden,
     /// It cannot be seen from where ocitop runs.
     OutOfSight(OutOfSight),
+    /// It is not followed or entered, for what stands there.
+    InTheWay(Obstacle),
 }
 
 impl Unread {
@@ -73,6 +76,14 @@ impl Unread {
     pub fn dir(path: &Path, why: WhyUnread) -> Self {
         let place = Place::Dir(path.to_owned());
         Self { place, why }
+    }
+
+    /// A state root that could not be read: the part of its path that is to blame, if that is known.
+    pub fn root(path: &Path, error: &io::Error) -> Self {
+        match Refused::of(error) {
+            Some(refused) => Self::dir(&refused.at, WhyUnread::InTheWay(refused.obstacle)),
+            None => Self::dir(path, error.into()),
+        }
     }
 
     /// Whether it may know of what belongs to `uid` and lies at `path`.
@@ -138,6 +149,7 @@ impl fmt::Display for WhyUnread {
             Self::NotAsked => f.write_str("not asked: too many others do not answer"),
             Self::TooMany(most) => write!(f, "only the first {most} were looked at"),
             Self::OutOfSight(why) => f.write_str(why.words()),
+            Self::InTheWay(obstacle) => obstacle.fmt(f),
             Self::Hidden => f.write_str("/proc hides them (hidepid)"),
         }
     }

@@ -10,6 +10,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
+use super::refused::Refused;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat};
 
 /// Cap for a runtime's state file; runc's real ones are about 6 KiB.
@@ -107,27 +108,23 @@ pub fn open_dir(path: &Path) -> io::Result<OwnedFd> {
 
 /// Opens a state root. One that another user can lay out (below `/run/user/UID` or `/tmp`) is opened
 /// without following a symlink or crossing into another mount: its owner could aim it at a
-/// directory of root's, or put a file system there that never answers.
+/// directory of root's, or put a file system there that never answers. What stands in the way is in
+/// the error ([`Refused::of`]).
 pub fn open_root(path: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let base = foreign_base(path);
-    match base.and_then(|base| Some((base, path.strip_prefix(base).ok()?))) {
+    let opened = match base.and_then(|base| Some((base, path.strip_prefix(base).ok()?))) {
         Some((base, rest)) if !rest.as_os_str().is_empty() => {
-            let base = open_dir(base)?;
-            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-            Ok(rustix::fs::openat2(
-                base,
-                rest,
-                flags,
-                Mode::empty(),
-                beneath(),
-            )?)
+            let flags = flags | OFlags::NOFOLLOW;
+            rustix::fs::openat2(open_dir(base)?, rest, flags, Mode::empty(), beneath())
         }
-        _ => open_dir(path),
-    }
+        _ => rustix::fs::open(path, flags, Mode::empty()),
+    };
+    opened.map_err(|errno| Refused::explain(path, errno))
 }
 
 /// The part of a path that its user cannot change: `/run/user/UID`, `/tmp`.
-fn foreign_base(path: &Path) -> Option<&Path> {
+pub(super) fn foreign_base(path: &Path) -> Option<&Path> {
     let depth = match () {
         () if path.starts_with("/run/user") => 4,
         () if path.starts_with("/tmp") => 2,
@@ -137,7 +134,7 @@ fn foreign_base(path: &Path) -> Option<&Path> {
     path.ancestors().nth(above)
 }
 
-fn beneath() -> ResolveFlags {
+pub(super) fn beneath() -> ResolveFlags {
     ResolveFlags::BENEATH
         | ResolveFlags::NO_SYMLINKS
         | ResolveFlags::NO_MAGICLINKS
@@ -165,7 +162,7 @@ pub fn stat_beneath(dir: impl AsFd, name: &OsStr) -> io::Result<Option<Stat>> {
     }
 }
 
-fn kind(stat: &Stat) -> &'static str {
+pub(super) fn kind(stat: &Stat) -> &'static str {
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::RegularFile => "regular file",
         FileType::Directory => "directory",

@@ -89,7 +89,7 @@ impl Claims {
                 Ok(found) => found,
                 Err(error) if is_gone(&error) => continue,
                 Err(error) => {
-                    unread.push(Unread::dir(&root.path, (&error).into()));
+                    unread.push(Unread::root(&root.path, &error));
                     continue;
                 }
             };

@@ -161,6 +161,28 @@ fn a_device_for_a_container_is_no_container() {
 }
 
 #[test]
+fn a_root_that_is_a_mount_where_others_can_make_one_is_named_and_not_entered() {
+    let Some(mut place) = Place::new("a mount for a root") else {
+        return;
+    };
+    // Where users lay out directories; `TMPDIR` may be elsewhere.
+    let dir = tempfile::Builder::new().prefix("och").tempdir_in("/tmp");
+    place.dir = dir.unwrap();
+    make(&place.canary());
+    let root = place.dir.path().join("root");
+    tmpfs(&root);
+    fs::create_dir(root.join("x")).unwrap();
+    let (listed, code, said) = place.delete();
+    let words = format!(
+        "{} is a mount that others could have made; not entered",
+        root.display()
+    );
+    assert!(listed.contains(&words), "{listed}");
+    assert!(code == 1 && said.contains(&words), "{said}");
+    assert!(root.join("x").exists());
+}
+
+#[test]
 fn a_mount_inside_is_detached_not_entered() {
     let Some(place) = Place::new("a mount inside") else {
         return;

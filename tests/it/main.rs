@@ -30,6 +30,7 @@ mod processes;
 mod properties;
 mod props;
 mod records;
+mod refused_roots;
 mod sampler;
 mod scan;
 mod screens;

@@ -235,7 +235,7 @@ impl Roots {
         let state = match &opened {
             Ok(_) => RootState::Read(0),
             Err(error) if is_gone(error) => RootState::Absent,
-            Err(error) => RootState::Failed(crate::text::visible(&error.to_string())),
+            Err(error) => RootState::Failed(crate::text::safe(&error.to_string())),
         };
         let before = root.open.as_ref().map(|(_, inode, _)| *inode);
         let after = opened.as_ref().ok().map(|(_, inode)| *inode);
@@ -264,7 +264,7 @@ impl Roots {
         let names = match root.open.as_ref().map(|(dir, _, _)| entry_names(dir)) {
             Some(Ok(names)) => names,
             Some(Err(error)) => {
-                root.view.state = RootState::Failed(crate::text::visible(&error.to_string()));
+                root.view.state = RootState::Failed(crate::text::safe(&error.to_string()));
                 return;
             }
             None => Vec::new(),
