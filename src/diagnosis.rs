@@ -19,6 +19,8 @@ pub mod nature;
 pub mod remedy;
 mod wording;
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 
 pub use cause::Cause;
@@ -77,6 +79,8 @@ pub struct Diagnosis {
     pub processes: usize,
     /// Cgroups that were looked at.
     pub cgroups: usize,
+    /// Where ocitop was told to find the host.
+    pub host_dir: Option<PathBuf>,
 }
 
 impl Diagnosis {
@@ -90,7 +94,13 @@ impl Diagnosis {
             findings,
             processes: evidence.tasks.len() + evidence.more,
             cgroups: evidence.cgroups.iter().filter(own).count(),
+            host_dir: evidence.viewer.host_dir.clone(),
         }
+    }
+
+    /// The command for a remedy of it, as [`Remedy::command`].
+    pub fn command(&self, remedy: &Remedy) -> Option<String> {
+        remedy.command(&self.key, self.host_dir.as_deref())
     }
 
     /// The verdict in words.

@@ -157,7 +157,7 @@ fn text(diagnosis: &Diagnosis) -> String {
         }
         let indent = if at == 0 { "  " } else { "    " };
         section(&mut out, indent, "seen", &finding.evidence);
-        section(&mut out, indent, "do", &remedies(finding, &diagnosis.key));
+        section(&mut out, indent, "do", &remedies(finding, diagnosis));
         section(&mut out, indent, "not", &futile(finding));
     }
     out.push_str("checks\n");
@@ -179,8 +179,8 @@ fn section(out: &mut String, indent: &str, word: &str, lines: &[String]) {
     }
 }
 
-fn remedies(finding: &Finding, key: &ContainerKey) -> Vec<String> {
-    let line = |remedy: &crate::diagnosis::Remedy| match remedy.command(key) {
+fn remedies(finding: &Finding, diagnosis: &Diagnosis) -> Vec<String> {
+    let line = |remedy: &crate::diagnosis::Remedy| match diagnosis.command(remedy) {
         Some(command) => format!("{}: {command}", remedy.words()),
         None => remedy.words(),
     };
@@ -199,7 +199,7 @@ fn json(diagnosis: &Diagnosis) -> serde_json::Result<String> {
             let mut value = serde_json::to_value(remedy)?;
             if let Some(fields) = value.as_object_mut() {
                 fields.insert("text".to_owned(), remedy.words().into());
-                fields.insert("command".to_owned(), remedy.command(&diagnosis.key).into());
+                fields.insert("command".to_owned(), diagnosis.command(remedy).into());
             }
             Ok(value)
         });

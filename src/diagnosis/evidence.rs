@@ -324,6 +324,8 @@ pub struct Viewer {
     pub core_handler: Option<String>,
     /// systemd runs here.
     pub systemd: Option<bool>,
+    /// Where it was told to find the host.
+    pub host_dir: Option<PathBuf>,
 }
 
 /// What could not be looked at, beyond what the rest says of itself.

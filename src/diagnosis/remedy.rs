@@ -214,14 +214,16 @@ impl Remedy {
     }
 
     /// The command for it, to be typed into a shell; printable, and the same bytes to the shell.
-    pub fn command(&self, key: &ContainerKey) -> Option<String> {
+    /// `host` is where ocitop was told to find the host.
+    pub fn command(&self, key: &ContainerKey, host: Option<&Path>) -> Option<String> {
         let write = |value: &str, cgroup: &Path, file: &str| {
             Some(format!("echo {value} > {}", quoted(cgroup.join(file))))
         };
         let ours = |verb: &str| {
             let root = quoted(key.root());
             Some(format!(
-                "ocitop --root {root} {verb} {}",
+                "{} --root {root} {verb} {}",
+                ocitop(host),
                 operand(key.name())
             ))
         };
@@ -258,11 +260,20 @@ impl Remedy {
             Self::ByManager { command, .. } => Some(command.clone()),
             Self::Clean { path, kill } => {
                 let kill = if *kill { "--kill " } else { "" };
-                Some(format!("ocitop leftovers clean {kill}{}", quoted(path)))
+                let ocitop = ocitop(host);
+                Some(format!("{ocitop} leftovers clean {kill}{}", quoted(path)))
             }
             Self::Advice { .. } => None,
         }
     }
+}
+
+/// This command, of the same host.
+pub fn ocitop(host: Option<&Path>) -> String {
+    host.map_or_else(
+        || "ocitop".to_owned(),
+        |dir| format!("ocitop --host {}", quoted(dir)),
+    )
 }
 
 fn kill(pid: i32, signal: Signal) -> String {
@@ -287,19 +298,24 @@ mod tests {
             version: Version::V1,
         };
         assert_eq!(
-            thaw.command(&key).as_deref(),
+            thaw.command(&key, None).as_deref(),
             Some("echo THAWED > /sys/fs/cgroup/freezer/up/freezer.state")
         );
         assert!(!thaw.is_ours());
         assert_eq!(
-            Remedy::ForceDelete.command(&key).as_deref(),
+            Remedy::ForceDelete.command(&key, None).as_deref(),
             Some("ocitop --root /run/runc delete --force web")
+        );
+        let host = Some(Path::new("/host"));
+        assert_eq!(
+            Remedy::ForceDelete.command(&key, host).as_deref(),
+            Some("ocitop --host /host --root /run/runc delete --force web")
         );
         let away = Remedy::AbortFuse {
             connection: 93,
             dir: None,
         };
-        let command = away.command(&key).unwrap();
+        let command = away.command(&key, None).unwrap();
         assert!(command.ends_with("echo 1 > /sys/fs/fuse/connections/93/abort"));
     }
 }

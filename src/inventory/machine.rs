@@ -103,6 +103,7 @@ impl Machine {
         let host = Arc::new(Host {
             resctrl: resctrl.is_some(),
             out_of_sight: sight.doubt(Path::new("")),
+            dir: roots.host.clone(),
             ..host(&roots.proc, &hierarchies)
         });
         let machine = Self {
@@ -330,5 +331,6 @@ fn host(proc: &Path, hierarchies: &Hierarchies) -> Host {
         ticks: rustix::param::clock_ticks_per_second(),
         boot: number(&stat, "btime").unwrap_or(0),
         out_of_sight: None,
+        dir: None,
     }
 }

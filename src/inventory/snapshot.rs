@@ -1,7 +1,7 @@
 //! The immutable picture of one moment that the screen and the command line show.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -101,6 +101,8 @@ pub struct Host {
     pub boot: i64,
     /// What of it cannot be seen from here, other than mounts.
     pub out_of_sight: Option<OutOfSight>,
+    /// Where ocitop was told to find it.
+    pub dir: Option<PathBuf>,
 }
 
 /// What ocitop itself uses.

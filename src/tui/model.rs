@@ -1,6 +1,7 @@
 //! Everything the screen shows. Only `update` changes it, drawing only reads it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -368,6 +369,11 @@ impl Model {
     /// The scan that is shown.
     pub(crate) fn snapshot(&self) -> Option<&Arc<Snapshot>> {
         self.frozen.as_ref().or(self.latest.as_ref())
+    }
+
+    /// Where ocitop was told to find the host.
+    pub(crate) fn host_dir(&self) -> Option<&Path> {
+        self.snapshot()?.host.dir.as_deref()
     }
 
     /// The container under the cursor.

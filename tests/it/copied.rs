@@ -155,7 +155,7 @@ fn the_command_of_a_remedy_names_the_unit_as_it_is_and_its_words_show_it_escaped
     let forget = remedies
         .find(|remedy| matches!(remedy, Remedy::ResetFailed { .. }))
         .unwrap();
-    let command = forget.command(&key).unwrap();
+    let command = forget.command(&key, None).unwrap();
     assert_eq!(command, r"systemctl reset-failed 'my\x2dapp.scope'");
     assert_eq!(words(&command).last().unwrap(), unit.as_bytes());
     assert!(forget.words().contains(r"my\\x2dapp.scope"));
@@ -188,7 +188,7 @@ fn the_commands_of_a_diagnosis_and_of_a_refusal_can_be_pasted() {
         },
     ];
     for remedy in commands {
-        let command = remedy.command(&key).unwrap();
+        let command = remedy.command(&key, None).unwrap();
         // What it is written into is a word as well.
         let words = words(&command.replace('>', ""));
         let whole = |word: &&Vec<u8>| word.starts_with(odd.as_os_str().as_bytes());

@@ -900,7 +900,7 @@ fn said(diagnosis: &ocitop::diagnosis::Diagnosis, verdict: &str, command: &str) 
     let commands: Vec<String> = diagnosis.findings[0]
         .remedies
         .iter()
-        .filter_map(|remedy| remedy.command(&diagnosis.key))
+        .filter_map(|remedy| diagnosis.command(remedy))
         .collect();
     let hit = commands.iter().any(|one| one.contains(command));
     assert!(hit, "{command:?} in {commands:?}");

@@ -267,6 +267,7 @@ pub(crate) fn host(is_root: bool) -> Arc<Host> {
         ticks: 100,
         boot: START - 30 * 86_400,
         out_of_sight: None,
+        dir: None,
     })
 }
 

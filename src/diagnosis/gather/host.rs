@@ -375,6 +375,7 @@ pub(super) fn viewer(machine: &Machine, cgroups: &[CgroupDir]) -> Viewer {
         host_pids: namespace.map(|namespace| namespace == Path::new(HOST_PIDS)),
         read_only: read_only.collect(),
         systemd: systemd(machine),
+        host_dir: machine.host_dir.clone(),
         core_handler: pattern.ok().flatten().and_then(|pattern| {
             let handler = pattern.strip_prefix('|')?.split_whitespace().next()?;
             Some(crate::text::visible(handler))

@@ -66,6 +66,11 @@ impl Why {
         }
     }
 
+    /// The command for a remedy.
+    pub(crate) fn command(&self, remedy: &Remedy) -> Option<String> {
+        self.diagnosis()?.command(remedy)
+    }
+
     /// Whether ocitop itself can do it here. What is left of a container has jobs of its own.
     pub(crate) fn can_do(&self, remedy: &Remedy) -> bool {
         matches!(self.subject, Subject::Container(_)) && remedy.is_ours()

@@ -1,5 +1,6 @@
 //! Keys in the leftovers view, and cleaning what is chosen there.
 
+use crate::diagnosis::remedy::ocitop;
 use crate::text::shell::quoted;
 use crate::tui::action::{Action, Motion};
 use crate::tui::deeds::{Act, Ending};
@@ -94,7 +95,8 @@ pub(super) fn copy(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     };
     let path = leftover.key.dir();
-    let command = format!("ocitop leftovers clean --dry-run {}", quoted(&path));
+    let ocitop = ocitop(model.host_dir());
+    let command = format!("{ocitop} leftovers clean --dry-run {}", quoted(&path));
     let mut entries = vec![word_entry("path", path), command_entry(command)];
     entries.extend(leftover.id.as_deref().map(|id| word_entry("id", id)));
     let menu = Menu {

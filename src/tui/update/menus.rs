@@ -137,7 +137,7 @@ fn open_for_container(model: &mut Model, action: Action) -> Vec<Effect> {
             entries.extend(bundle.map(|path| word_entry("bundle", path)));
             entries.extend(group.map(|group| word_entry("cgroup", &group.dir)));
             // The same delete from a shell.
-            let delete = Remedy::ForceDelete.command(&container.key);
+            let delete = Remedy::ForceDelete.command(&container.key, model.host_dir());
             entries.extend(delete.map(command_entry));
             menu(model, "copy".to_owned(), entries, 0)
         }

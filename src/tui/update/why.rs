@@ -67,8 +67,7 @@ pub(super) fn key(model: &mut Model, press: Press) -> Vec<Effect> {
         }
         KeyCode::Char('r') => vec![Effect::Rescan],
         KeyCode::Char('y') => {
-            let key = why.subject.key().clone();
-            let command = why.chosen().and_then(|remedy| remedy.command(&key));
+            let command = why.chosen().and_then(|remedy| why.command(&remedy));
             command.map(Effect::Copy).into_iter().collect()
         }
         KeyCode::Enter => match why.spot() {
@@ -133,8 +132,8 @@ fn act(model: &mut Model, remedy: &Remedy) -> Vec<Effect> {
     };
     let pinned = match &why.subject {
         Subject::Container(container) if why.can_do(remedy) => Arc::clone(container),
-        subject => {
-            let command = remedy.command(subject.key());
+        _ => {
+            let command = why.command(remedy);
             return command.map(Effect::Copy).into_iter().collect();
         }
     };

@@ -395,7 +395,7 @@ fn check(case: &Case) -> Result<(), String> {
         return Err(format!("{} has no words", case.cause));
     }
     let first = finding.remedies.first().map(|remedy| {
-        let command = remedy.command(&seen.key).unwrap_or_default();
+        let command = remedy.command(&seen.key, None).unwrap_or_default();
         format!("{command} {}", remedy.words())
     });
     let first = first.unwrap_or_default();
@@ -493,7 +493,7 @@ fn nobody_is_told_to_kill_pid_1() {
     let findings = judge(&seen);
     assert_eq!(name(&findings[0]), "stopped");
     for remedy in findings.iter().flat_map(|finding| &finding.remedies) {
-        let command = remedy.command(&seen.key).unwrap_or_default();
+        let command = remedy.command(&seen.key, None).unwrap_or_default();
         assert!(!command.starts_with("kill"), "{command}");
     }
 }

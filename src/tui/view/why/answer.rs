@@ -2,7 +2,6 @@
 
 use super::{Kind, Row};
 use crate::diagnosis::{Finding, Remedy};
-use crate::oci::ContainerKey;
 use crate::tui::measure::{cut, wrap};
 use crate::tui::modal::{Spot, Why};
 
@@ -30,7 +29,6 @@ pub(super) fn rows(why: &Why, columns: usize, detail: Detail) -> Vec<Row> {
     };
     let mut page = Sheet {
         why,
-        key: why.subject.key(),
         chosen: match why.spot() {
             Some(Spot::Remedy(remedy)) => Some(remedy),
             _ => None,
@@ -50,7 +48,6 @@ pub(super) fn rows(why: &Why, columns: usize, detail: Detail) -> Vec<Row> {
 /// A page in the making.
 struct Sheet<'a> {
     why: &'a Why,
-    key: &'a ContainerKey,
     chosen: Option<Remedy>,
     all: Vec<&'a Remedy>,
     /// Remedies that are on the page already.
@@ -134,7 +131,8 @@ impl<'a> Sheet<'a> {
         } else {
             (" ", Kind::Plain)
         };
-        let how = match (self.why.can_do(remedy), remedy.command(self.key)) {
+        let command = self.why.command(remedy);
+        let how = match (self.why.can_do(remedy), &command) {
             (true, _) => "  [Enter asks]",
             (false, Some(_)) => "  [y copies]",
             (false, None) => "",
@@ -147,10 +145,7 @@ impl<'a> Sheet<'a> {
             text: format!("{pad}{}", cut(&text, room)),
             kind,
         });
-        if let Some(command) = remedy
-            .command(self.key)
-            .filter(|_| !self.why.can_do(remedy) && !narrow)
-        {
+        if let Some(command) = command.filter(|_| !self.why.can_do(remedy) && !narrow) {
             self.push(indent + 5, &command, Kind::Plain);
         }
     }
