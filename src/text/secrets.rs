@@ -36,6 +36,8 @@ const PLACES: [&str; 4] = ["FILE", "PATH", "DIR", "SOCK"];
 /// The longest name, and the longest authority of a URL, that is looked at.
 const NAME_MAX: usize = 128;
 const AUTHORITY_MAX: usize = 512;
+/// As much of a long value is shown where it is one of many.
+const SHOWN: usize = 2048;
 /// JSON in strings in JSON is followed this deep.
 const NESTED: usize = 3;
 
@@ -153,6 +155,19 @@ impl Masker {
         }
         out.push_str(&self.scan(rest));
         out
+    }
+
+    /// What may be shown of a value of this name, of which no more than the beginning is shown.
+    pub fn named(&mut self, name: &str, value: &str) -> String {
+        if self.masking == Masking::Nothing {
+            return value.to_owned();
+        }
+        if self.hides(name, value, false) {
+            return self.mask();
+        }
+        // JSON is read as text: what is drawn again and again is not parsed each time.
+        let start: String = value.chars().take(SHOWN).collect();
+        self.text(&start)
     }
 
     fn mask(&mut self) -> String {
@@ -427,6 +442,16 @@ mod tests {
             Masker::new(Masking::Likely).text("PASSWORD=x y"),
             "PASSWORD=(masked) y"
         );
+    }
+
+    #[test]
+    fn a_value_alone_is_masked_by_its_name_and_by_what_is_in_it() {
+        let shown = |name, value| Masker::new(Masking::Likely).named(name, value);
+        assert_eq!(shown("app/db-password", "x"), MASKED);
+        assert_eq!(shown("app/image", "web:1"), "web:1");
+        let applied = r#"{"env":[{"name":"A","value":"b"}],"token":"x"}"#;
+        let masked = r#"{"env":[{"name":"A","value":"b"}],"token":"(masked)"}"#;
+        assert_eq!(shown("last-applied", applied), masked);
     }
 
     #[test]

@@ -203,7 +203,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
     bind(&[code(K::Enter)], "Enter", A::GoTo, Look, "go to", "to that container in the list, if it still exists").within(View::History),
     bind(&[ch('+'), ch('=')], "+ =", A::Faster, Look, "", "look more often"),
     bind(&[ch('-')], "-", A::Slower, Look, "", "look less often"),
-    bind(&[ch('y')], "y", A::Copy, Look, "", "copy id, path or command, in the processes view the pid (OSC 52)"),
+    bind(&[ch('y')], "y", A::Copy, Look, "", "copy id, path or command, also the engine's, in the processes view the pid (OSC 52)"),
     bind(&[ctrl('s')], "Ctrl-S", A::Save, Log, "", "save the log, the page shown or, in view 6, the history, to a new file"),
     bind(&[ch('x')], "x", A::Export, List, "", "export the table (CSV, JSON) to a new file"),
     bind(&[ch('x')], "x", A::ExportPast, Look, "export", "export the history as shown (CSV, JSON) to a new file").within(View::History),

@@ -98,6 +98,17 @@ fn what_is_copied_of_a_container_is_what_a_shell_takes_for_its_real_bytes() {
 }
 
 #[test]
+fn the_clean_way_of_the_engine_can_be_copied() {
+    let web = with_facts(container("web"), |facts| {
+        facts.manager = Some(Managed::plainly(Manager::Docker, "web"));
+    });
+    let mut stage = Stage::new(120, 40);
+    stage.shows(vec![web]);
+    let last = all_copied(&mut stage, 6).pop();
+    assert_eq!(last.as_deref(), Some("docker rm -f web"));
+}
+
+#[test]
 fn a_name_that_looks_like_an_option_is_none_in_a_copied_command() {
     let mut stage = Stage::new(120, 40);
     stage.shows(vec![odd(b"--all")]);

@@ -3,7 +3,7 @@
 use ocitop::text::secrets::Masking;
 use ocitop::tui::{Effect, EventKind};
 
-use crate::stage::{Stage, container};
+use crate::stage::{Stage, container, with_facts};
 
 /// A stage with the page of `web-1` open.
 fn inspecting(width: u16) -> Stage {
@@ -107,6 +107,20 @@ fn a_saved_page_has_what_is_shown() {
         _ => None,
     });
     assert_eq!(saved.as_deref(), Some("PASSWORD=(masked)\n"));
+}
+
+#[test]
+fn annotations_among_the_details_are_masked_by_their_names() {
+    let mut stage = Stage::new(120, 40);
+    stage.shows(vec![with_facts(container("web-1"), |facts| {
+        let notes = [("app/db-password", "hunter2"), ("app/colour", "blue")];
+        let owned = notes.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        facts.annotations.extend(owned);
+    })]);
+    stage.keys("<Enter><Enter>");
+    stage.sees("app/db-password = (masked)");
+    stage.sees("app/colour = blue");
+    stage.sees_no("hunter2");
 }
 
 #[test]

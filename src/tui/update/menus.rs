@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 
 use crate::diagnosis::Remedy;
+use crate::inventory::manager::Deed;
 use crate::kernel::Signal;
 use crate::text::shell::quoted;
 use crate::text::visible_bytes;
@@ -139,6 +140,12 @@ fn open_for_container(model: &mut Model, action: Action) -> Vec<Effect> {
             // The same delete from a shell.
             let delete = Remedy::ForceDelete.command(&container.key, model.host_dir());
             entries.extend(delete.map(command_entry));
+            let told = container.manager.iter();
+            let told = told.flat_map(|managed| managed.commands(Deed::Remove));
+            entries.extend(told.map(|told| {
+                let label = format!("engine   {}", told.command);
+                entry(&label, Choice::Copy(told.command))
+            }));
             menu(model, "copy".to_owned(), entries, 0)
         }
         Action::Signal => {

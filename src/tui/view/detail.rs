@@ -11,6 +11,7 @@ use ratatui::widgets::Paragraph;
 use crate::cgroup::Limit;
 use crate::inventory::Container;
 use crate::inventory::manager::Deed;
+use crate::text::secrets::{Masker, Masking};
 use crate::text::{safe, visible, visible_path};
 use crate::tui::measure::{self, left, wrap};
 use crate::tui::model::{Model, Pane};
@@ -141,11 +142,10 @@ fn facts(model: &Model, container: &Container) -> Vec<(&'static str, String)> {
     }
     facts.push(("User", visible(&container.owner)));
     let notes = container.annotations.iter();
+    let mut masker = Masker::new(Masking::Likely);
     facts.extend(notes.map(|(name, value)| {
-        (
-            "Annotation",
-            format!("{} = {}", visible(name), visible(value)),
-        )
+        let value = visible(&masker.named(name, value));
+        ("Annotation", format!("{} = {value}", visible(name)))
     }));
     facts
 }
