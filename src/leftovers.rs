@@ -159,6 +159,8 @@ pub enum Argument {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Why {
+    /// It has an owner, and is cleaned once that has let go of it.
+    Owned(Owner),
     /// Processes live in it.
     Processes(usize),
     /// Something is in it that cannot be seen from here, or is on its way out.
@@ -259,10 +261,23 @@ impl Leftover {
         }
     }
 
-    /// Who knows its id.
-    pub fn known_to(&self) -> Option<&Owner> {
-        self.arguments.iter().find_map(|argument| match argument {
-            Argument::Known(owner) => Some(owner),
+    /// Whose it is, as the first reason why it stays: its cleaning is refused. What has a record is
+    /// deleted, whoever else knows it.
+    fn tell_owner(&mut self) {
+        let owner = self.arguments.iter().find_map(|argument| match argument {
+            Argument::Known(owner) => Some(owner.clone()),
+            _ => None,
+        });
+        if let Some(owner) = owner.filter(|_| !self.parts.recorded) {
+            self.why.retain(|why| *why != Why::Nothing);
+            self.why.insert(0, Why::Owned(owner));
+        }
+    }
+
+    /// Who has it.
+    pub fn owned_by(&self) -> Option<&Owner> {
+        self.why.iter().find_map(|why| match why {
+            Why::Owned(owner) => Some(owner),
             _ => None,
         })
     }
@@ -355,6 +370,7 @@ fn search(machine: &Machine, known: &Known) -> (Found, Owners) {
     list.extend(cgroups::leftovers(&search, tree));
     list.extend(others::mounts(&search));
     list.extend(pins::find(&search));
+    list.iter_mut().for_each(Leftover::tell_owner);
     list.sort_by(|a, b| {
         let order = |one: &Leftover| (one.confidence, one.kind);
         order(a).cmp(&order(b)).then_with(|| a.paths.cmp(&b.paths))

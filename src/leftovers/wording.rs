@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{Argument, Confidence, Kind, Leftover, Why};
 use crate::inventory::Unread;
+use crate::inventory::owners::Owner;
 use crate::text::{visible, visible_path};
 
 impl Kind {
@@ -104,6 +105,8 @@ impl Why {
     /// In words.
     pub fn words(&self) -> String {
         match self {
+            Self::Owned(Owner::Process(told)) => told.words(),
+            Self::Owned(Owner::Record(_)) => "an engine has it on record".to_owned(),
             Self::Processes(count) => format!("holds {}", processes(*count)),
             Self::Unseen => "holds what cannot be seen from here".to_owned(),
             Self::Children(1) => "1 cgroup below it".to_owned(),

@@ -11,11 +11,10 @@ use crate::leftovers::{Confidence, Leftover, Why};
 
 pub(super) fn judge(evidence: &Evidence, leftover: &Leftover, out: &mut Vec<Finding>) {
     let bare = evidence.is_bare();
-    // What has a record is deleted, whoever else knows it.
-    let owner = leftover.known_to().filter(|_| bare);
-    out.extend(owner.map(|owner| owned(leftover, owner)));
+    let owner = leftover.owned_by();
     for why in &leftover.why {
         match why {
+            Why::Owned(owner) => out.push(owned(leftover, owner)),
             // Of a container that was, its state or its record says that; of one with an owner, that.
             Why::Processes(_) | Why::Unseen | Why::Nothing if !bare || owner.is_some() => {}
             Why::Processes(processes) => out.push(orphans(leftover, *processes)),
@@ -136,7 +135,7 @@ fn is_unit_said(out: &[Finding]) -> bool {
 
 /// What acts on a container is for a leftover without a record its cleaning.
 pub(super) fn adapt(leftover: &Leftover, findings: &mut [Finding]) {
-    let owned = leftover.known_to().is_some();
+    let owned = leftover.owned_by().is_some();
     for finding in findings {
         let mut remedies: Vec<Remedy> = Vec::new();
         for remedy in std::mem::take(&mut finding.remedies) {

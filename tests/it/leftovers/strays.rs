@@ -234,7 +234,9 @@ fn what_a_shim_holds_is_unknown_full_or_empty_and_is_not_cleaned() {
             });
             let leftover = at(&look(&machine), ID);
             assert_eq!(leftover.confidence, Confidence::Unknown);
-            assert!(leftover.arguments.contains(&Argument::Known(owner)));
+            assert!(leftover.arguments.contains(&Argument::Known(owner.clone())));
+            assert_eq!(leftover.why[0], Why::Owned(owner));
+            assert!(!leftover.why.contains(&Why::Nothing));
             let kernel = FakeKernel::over(&machine);
             for job in [before, order(&leftover, Kill::Yes).unwrap()] {
                 let (verdict, _) = clean(&machine, &kernel, &job);
