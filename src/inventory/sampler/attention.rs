@@ -26,7 +26,7 @@ const LIMITS_ROUND: usize = 100;
 const LEAST_LIMITS: usize = 5;
 /// Containers that are asked in a pass whether their init still is where it is counted: the same, of
 /// those that were asked before. It costs as much as all else of a row.
-const PLACES_ROUND: usize = 100;
+const PLACES_ROUND: usize = 200;
 const LEAST_PLACES: usize = 5;
 /// And of those that were not.
 const UNPLACED: usize = 50;
