@@ -39,6 +39,23 @@ pub struct Inode {
     pub number: u64,
 }
 
+impl Inode {
+    /// What is at a path, no link followed; `None` if nothing is.
+    pub fn at(path: &Path) -> io::Result<Option<Self>> {
+        match rustix::fs::lstat(path).map_err(io::Error::from) {
+            Ok(stat) => Ok(Some(Self::from(&stat))),
+            Err(error) if read::is_gone(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether it is still at a path. A look that fails does not say that it is gone: what is done to
+    /// it fails as well, and that is told.
+    pub fn is_still_at(self, path: &Path) -> bool {
+        Self::at(path).map_or(true, |now| now == Some(self))
+    }
+}
+
 impl From<&rustix::fs::Stat> for Inode {
     fn from(stat: &rustix::fs::Stat) -> Self {
         Self {

@@ -174,7 +174,10 @@ fn sight(report: &Report, lacks: &mut Vec<Lack>) {
             OutOfSight::Hidden => {
                 "whose containers' init is hidden is unknown; nothing is a leftover"
             }
-            OutOfSight::CgroupNamespace | OutOfSight::CgroupPart | OutOfSight::CgroupNotMounted => {
+            OutOfSight::CgroupNamespace
+            | OutOfSight::CgroupPart
+            | OutOfSight::CgroupNotMounted
+            | OutOfSight::CgroupUnreadable => {
                 "recorded cgroups cannot be looked at: no usage, no delete, nothing is a leftover"
             }
             OutOfSight::MountNamespace | OutOfSight::MountNamespaceUnknown => {

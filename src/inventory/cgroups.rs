@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::container::CgroupView;
+use super::sight::{CgroupsOutOfSight, OutOfSight};
 use crate::cgroup::freezer::{self, Freezer};
 use crate::cgroup::{CgroupPath, Hierarchies, Hierarchy, Version};
-use crate::kernel::read::kernel_words;
+use crate::kernel::read::{is_absent, kernel_words};
 use crate::oci::{RecordedCgroup, RuntimeKind};
 
 /// One cgroup in one hierarchy. Never the hierarchy's root.
@@ -194,6 +195,21 @@ pub fn existing(dirs: &[CgroupDir], hierarchies: &Hierarchies) -> Vec<CgroupDir>
         .filter(|dir| dir.dir(hierarchies).is_dir())
         .cloned()
         .collect()
+}
+
+/// Those of which a look does not tell whether they exist.
+pub fn unreadable(dirs: &[CgroupDir], hierarchies: &Hierarchies) -> Option<CgroupsOutOfSight> {
+    let fails = |dir: &&CgroupDir| {
+        let looked = dir.dir(hierarchies).symlink_metadata();
+        looked.is_err_and(|error| !is_absent(&error))
+    };
+    let failed = dirs.iter().filter(fails);
+    let label = |dir: &CgroupDir| Some(hierarchies.at(dir.hierarchy)?.label());
+    let failed: Vec<String> = failed.filter_map(label).collect();
+    (!failed.is_empty()).then_some(CgroupsOutOfSight {
+        hierarchies: failed,
+        why: OutOfSight::CgroupUnreadable,
+    })
 }
 
 /// The container's directory in the hierarchy of a v1 controller, or else in the v2 one.

@@ -264,7 +264,7 @@ impl Facts {
     }
 }
 
-/// Which of a container's cgroups cannot be looked at from here.
+/// Which of a container's cgroups cannot be looked at: from here, or because the look fails.
 pub fn cgroups_out_of_sight(machine: &Machine, entry: &Entry<'_>) -> Option<CgroupsOutOfSight> {
     let unknown = RecordedCgroup::Unknown;
     let recorded = entry
@@ -272,7 +272,8 @@ pub fn cgroups_out_of_sight(machine: &Machine, entry: &Entry<'_>) -> Option<Cgro
         .as_ref()
         .map_or(&unknown, |record| &record.cgroup);
     let (root, hierarchies) = (entry.key.root(), &machine.hierarchies);
-    machine.sight.unseen(root, recorded, hierarchies)
+    let unseen = machine.sight.unseen(root, recorded, hierarchies);
+    unseen.or_else(|| cgroups::unreadable(&cgroups_of(machine, entry), hierarchies))
 }
 
 /// Where in `machine` a container's cgroups are, from its entry.

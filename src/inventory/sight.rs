@@ -42,6 +42,8 @@ pub enum OutOfSight {
     CgroupPart,
     /// The hierarchy is not mounted here.
     CgroupNotMounted,
+    /// A look at the cgroup itself fails, and not because it is gone.
+    CgroupUnreadable,
     /// The mount namespace is not the host's: what is mounted there may not be mounted here.
     MountNamespace,
     /// Whose mount namespace it is cannot be told.
@@ -59,6 +61,7 @@ impl OutOfSight {
             Self::CgroupNamespace => "ocitop runs in a cgroup namespace of its own",
             Self::CgroupPart => "only a part of the cgroups is mounted here",
             Self::CgroupNotMounted => "not all cgroup hierarchies are mounted here",
+            Self::CgroupUnreadable => "a look at it fails",
             Self::MountNamespace => "ocitop runs in a mount namespace of its own",
             Self::MountNamespaceUnknown => "it cannot be told whether these are the host's mounts",
         }
@@ -74,6 +77,7 @@ impl OutOfSight {
             Self::CgroupNamespace => "own cgroups",
             Self::CgroupPart => "part of cgroups",
             Self::CgroupNotMounted => "unmounted cgroups",
+            Self::CgroupUnreadable => "unread cgroups",
             Self::MountNamespace | Self::MountNamespaceUnknown => "own mounts",
         }
     }
@@ -89,6 +93,7 @@ impl OutOfSight {
                 "run ocitop with the host's cgroups (docker run --cgroupns=host -v /:/host, \
                  and --host /host)"
             }
+            Self::CgroupUnreadable => "look at its cgroup yourself (stat), and why that fails",
             Self::MountNamespace | Self::MountNamespaceUnknown => {
                 "mount the host's file systems and name them (-v /:/host, --host /host)"
             }

@@ -80,6 +80,8 @@ pub mod libc_errno {
     pub const ELOOP: i32 = Errno::LOOP.raw_os_error();
     /// Crosses a mount or leaves the root.
     pub const EXDEV: i32 = Errno::XDEV.raw_os_error();
+    /// A part of the path is longer than any name.
+    pub const ENAMETOOLONG: i32 = Errno::NAMETOOLONG.raw_os_error();
     /// No space left on the device, or no inode.
     pub const ENOSPC: i32 = Errno::NOSPC.raw_os_error();
     /// Busy.
@@ -98,6 +100,25 @@ pub fn is_gone(error: &io::Error) -> bool {
         error.raw_os_error(),
         Some(libc_errno::ENOENT | libc_errno::ENODEV | libc_errno::ESRCH)
     )
+}
+
+/// Whether an error of a path that somebody else wrote says that there can be no such thing: gone,
+/// below a file, or of a name that is too long for one.
+pub fn is_absent(error: &io::Error) -> bool {
+    let impossible = matches!(
+        error.raw_os_error(),
+        Some(libc_errno::ENOTDIR | libc_errno::ENAMETOOLONG)
+    );
+    is_gone(error) || impossible
+}
+
+/// Whether something is there, where a look tells.
+pub fn is_there(path: &Path) -> io::Result<bool> {
+    match path.symlink_metadata() {
+        Ok(_) => Ok(true),
+        Err(error) if is_gone(&error) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Opens a directory given by the operator or known beforehand: its own path may hold symlinks.

@@ -15,6 +15,7 @@ use crate::kernel::read::kernel_words;
 use crate::kernel::{Inode, Unit};
 use crate::lifecycle::Accounted;
 use crate::oci::ContainerKey;
+use crate::text::visible_path;
 
 /// Most processes of one leftover that are kept.
 pub(super) const MOST_PIDS: usize = 1000;
@@ -250,10 +251,15 @@ fn unit_of(
         return (None, Vec::new());
     };
     let is_slice = names::is_unit(name, "slice");
-    let state = units::state(search.machine, name);
     let unit = Unit {
         name: name.to_owned(),
         cgroup: Path::new("/").join(first.cgroup.path.relative()),
+    };
+    let Ok(state) = units::state(search.machine, &unit) else {
+        let home = visible_path(&units::home_of(search.machine, &unit.cgroup));
+        let why = format!("whether systemd has the unit cannot be read in {home}");
+        doubts.push(Argument::Unclear(why));
+        return (None, Vec::new());
     };
     match (state.active, state.loaded) {
         // systemd has a scope active for as long as anything lives in it, whoever made it.

@@ -20,8 +20,9 @@ pub(super) const MOST: usize = 10_000;
 /// A unit file that systemd writes for a transient unit has a few hundred bytes.
 const UNIT_CAP: u64 = 64 << 10;
 
+/// What a job is pinned to; what cannot be looked at is none's to clean.
 pub(super) fn inode_of(path: &Path) -> Option<Inode> {
-    rustix::fs::lstat(path).ok().map(|stat| Inode::from(&stat))
+    Inode::at(path).ok().flatten()
 }
 
 /// The directories in a directory, no link followed.
@@ -148,7 +149,8 @@ pub(super) fn units(search: &Search<'_>, tree: &Tree) -> Vec<Leftover> {
         let Name::Container(producer, id) = names::parse(&[], name) else {
             continue;
         };
-        let idle = !units::state(search.machine, name).active && !with_cgroup.contains(&*file);
+        let state = units::system_state(search.machine, name);
+        let idle = state.is_ok_and(|state| !state.active) && !with_cgroup.contains(&*file);
         if !idle || !search.known.covers(&entry.path()) || search.is_alive(&id) {
             continue;
         }

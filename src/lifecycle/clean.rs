@@ -75,27 +75,30 @@ impl<'a> Remains<'a> {
             .iter()
             .map(|cgroup| cgroup.dir(&machine.hierarchies));
         let pinned = self.order.rdt.iter().chain(&self.order.pin);
-        let pinned = pinned.filter(|(path, inode)| inode_of(path) == Some(*inode));
+        let pinned = pinned.filter(|(path, inode)| inode.is_still_at(path));
         let pinned = pinned.map(|(path, _)| path.clone());
         let state = self.has_state_dir().then(|| self.target.key.dir());
         cgroups.chain(pinned).chain(state).collect()
     }
 
     fn has_state_dir(&self) -> bool {
-        let here = || {
-            let root = open_root(self.target.key.root()).ok()?;
-            let stat = stat_beneath(root.as_fd(), self.target.key.name()).ok()??;
-            Some(Inode::from(&stat) == self.target.state_dir)
+        let look = || {
+            let root = open_root(self.target.key.root())?;
+            stat_beneath(root.as_fd(), self.target.key.name())
         };
-        self.order.state_dir && here() == Some(true)
+        let here = || match look() {
+            Ok(stat) => stat.is_some_and(|stat| Inode::from(&stat) == self.target.state_dir),
+            Err(error) => !is_gone(&error),
+        };
+        self.order.state_dir && here()
     }
 }
 
 impl Quarry for Remains<'_> {
     fn cgroups(&self, machine: &Machine) -> Vec<CgroupDir> {
         let pins = self.order.cgroups.iter();
-        let same = pins
-            .filter(|(cgroup, inode)| inode_of(&cgroup.dir(&machine.hierarchies)) == Some(*inode));
+        let same =
+            pins.filter(|(cgroup, inode)| inode.is_still_at(&cgroup.dir(&machine.hierarchies)));
         same.map(|(cgroup, _)| cgroup.clone()).collect()
     }
 
@@ -122,10 +125,6 @@ impl Quarry for Remains<'_> {
     fn common(&self) -> Option<&Common> {
         None
     }
-}
-
-fn inode_of(path: &Path) -> Option<Inode> {
-    rustix::fs::lstat(path).ok().map(|stat| Inode::from(&stat))
 }
 
 fn plan(machine: &Machine, remains: &Remains<'_>, options: &Options) -> Plan {
@@ -344,7 +343,7 @@ fn remove_rdt<K: Kernel>(
         .clone()
         .find(|(path, _)| path == dir)
         .map(|(_, inode)| *inode);
-    match inode_of(dir) {
+    match Inode::at(dir).map_err(|error| drain::io_error("look at", dir, &error))? {
         None => Ok(Outcome::Skipped(Reason::AlreadyGone)),
         now if now != shown => Err(StepError::Replaced),
         _ => {

@@ -1,7 +1,7 @@
 //! Everything a teardown needs to know, gathered before the first change and kept to the end, so
 //! that a retry works even when a file has gone meanwhile.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::claims::Claims;
 use super::find;
@@ -327,10 +327,11 @@ impl Evidence {
     }
 
     /// Its cgroups that still are the directories they were: one that was made anew under the same
-    /// path belongs to somebody else.
+    /// path belongs to somebody else. One that cannot be looked at any more is not said to be gone:
+    /// what is done to it fails, and the record stays.
     pub fn cgroups(&self, machine: &Machine) -> Vec<CgroupDir> {
         let same = |(cgroup, inode): &&(CgroupDir, Inode)| {
-            inode_of(&cgroup.dir(&machine.hierarchies)) == Some(*inode)
+            inode.is_still_at(&cgroup.dir(&machine.hierarchies))
         };
         self.pins
             .iter()
@@ -377,18 +378,11 @@ impl Evidence {
 }
 
 fn pinned(machine: &Machine, cgroups: &[CgroupDir]) -> Vec<(CgroupDir, Inode)> {
-    let inode =
-        |cgroup: &CgroupDir| Some((cgroup.clone(), inode_of(&cgroup.dir(&machine.hierarchies))?));
-    cgroups.iter().filter_map(inode).collect()
-}
-
-fn inode_of(dir: &Path) -> Option<Inode> {
-    use std::os::unix::fs::MetadataExt as _;
-    let metadata = std::fs::symlink_metadata(dir)
-        .ok()
-        .filter(std::fs::Metadata::is_dir)?;
-    Some(Inode {
-        device: metadata.dev(),
-        number: metadata.ino(),
-    })
+    let pinned = |cgroup: &CgroupDir| {
+        let dir = cgroup.dir(&machine.hierarchies);
+        let is_dir = dir.symlink_metadata().is_ok_and(|found| found.is_dir());
+        let inode = Inode::at(&dir).ok()?.filter(|_| is_dir)?;
+        Some((cgroup.clone(), inode))
+    };
+    cgroups.iter().filter_map(pinned).collect()
 }

@@ -9,7 +9,7 @@ use super::quarry::Quarry;
 use super::run::Context;
 use super::{Outcome, Reason, Seen, StepError, procs, sharing};
 use crate::kernel::Kernel;
-use crate::kernel::read::{is_gone, libc_errno};
+use crate::kernel::read::{is_gone, is_there, libc_errno};
 
 /// A process leaves its cgroup a moment after it died: the first retry comes at once, the others
 /// ever later.
@@ -54,7 +54,8 @@ pub(super) fn remove_cgroups<K: Kernel, Q: Quarry>(
                 Err(error) => last = Some((dir, error)),
             }
         }
-        let left: Vec<PathBuf> = tops.iter().filter(|top| top.exists()).cloned().collect();
+        let left = tops.iter().filter(|top| may_be_there(top));
+        let left: Vec<PathBuf> = left.cloned().collect();
         match last {
             _ if left.is_empty() && removed == 0 => {
                 return Ok(Outcome::Skipped(Reason::AlreadyGone));
@@ -95,9 +96,16 @@ fn outcome(dir: &Path, result: io::Result<()>) -> io::Result<bool> {
         Ok(()) => Ok(true),
         Err(error) if is_gone(&error) => Ok(false),
         // A read-only mount answers so even for what is not there.
-        Err(error) if error.raw_os_error() == Some(libc_errno::EROFS) && !dir.exists() => Ok(false),
+        Err(error) if error.raw_os_error() == Some(libc_errno::EROFS) && !may_be_there(dir) => {
+            Ok(false)
+        }
         Err(error) => Err(error),
     }
+}
+
+/// Whether it is there, or a look at it fails.
+fn may_be_there(dir: &Path) -> bool {
+    is_there(dir).unwrap_or(true)
 }
 
 fn may_settle(error: &io::Error) -> bool {
@@ -110,7 +118,7 @@ pub(super) fn remove_rdt<K: Kernel, Q: Quarry>(
     dir: &Path,
 ) -> Result<Outcome, StepError> {
     match outcome(dir, context.kernel.remove_group(dir)) {
-        Ok(_) if dir.exists() => Err(StepError::Left {
+        Ok(_) if may_be_there(dir) => Err(StepError::Left {
             paths: vec![dir.to_owned()],
             cause: "rmdir succeeded".to_owned(),
         }),

@@ -120,10 +120,10 @@ pub(super) fn remove<K: Kernel>(context: &mut Context<'_, K>) -> Result<Outcome,
             return Err(StepError::OutOfSight { path, why });
         }
     };
-    let units = units::all(machine);
-    let units = units.map_err(|error| io_error("look at", &units::home(machine), &error))?;
+    let unit = units::system_state(machine, &pin.scope);
+    let unit = unit.map_err(|error| io_error("look at", &units::home(machine), &error))?;
     // Not stopped, or started again since: at its next reload systemd looks for the pin.
-    if units.active.contains(&pin.scope) {
+    if unit.active {
         return Err(kept(Kept::PinHeld(Holder::Unit(pin.scope.clone()))));
     }
     match context.kernel.remove_pin(file, inode) {

@@ -258,7 +258,7 @@ fn failed<K: Kernel>(context: &Context<'_, K>, job: &Job, error: &StepError) -> 
     if !pids.is_empty() && !matches!(error, StepError::Alive { .. }) {
         list.push(format!("{} processes", pids.len()));
     }
-    if state::is_there(context) {
+    if state::is_there(context).unwrap_or(true) {
         let dir = crate::text::visible_path(&context.evidence.entry.key.dir());
         list.push(format!("{dir} kept, so that it can be repeated"));
     }

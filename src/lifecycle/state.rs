@@ -27,8 +27,8 @@ fn inode_now<K: Kernel>(context: &Context<'_, K>) -> std::io::Result<Option<Inod
 }
 
 /// Whether its state directory is still there, the very one.
-pub(super) fn is_there<K: Kernel>(context: &Context<'_, K>) -> bool {
-    matches!(inode_now(context), Ok(Some(inode)) if inode == context.evidence.entry.inode)
+pub(super) fn is_there<K: Kernel>(context: &Context<'_, K>) -> std::io::Result<bool> {
+    Ok(inode_now(context)? == Some(context.evidence.entry.inode))
 }
 
 /// Stores a status in youki's `state.json`, so that youki's own commands agree.
@@ -89,7 +89,7 @@ pub(super) fn remove<K: Kernel>(context: &mut Context<'_, K>) -> Result<Outcome,
         Err(error) if is_gone(&error) => {}
         Err(error) => return Err(io_error("remove", &dir, &error)),
     }
-    if is_there(context) {
+    if is_there(context).map_err(|error| io_error("look at", &dir, &error))? {
         let cause = "still there after its removal".to_owned();
         return Err(StepError::Left {
             paths: vec![dir],

@@ -34,11 +34,10 @@ pub(super) fn own(machine: &Machine, entry: &Entry<'_>, cgroups: &[CgroupDir]) -
 }
 
 /// As [`own`], of cgroups that were found by the container's name alone: a scope if systemd knows it.
-/// Where its units cannot be listed, it is asked when the scope is to be stopped.
+/// Where that cannot be looked at, it is asked when the scope is to be stopped.
 pub(super) fn found(machine: &Machine, entry: &Entry<'_>, cgroups: &[CgroupDir]) -> Option<Unit> {
     let unit = own(machine, entry, cgroups)?;
-    let known = units::all(machine)
-        .map(|units| units.active.contains(&unit.name) || units.loaded.contains(&unit.name));
+    let known = units::state(machine, &unit).map(|state| state.active || state.loaded);
     known.unwrap_or(true).then_some(unit)
 }
 
@@ -86,14 +85,14 @@ pub(super) fn check_gone<K: Kernel>(context: &Context<'_, K>) -> Result<Vec<Path
     let deadline = context.kernel.now() + AT_LEAST;
     let mut wait = FIRST_WAIT;
     loop {
-        match units::all(context.machine) {
-            Ok(units) if !units.active.contains(&unit.name) => return Ok(Vec::new()),
+        match units::state(context.machine, unit) {
+            Ok(state) if !state.active => return Ok(Vec::new()),
             Ok(_) if context.kernel.now() >= deadline => {
                 let unit = unit.name.clone();
                 return Err(StepError::UnitActive { unit });
             }
             Ok(_) => {}
-            Err(_) => return Ok(vec![units::home(context.machine)]),
+            Err(_) => return Ok(vec![units::home_of(context.machine, &unit.cgroup)]),
         }
         context.kernel.pause(wait);
         wait = (wait * 2).min(LONGEST_WAIT);

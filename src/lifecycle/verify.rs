@@ -1,20 +1,33 @@
-//! The last step of a delete: it looks again whether all is gone, and says so of nothing that it
-//! could not look at.
+//! The last step of a delete: it looks again whether all is gone. A cgroup, a group or a record that it
+//! cannot look at fails it; of what may stand beside them, a unit and a pin, it says so.
 
 use std::path::PathBuf;
 
 use super::run::Context;
 use super::{Outcome, Seen, StepError, drain, pin, state, unit};
 use crate::kernel::Kernel;
+use crate::kernel::read::is_there;
 
 pub(super) fn all_gone<K: Kernel>(context: &Context<'_, K>) -> Result<Outcome, StepError> {
     drain::check_gone(context)?;
     let mut unseen = unit::check_gone(context)?;
-    let mut paths = left(context);
-    unseen.extend(pin::look_again(context, &mut paths));
-    if !paths.is_empty() {
+    let mut left = Vec::new();
+    // What a delete is about is looked at, or it is not done.
+    let mut keep = |dir: PathBuf, looked: std::io::Result<bool>| {
+        if looked.map_err(|error| drain::io_error("look at", &dir, &error))? {
+            left.push(dir);
+        }
+        Ok(())
+    };
+    for dir in directories(context) {
+        let looked = is_there(&dir);
+        keep(dir, looked)?;
+    }
+    keep(context.evidence.entry.key.dir(), state::is_there(context))?;
+    unseen.extend(pin::look_again(context, &mut left));
+    if !left.is_empty() {
         return Err(StepError::Left {
-            paths,
+            paths: left,
             cause: "seen when looking again".to_owned(),
         });
     }
@@ -24,19 +37,12 @@ pub(super) fn all_gone<K: Kernel>(context: &Context<'_, K>) -> Result<Outcome, S
     }))
 }
 
-/// What is still there of the container: cgroups, resctrl groups, the state directory.
-fn left<K: Kernel>(context: &Context<'_, K>) -> Vec<PathBuf> {
+/// The cgroups that are still its own, and its resctrl groups.
+fn directories<K: Kernel>(context: &Context<'_, K>) -> Vec<PathBuf> {
     let evidence = &context.evidence;
-    let mut paths: Vec<_> = evidence
-        .cgroups(context.machine)
-        .iter()
-        .map(|cgroup| cgroup.dir(&context.machine.hierarchies))
-        .chain(evidence.mon_group.clone())
+    let cgroups = evidence.cgroups(context.machine).into_iter();
+    let dirs = cgroups.map(|cgroup| cgroup.dir(&context.machine.hierarchies));
+    dirs.chain(evidence.mon_group.clone())
         .chain(evidence.ctrl_group.clone())
-        .filter(|dir| dir.exists())
-        .collect();
-    if state::is_there(context) {
-        paths.push(evidence.entry.key.dir());
-    }
-    paths
+        .collect()
 }

@@ -6,6 +6,7 @@ mod leaving;
 mod pins;
 mod scopes;
 mod shared;
+mod unreadable;
 mod writes;
 
 use std::fs;

@@ -14,9 +14,9 @@ use crate::diagnosis::evidence::{
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::machine::knows_resctrl;
 use crate::inventory::mounts::{self, Mount};
-use crate::inventory::{Machine, owners};
+use crate::inventory::{Machine, owners, units};
 use crate::kernel::bounded::Bounded;
-use crate::kernel::read::{is_gone, kernel_record, kernel_text};
+use crate::kernel::read::{kernel_record, kernel_text};
 use crate::lifecycle::evidence::Evidence as Found;
 use crate::process::ProcStat;
 
@@ -258,24 +258,13 @@ fn running(crowd: &Crowd<'_>, lines: &mut Lines<'_>, path: &Path) -> Option<(Nei
     Some((crowd.neighbour(pid)?, age(crowd.machine, &stat)))
 }
 
-/// What systemd knows of the scope, from the files it keeps for others to read. Those of a user's own
-/// systemd are elsewhere.
+/// What its manager knows of the scope.
 pub(super) fn unit(machine: &Machine, found: &Found) -> Option<UnitSeen> {
     let unit = found.unit.as_ref().filter(|_| machine.systemd)?;
-    let of_user = unit.cgroup.components().any(|part| {
-        let name = part.as_os_str().to_string_lossy();
-        name.starts_with("user@") && name.ends_with(".service")
-    });
-    let run = machine.run.join("systemd");
-    let there = |path: PathBuf| match std::fs::symlink_metadata(path) {
-        _ if of_user => None,
-        Ok(_) => Some(true),
-        Err(error) if is_gone(&error) => Some(false),
-        Err(_) => None,
-    };
+    let state = units::state(machine, unit).ok();
     Some(UnitSeen {
-        loaded: there(run.join("transient").join(&unit.name)),
-        active: there(run.join("units").join(format!("invocation:{}", unit.name))),
+        loaded: state.map(|state| state.loaded),
+        active: state.map(|state| state.active),
         name: unit.name.clone(),
     })
 }
@@ -347,8 +336,8 @@ fn systemd(machine: &Machine) -> Option<bool> {
         return Some(machine.systemd);
     }
     let first = machine.stat(1).ok().flatten()?;
-    let own_pids = machine.sight.processes().is_some();
-    (!own_pids && first.comm != b"systemd").then_some(false)
+    let is_hosts = machine.sight.processes().is_none();
+    (is_hosts && first.comm != b"systemd").then_some(false)
 }
 
 /// What ocitop may see and do here.

@@ -190,3 +190,56 @@ fn clean_and_list_do_not_succeed_while_something_could_not_be_judged() {
     assert_eq!(command(&machine, &["clean", "--yes"]).0, 0);
     assert!(!dir.exists());
 }
+
+/// Where systemd keeps a link for each unit that is active.
+const ACTIVE: &str = "units/invocation:";
+
+#[test]
+fn what_a_user_keeps_of_units_says_nothing_of_the_hosts() {
+    let scope = format!("docker-{ID}.scope");
+    let users = "user.slice/user-1000.slice/user@1000.service/user.slice";
+    for (above, home, confidence) in [
+        ("system.slice", "run/systemd", Confidence::Unknown),
+        ("system.slice", "run/user/1000/systemd", Confidence::Likely),
+        (users, "run/user/1000/systemd", Confidence::Unknown),
+        (users, "run/user/1001/systemd", Confidence::Likely),
+    ] {
+        let machine = Machine::v2();
+        machine.leave(&format!("{above}/{scope}"), None);
+        let link = machine.beside(&format!("{home}/{ACTIVE}{scope}"));
+        fs::create_dir_all(link.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink("x", link).unwrap();
+        let found = look(&machine);
+        let leftover = at(&found, &scope);
+        assert_eq!(leftover.confidence, confidence, "{above}, {home}");
+        let active = Argument::UnitActive(scope.clone());
+        let is_told = leftover.arguments.contains(&active);
+        assert_eq!(
+            is_told,
+            confidence == Confidence::Unknown,
+            "{above}, {home}"
+        );
+    }
+}
+
+#[test]
+fn a_scope_of_which_systemds_files_cannot_be_looked_at_is_unknown() {
+    let scope = format!("docker-{ID}.scope");
+    let machine = Machine::v2();
+    machine.leave(&format!("system.slice/{scope}"), None);
+    let units = machine.beside("run/systemd/units");
+    fs::create_dir_all(units.parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink("units", &units).unwrap();
+    let found = look(&machine);
+    let leftover = at(&found, &scope);
+    assert_eq!(leftover.confidence, Confidence::Unknown);
+    let unclear = |argument: &Argument| match argument {
+        Argument::Unclear(why) => why.contains("run/systemd"),
+        _ => false,
+    };
+    assert!(
+        leftover.arguments.iter().any(unclear),
+        "{}",
+        leftover.argument()
+    );
+}

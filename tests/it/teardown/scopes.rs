@@ -90,7 +90,7 @@ fn no_unit_is_stopped_where_systemd_does_not_run() {
 
 /// What systemd has: an active unit, or one that is loaded and failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Has {
+pub(super) enum Has {
     Active,
     Loaded,
     Nothing,
@@ -108,7 +108,7 @@ fn systemd_has(machine: &Machine, has: Has) {
 }
 
 /// A container of runc's whose record is torn, and whose scope is there: only its name tells.
-fn torn(has: Has) -> Machine {
+pub(super) fn torn(has: Has) -> Machine {
     let machine = Machine::v2().stopped("web", RuntimeKind::Runc);
     for dir in machine.cgroup_dirs("web") {
         remove_tree(&dir);
