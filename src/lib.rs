@@ -29,15 +29,16 @@
 //! | [`process`] | files of `/proc/PID`, identity that survives reuse of a pid |
 //! | [`procfs`] | what `/proc` says of the whole host and of namespaces, one parser per file |
 //! | [`kernel`] | openat2 readers for state roots, the trait behind every change, systemd over D-Bus |
-//! | [`inventory`] | the scanner (once) and the sampler (again and again): state roots, cgroups and /proc into a [`inventory::Snapshot`] |
+//! | [`inventory`] | the scanner (once) and the sampler (again and again): state roots, cgroups and /proc into a [`inventory::Snapshot`]; the engines above, and what they know |
 //! | [`lifecycle`] | delete, kill, pause, resume, start: evidence, guard, plan, steps, verdict |
-//! | [`leftovers`] | cgroups, resctrl groups, state directories, scopes, mounts that no container owns: how sure, and why they stay |
+//! | [`leftovers`] | cgroups, resctrl groups, state directories, scopes, mounts, BPF pins that no container owns: how sure, and why they stay |
 //! | [`diagnosis`] | why a container is stuck: evidence gathered without a wait, judged by a pure function |
 //! | [`tui`] | the screen: `update(&mut Model, Event)`, `draw(&Model)`, and the threads around them |
 //! | [`cli`] | the commands, in the shapes and words that tools above the runtimes rely on |
 //! | [`look`] | one look at every state root, by several threads, for `list` and the first screen |
 //! | [`demo`] | the lab: real processes in real cgroups, described by real state files |
 //! | [`doctor`] | what this host offers, and what each missing thing means |
+//! | [`text`] | what was read, made safe to draw, to copy into a shell, and to save: escaped, quoted, masked |
 //!
 //! # One force-delete
 //!

@@ -9,9 +9,7 @@ mod look;
 
 use serde::Serialize;
 
-pub(super) use look::{
-    Cgroups, Freezers, Seen, Tasks, host as processes_of_host, strictest, tasks,
-};
+pub(super) use look::{Cgroups, Freezers, Seen, Tasks, processes_of_host, strictest, tasks};
 
 use super::cause::StateCause;
 use super::evidence::Evidence;

@@ -30,7 +30,7 @@ pub struct Evidence {
     /// Its recorded init.
     pub init: InitSeen,
     /// Whose pid namespace init is in.
-    pub family: Family,
+    pub pid_namespace: PidNamespace,
     /// Its processes, and those in its namespaces.
     pub tasks: Vec<Task>,
     /// Its cgroups, those below, and those above.
@@ -131,9 +131,9 @@ pub enum InitSeen {
 
 /// Whose pid namespace a container's init is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Family {
+pub enum PidNamespace {
     /// The container's alone: who is in it is of the container, wherever its cgroup is.
-    Own,
+    Private,
     /// The host's, or that of other containers too.
     Shared,
     /// It cannot be read, or there is no init.

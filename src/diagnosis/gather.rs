@@ -12,12 +12,13 @@ use std::time::Duration;
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
 use super::Diagnosis;
-use super::evidence::{Counts, Evidence, Family, InitSeen, RdtSeen, RecordSeen, Unseen};
+use super::evidence::{Counts, Evidence, InitSeen, PidNamespace, RdtSeen, RecordSeen, Unseen};
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::processes::{Listing, Reader, Subject};
 use crate::inventory::scan::cgroups_out_of_sight;
 use crate::inventory::{Condition, Machine, mounts};
 use crate::kernel::bounded::{Bounded, Late, Lateness, Unanswered};
+use crate::kernel::read::is_there;
 use crate::leftovers::{Kind, Leftover};
 use crate::lifecycle::Refusal;
 use crate::lifecycle::evidence::NoEvidence;
@@ -119,7 +120,7 @@ impl Examiner {
             .cgroups
             .iter()
             .map(|(cgroup, _)| cgroup.clone())
-            .filter(|cgroup| cgroup.dir(&self.machine.hierarchies).is_dir())
+            .filter(|cgroup| is_there(&cgroup.dir(&self.machine.hierarchies)).unwrap_or(true))
             .collect();
         if leftover.kind == Kind::Cgroup && cgroups.is_empty() {
             return Err(NotExamined::Gone);
@@ -145,7 +146,7 @@ impl Examiner {
             condition: Condition::Known(Status::Stopped),
             record: RecordSeen::default(),
             init: InitSeen::Unknown,
-            family: Family::Unknown,
+            pid_namespace: PidNamespace::Unknown,
             tasks,
             gone: (Vec::new(), 0),
             shared: None,
@@ -310,7 +311,7 @@ impl Examiner {
             runtime: entry.runtime,
             condition: case.condition,
             record: record::seen(entry, &case.found),
-            family: record::family(machine, case.identity.alive()),
+            pid_namespace: record::pid_namespace(machine, case.identity.alive()),
             tasks,
             gone: case.gone.clone(),
             shared: case.shared.clone(),

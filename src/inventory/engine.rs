@@ -9,7 +9,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::Manager;
-use super::manager::{Deed, Managed, Told, manager_of};
+use super::manager::{EngineCommand, Managed, Request, manager_of};
 
 /// Longest name of a namespace or of a socket that is believed.
 const LONGEST: usize = 256;
@@ -89,8 +89,8 @@ impl Engine {
     }
 
     /// Its own commands that remove a container of this id.
-    pub fn removal(&self, id: &str) -> Vec<Told> {
-        Managed::by(self, id).commands(Deed::Remove)
+    pub fn removal(&self, id: &str) -> Vec<EngineCommand> {
+        Managed::by(self, id).commands(Request::Remove)
     }
 
     /// The socket, if that is not the one that is asked without being told.

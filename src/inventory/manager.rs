@@ -13,7 +13,7 @@ use super::engine::Engine;
 use super::unread::user_of;
 use crate::oci::ContainerKey;
 use crate::oci::record::{Record, RecordedCgroup};
-pub use commands::{Deed, Object, Told};
+pub use commands::{EngineCommand, Object, Request};
 
 /// The engine above the runtime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]

@@ -11,7 +11,7 @@ use super::{Common, Held, Kept, Refusal, held, procs, sharing, unit};
 use crate::inventory::cgroups::{self, CgroupDir};
 use crate::inventory::entry::Entry;
 use crate::inventory::identity::{Identity, Recorded, Rigour, identify, is_member};
-use crate::inventory::manager::{Deed, Managed};
+use crate::inventory::manager::{Managed, Request};
 use crate::inventory::scan::{cgroups_of, cgroups_out_of_sight};
 use crate::inventory::sight::CgroupsOutOfSight;
 use crate::inventory::tracked::derive;
@@ -215,7 +215,7 @@ impl Evidence {
         let Some(found) = Managed::told_by(&self.entry.key, self.entry.uid, record) else {
             return;
         };
-        let way = found.way(Deed::Remove);
+        let way = found.way(Request::Remove);
         let way = way.map(|way| format!("; clean way: {way}"));
         self.notes.push(format!(
             "{} manages it and may start it again{}",

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use ocitop::inventory::manager::{Deed, Managed, Object};
+use ocitop::inventory::manager::{Managed, Object, Request};
 use ocitop::inventory::{Container, Manager};
 use ocitop::lifecycle::{self, Force, Job};
 use ocitop::oci::ContainerKey;
@@ -68,7 +68,7 @@ fn managed(root: &str, name: &str, record: &Record) -> Managed {
 
 /// What root would paste to remove it.
 fn removal(managed: &Managed) -> Vec<(Object, String)> {
-    let told = managed.commands(Deed::Remove).into_iter();
+    let told = managed.commands(Request::Remove).into_iter();
     told.map(|told| (told.object, told.command)).collect()
 }
 
@@ -124,7 +124,7 @@ fn a_rootless_engine_is_asked_as_its_user() {
     let key = ContainerKey::new(Path::new("/run/user/54321/crun"), "$(id)");
     let at = record("/b", &[("io.container.manager", "libpod")], "/x");
     let managed = Managed::told_by(&key, uid, &at).unwrap();
-    let told = managed.commands(Deed::Stop);
+    let told = managed.commands(Request::Stop);
     let wanted = [
         "runuser",
         "-u",

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use ocitop::cgroup::Version;
 use ocitop::diagnosis::evidence::{
-    CgroupSeen, Counts, Evidence, Family, InitSeen, Level, MountSeen, Neighbour, RdtSeen,
+    CgroupSeen, Counts, Evidence, InitSeen, Level, MountSeen, Neighbour, PidNamespace, RdtSeen,
     RecordSeen, Task, Unseen, Viewer, Wait,
 };
 use ocitop::diagnosis::nature::Nature;
@@ -162,7 +162,7 @@ pub(crate) fn healthy() -> Evidence {
             ..RecordSeen::default()
         },
         init: InitSeen::Alive(who(INIT)),
-        family: Family::Own,
+        pid_namespace: PidNamespace::Private,
         tasks: vec![
             task(INIT, "nginx: master process"),
             task(3320, "nginx: worker"),

@@ -7,7 +7,7 @@
 use super::About;
 use crate::cgroup::Limit;
 use crate::diagnosis::evidence::{
-    CgroupSeen, Disk, Evidence, Family, HookSeen, InitSeen, Level, RdtSeen, Resctrl, Task,
+    CgroupSeen, Disk, Evidence, HookSeen, InitSeen, Level, PidNamespace, RdtSeen, Resctrl, Task,
     UnitSeen, Unseen,
 };
 use crate::diagnosis::wording;
@@ -115,7 +115,7 @@ pub(super) fn at(about: About, evidence: &Evidence) -> Result<Seen<'_>, NotLooke
         About::Init => init(evidence).map(Seen::Init),
         About::Tasks => {
             let tasks = tasks(evidence)?;
-            cgroups(evidence).map_err(of_cgroups)?;
+            cgroups(evidence).map_err(|why| format!("its cgroups: {why}"))?;
             Ok(Seen::Tasks(tasks))
         }
         About::Stopped | About::Zombies => tasks(evidence).map(|_| Seen::Nobody),
@@ -132,9 +132,9 @@ pub(super) fn at(about: About, evidence: &Evidence) -> Result<Seen<'_>, NotLooke
         }
         About::Mounts => Ok(Seen::Mounts),
         About::Rdt => rdt(evidence).map(Seen::Rdt),
-        About::Runtime => host(evidence).map(|()| Seen::Runtime),
+        About::Runtime => processes_of_host(evidence).map(|()| Seen::Runtime),
         About::Owner => {
-            host(evidence)?;
+            processes_of_host(evidence)?;
             record(evidence, "no record says who made it").map(|_| Seen::Owner)
         }
         About::Unit => unit(evidence),
@@ -229,14 +229,6 @@ fn cgroups(evidence: &Evidence) -> Result<Cgroups<'_>, NotLookedAt> {
     Err("its record does not say which they are".to_owned())
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "it takes the place of the reason"
-)]
-fn of_cgroups(why: NotLookedAt) -> NotLookedAt {
-    format!("its cgroups: {why}")
-}
-
 /// Its processes: those in its cgroups and, of one that lives, those in its pid namespace.
 pub(in crate::diagnosis) fn tasks(evidence: &Evidence) -> Result<Tasks<'_>, NotLookedAt> {
     let alive = matches!(evidence.init, InitSeen::Alive(_));
@@ -245,8 +237,8 @@ pub(in crate::diagnosis) fn tasks(evidence: &Evidence) -> Result<Tasks<'_>, NotL
         return Err(why.to_owned());
     }
     // Whatever left its cgroups is found by a namespace of its own, and by no other.
-    if !(alive && evidence.family == Family::Own) {
-        cgroups(evidence).map_err(of_cgroups)?;
+    if !(alive && evidence.pid_namespace == PidNamespace::Private) {
+        cgroups(evidence).map_err(|why| format!("its cgroups: {why}"))?;
     }
     let read = evidence.tasks.len();
     if evidence.more > 0 {
@@ -323,7 +315,7 @@ fn freezers(evidence: &Evidence) -> Result<Freezers, NotLookedAt> {
             .count()
     };
     if tell(Level::Own) > 0 {
-        cgroups(evidence).map_err(of_cgroups)?;
+        cgroups(evidence).map_err(|why| format!("its cgroups: {why}"))?;
         return Ok(Freezers::OfCgroups {
             above: tell(Level::Above),
             below: tell(Level::Below),
@@ -332,7 +324,7 @@ fn freezers(evidence: &Evidence) -> Result<Freezers, NotLookedAt> {
     if peopled {
         return Ok(Freezers::OfTasks);
     }
-    match cgroups(evidence).map_err(of_cgroups)? {
+    match cgroups(evidence).map_err(|why| format!("its cgroups: {why}"))? {
         Cgroups::Gone => Ok(Freezers::Gone),
         Cgroups::There(_) => Err("none of its cgroups tells of the freezer".to_owned()),
     }
@@ -357,7 +349,7 @@ fn limits(about: About, evidence: &Evidence) -> Result<Cgroups<'_>, NotLookedAt>
             "pid {pid} is outside of its cgroup and not counted there"
         ));
     }
-    let cgroups = cgroups(evidence).map_err(of_cgroups)?;
+    let cgroups = cgroups(evidence).map_err(|why| format!("its cgroups: {why}"))?;
     match &cgroups {
         Cgroups::There(own) if !own.iter().any(|cgroup| tells(cgroup)) => {
             Err(format!("none of its cgroups tells of {what}"))
@@ -369,18 +361,18 @@ fn limits(about: About, evidence: &Evidence) -> Result<Cgroups<'_>, NotLookedAt>
 /// Who left its cgroups is told by its pid namespace: one that it shares tells of everybody in it.
 fn outside(evidence: &Evidence) -> Result<Tasks<'_>, NotLookedAt> {
     if evidence.viewer.host_pids != Some(true) {
-        host(evidence)?;
+        processes_of_host(evidence)?;
     }
     if !matches!(evidence.init, InitSeen::Alive(_)) {
         return Err("without a live init its namespaces cannot be told".to_owned());
     }
-    match evidence.family {
-        Family::Own => {}
-        Family::Shared => {
+    match evidence.pid_namespace {
+        PidNamespace::Private => {}
+        PidNamespace::Shared => {
             let why = "it shares its pid namespace: who left its cgroups cannot be told";
             return Err(why.to_owned());
         }
-        Family::Unknown => return Err("its pid namespace cannot be read".to_owned()),
+        PidNamespace::Unknown => return Err("its pid namespace cannot be read".to_owned()),
     }
     if is_blind(evidence) {
         return Err("the namespaces of others may not be read".to_owned());
@@ -411,13 +403,13 @@ fn hooks(evidence: &Evidence) -> Result<&[HookSeen], NotLookedAt> {
         return Err(format!("on {mount}: {}", visible_path(path)));
     }
     if !evidence.hooks.is_empty() {
-        host(evidence)?;
+        processes_of_host(evidence)?;
     }
     Ok(&evidence.hooks)
 }
 
 /// Processes of the host that may be about this container.
-pub(in crate::diagnosis) fn host(evidence: &Evidence) -> Result<(), NotLookedAt> {
+pub(in crate::diagnosis) fn processes_of_host(evidence: &Evidence) -> Result<(), NotLookedAt> {
     if let Some(why) = evidence.unseen.pids {
         return Err(why.words().to_owned());
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::tasks::Crowd;
-use crate::diagnosis::evidence::{Disk, Family, InitSeen, RecordProblem, RecordSeen};
+use crate::diagnosis::evidence::{Disk, InitSeen, PidNamespace, RecordProblem, RecordSeen};
 use crate::inventory::cgroups::{self, CgroupDir};
 use crate::inventory::entry::Entry;
 use crate::inventory::identity::{Identity, Recorded, Rigour, identify};
@@ -151,16 +151,16 @@ fn problem(problem: &Problem) -> RecordProblem {
 }
 
 /// Whose pid namespace init is in.
-pub(super) fn family(machine: &Machine, init: Option<InitProcess>) -> Family {
+pub(super) fn pid_namespace(machine: &Machine, init: Option<InitProcess>) -> PidNamespace {
     let Some(pid) = init.map(|init| init.pid) else {
-        return Family::Unknown;
+        return PidNamespace::Unknown;
     };
     let known = members::pid_namespace(machine, pid).is_some();
     let inside = members::status(machine, pid).and_then(|status| status.inside());
     match (members::private_pid_namespace(machine, pid), inside) {
-        (Some(_), _) => Family::Own,
-        (None, Some(_)) if known => Family::Shared,
-        (None, _) => Family::Unknown,
+        (Some(_), _) => PidNamespace::Private,
+        (None, Some(_)) if known => PidNamespace::Shared,
+        (None, _) => PidNamespace::Unknown,
     }
 }
 

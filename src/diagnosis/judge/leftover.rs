@@ -4,7 +4,7 @@ use super::find;
 use crate::diagnosis::cause::{CgroupCause, LeftoverCause, RecordCause};
 use crate::diagnosis::evidence::Evidence;
 use crate::diagnosis::{Cause, Finding, Remedy, Weight, wording};
-use crate::inventory::manager::Told;
+use crate::inventory::manager::EngineCommand;
 use crate::inventory::owners::Owner;
 use crate::kernel::Signal;
 use crate::leftovers::{Confidence, Leftover, Why};
@@ -84,7 +84,7 @@ fn owned(leftover: &Leftover, owner: &Owner) -> Finding {
         .zip(id)
         .map(|(engine, id)| engine.removal(id));
     let told = told.into_iter().flatten();
-    let ask = told.map(|Told { object, command }| Remedy::ByManager { object, command });
+    let ask = told.map(|EngineCommand { object, command }| Remedy::ByManager { object, command });
     let rest = match owner {
         Owner::Process(told) => vec![
             Remedy::SignalOther {

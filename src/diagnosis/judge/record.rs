@@ -5,7 +5,7 @@ use super::groups::on_cgroup;
 use crate::diagnosis::cause::RecordCause;
 use crate::diagnosis::evidence::{Evidence, InitSeen, RecordProblem};
 use crate::diagnosis::{Finding, Remedy, Weight, checks, wording};
-use crate::inventory::manager::{Deed, Told};
+use crate::inventory::manager::{EngineCommand, Request};
 
 pub(super) fn judge(evidence: &Evidence, out: &mut Vec<Finding>) {
     problem(evidence, out);
@@ -160,8 +160,8 @@ fn owners(evidence: &Evidence, out: &mut Vec<Finding>) {
     }
     let engine = evidence.manager.as_ref().map(|managed| managed.engine);
     let told = evidence.manager.iter().flat_map(|managed| {
-        let told = managed.commands(Deed::Remove).into_iter();
-        told.map(|Told { object, command }| Remedy::ByManager { object, command })
+        let told = managed.commands(Request::Remove).into_iter();
+        told.map(|EngineCommand { object, command }| Remedy::ByManager { object, command })
     });
     match (&evidence.supervisor, engine) {
         (Some(process), manager) => {

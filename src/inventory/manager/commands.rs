@@ -10,7 +10,7 @@ use crate::text::shell::{operand, quoted};
 
 /// What the engine is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Deed {
+pub enum Request {
     /// Remove it, running or not.
     Remove,
     /// Stop it.
@@ -35,7 +35,7 @@ pub enum Object {
 
 /// One command that does it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
+pub struct EngineCommand {
     /// To what.
     pub object: Object,
     /// For a shell of the host's, root's or that of the engine's user.
@@ -45,14 +45,14 @@ pub struct Told {
 impl Managed {
     /// The engine's own way, the one that lasts first; none where the engine has none, or where it is a
     /// user's record that speaks of an engine of root's.
-    pub fn commands(&self, deed: Deed) -> Vec<Told> {
-        self.commands_for(deed, rustix::process::geteuid().as_raw())
+    pub fn commands(&self, request: Request) -> Vec<EngineCommand> {
+        self.commands_for(request, rustix::process::geteuid().as_raw())
     }
 
     /// These in one line; `None` if there are none.
-    pub fn way(&self, deed: Deed) -> Option<String> {
-        let told = self.commands(deed);
-        let word = |one: &Told| match one.object {
+    pub fn way(&self, request: Request) -> Option<String> {
+        let told = self.commands(request);
+        let word = |one: &EngineCommand| match one.object {
             Object::Pod if told.len() > 1 => format!("of its pod: {}", one.command),
             _ => one.command.clone(),
         };
@@ -61,23 +61,23 @@ impl Managed {
     }
 
     /// As user `viewer` has to say it.
-    pub(super) fn commands_for(&self, deed: Deed, viewer: u32) -> Vec<Told> {
+    pub(super) fn commands_for(&self, request: Request, viewer: u32) -> Vec<EngineCommand> {
         let id = self.id.as_os_str();
         let foreign = matches!(self.engine, Manager::Containerd | Manager::CriO);
         if self.user.is_some() && foreign {
             return Vec::new();
         }
         match &self.client {
-            Client::Docker => self.docker(deed, viewer),
-            Client::Podman(pod) => self.podman(pod.as_deref(), deed, viewer),
-            Client::Ctr(at) => of_container(ctr(at, deed, id)),
-            Client::Nerdctl(at) => of_container(nerdctl(at, deed, id)),
-            Client::Cri(cri) => cri.commands(deed, id),
+            Client::Docker => self.docker(request, viewer),
+            Client::Podman(pod) => self.podman(pod.as_deref(), request, viewer),
+            Client::Ctr(at) => of_container(ctr(at, request, id)),
+            Client::Nerdctl(at) => of_container(nerdctl(at, request, id)),
+            Client::Cri(cri) => cri.commands(request, id),
         }
     }
 
-    fn docker(&self, deed: Deed, viewer: u32) -> Vec<Told> {
-        let verb = like_docker(deed);
+    fn docker(&self, request: Request, viewer: u32) -> Vec<EngineCommand> {
+        let verb = like_docker(request);
         let command = format!("docker {verb} {}", operand(&self.id));
         let socket = |user| format!("DOCKER_HOST=unix:///run/user/{user}/docker.sock");
         of_container(match self.user {
@@ -87,8 +87,8 @@ impl Managed {
         })
     }
 
-    fn podman(&self, pod: Option<&str>, deed: Deed, viewer: u32) -> Vec<Told> {
-        let verb = like_docker(deed);
+    fn podman(&self, pod: Option<&str>, request: Request, viewer: u32) -> Vec<EngineCommand> {
+        let verb = like_docker(request);
         let whose = |command: String| match self.user {
             Some(user) if user != viewer => {
                 as_user(user, &format!("XDG_RUNTIME_DIR=/run/user/{user}"), &command)
@@ -97,7 +97,7 @@ impl Managed {
         };
         let mut told = of_container(whose(format!("podman {verb} {}", operand(&self.id))));
         // podman removes the container that holds a pod together only with the pod.
-        told.extend(pod.map(|pod| Told {
+        told.extend(pod.map(|pod| EngineCommand {
             object: Object::Pod,
             command: whose(format!("podman pod {verb} {}", operand(pod))),
         }));
@@ -106,16 +106,16 @@ impl Managed {
 }
 
 impl Cri {
-    fn commands(&self, deed: Deed, id: &OsStr) -> Vec<Told> {
+    fn commands(&self, request: Request, id: &OsStr) -> Vec<EngineCommand> {
         let (kind, object) = if self.is_sandbox {
             ("p", Object::Pod)
         } else {
             ("", Object::Container)
         };
-        let verb = match deed {
-            Deed::Remove => format!("rm{kind} -f"),
-            Deed::Stop => format!("stop{kind}"),
-            Deed::Signal(_) | Deed::Pause | Deed::Resume => return Vec::new(),
+        let verb = match request {
+            Request::Remove => format!("rm{kind} -f"),
+            Request::Stop => format!("stop{kind}"),
+            Request::Signal(_) | Request::Pause | Request::Resume => return Vec::new(),
         };
         let at = self.address.as_deref().map_or_else(String::new, |socket| {
             let mut url = std::ffi::OsString::from("unix://");
@@ -124,14 +124,14 @@ impl Cri {
         });
         let mut told = Vec::new();
         // Of a container that is removed on the node alone the kubelet makes another.
-        if let (Deed::Remove, Some((namespace, name))) = (deed, &self.pod) {
+        if let (Request::Remove, Some((namespace, name))) = (request, &self.pod) {
             let (namespace, name) = (quoted(namespace), operand(name));
-            told.push(Told {
+            told.push(EngineCommand {
                 object: Object::Pod,
                 command: format!("kubectl -n {namespace} delete pod {name}"),
             });
         }
-        told.push(Told {
+        told.push(EngineCommand {
             object,
             command: format!("crictl {at}{verb} {}", operand(id)),
         });
@@ -139,36 +139,36 @@ impl Cri {
     }
 }
 
-fn of_container(command: String) -> Vec<Told> {
+fn of_container(command: String) -> Vec<EngineCommand> {
     let object = Object::Container;
-    vec![Told { object, command }]
+    vec![EngineCommand { object, command }]
 }
 
 /// The verb of docker, podman and nerdctl.
-fn like_docker(deed: Deed) -> String {
-    match deed {
-        Deed::Remove => "rm -f".to_owned(),
-        Deed::Stop => "stop".to_owned(),
-        Deed::Signal(signal) => format!("kill -s {}", signal.0),
-        Deed::Pause => "pause".to_owned(),
-        Deed::Resume => "unpause".to_owned(),
+fn like_docker(request: Request) -> String {
+    match request {
+        Request::Remove => "rm -f".to_owned(),
+        Request::Stop => "stop".to_owned(),
+        Request::Signal(signal) => format!("kill -s {}", signal.0),
+        Request::Pause => "pause".to_owned(),
+        Request::Resume => "unpause".to_owned(),
     }
 }
 
-fn ctr(at: &Containerd, deed: Deed, id: &OsStr) -> String {
+fn ctr(at: &Containerd, request: Request, id: &OsStr) -> String {
     let (ctr, id) = (at.client("ctr"), operand(id));
-    match deed {
+    match request {
         // The container stays when its task is gone.
-        Deed::Remove => format!("{ctr} task rm -f {id}; {ctr} container rm {id}"),
-        Deed::Stop => format!("{ctr} task kill -s {} {id}", Signal::TERM.0),
-        Deed::Signal(signal) => format!("{ctr} task kill -s {} {id}", signal.0),
-        Deed::Pause => format!("{ctr} task pause {id}"),
-        Deed::Resume => format!("{ctr} task resume {id}"),
+        Request::Remove => format!("{ctr} task rm -f {id}; {ctr} container rm {id}"),
+        Request::Stop => format!("{ctr} task kill -s {} {id}", Signal::TERM.0),
+        Request::Signal(signal) => format!("{ctr} task kill -s {} {id}", signal.0),
+        Request::Pause => format!("{ctr} task pause {id}"),
+        Request::Resume => format!("{ctr} task resume {id}"),
     }
 }
 
-fn nerdctl(at: &Containerd, deed: Deed, id: &OsStr) -> String {
-    let verb = like_docker(deed);
+fn nerdctl(at: &Containerd, request: Request, id: &OsStr) -> String {
+    let verb = like_docker(request);
     format!("{} {verb} {}", at.client("nerdctl"), operand(id))
 }
 

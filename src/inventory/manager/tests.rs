@@ -21,8 +21,8 @@ fn record(bundle: &str, annotations: &[(&str, &str)]) -> Record {
 }
 
 /// The commands that root is told.
-fn told(managed: &Managed, deed: Deed) -> Vec<String> {
-    let all = managed.commands_for(deed, 0).into_iter();
+fn told(managed: &Managed, request: Request) -> Vec<String> {
+    let all = managed.commands_for(request, 0).into_iter();
     all.map(|told| told.command).collect()
 }
 
@@ -36,22 +36,22 @@ fn containerd_is_told_its_namespace_and_its_socket_and_rid_of_the_container_too(
     };
     let web = managed("/run/containerd/runc/teama", 0, &of("/run/containerd"));
     assert_eq!(
-        told(&web, Deed::Remove),
+        told(&web, Request::Remove),
         [format!(
             "ctr -n teama task rm -f {ID}; ctr -n teama container rm {ID}"
         )]
     );
     assert_eq!(
-        told(&web, Deed::Stop),
+        told(&web, Request::Stop),
         [format!("ctr -n teama task kill -s 15 {ID}")]
     );
     assert_eq!(
-        told(&web, Deed::Pause),
+        told(&web, Request::Pause),
         [format!("ctr -n teama task pause {ID}")]
     );
     let k3s = managed("/run/containerd/runc/teama", 0, &of("/run/k3s/containerd"));
     assert_eq!(
-        told(&k3s, Deed::Resume),
+        told(&k3s, Request::Resume),
         [format!(
             "ctr -a /run/k3s/containerd/containerd.sock -n teama task resume {ID}"
         )]
@@ -59,7 +59,7 @@ fn containerd_is_told_its_namespace_and_its_socket_and_rid_of_the_container_too(
     // Of a record that does not say so, the root does.
     let bare = managed("/run/containerd/runc/teamb", 0, &record("/b", &[]));
     assert_eq!(
-        told(&bare, Deed::Pause),
+        told(&bare, Request::Pause),
         [format!("ctr -n teamb task pause {ID}")]
     );
     let mut nerdctl = of("/run/containerd");
@@ -68,7 +68,7 @@ fn containerd_is_told_its_namespace_and_its_socket_and_rid_of_the_container_too(
         .insert("nerdctl/name".to_owned(), "web".to_owned());
     let nerdctl = managed("/run/containerd/runc/teama", 0, &nerdctl);
     assert_eq!(
-        told(&nerdctl, Deed::Remove),
+        told(&nerdctl, Request::Remove),
         [format!("nerdctl -n teama rm -f {ID}")]
     );
 }
@@ -93,23 +93,23 @@ fn kubernetes_is_asked_for_the_pod_and_the_node_for_its_part_of_it() {
     );
     let pod = "kubectl -n prod delete pod api-7d9".to_owned();
     assert_eq!(
-        told(&app, Deed::Remove),
+        told(&app, Request::Remove),
         [pod.clone(), format!("crictl rm -f {ID}")]
     );
     assert_eq!(
-        told(&pause, Deed::Remove),
+        told(&pause, Request::Remove),
         [pod.clone(), format!("crictl rmp -f {ID}")]
     );
-    assert_eq!(told(&pause, Deed::Stop), [format!("crictl stopp {ID}")]);
-    assert_eq!(told(&app, Deed::Pause), Vec::<String>::new());
-    let way = app.way(Deed::Remove).unwrap();
+    assert_eq!(told(&pause, Request::Stop), [format!("crictl stopp {ID}")]);
+    assert_eq!(told(&app, Request::Pause), Vec::<String>::new());
+    let way = app.way(Request::Remove).unwrap();
     assert_eq!(way, format!("of its pod: {pod}; or crictl rm -f {ID}"));
     let unnamed = record(
         &bundle,
         &[("io.kubernetes.cri.container-type", "container")],
     );
     assert_eq!(
-        told(&managed(root, 0, &unnamed), Deed::Remove),
+        told(&managed(root, 0, &unnamed), Request::Remove),
         [format!("crictl rm -f {ID}")]
     );
     let k3s = record(
@@ -118,7 +118,7 @@ fn kubernetes_is_asked_for_the_pod_and_the_node_for_its_part_of_it() {
     );
     let socket = "unix:///run/k3s/containerd/containerd.sock";
     assert_eq!(
-        told(&managed(root, 0, &k3s), Deed::Remove),
+        told(&managed(root, 0, &k3s), Request::Remove),
         [format!("crictl -r {socket} rmp -f {ID}")]
     );
     let crio = record(
@@ -131,7 +131,7 @@ fn kubernetes_is_asked_for_the_pod_and_the_node_for_its_part_of_it() {
         ],
     );
     assert_eq!(
-        told(&managed("/run/runc", 0, &crio), Deed::Remove),
+        told(&managed("/run/runc", 0, &crio), Request::Remove),
         [pod, format!("crictl rm -f {ID}")]
     );
 }
@@ -145,46 +145,52 @@ fn podman_is_asked_as_its_user_and_for_the_pod_where_there_is_one() {
     let at = managed("/run/user/1000/crun", 1000, &web);
     let as_user = "runuser -u \"$(id -nu 1000)\" -- env -C / XDG_RUNTIME_DIR=/run/user/1000";
     assert_eq!(
-        told(&at, Deed::Remove),
+        told(&at, Request::Remove),
         [format!("{as_user} podman rm -f {ID}")]
     );
     // Whoever it is needs no other way.
-    let own = at.commands_for(Deed::Remove, 1000);
+    let own = at.commands_for(Request::Remove, 1000);
     assert_eq!(own[0].command, format!("podman rm -f {ID}"));
     let slice = format!("/machine.slice/machine-libpod_pod_{POD}.slice/libpod-{ID}.scope");
     for path in [slice, format!("/libpod_parent/{POD}/libpod-{ID}")] {
         web.cgroup = RecordedCgroup::Everywhere(path.into());
         let at = managed("/run/crun", 0, &web);
         assert_eq!(
-            told(&at, Deed::Remove),
+            told(&at, Request::Remove),
             [
                 format!("podman rm -f {ID}"),
                 format!("podman pod rm -f {POD}")
             ]
         );
-        assert_eq!(at.commands(Deed::Remove)[1].object, Object::Pod);
+        assert_eq!(at.commands(Request::Remove)[1].object, Object::Pod);
     }
     web.cgroup = RecordedCgroup::Everywhere("/machine-libpod_pod_--all.slice/x".into());
-    assert_eq!(told(&managed("/run/crun", 0, &web), Deed::Remove).len(), 1);
+    assert_eq!(
+        told(&managed("/run/crun", 0, &web), Request::Remove).len(),
+        1
+    );
 }
 
 #[test]
 fn docker_is_asked_in_its_own_words_where_it_listens() {
     let web = managed("/run/docker/runtime-runc/moby", 0, &record("/b", &[]));
-    assert_eq!(told(&web, Deed::Remove), [format!("docker rm -f {ID}")]);
-    assert_eq!(told(&web, Deed::Stop), [format!("docker stop {ID}")]);
+    assert_eq!(told(&web, Request::Remove), [format!("docker rm -f {ID}")]);
+    assert_eq!(told(&web, Request::Stop), [format!("docker stop {ID}")]);
     assert_eq!(
-        told(&web, Deed::Signal(Signal::KILL)),
+        told(&web, Request::Signal(Signal::KILL)),
         [format!("docker kill -s 9 {ID}")]
     );
-    assert_eq!(told(&web, Deed::Resume), [format!("docker unpause {ID}")]);
+    assert_eq!(
+        told(&web, Request::Resume),
+        [format!("docker unpause {ID}")]
+    );
     let own = managed(
         "/run/user/1000/docker/runtime-runc/moby",
         1000,
         &record("/b", &[]),
     );
     assert_eq!(
-        told(&own, Deed::Stop),
+        told(&own, Request::Stop),
         [format!(
             "runuser -u \"$(id -nu 1000)\" -- env -C / DOCKER_HOST=unix:///run/user/1000/docker.sock docker stop {ID}"
         )]
@@ -206,7 +212,7 @@ fn the_record_of_a_user_says_nothing_of_an_engine_of_roots() {
         ("/srv/x", 1000),
     ] {
         assert_eq!(
-            told(&managed(root, uid, &victim), Deed::Remove),
+            told(&managed(root, uid, &victim), Request::Remove),
             Vec::<String>::new()
         );
     }

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 
 use crate::diagnosis::Remedy;
-use crate::inventory::manager::Deed;
+use crate::inventory::manager::Request;
 use crate::kernel::Signal;
 use crate::text::shell::quoted;
 use crate::text::visible_bytes;
@@ -141,7 +141,7 @@ fn open_for_container(model: &mut Model, action: Action) -> Vec<Effect> {
             let delete = Remedy::ForceDelete.command(&container.key, model.host_dir());
             entries.extend(delete.map(command_entry));
             let told = container.manager.iter();
-            let told = told.flat_map(|managed| managed.commands(Deed::Remove));
+            let told = told.flat_map(|managed| managed.commands(Request::Remove));
             entries.extend(told.map(|told| {
                 let label = format!("engine   {}", told.command);
                 entry(&label, Choice::Copy(told.command))

@@ -5,7 +5,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use crate::inventory::manager::{Deed, Object};
+use crate::inventory::manager::{Object, Request};
 use crate::inventory::processes::Process;
 use crate::lifecycle::{Force, Job, OnFailure, Preview};
 use crate::text::{safe, visible, visible_path};
@@ -187,7 +187,7 @@ fn warnings(order: Order, item: &Item) -> Vec<String> {
             managed.engine,
             what_then(order)
         ));
-        let told = deed(item, order).map(|deed| managed.commands(deed));
+        let told = request(item, order).map(|request| managed.commands(request));
         for (at, told) in told.unwrap_or_default().into_iter().enumerate() {
             let start = if at == 0 { "The clean way is" } else { "or" };
             let pod = if told.object == Object::Pod {
@@ -212,14 +212,14 @@ fn what_then(order: Order) -> &'static str {
 }
 
 /// What the engine itself would be told to do the same; `None` if it has no such thing.
-fn deed(item: &Item, order: Order) -> Option<Deed> {
+fn request(item: &Item, order: Order) -> Option<Request> {
     match order {
-        Order::Delete => Some(Deed::Remove),
-        Order::Stop => Some(Deed::Stop),
-        Order::Signal(signal) => Some(Deed::Signal(signal)),
+        Order::Delete => Some(Request::Remove),
+        Order::Stop => Some(Request::Stop),
+        Order::Signal(signal) => Some(Request::Signal(signal)),
         Order::Pause => Some(match item.job {
-            Ok(Job::Resume(_)) => Deed::Resume,
-            _ => Deed::Pause,
+            Ok(Job::Resume(_)) => Request::Resume,
+            _ => Request::Pause,
         }),
         Order::SignalProcess(..) | Order::Start => None,
     }

@@ -10,7 +10,7 @@ use ratatui::widgets::Paragraph;
 
 use crate::cgroup::Limit;
 use crate::inventory::Container;
-use crate::inventory::manager::Deed;
+use crate::inventory::manager::Request;
 use crate::text::secrets::{Masker, Masking};
 use crate::text::{safe, visible, visible_path};
 use crate::tui::measure::{self, left, wrap};
@@ -95,7 +95,7 @@ fn troubles(model: &Model, container: &Container) -> Vec<(String, String)> {
 fn facts(model: &Model, container: &Container) -> Vec<(&'static str, String)> {
     let mut facts = vec![("Status", status(model, container))];
     if let Some(managed) = &container.manager {
-        let way = managed.way(Deed::Remove);
+        let way = managed.way(Request::Remove);
         let way = way.map(|way| format!("; its own way: {way}"));
         let text = format!(
             "{} manages it and may restart it{}",

@@ -7,7 +7,7 @@ use ocitop::cgroup::Limit;
 use ocitop::cgroup::cpu::Throttling;
 use ocitop::cgroup::freezer::Freezer;
 use ocitop::diagnosis::evidence::{
-    Disk, Evidence, Family, HookSeen, InitSeen, Level, RecordProblem, RecordSeen, UnitSeen,
+    Disk, Evidence, HookSeen, InitSeen, Level, PidNamespace, RecordProblem, RecordSeen, UnitSeen,
     Unseen as NotSeen, Viewer,
 };
 use ocitop::diagnosis::{About, Check, Diagnosis, Futile, Verdict};
@@ -117,11 +117,11 @@ const LEFT: &[Left] = &[
     (About::Tasks, "the list of /sys/fs/cgroup/freezer/web", |seen| seen.cgroups[0].listed = false),
     (About::Stopped, "they are gone, and it lives", |seen| {
         (seen.gone.0, seen.cgroups) = (vec!["/sys/fs/cgroup/freezer/web".into()], Vec::new());
-        seen.family = Family::Shared;
+        seen.pid_namespace = PidNamespace::Shared;
     }),
     (About::Cgroups, "only 1 of its cgroups were read", |seen| seen.more_cgroups = true),
-    (About::Outside, "it shares its pid namespace", |seen| seen.family = Family::Shared),
-    (About::Outside, "its pid namespace cannot be read", |seen| seen.family = Family::Unknown),
+    (About::Outside, "it shares its pid namespace", |seen| seen.pid_namespace = PidNamespace::Shared),
+    (About::Outside, "its pid namespace cannot be read", |seen| seen.pid_namespace = PidNamespace::Unknown),
     (About::Outside, "may not be read", |seen| seen.viewer.ptrace = Some(false)),
     (About::Record, "not read", |seen| seen.runtime = None),
     (About::Owner, "no record says who made it", |seen| seen.runtime = None),
@@ -163,7 +163,7 @@ fn blank(seen: &Evidence) -> Evidence {
         runtime: None,
         record: RecordSeen::default(),
         init: InitSeen::Unknown,
-        family: Family::Unknown,
+        pid_namespace: PidNamespace::Unknown,
         tasks: Vec::new(),
         cgroups: Vec::new(),
         gone: (Vec::new(), 0),
