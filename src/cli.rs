@@ -94,14 +94,7 @@ fn dispatch(command: Option<Command>, config: &Config) -> Outcome {
     match command {
         None => screen(tui::run(config)),
         Some(Command::Demo(demo)) => self::demo(config, &demo),
-        Some(Command::Enter {
-            root,
-            cwd,
-            program,
-            arguments,
-        }) => Err(Failure::of(&crate::kernel::enter(
-            &root, &cwd, &program, &arguments,
-        ))),
+        Some(Command::Enter(enter)) => Err(Failure::of(&enter.become_it())),
         Some(Command::Lab { role, rest }) => screen(demo::child(&role, &rest)),
         Some(Command::Doctor) => render::print(&doctor::examine(config).to_string()),
         Some(Command::Completions { shell }) => {

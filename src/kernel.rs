@@ -6,25 +6,29 @@
 
 pub mod bounded;
 mod clear;
+mod enter;
 mod hook;
 pub mod live;
 mod mark;
 pub mod namespace;
 mod opened;
+pub mod program;
 pub mod read;
 pub mod refused;
 mod signal;
 mod unit;
+pub mod way;
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use clear::OWN_PREFIX;
-pub use hook::enter;
+pub use enter::Enter;
 pub use live::LiveKernel;
 pub use mark::Mark;
 pub use opened::Opened;
+pub use program::Program;
 pub use signal::{Signal, UnknownSignal};
 pub use unit::Unit;
 
@@ -80,8 +84,8 @@ pub struct StateDir<'a> {
 /// A hook to run: everything decided, nothing left to the environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HookCall {
-    /// The program, an absolute path.
-    pub path: PathBuf,
+    /// The program.
+    pub program: Program,
     /// `argv`, `args[0]` included.
     pub args: Vec<String>,
     /// The environment; `None` inherits ocitop's.

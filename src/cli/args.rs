@@ -157,17 +157,7 @@ pub enum Command {
     },
     /// A hook that runs in the root directory of the host
     #[command(name = "__enter", hide = true)]
-    Enter {
-        /// The root directory.
-        root: PathBuf,
-        /// The working directory in it.
-        cwd: PathBuf,
-        /// The program.
-        program: PathBuf,
-        /// What it is called with, its name first.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        arguments: Vec<OsString>,
-    },
+    Enter(crate::kernel::Enter),
     /// A process of the lab
     #[command(name = "__lab", hide = true)]
     Lab {
@@ -438,7 +428,7 @@ impl Arguments {
                         | Command::Diagnose(_)
                         | Command::Doctor
                         | Command::Completions { .. }
-                        | Command::Enter { .. }
+                        | Command::Enter(_)
                         | Command::Lab { .. }
                 )
             )

@@ -1,10 +1,8 @@
 //! One hook, from spawn to reap: its own process group, a deadline, its output capped.
 
-use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -13,7 +11,9 @@ use rustix::io::Errno;
 use rustix::pipe::PipeFlags;
 use rustix::process::{Pid, PidfdFlags};
 
+use super::enter::Again;
 use super::live::timespec;
+use super::program::Call;
 use super::{HookCall, HookEnd, HookStatus};
 
 /// How much of a hook's output is kept: its end, where the reason of a failure stands.
@@ -26,7 +26,11 @@ pub(super) fn run(call: &HookCall) -> io::Result<HookEnd> {
     let (reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
     // Only our end must not block: a hook expects to wait on a full pipe.
     rustix::io::ioctl_fionbio(&writer, false)?;
-    let mut command = command(call)?;
+    let how = call.program.call()?;
+    let Again {
+        mut command,
+        inherited,
+    } = command(call, &how)?;
     if let Some(env) = &call.env {
         command
             .env_clear()
@@ -39,7 +43,7 @@ pub(super) fn run(call: &HookCall) -> io::Result<HookEnd> {
     // A group of its own, so that a time-out takes its children too.
     let mut child = command.process_group(0).spawn()?;
     // Drops the write ends that `command` holds, so that the pipe ends with the hook.
-    drop(command);
+    drop((command, inherited, how));
     let end = attend(&mut child, &reader, call);
     if end.is_err() {
         child.kill().ok();
@@ -48,46 +52,24 @@ pub(super) fn run(call: &HookCall) -> io::Result<HookEnd> {
     end
 }
 
-/// The program itself; in another root directory ocitop's own, which goes there first ([`enter`]).
-fn command(call: &HookCall) -> io::Result<Command> {
-    let Some(root) = &call.root else {
-        let mut command = Command::new(&call.path);
-        if let Some((name, arguments)) = call.args.split_first() {
-            command.arg0(name).args(arguments);
-        }
-        if let Some(cwd) = &call.cwd {
-            command.current_dir(cwd);
-        }
-        return Ok(command);
+/// The program itself; in another root directory ocitop's own, which goes there first.
+fn command(call: &HookCall, how: &Call) -> io::Result<Again> {
+    if let Some(root) = &call.root {
+        let places = (Some(root.as_path()), call.cwd.as_deref());
+        return Again::to_run(&call.program, how, &call.args, places);
+    }
+    let mut command = Command::new(how.path(&call.program));
+    match call.args.split_first() {
+        Some((name, arguments)) => command.arg0(name).args(arguments),
+        None => command.arg0(call.program.path()),
     };
-    let mut command = Command::new(std::env::current_exe()?);
-    let cwd = call.cwd.as_deref().unwrap_or(Path::new("/"));
-    command
-        .arg(ENTER)
-        .arg(root)
-        .arg(cwd)
-        .arg(&call.path)
-        .args(&call.args);
-    Ok(command)
-}
-
-/// The hidden command that [`enter`]s.
-const ENTER: &str = "__enter";
-
-/// Becomes a program of another root directory: `arguments` are what it is called with, its name first.
-/// Returns only if that fails.
-pub fn enter(root: &Path, cwd: &Path, program: &Path, arguments: &[OsString]) -> io::Error {
-    if let Err(errno) = nix::unistd::chroot(root) {
-        return errno.into();
+    if let Some(cwd) = &call.cwd {
+        command.current_dir(cwd);
     }
-    if let Err(error) = std::env::set_current_dir(cwd) {
-        return error;
-    }
-    let mut command = Command::new(program);
-    if let Some((name, arguments)) = arguments.split_first() {
-        command.arg0(name).args(arguments);
-    }
-    command.exec()
+    Ok(Again {
+        command,
+        inherited: None,
+    })
 }
 
 /// Feeds stdin, collects output and waits, all at once, until the hook ends or its time is up.

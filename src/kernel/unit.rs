@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
-use super::{HookCall, HookStatus, hook};
+use super::{HookCall, HookStatus, Program, hook};
 use zbus::export::futures_core::Stream as _;
 use zbus::{Connection, MatchRule, Message, MessageStream, OwnedObjectPath, OwnedVariant};
 
@@ -160,7 +160,7 @@ fn systemctl(arguments: &[&str], deadline: Instant) -> io::Result<String> {
     let program = program.ok_or(rustix::io::Errno::NOENT)?;
     let common = ["systemctl", "--no-ask-password", "--no-pager"];
     let call = HookCall {
-        path: PathBuf::from(program),
+        program: Program::of_system(Path::new(program))?,
         args: common
             .iter()
             .chain(arguments)

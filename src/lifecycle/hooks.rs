@@ -16,10 +16,11 @@ use serde_json::json;
 use super::drain::io_error;
 use super::evidence::Evidence;
 use super::run::Context;
+use super::trust::Trusted;
 use super::{Outcome, Reason, Refusal, Seen, StepError, marks, trust};
 use crate::inventory::{Machine, mounts};
 use crate::kernel::read::is_gone;
-use crate::kernel::{HookCall, HookStatus, Kernel};
+use crate::kernel::{HookCall, HookStatus, Kernel, Program};
 use crate::oci::record::Hook;
 use crate::oci::{Record, RuntimeKind};
 use crate::text::visible_path;
@@ -102,16 +103,23 @@ fn run<K: Kernel>(
         return Ok(Outcome::Skipped(Reason::Unwanted));
     }
     let host = context.machine.host_dir.as_deref();
-    trust::check(&context.evidence.entry.key.dir(), &hook.path, host)
+    let trusted = trust::check(&context.evidence, &hook.path, host)
         .map_err(|why| StepError::Refused(Refusal::Hook(why)))?;
     if let Some(number) = once
         && let Some(reason) = marks::begin(context, number)?
     {
         return Ok(Outcome::Skipped(reason));
     }
+    let program = match trusted {
+        Trusted::Program(program) => program,
+        Trusted::Missing | Trusted::Gone => {
+            let missing = std::io::Error::from(rustix::io::Errno::NOENT);
+            return Err(io_error("run", &hook.path, &missing));
+        }
+    };
     let call = HookCall {
         root: context.machine.host_dir.clone(),
-        ..call(record, hook, status)
+        ..call(record, hook, program, status)
     };
     let end = context
         .kernel
@@ -127,12 +135,12 @@ fn run<K: Kernel>(
 fn not_run(machine: &Machine, call: &HookCall, error: &std::io::Error) -> StepError {
     let cwd = call.cwd.as_deref().filter(|_| is_gone(error));
     let lost = cwd.filter(|cwd| !machine.on_host(cwd).is_dir());
-    let (action, object) = lost.map_or(("run", call.path.as_path()), |cwd| ("run a hook in", cwd));
+    let (action, object) = lost.map_or(("run", call.program.path()), |cwd| ("run a hook in", cwd));
     io_error(action, object, error)
 }
 
 /// How the owning runtime calls it.
-pub(super) fn call(record: &Record, hook: &Hook, status: &str) -> HookCall {
+fn call(record: &Record, hook: &Hook, program: Program, status: &str) -> HookCall {
     let mut state = json!({
         "ociVersion": record.oci_version.as_deref().unwrap_or("1.0"),
         "id": record.id,
@@ -156,7 +164,7 @@ pub(super) fn call(record: &Record, hook: &Hook, status: &str) -> HookCall {
         }
     }
     HookCall {
-        path: hook.path.clone(),
+        program,
         args: hook.args.clone(),
         env: environment(record.runtime, hook),
         cwd: directory(record),

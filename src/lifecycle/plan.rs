@@ -288,10 +288,12 @@ fn check_hooks(
     let Some(hooks) = hooks.map(which) else {
         return Ok(());
     };
-    if let Some(why) = trust::distrusted(evidence, hooks, host) {
-        return Err(Refusal::Hooks(why));
+    // What is not found here may be there all the same: no word of who could make it.
+    hooks::check_seen(machine, evidence, hooks)?;
+    match trust::distrusted(evidence, hooks, host) {
+        Some(why) => Err(Refusal::Hooks(why)),
+        None => Ok(()),
     }
-    hooks::check_seen(machine, evidence, hooks)
 }
 
 /// What has to be there before a hook runs: also refused before anything is changed.

@@ -1,18 +1,22 @@
 //! Who can have written a hook: whoever can write its program, the state files that name it, or
 //! any directory or link on the way to either.
+//!
+//! Both ways are walked by descriptors, and the program that was checked is the one that is run
+//! ([`Program`]): between the two its name may come to mean another file. One that is missing is
+//! nobody's only where nobody else can make it.
 
-use std::collections::VecDeque;
-use std::ffi::OsString;
-use std::io;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Component, Path, PathBuf};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use rustix::fs::{FileType, Mode, OFlags};
+use rustix::io::Errno;
 
 use super::evidence::Evidence;
+use crate::kernel::program::{Name, Program};
+use crate::kernel::way::{self, Blocked, Place, Way};
 use crate::oci::record::Hook;
 use crate::text::visible_path;
-
-/// As many links as the kernel follows in one path.
-const MAX_LINKS: usize = 40;
 
 /// Why a hook is not trusted: who else can have written it. Paths are safe to print.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +38,28 @@ pub enum Distrust {
     /// Others may write something on the way to it.
     #[error("{0} can be written by others")]
     Writable(String),
+    /// It is not there, and others can make names on the way to it.
+    #[error("{program} is not there, and others can make files in {dir}")]
+    Missing {
+        /// What.
+        program: String,
+        /// Where.
+        dir: String,
+    },
+    /// The state directory is not the one whose files named it.
+    #[error("{0} is not the directory that names it any more")]
+    Replaced(String),
+}
+
+/// What a hook that is trusted runs.
+#[derive(Debug)]
+pub(super) enum Trusted {
+    /// This very file.
+    Program(Program),
+    /// Nothing: nobody but root or ocitop's own user can have taken it away or can make it.
+    Missing,
+    /// Nothing: the state directory is gone, and with it what remembers and names it.
+    Gone,
 }
 
 /// Why one of these hooks must not be run, if so.
@@ -42,101 +68,106 @@ pub(super) fn distrusted(
     hooks: &[Hook],
     host: Option<&Path>,
 ) -> Option<Distrust> {
-    let dir = evidence.entry.key.dir();
     hooks
         .iter()
-        .find_map(|hook| check(&dir, &hook.path, host).err())
+        .find_map(|hook| check(evidence, &hook.path, host).err())
 }
 
-/// Checks a hook's program and the state directory that names it. A program that is not there is
-/// nobody's: it fails when it is run.
-/// It is looked for below `host`, where it will run.
-pub(super) fn check(state_dir: &Path, program: &Path, host: Option<&Path>) -> Result<(), Distrust> {
-    let top = Path::new("/");
+/// Checks a hook's program and the state directory that names it. The program is looked for below
+/// `host`, where it will run.
+pub(super) fn check(
+    evidence: &Evidence,
+    program: &Path,
+    host: Option<&Path>,
+) -> Result<Trusted, Distrust> {
     if !program.is_absolute() {
         return Err(Distrust::Relative(visible_path(program)));
     }
-    let mut paths = way_to(program, host.unwrap_or(top));
-    // The way to the host's root directory is ocitop's own.
-    paths.extend(host.iter().flat_map(|host| way_to(host, top)));
-    let files = match std::fs::read_dir(state_dir) {
-        Ok(files) => files,
-        // Removed meanwhile by somebody else, who ran the hooks: the mark that has to be made
-        // before one runs cannot be made, so none will.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(_) => return Err(Distrust::Unread(visible_path(state_dir))),
+    if !state_dir(evidence)? {
+        return Ok(Trusted::Gone);
+    }
+    let way = match host {
+        None => walked(way::from_top(program))?,
+        Some(host) => {
+            // The way to the host's root directory is ocitop's own.
+            let Some(root) = walked(way::from_top(host))?.end else {
+                return Err(Distrust::Unread(visible_path(host)));
+            };
+            walked(way::from(&root, program))?
+        }
     };
-    paths.extend(way_to(state_dir, top));
-    let files = files.flatten();
-    let files = files.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
-    paths.extend(files.map(|entry| entry.path()));
-    paths.iter().try_for_each(|path| trusted(path))
+    let open = way.passed.iter().find(|place| is_open(place));
+    match (way.end, open) {
+        (Some(place), open) => {
+            let name = open.map_or(Name::Sure, |_| Name::Unsure);
+            Ok(Trusted::Program(Program::at(program, &place, name)))
+        }
+        (None, None) => Ok(Trusted::Missing),
+        (None, Some(dir)) => Err(Distrust::Missing {
+            program: visible_path(program),
+            dir: visible_path(&dir.path),
+        }),
+    }
 }
 
-/// Every directory and link on the way to `path` in the root directory `root`, and what it leads to. It
-/// ends where there is nothing.
-fn way_to(path: &Path, root: &Path) -> Vec<PathBuf> {
-    let names = |path: &Path| -> Vec<OsString> {
-        let parts = path.components().filter_map(|part| match part {
-            Component::Normal(name) => Some(name.to_owned()),
-            Component::ParentDir => Some("..".into()),
-            Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
-        });
-        parts.collect()
+/// Checks the way to the state directory, and the files in it; false if it is gone.
+fn state_dir(evidence: &Evidence) -> Result<bool, Distrust> {
+    let path = evidence.entry.key.dir();
+    let unread = |_: Errno| Distrust::Unread(visible_path(&path));
+    // Gone: the mark that has to be made before a hook runs cannot be made.
+    let Some(dir) = walked(way::from_top(&path))?.end else {
+        return Ok(false);
     };
-    let mut todo: VecDeque<OsString> = names(path).into();
-    let mut here = root.to_owned();
-    let mut passed = vec![here.clone()];
-    let mut links = 0;
-    while let Some(name) = todo.pop_front() {
-        if name == ".." {
-            if here != root {
-                here.pop();
-            }
-            continue;
-        }
-        let next = here.join(name);
-        let target = match std::fs::symlink_metadata(&next) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => break,
-            Ok(metadata) if metadata.is_symlink() => std::fs::read_link(&next).ok(),
-            Ok(_) | Err(_) => None,
-        };
-        passed.push(next.clone());
-        match target {
-            Some(target) if links < MAX_LINKS => {
-                links += 1;
-                for name in names(&target).into_iter().rev() {
-                    todo.push_front(name);
-                }
-                if target.is_absolute() {
-                    root.clone_into(&mut here);
-                }
-            }
-            Some(_) => break,
-            None => here = next,
+    if dir.inode() != evidence.entry.inode {
+        return Err(Distrust::Replaced(visible_path(&path)));
+    }
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let listed = rustix::fs::openat(&dir, ".", flags, Mode::empty()).map_err(unread)?;
+    for entry in rustix::fs::Dir::new(listed).map_err(unread)? {
+        let entry = entry.map_err(unread)?;
+        let name = OsStr::from_bytes(entry.file_name().to_bytes());
+        match way::below(&dir, name) {
+            Ok(Some(file)) if file.kind() == FileType::RegularFile => trusted(&file)?,
+            // Removed since it was listed: what is not there tells nobody what to run.
+            Ok(_) => {}
+            Err(blocked) => return Err(Distrust::Unread(visible_path(&blocked.path))),
         }
     }
-    passed
+    Ok(true)
 }
 
-/// Whether nobody else could have written what is at a path.
-fn trusted(path: &Path) -> Result<(), Distrust> {
-    let metadata = match std::fs::symlink_metadata(path) {
-        Ok(metadata) => metadata,
-        // Removed since it was listed: what is not there tells nobody what to run.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(_) => return Err(Distrust::Unread(visible_path(path))),
-    };
+/// A way on which nobody else could have written anything.
+fn walked(way: Result<Way, Blocked>) -> Result<Way, Distrust> {
+    match way {
+        Ok(way) => {
+            way.passed.iter().try_for_each(trusted)?;
+            Ok(way)
+        }
+        Err(blocked) => Err(Distrust::Unread(visible_path(&blocked.path))),
+    }
+}
+
+/// Whether nobody else could have written what is there.
+fn trusted(place: &Place) -> Result<(), Distrust> {
     let own = rustix::process::geteuid().as_raw();
-    if metadata.uid() != 0 && metadata.uid() != own {
-        let (path, uid) = (visible_path(path), metadata.uid());
+    let path = || visible_path(&place.path);
+    if place.owner() != 0 && place.owner() != own {
+        let (path, uid) = (path(), place.owner());
         return Err(Distrust::Owner { path, uid });
     }
     // In a sticky directory others can add names but not replace this one.
-    let sticky = metadata.is_dir() && metadata.mode() & 0o1000 != 0;
-    let by_others = !metadata.is_symlink() && metadata.mode() & 0o022 != 0 && !sticky;
-    if by_others {
-        return Err(Distrust::Writable(visible_path(path)));
+    let sticky = place.kind() == FileType::Directory && place.mode() & 0o1000 != 0;
+    if is_writable(place) && !sticky {
+        return Err(Distrust::Writable(path()));
     }
     Ok(())
+}
+
+/// Whether others can make names there.
+fn is_open(place: &Place) -> bool {
+    place.kind() == FileType::Directory && is_writable(place)
+}
+
+fn is_writable(place: &Place) -> bool {
+    place.kind() != FileType::Symlink && place.mode() & 0o022 != 0
 }

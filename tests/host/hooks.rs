@@ -4,9 +4,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::json;
 
+use rustix::fs::{Gid, Uid};
 use rustix::mount::{MountFlags, UnmountFlags, mount, mount_remount, unmount};
 
 use crate::delete::assert_deleted;
@@ -181,4 +183,89 @@ with_each_runtime! {
         let pid = fs::read_to_string(pid).unwrap();
         crate::rig::kill(pid.trim().parse().unwrap());
     }
+}
+
+/// A state root below `/run` with the record of a stopped container whose poststop hook anybody can
+/// make: in a sticky directory.
+struct Sticky {
+    dir: tempfile::TempDir,
+}
+
+impl Sticky {
+    const ID: &str = "ocitop-sticky";
+
+    fn new() -> Self {
+        let dir = tempfile::Builder::new()
+            .prefix("oct-sticky")
+            .tempdir_in("/run")
+            .unwrap();
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let sticky = Self { dir };
+        fs::create_dir_all(sticky.open()).unwrap();
+        fs::set_permissions(sticky.open(), fs::Permissions::from_mode(0o1777)).unwrap();
+        sticky
+    }
+
+    fn open(&self) -> PathBuf {
+        self.dir.path().join("open")
+    }
+
+    /// The record, as if nothing had been deleted.
+    fn record(&self) {
+        let state = self.dir.path().join("root").join(Self::ID);
+        fs::create_dir_all(&state).unwrap();
+        let hook = json!({"path": self.open().join("hook"), "args": ["hook"]});
+        let record = json!({
+            "id": Self::ID, "init_process_pid": 999_999, "init_process_start": 1,
+            "created": "2026-01-01T00:00:00Z", "cgroup_paths": {},
+            "config": {"labels": ["bundle=/x"], "Hooks": {"poststop": [hook]}},
+        });
+        fs::write(state.join("state.json"), record.to_string()).unwrap();
+    }
+
+    /// A user makes the hook and takes it away, again and again, until told to stop.
+    fn made_and_taken_away(&self, stop: &AtomicBool) {
+        let own = self.open().join("own");
+        let script = format!("#!/bin/sh\nid > {}/proof\n", self.open().display());
+        fs::write(&own, script).unwrap();
+        fs::set_permissions(&own, fs::Permissions::from_mode(0o755)).unwrap();
+        std::os::unix::fs::chown(&own, Some(4242), Some(4242)).unwrap();
+        // Of this thread alone.
+        let (uid, gid) = (Uid::from_raw(4242), Gid::from_raw(4242));
+        rustix::thread::set_thread_groups(&[]).unwrap();
+        rustix::thread::set_thread_res_gid(gid, gid, gid).unwrap();
+        rustix::thread::set_thread_res_uid(uid, uid, uid).unwrap();
+        let hook = self.open().join("hook");
+        while !stop.load(Ordering::Relaxed) {
+            fs::hard_link(&own, &hook).unwrap();
+            fs::remove_file(&hook).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_hook_that_a_user_makes_at_the_right_moment_is_never_run() {
+    let sticky = Sticky::new();
+    let root = sticky.dir.path().join("root");
+    let stop = AtomicBool::new(false);
+    let (mut refused, mut run) = (0, 0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| sticky.made_and_taken_away(&stop));
+        for _ in 0..300 {
+            sticky.record();
+            let ended = Command::new(env!("CARGO_BIN_EXE_ocitop"))
+                .arg("--root")
+                .arg(&root)
+                .args(["delete", Sticky::ID])
+                .output()
+                .unwrap();
+            let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+            refused += usize::from(said.contains("hook not run"));
+            let proof = sticky.open().join("proof");
+            run += usize::from(proof.exists());
+            fs::remove_file(proof).ok();
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    assert_eq!((run, refused), (0, 300));
 }

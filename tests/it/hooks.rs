@@ -1,9 +1,13 @@
 //! One hook on the real kernel: it always ends, and what it says cannot hurt.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use ocitop::kernel::{HookCall, HookEnd, HookStatus, Kernel as _, LiveKernel};
+use crate::machine::protect;
+use ocitop::kernel::program::Name;
+use ocitop::kernel::way;
+use ocitop::kernel::{HookCall, HookEnd, HookStatus, Kernel as _, LiveKernel, Program};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 /// Far more than any hook here takes, and far less than those that never end.
@@ -12,7 +16,7 @@ const SOON: Duration = Duration::from_secs(15);
 /// A shell hook without a time-out that matters.
 fn shell(script: &str) -> HookCall {
     HookCall {
-        path: PathBuf::from("/bin/sh"),
+        program: Program::of_system(Path::new("/bin/sh")).unwrap(),
         args: ["sh", "-c", script].map(str::to_owned).into(),
         env: None,
         cwd: None,
@@ -54,6 +58,73 @@ fn dies(pid: Pid) {
         assert!(start.elapsed() < SOON, "{pid} lives");
         std::thread::yield_now();
     }
+}
+
+/// A program that was looked at where others can make names.
+fn looked_at(path: &Path) -> Program {
+    let way = way::from_top(path).unwrap();
+    Program::at(path, &way.end.unwrap(), Name::Unsure)
+}
+
+fn program(path: &Path, bytes: &[u8]) {
+    fs::write(path, bytes).unwrap();
+    protect(path, 0o755);
+}
+
+#[test]
+fn what_was_looked_at_runs_whatever_has_its_name_by_then() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, other) = (dir.path().join("hook"), dir.path().join("other"));
+    let script = b"#!/bin/sh\necho the first $1\n".to_vec();
+    for first in [script, fs::read("/bin/echo").unwrap()] {
+        program(&path, &first);
+        let looked_at = looked_at(&path);
+        program(&other, b"#!/bin/sh\necho another\n");
+        fs::rename(&other, &path).unwrap();
+        let call = HookCall {
+            program: looked_at,
+            args: ["hook", "says so"].map(str::to_owned).into(),
+            ..shell("")
+        };
+        let end = run(&call);
+        assert_eq!(end.status, HookStatus::Exited(0));
+        assert!(end.output.ends_with("says so"), "{}", end.output);
+    }
+}
+
+#[test]
+fn a_script_knows_its_name_where_the_name_cannot_mean_another_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("hook");
+    program(&path, b"#!/bin/sh\necho $0\n");
+    let call = HookCall {
+        program: Program::of_system(&path).unwrap(),
+        args: vec!["hook".to_owned()],
+        ..shell("")
+    };
+    assert_eq!(run(&call).output.trim(), path.display().to_string());
+}
+
+#[test]
+fn a_way_leads_through_links_and_never_above_its_root() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().canonicalize().unwrap();
+    fs::create_dir_all(root.join("usr/lib")).unwrap();
+    program(&root.join("usr/lib/hook"), b"");
+    std::os::unix::fs::symlink("/usr/../../usr/lib", root.join("lib")).unwrap();
+    let top = way::from_top(&root).unwrap().end.unwrap();
+    let way = way::from(&top, Path::new("/../lib/hook")).unwrap();
+    assert_eq!(way.end.unwrap().path, root.join("usr/lib/hook"));
+    let passed: Vec<_> = way.passed.into_iter().map(|place| place.path).collect();
+    let names = ["", "lib", "usr", "usr", "usr/lib", "usr/lib/hook"];
+    assert_eq!(passed, names.map(|name| root.join(name)));
+    let missing = way::from(&top, Path::new("/lib/none/hook")).unwrap();
+    assert!(missing.end.is_none());
+    // A link to itself leads nowhere.
+    std::os::unix::fs::symlink("loop", root.join("loop")).unwrap();
+    let blocked = way::from(&top, Path::new("/loop")).unwrap_err();
+    let reason = blocked.source.raw_os_error();
+    assert_eq!(reason, Some(rustix::io::Errno::LOOP.raw_os_error()));
 }
 
 #[test]

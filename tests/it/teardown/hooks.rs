@@ -5,8 +5,8 @@ use std::fs;
 use ocitop::inventory::OutOfSight;
 use ocitop::kernel::HookStatus;
 use ocitop::lifecycle::{
-    self, Force, Job, NotRemembered, Options, Outcome, Reason, Refusal, Step, StepError, StepEvent,
-    StepKind, Verdict,
+    self, Distrust, Force, Job, NotRemembered, Options, Outcome, Reason, Refusal, Step, StepError,
+    StepEvent, StepKind, Verdict,
 };
 use ocitop::oci::RuntimeKind;
 use rustix::io::Errno;
@@ -30,7 +30,7 @@ fn a_failing_hook_is_a_warning_and_every_hook_runs_once() {
         let paths: Vec<_> = kernel
             .hooks_run()
             .into_iter()
-            .map(|call| call.path)
+            .map(|call| call.program.path().to_owned())
             .collect();
         assert_eq!(paths, ["one", "two"].map(|name| machine.program(name)));
     }
@@ -72,7 +72,7 @@ fn a_hook_that_was_begun_when_ocitop_was_killed_counts_as_run() {
     let paths: Vec<_> = kernel
         .hooks_run()
         .into_iter()
-        .map(|call| call.path)
+        .map(|call| call.program.path().to_owned())
         .collect();
     assert_eq!(paths, [machine.program("two")]);
 }
@@ -225,4 +225,50 @@ fn a_hook_that_is_out_of_sight_refuses_before_anything_is_changed() {
     config["hooks"] = serde_json::json!({"poststop": [{"path": one}]});
     fs::write(&file, config.to_string()).unwrap();
     refused(&machine, "/bundle".to_owned());
+}
+
+/// The fixture lies in a directory in which anybody can make files.
+#[test]
+fn a_hook_that_is_missing_where_others_can_make_files_refuses_before_anything_is_changed() {
+    let machine = full_house();
+    let two = machine.program("two");
+    fs::remove_file(&two).unwrap();
+    let kernel = FakeKernel::over(&machine);
+    let (verdict, _) = delete(&machine, &kernel);
+    let why = Distrust::Missing {
+        program: two.display().to_string(),
+        dir: std::env::temp_dir().display().to_string(),
+    };
+    assert_eq!(verdict, Verdict::Refused(Refusal::Hooks(why)));
+    assert_eq!(kernel.changes(), 0);
+}
+
+/// What is missing after all, when its turn has come, is not run either.
+#[test]
+fn a_hook_that_goes_missing_meanwhile_is_not_run() {
+    let machine = full_house();
+    let kernel = FakeKernel::over(&machine);
+    let job = Job::Delete(machine.target("web"), Force::Yes);
+    let mut refused = Vec::new();
+    let mut report = |event: StepEvent| match event.kind {
+        StepKind::Started {
+            step: Step::Kill { .. },
+            ..
+        } => fs::remove_file(machine.program("one")).unwrap(),
+        StepKind::Ended {
+            outcome: Outcome::Warned(StepError::Refused(why)),
+            ..
+        } => refused.push(why),
+        _ => {}
+    };
+    let verdict = lifecycle::run(&kernel, &machine.machine(), &job, &options(), &mut report);
+    assert_eq!(verdict, Verdict::Clean);
+    let missing = Refusal::Hook(Distrust::Missing {
+        program: machine.program("one").display().to_string(),
+        dir: std::env::temp_dir().display().to_string(),
+    });
+    assert_eq!(refused, [missing]);
+    let run: Vec<_> = kernel.hooks_run();
+    assert_eq!(run.len(), 1);
+    assert_eq!(run[0].program.path(), machine.program("two"));
 }
