@@ -10,6 +10,7 @@ mod delete;
 mod diagnose;
 mod entry;
 mod events;
+mod given;
 mod leftovers;
 mod lifecycle;
 mod list;
@@ -72,6 +73,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Outcome {
         }
     };
     let config = arguments.config();
+    // The lab has a word of its own for roots that are given.
+    let is_lab = matches!(arguments.command, Some(Command::Demo(_)));
+    if !arguments.stand_in && !is_lab {
+        given::check(&config.roots)?;
+    }
     let _log = if arguments.writes_log() {
         logging::start(&arguments.log, arguments.shows_screen())?
     } else {

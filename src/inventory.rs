@@ -30,6 +30,7 @@ pub mod problem;
 pub mod processes;
 pub mod rates;
 pub mod rdt;
+pub mod remnant;
 pub mod roots;
 pub mod sampler;
 pub mod scan;

@@ -32,6 +32,8 @@ pub use program::Program;
 pub use signal::{Signal, UnknownSignal};
 pub use unit::Unit;
 
+use rustix::fs::FileType;
+
 use crate::oci::ContainerId;
 
 /// Device and inode: a directory beyond its name.
@@ -48,6 +50,18 @@ impl Inode {
     pub fn at(path: &Path) -> io::Result<Option<Self>> {
         match rustix::fs::lstat(path).map_err(io::Error::from) {
             Ok(stat) => Ok(Some(Self::from(&stat))),
+            Err(error) if read::is_gone(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// As [`Self::at`], if it is a directory.
+    pub fn of_dir(path: &Path) -> io::Result<Option<Self>> {
+        match rustix::fs::lstat(path).map_err(io::Error::from) {
+            Ok(stat) => {
+                let is_dir = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
+                Ok(is_dir.then(|| Self::from(&stat)))
+            }
             Err(error) if read::is_gone(&error) => Ok(None),
             Err(error) => Err(error),
         }

@@ -7,6 +7,7 @@
 
 pub mod claims;
 mod clean;
+pub mod doubt;
 mod drain;
 pub mod evidence;
 pub mod find;
@@ -17,6 +18,7 @@ pub mod guard;
 mod held;
 mod hooks;
 mod marks;
+mod own;
 mod pin;
 mod plan;
 pub mod procs;
@@ -38,6 +40,7 @@ pub mod wording;
 
 pub use claims::Claims;
 pub use clean::{Clean, Kept};
+pub use doubt::Doubt;
 pub use held::Held;
 pub use marks::NotRemembered;
 pub use quota::Quota;

@@ -208,8 +208,29 @@ impl Hierarchies {
                 None => {}
             }
         }
+        // Beside mounts of the kernel's a plain directory is the place of one that is not mounted.
+        let is_real = |found: &Hierarchy| is_cgroupfs(&found.mount).unwrap_or(true);
+        if list.iter().any(is_real) {
+            list.retain(is_real);
+        }
         list.sort_by(|a, b| a.mount.cmp(&b.mount));
         Ok(Self { list })
+    }
+
+    /// These, each with the part of it that is mounted there, as mountinfo tells.
+    #[must_use]
+    pub fn as_mounted(mut self, mountinfo: &[u8]) -> Self {
+        let mounts = mountinfo
+            .split(|byte| *byte == b'\n')
+            .filter_map(Mount::parse);
+        // The last mount at a place is the one that is seen.
+        for mount in mounts.filter(|mount| matches!(&*mount.fstype, b"cgroup" | b"cgroup2")) {
+            let mut here = self.list.iter_mut();
+            if let Some(found) = here.find(|found| found.mount == mount.point) {
+                (found.root, found.read_only) = (mount.root, mount.read_only);
+            }
+        }
+        self
     }
 
     /// Which set-up this is.
@@ -251,6 +272,15 @@ impl Hierarchies {
     pub fn index_of(&self, controller: &str) -> Option<usize> {
         self.list.iter().position(|h| h.has(controller))
     }
+}
+
+/// `CGROUP_SUPER_MAGIC` and `CGROUP2_SUPER_MAGIC` (statfs(2)).
+const MAGIC: [u64; 2] = [0x0027_e0eb, 0x6367_7270];
+
+/// Whether a directory lies on a file system of cgroups.
+pub fn is_cgroupfs(dir: &Path) -> std::io::Result<bool> {
+    let found = rustix::fs::statfs(dir)?;
+    Ok(u64::try_from(found.f_type).is_ok_and(|magic| MAGIC.contains(&magic)))
 }
 
 /// One line of mountinfo, as far as it matters here.

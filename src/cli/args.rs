@@ -18,6 +18,7 @@ use crate::kernel::Signal;
     after_help = "Without a command: the screen, on every known state root.\n\
     Exit status: 0 done, 1 refused, failed or leftovers remain, 2 usage."
 )]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Arguments {
     /// State root to look at; repeatable. Without it every known one
     #[arg(long, global = true, value_name = "DIR")]
@@ -31,6 +32,10 @@ pub struct Arguments {
     /// Mount point of procfs
     #[arg(long, global = true, value_name = "DIR", default_value = "/proc")]
     pub proc_root: PathBuf,
+    /// The roots given here are plain directories that stand for a machine: for tests and records of
+    /// other machines
+    #[arg(long, global = true, hide = true)]
+    pub stand_in: bool,
     /// Where the host's root directory is mounted, for ocitop in a container with the host's pids
     #[arg(
         long,

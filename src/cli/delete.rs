@@ -198,6 +198,10 @@ pub(super) fn text_line(event: &StepEvent, done: &str) -> String {
     let id = event.key.label();
     match &event.kind {
         StepKind::Planned { .. } | StepKind::Started { .. } => String::new(),
+        StepKind::Noted { notes } => {
+            let lines = notes.iter().map(|note| format!("{id}  note: {note}\n"));
+            lines.collect()
+        }
         StepKind::Waiting {
             number,
             step,

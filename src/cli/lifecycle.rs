@@ -105,6 +105,11 @@ pub(super) fn log(event: &StepEvent) {
             );
         }
         StepKind::Finished { verdict } => tracing::info!(container, verdict = verdict.words()),
+        StepKind::Noted { notes } => {
+            for note in notes {
+                tracing::info!(container, note);
+            }
+        }
         StepKind::Planned { .. } | StepKind::Started { .. } | StepKind::Waiting { .. } => {}
     }
 }

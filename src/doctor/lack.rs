@@ -171,7 +171,7 @@ fn sight(report: &Report, lacks: &mut Vec<Lack>) {
             OutOfSight::ProcOfAnother => {
                 "containers are shown, and none can be signalled or deleted"
             }
-            OutOfSight::Hidden => {
+            OutOfSight::Hidden | OutOfSight::RecordUnread | OutOfSight::ProcessUnread => {
                 "whose containers' init is hidden is unknown; nothing is a leftover"
             }
             OutOfSight::CgroupNamespace

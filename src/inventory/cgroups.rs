@@ -11,6 +11,7 @@ use super::container::CgroupView;
 use super::sight::{CgroupsOutOfSight, OutOfSight};
 use crate::cgroup::freezer::{self, Freezer};
 use crate::cgroup::{CgroupPath, Hierarchies, Hierarchy, Version};
+use crate::kernel::Inode;
 use crate::kernel::read::{is_absent, kernel_words};
 use crate::oci::{RecordedCgroup, RuntimeKind};
 
@@ -197,19 +198,42 @@ pub fn existing(dirs: &[CgroupDir], hierarchies: &Hierarchies) -> Vec<CgroupDir>
         .collect()
 }
 
-/// Those of which a look does not tell whether they exist.
-pub fn unreadable(dirs: &[CgroupDir], hierarchies: &Hierarchies) -> Option<CgroupsOutOfSight> {
-    let fails = |dir: &&CgroupDir| {
-        let looked = dir.dir(hierarchies).symlink_metadata();
-        looked.is_err_and(|error| !is_absent(&error))
-    };
-    let failed = dirs.iter().filter(fails);
+/// What one look at each of some cgroups came to. One that is gone is in neither list.
+#[derive(Debug, Clone, Default)]
+pub struct Looked {
+    /// Those that are there, each with what its directory is.
+    pub there: Vec<(CgroupDir, Inode)>,
+    /// Those at which the look fails.
+    pub unread: Vec<CgroupDir>,
+}
+
+/// Looks at each once: what two looks tell may differ.
+pub fn look(dirs: &[CgroupDir], hierarchies: &Hierarchies) -> Looked {
+    let mut looked = Looked::default();
+    for cgroup in dirs {
+        match Inode::of_dir(&cgroup.dir(hierarchies)) {
+            Ok(Some(inode)) => looked.there.push((cgroup.clone(), inode)),
+            Ok(None) => {}
+            Err(error) if is_absent(&error) => {}
+            Err(_) => looked.unread.push(cgroup.clone()),
+        }
+    }
+    looked
+}
+
+/// As [`CgroupsOutOfSight`], of those at which a look fails.
+pub fn out_of_sight(unread: &[CgroupDir], hierarchies: &Hierarchies) -> Option<CgroupsOutOfSight> {
     let label = |dir: &CgroupDir| Some(hierarchies.at(dir.hierarchy)?.label());
-    let failed: Vec<String> = failed.filter_map(label).collect();
-    (!failed.is_empty()).then_some(CgroupsOutOfSight {
-        hierarchies: failed,
+    let hierarchies: Vec<String> = unread.iter().filter_map(label).collect();
+    (!hierarchies.is_empty()).then_some(CgroupsOutOfSight {
+        hierarchies,
         why: OutOfSight::CgroupUnreadable,
     })
+}
+
+/// Those of which a look does not tell whether they exist.
+pub fn unreadable(dirs: &[CgroupDir], hierarchies: &Hierarchies) -> Option<CgroupsOutOfSight> {
+    out_of_sight(&look(dirs, hierarchies).unread, hierarchies)
 }
 
 /// The container's directory in the hierarchy of a v1 controller, or else in the v2 one.

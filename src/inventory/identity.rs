@@ -110,7 +110,8 @@ fn look(machine: &Machine, recorded: Recorded<'_>, init: RecordedInit, rigour: R
         Ok(Some(stat)) => stat,
         Ok(None) => return Identity::Dead,
         // It exists and cannot be read: it may be the one.
-        Err(_) => return Identity::Unknown(OutOfSight::Hidden),
+        Err(_) if machine.sight.hides() => return Identity::Unknown(OutOfSight::Hidden),
+        Err(_) => return Identity::Unknown(OutOfSight::ProcessUnread),
     };
     if stat.is_dead() {
         return Identity::Dead;

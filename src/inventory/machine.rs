@@ -87,9 +87,13 @@ pub struct Parted {
 impl Machine {
     /// Looks the machine over. What cannot be read is left out: no cgroups, no resctrl.
     pub fn new(roots: &Roots) -> Self {
-        let mountinfo = kernel_file(&roots.proc.join("self/mountinfo")).unwrap_or_default();
+        let listed = kernel_file(&roots.proc.join("self/mountinfo")).ok();
+        let mountinfo = listed.clone().unwrap_or_default();
         let hierarchies = match (&roots.cgroup, &roots.host) {
-            (Some(dir), _) => Hierarchies::from_dir(dir).unwrap_or_default(),
+            (Some(dir), _) => {
+                let found = Hierarchies::from_dir(dir).unwrap_or_default();
+                found.as_mounted(&mountinfo)
+            }
             (None, Some(host)) => Hierarchies::from_mountinfo_below(&mountinfo, host),
             (None, None) => Hierarchies::from_mountinfo(&mountinfo),
         };
@@ -98,7 +102,7 @@ impl Machine {
         let resctrl = resctrl.or_else(|| resctrl_mount(&mountinfo, host_dir));
         let is_own = roots.proc == Path::new("/proc") || host_dir.is_some();
         let stands_in = !is_own;
-        let facts = sight::Facts::read(&roots.proc, stands_in, &mountinfo, &hierarchies);
+        let facts = sight::Facts::read(&roots.proc, stands_in, listed.as_deref(), &hierarchies);
         let sight = Sight::of(&facts, &hierarchies);
         let host = Arc::new(Host {
             resctrl: resctrl.is_some(),

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::sight::OutOfSight;
-use crate::kernel::read::ReadError;
+use crate::kernel::read::{ReadError, is_absent, libc_errno};
 use crate::oci::{InvalidId, RecordError, RuntimeKind};
 
 /// Why an entry is broken, or what else an operator should know of it.
@@ -42,4 +42,25 @@ pub enum Problem {
     /// A second file is needed and not there.
     #[error("{0} missing: cgroup and hooks not known from it")]
     NoConfig(&'static str),
+}
+
+impl Problem {
+    /// Whether what it is about is there and the system does not let it be read: then it says nothing
+    /// of the container, not that there is nothing to say. What is gone, and what is not followed or
+    /// entered, is not that.
+    pub fn is_unread(&self) -> bool {
+        self.unread().is_some()
+    }
+
+    /// As [`Self::is_unread`]: the system's error.
+    pub fn unread(&self) -> Option<&io::Error> {
+        let (Self::Open(error) | Self::Read(ReadError::Io { source: error, .. })) = self else {
+            return None;
+        };
+        let is_escape = matches!(
+            error.raw_os_error(),
+            Some(libc_errno::ELOOP | libc_errno::EXDEV)
+        );
+        (!is_absent(error) && !is_escape).then_some(error)
+    }
 }

@@ -21,7 +21,7 @@ use serde::Serialize;
 
 use crate::cgroup::{Hierarchies, Hierarchy, Version};
 use crate::oci::RecordedCgroup;
-pub use facts::{Facts, Proc};
+pub use facts::{Facts, Proc, is_procfs};
 pub use own::is_own;
 
 /// Why something that is not found may be there all the same.
@@ -44,6 +44,10 @@ pub enum OutOfSight {
     CgroupNotMounted,
     /// A look at the cgroup itself fails, and not because it is gone.
     CgroupUnreadable,
+    /// The system does not let its record be read, though it is there.
+    RecordUnread,
+    /// A look at its process fails, and not because it is gone.
+    ProcessUnread,
     /// The mount namespace is not the host's: what is mounted there may not be mounted here.
     MountNamespace,
     /// Whose mount namespace it is cannot be told.
@@ -62,6 +66,8 @@ impl OutOfSight {
             Self::CgroupPart => "only a part of the cgroups is mounted here",
             Self::CgroupNotMounted => "not all cgroup hierarchies are mounted here",
             Self::CgroupUnreadable => "a look at it fails",
+            Self::RecordUnread => "its record cannot be read",
+            Self::ProcessUnread => "a look at its process fails",
             Self::MountNamespace => "ocitop runs in a mount namespace of its own",
             Self::MountNamespaceUnknown => "it cannot be told whether these are the host's mounts",
         }
@@ -78,6 +84,8 @@ impl OutOfSight {
             Self::CgroupPart => "part of cgroups",
             Self::CgroupNotMounted => "unmounted cgroups",
             Self::CgroupUnreadable => "unread cgroups",
+            Self::RecordUnread => "unread record",
+            Self::ProcessUnread => "unread pids",
             Self::MountNamespace | Self::MountNamespaceUnknown => "own mounts",
         }
     }
@@ -94,6 +102,10 @@ impl OutOfSight {
                  and --host /host)"
             }
             Self::CgroupUnreadable => "look at its cgroup yourself (stat), and why that fails",
+            Self::RecordUnread => "read its state file yourself (cat), and see why that fails",
+            Self::ProcessUnread => {
+                "look at its process yourself (cat /proc/PID/stat), and why that fails"
+            }
             Self::MountNamespace | Self::MountNamespaceUnknown => {
                 "mount the host's file systems and name them (-v /:/host, --host /host)"
             }
@@ -129,6 +141,8 @@ pub struct Sight {
     hides: bool,
     /// Each hierarchy that is there and not whole here.
     cgroups: Vec<(String, OutOfSight)>,
+    /// Which hierarchies there are could not be read: any may be out of sight.
+    unlisted: bool,
     mounts: Option<OutOfSight>,
     trusted: BTreeSet<PathBuf>,
 }
@@ -157,6 +171,7 @@ impl Sight {
             pids,
             hides: facts.hides,
             cgroups: cgroups(facts, hierarchies, foreign),
+            unlisted: facts.active_unread,
             mounts: mounts(facts, nested),
             trusted: BTreeSet::new(),
         }
@@ -169,7 +184,7 @@ impl Sight {
 
     /// Whether any look is in doubt, other than at mounts.
     pub fn is_whole(&self) -> bool {
-        self.pids.is_none() && self.cgroups.is_empty()
+        self.pids.is_none() && self.cgroups.is_empty() && !self.unlisted
     }
 
     /// Whether a record of `root` may be of pids that are not these.
@@ -186,7 +201,8 @@ impl Sight {
             return None;
         }
         let cgroup = self.cgroups.first().map(|(_, why)| *why);
-        self.processes().or(cgroup)
+        let unlisted = self.unlisted.then_some(OutOfSight::CgroupUnreadable);
+        self.processes().or(cgroup).or(unlisted)
     }
 
     /// Why processes cannot be signalled by the pids that procfs shows.
@@ -222,6 +238,12 @@ impl Sight {
         recorded: &RecordedCgroup,
         hierarchies: &Hierarchies,
     ) -> Option<CgroupsOutOfSight> {
+        if self.unlisted && *recorded != RecordedCgroup::Disabled {
+            return Some(CgroupsOutOfSight {
+                hierarchies: vec!["any".to_owned()],
+                why: OutOfSight::CgroupUnreadable,
+            });
+        }
         if self.cgroups.is_empty() || self.trusted.contains(root) {
             return None;
         }

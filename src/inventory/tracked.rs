@@ -16,6 +16,7 @@ use super::manager::Managed;
 use super::problem::Problem;
 use super::rdt;
 use super::scan::cgroups_of;
+use super::sight::OutOfSight;
 use crate::cgroup::freezer::Freezer;
 use crate::kernel::Inode;
 use crate::kernel::read::stat_beneath;
@@ -112,6 +113,9 @@ impl Tracked {
         base.state_dir = Some(entry.inode);
         base.runtime = entry.runtime;
         base.owner = owner;
+        if entry.record.as_ref().is_err_and(Problem::is_unread) {
+            base.condition = Condition::Unknown(OutOfSight::RecordUnread);
+        }
         let note = entry.note.as_ref().or(entry.record.as_ref().err());
         base.problem = note.map(|problem| crate::text::chain(problem));
         if let Ok(record) = &entry.record {
@@ -132,6 +136,9 @@ impl Tracked {
     pub fn broken(key: &ContainerKey, fingerprint: Fingerprint, problem: &Problem) -> Self {
         let mut base = blank(key);
         base.problem = Some(crate::text::chain(problem));
+        if problem.is_unread() {
+            base.condition = Condition::Unknown(OutOfSight::RecordUnread);
+        }
         Self {
             fingerprint,
             base,

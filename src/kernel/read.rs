@@ -52,6 +52,13 @@ pub enum ReadError {
 }
 
 impl ReadError {
+    /// The file.
+    pub fn file(&self) -> &str {
+        let (Self::Io { file, .. } | Self::NotRegular { file, .. } | Self::TooLarge { file, .. }) =
+            self;
+        file
+    }
+
     /// Whether the file is simply not there.
     pub fn is_absent(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.raw_os_error() == Some(libc_errno::ENOENT))

@@ -10,10 +10,12 @@ use crate::inventory::cgroups::existing;
 use crate::inventory::entry::Entry;
 use crate::inventory::identity::{Recorded, Rigour, identify};
 use crate::inventory::manager::manager_of;
+use crate::inventory::remnant::Remnant;
 use crate::inventory::scan::{cgroups_of, entry_names};
 use crate::inventory::{Problem, mounts};
-use crate::kernel::read::{STATE_CAP, open_root};
+use crate::kernel::read::open_root;
 use crate::oci::{ContainerKey, Record, RuntimeKind};
+use crate::text::visible_path;
 
 /// Every one below the roots looked at, with the cgroups that belong to it, which are taken out of
 /// `tree`.
@@ -74,10 +76,8 @@ fn leftover(search: &Search<'_>, tree: &mut Tree, entry: &Entry<'static>) -> Opt
     if let Err(error) = entry.key.id() {
         doubts.push(Argument::Unclear(crate::text::chain(&error)));
     }
-    if let Err(Problem::Record(_)) = &entry.record
-        && let Some(pid) = alive_in_text(search, entry)
-    {
-        doubts.push(Argument::MayBeAlive(pid));
+    if let Err(Problem::Record(_)) = &entry.record {
+        doubts.extend(doubts_of_text(search, entry, &own));
     }
     let mut leftover = assembled(search, entry, own);
     leftover.age = search.age(&entry.key.dir());
@@ -206,31 +206,20 @@ fn is_empty(dir: &Path) -> bool {
     std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none())
 }
 
-/// A process that the text of a state file names, whatever else is wrong with it, if it lives.
-fn alive_in_text(search: &Search<'_>, entry: &Entry<'static>) -> Option<i32> {
-    let files = ["state.json", "status"];
-    let texts = files
-        .iter()
-        .filter_map(|file| entry.file(file, STATE_CAP).ok());
-    texts.into_iter().find_map(|bytes| {
-        let text = String::from_utf8_lossy(&bytes);
-        let lives =
-            |pid: &i32| matches!(search.machine.stat(*pid), Ok(Some(stat)) if !stat.is_dead());
-        pids_in(&text).into_iter().find(lives)
-    })
-}
-
-/// The numbers that stand behind `"pid":` and `"init_process_pid":`.
-fn pids_in(text: &str) -> Vec<i32> {
-    let mut found = Vec::new();
-    for key in ["\"pid\"", "\"init_process_pid\""] {
-        for rest in text.split(key).skip(1) {
-            let rest = rest.trim_start().trim_start_matches(':').trim_start();
-            let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
-            found.extend(digits.parse::<i32>().ok().filter(|pid| *pid > 1));
-        }
-    }
-    found
+/// What the text of a state file names, whatever else is wrong with it, and is there: a process, or a
+/// cgroup that was not found otherwise.
+fn doubts_of_text(search: &Search<'_>, entry: &Entry<'static>, own: &[Candidate]) -> Vec<Argument> {
+    let left = Remnant::read(search.machine, entry);
+    let pid = left.alive.map(Argument::MayBeAlive);
+    let mut other = left.cgroups.into_iter();
+    let other = other.find(|(cgroup, _)| !own.iter().any(|one| one.cgroup == *cgroup));
+    let cgroup = other.map(|(cgroup, _)| {
+        let dir = visible_path(&cgroup.dir(&search.machine.hierarchies));
+        Argument::Unclear(format!(
+            "{dir} stands in what is left of its record, and is there"
+        ))
+    });
+    pid.into_iter().chain(cgroup).collect()
 }
 
 impl Search<'_> {
@@ -242,17 +231,5 @@ impl Search<'_> {
             .map(|mount| mount.point.clone())
             .collect::<Vec<_>>()
             .into_iter()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pid_is_found_in_text_that_is_cut() {
-        assert_eq!(pids_in("{\"id\":\"web\",\"pid\": 4711,\"bun"), [4711]);
-        assert_eq!(pids_in("{\"init_process_pid\":77}"), [77]);
-        assert_eq!(pids_in("{\"pid\":-1,\"pid\":0,\"pid\":1,\"pid\":}"), [0; 0]);
     }
 }

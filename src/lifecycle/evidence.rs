@@ -1,19 +1,20 @@
 //! Everything a teardown needs to know, gathered before the first change and kept to the end, so
 //! that a retry works even when a file has gone meanwhile.
 
+mod judge;
+mod lost;
+
 use std::path::PathBuf;
 
 use super::claims::Claims;
-use super::find;
-use super::guard::{self, Forbidden};
 use super::pin::{self, OwnPin};
-use super::{Common, Held, Kept, Refusal, held, procs, sharing, unit};
+use super::{Common, Held, Refusal, procs, unit};
 use crate::inventory::cgroups::{self, CgroupDir};
 use crate::inventory::entry::Entry;
-use crate::inventory::identity::{Identity, Recorded, Rigour, identify, is_member};
+use crate::inventory::identity::{Identity, Recorded, Rigour, identify};
 use crate::inventory::manager::{Managed, Request};
-use crate::inventory::scan::{cgroups_of, cgroups_out_of_sight};
-use crate::inventory::sight::CgroupsOutOfSight;
+use crate::inventory::scan::cgroups_of;
+use crate::inventory::sight::{CgroupsOutOfSight, OutOfSight};
 use crate::inventory::tracked::derive;
 use crate::inventory::{Condition, Machine, Problem, rdt};
 use crate::kernel::read::{is_gone, open_root};
@@ -125,10 +126,7 @@ impl Evidence {
             }
             Err(problem) => {
                 notes.push(crate::text::chain(problem));
-                // Nobody says who it was; where processes cannot be seen, it may be anybody.
-                let blind = machine.sight.pids(entry.key.root());
-                let identity = blind.map_or(Identity::Dead, Identity::Unknown);
-                (identity, Condition::Broken)
+                unrecorded(machine, &entry, problem)
             }
         };
         if let Identity::Recycled(pid) = identity {
@@ -136,13 +134,18 @@ impl Evidence {
                 "recorded pid {pid} belongs to another process: not touched"
             ));
         }
-        let cgroups = cgroups::existing(&named, &machine.hierarchies);
+        let unseen = machine
+            .sight
+            .unseen(entry.key.root(), recorded(&entry), &machine.hierarchies);
+        let looked = cgroups::look(&named, &machine.hierarchies);
+        let unread = || cgroups::out_of_sight(&looked.unread, &machine.hierarchies);
         let unit = unit::own(machine, &entry, &named);
         let mut evidence = Self {
             id,
             condition,
             identity,
-            pins: pinned(machine, &cgroups),
+            out_of_sight: unseen.or_else(unread),
+            pins: looked.there,
             common: None,
             found_by_name: false,
             pin: pin::own(machine, &entry, unit.as_ref()),
@@ -157,46 +160,15 @@ impl Evidence {
                 .ok()
                 .and_then(|record| record.hooks.clone()),
             held: None,
-            forbidden: None,
-            out_of_sight: cgroups_out_of_sight(machine, &entry),
+            forbidden: lost::unread(&entry).map(Refusal::CannotKnow),
             notes,
             entry,
         };
         evidence.find_lost_cgroups(machine, named.is_empty());
+        evidence.doubt_torn(machine);
         evidence.find_rdt(machine);
         evidence.note_manager();
         evidence
-    }
-
-    /// Where the record does not say (or says where nothing is), the name does.
-    fn find_lost_cgroups(&mut self, machine: &Machine, nothing_named: bool) {
-        let disabled = matches!(
-            &self.entry.record,
-            Ok(record) if record.cgroup == RecordedCgroup::Disabled
-        );
-        let unknown = match &self.entry.record {
-            Ok(record) => record.cgroup == RecordedCgroup::Unknown || nothing_named,
-            Err(_) => true,
-        };
-        if !self.pins.is_empty() || disabled || !unknown {
-            return;
-        }
-        match find::by_name(machine, self.id.as_str()) {
-            Ok(found) if found.is_empty() => {
-                self.notes
-                    .push("no cgroup recorded, none found by its name".to_owned());
-            }
-            Ok(found) => {
-                self.notes.push(format!(
-                    "cgroup found by its name, in {} hierarchies",
-                    found.len()
-                ));
-                self.pins = pinned(machine, &found);
-                self.found_by_name = true;
-                self.unit = unit::found(machine, &self.entry, &found);
-            }
-            Err(ambiguous) => self.notes.push(format!("cgroup not known: {ambiguous}")),
-        }
     }
 
     fn find_rdt(&mut self, machine: &Machine) {
@@ -224,106 +196,9 @@ impl Evidence {
         ));
     }
 
-    /// Applies the guard and counts who would die.
-    fn judge(&mut self, machine: &Machine, claims: &Claims) {
-        let cgroups = self.cgroups(machine);
-        let init = self.identity.alive();
-        let inside = init.is_some_and(|init| {
-            let membership = machine.membership(init.pid);
-            membership.is_some_and(|membership| is_member(machine, &membership, &cgroups))
-        });
-        let suspect = guard::Suspect {
-            entry: &self.entry,
-            cgroups: &cgroups,
-            init: init.map(|init| init.pid),
-            init_inside: inside,
-            // A name alone is no proof: any cgroup may be called `web`.
-            name_counts: !self.found_by_name,
-        };
-        let judged = match (guard::check(machine, &suspect, claims), init) {
-            (Err(Forbidden::Shared(..)), Some(init)) => {
-                sharing::part_from(machine, init, &suspect, claims).map(Some)
-            }
-            (judged, _) => judged.map(|()| None),
-        };
-        match judged {
-            Ok(None) => {}
-            Ok(Some(common)) => self.leave(common),
-            // Its own processes are gone, so what is another's is simply left alone. Processes of
-            // nobody known keep the record: it may be all that tells of them.
-            Err(forbidden) if init.is_none() && !forbidden.keeps_record() => {
-                self.notes.push(format!("cgroups left alone: {forbidden}"));
-                self.pins.clear();
-                (self.unit, self.pin) = (None, None);
-            }
-            Err(forbidden) => self.forbidden = Some(forbidden.into()),
-        }
-        self.pids = self.members(machine);
-        if self.pids.is_empty() {
-            let cgroups = self.cgroups(machine);
-            let unlisted = procs::Unlisted::of(machine, &cgroups);
-            self.pids = unlisted.pids(machine, &cgroups);
-        }
-        self.held = held::look(
-            machine,
-            &self.entry.key,
-            (&self.cgroups(machine), &self.pids),
-            claims,
-        );
-        if let Some(held) = self.held.as_ref().filter(|held| held.kills_wait) {
-            self.notes.push(held.to_string());
-        }
-        self.spare_namesake(claims);
-        self.spare_pin(claims);
-        if self.pins.is_empty() {
-            let known = self.pids.iter().filter_map(|pid| {
-                let start_time = machine.stat(*pid).ok().flatten()?.start_time;
-                Some(InitProcess {
-                    pid: *pid,
-                    start_time,
-                })
-            });
-            self.family = known.collect();
-        }
-    }
-
-    /// What another container has too is nobody's: nothing is done with it.
-    fn leave(&mut self, common: Common) {
-        self.notes.push(common.note());
-        let shared = |cgroup: &CgroupDir| common.cgroups.contains(cgroup);
-        self.pins.retain(|(cgroup, _)| !shared(cgroup));
-        (self.unit, self.pin) = (None, None);
-        self.common = Some(common);
-    }
-
     /// Whether a process was of init's family before the first change.
     pub fn knows(&self, process: InitProcess) -> bool {
         self.family.contains(&process)
-    }
-
-    /// A live container of the same id in another root has the resctrl groups of that name.
-    fn spare_namesake(&mut self, claims: &Claims) {
-        let has_groups = self.ctrl_group.is_some() || self.mon_group.is_some();
-        if let Some(other) = claims.namesake(&self.entry.key).filter(|_| has_groups) {
-            let root = crate::text::visible_path(other.root());
-            self.notes.push(format!(
-                "resctrl groups left alone: {root} has a live container of the same id"
-            ));
-            (self.ctrl_group, self.mon_group) = (None, None);
-        }
-    }
-
-    /// A scope is of one name in all of systemd: another record that names it may be of the one that
-    /// has it now.
-    fn spare_pin(&mut self, claims: &Claims) {
-        let pin = self.pin.as_ref();
-        let other = pin.and_then(|pin| claims.of_pin_beside(&self.entry.key, pin.name()));
-        if let Some(other) = other {
-            let (id, root) = (other.label(), crate::text::visible_path(other.root()));
-            let why = Kept::PinOf { id, root };
-            self.notes.push(format!("BPF pin left alone: {why}"));
-            self.pin = None;
-        }
     }
 
     /// Its cgroups that still are the directories they were: one that was made anew under the same
@@ -355,18 +230,16 @@ impl Evidence {
         let cgroups = self.cgroups(machine);
         let mut pids = procs::members(machine, &cgroups);
         if let Some(init) = self.identity.alive() {
-            let stat = machine.stat(init.pid).ok().flatten();
-            let same = stat.is_some_and(|s| s.start_time == init.start_time && !s.is_dead());
-            match (same, self.pins.is_empty()) {
+            match (is_still(machine, init), self.pins.is_empty()) {
                 (true, true) => pids.extend(procs::family(machine, init.pid)),
                 (true, false) => drop(pids.insert(init.pid)),
                 (false, _) => {}
             }
         }
-        let known = self.family.iter().filter(|process| {
-            let stat = machine.stat(process.pid).ok().flatten();
-            stat.is_some_and(|s| s.start_time == process.start_time && !s.is_dead())
-        });
+        let known = self
+            .family
+            .iter()
+            .filter(|process| is_still(machine, **process));
         pids.extend(known.map(|process| process.pid));
         pids.into_iter().collect()
     }
@@ -377,12 +250,30 @@ impl Evidence {
     }
 }
 
-fn pinned(machine: &Machine, cgroups: &[CgroupDir]) -> Vec<(CgroupDir, Inode)> {
-    let pinned = |cgroup: &CgroupDir| {
-        let dir = cgroup.dir(&machine.hierarchies);
-        let is_dir = dir.symlink_metadata().is_ok_and(|found| found.is_dir());
-        let inode = Inode::at(&dir).ok()?.filter(|_| is_dir)?;
-        Some((cgroup.clone(), inode))
-    };
-    cgroups.iter().filter_map(pinned).collect()
+/// Whether a process lives and is the one that it was. One that cannot be looked at may be.
+fn is_still(machine: &Machine, process: InitProcess) -> bool {
+    match machine.stat(process.pid) {
+        Ok(Some(stat)) => stat.start_time == process.start_time && !stat.is_dead(),
+        Ok(None) => false,
+        Err(_) => true,
+    }
+}
+
+/// What a record says of its cgroups; one that makes no sense, nothing.
+fn recorded<'e>(entry: &'e Entry<'_>) -> &'e RecordedCgroup {
+    let record = entry.record.as_ref();
+    record.map_or(&RecordedCgroup::Unknown, |record| &record.cgroup)
+}
+
+/// Who it was and what it is, where the record does not say. One that is there and cannot be read may
+/// say that it lives; one that makes no sense says nothing, and where processes cannot be seen, it may
+/// be anybody's.
+fn unrecorded(machine: &Machine, entry: &Entry<'_>, problem: &Problem) -> (Identity, Condition) {
+    if problem.is_unread() {
+        let why = OutOfSight::RecordUnread;
+        return (Identity::Unknown(why), Condition::Unknown(why));
+    }
+    let blind = machine.sight.pids(entry.key.root());
+    let identity = blind.map_or(Identity::Dead, Identity::Unknown);
+    (identity, Condition::Broken)
 }

@@ -2,12 +2,16 @@
 
 use std::path::Path;
 
+use super::doubt::Doubt;
 use crate::cgroup::CgroupPath;
-use crate::inventory::Machine;
 use crate::inventory::cgroups::CgroupDir;
+use crate::inventory::unread::WhyUnread;
+use crate::inventory::{Machine, Unread};
+use crate::kernel::read::is_gone;
 
-/// Deepest level at which runtimes and engines put containers.
-const MAX_DEPTH: usize = 12;
+/// Deepest level that is looked at. Runtimes and engines put containers far above it: what is nested
+/// deeper is said, and proves nothing.
+const MAX_DEPTH: usize = 64;
 /// Most directories looked at in one hierarchy.
 const MAX_DIRS: usize = 50_000;
 
@@ -47,13 +51,14 @@ pub fn is_name_of(name: &str, id: &str) -> bool {
 #[error("{0} and {1} are both named after it")]
 pub struct Ambiguous(pub String, pub String);
 
-/// The cgroups named after `id`, at most one in each hierarchy.
-pub fn by_name(machine: &Machine, id: &str) -> Result<Vec<CgroupDir>, Ambiguous> {
+/// The cgroups named after `id`, at most one in each hierarchy. Where not all of a hierarchy was
+/// looked at, another one may be there.
+pub fn by_name(machine: &Machine, id: &str) -> Result<Vec<CgroupDir>, Doubt> {
     let mut found = Vec::new();
     for (index, hierarchy) in machine.hierarchies.iter().enumerate() {
         let mut hits = Vec::new();
         let mut budget = MAX_DIRS;
-        search(&hierarchy.mount, id, 0, &mut budget, &mut hits);
+        let searched = search(&hierarchy.mount, id, 0, &mut budget, &mut hits);
         let mut hits = hits.iter().filter_map(|dir| {
             let path = CgroupPath::new(dir.strip_prefix(&hierarchy.mount).ok()?)?;
             Some(CgroupDir {
@@ -63,30 +68,44 @@ pub fn by_name(machine: &Machine, id: &str) -> Result<Vec<CgroupDir>, Ambiguous>
         });
         let first = hits.next();
         if let (Some(one), Some(other)) = (&first, hits.next()) {
-            return Err(Ambiguous(one.path.to_string(), other.path.to_string()));
+            let both = Ambiguous(one.path.to_string(), other.path.to_string());
+            return Err(both.into());
         }
+        searched.map_err(Doubt::Search)?;
         found.extend(first);
     }
     Ok(found)
 }
 
+/// Looks below a directory; an error is the first part of it that was not looked at.
 fn search(
     dir: &Path,
     id: &str,
     depth: usize,
     budget: &mut usize,
     hits: &mut Vec<std::path::PathBuf>,
-) {
+) -> Result<(), Unread> {
+    let cut = |why| Err(Unread::dir(dir, why));
     if depth >= MAX_DEPTH {
-        return;
+        return cut(WhyUnread::TooMany(MAX_DEPTH));
     }
-    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
-        if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            continue;
-        }
+    let listed = match std::fs::read_dir(dir) {
+        Ok(listed) => listed,
+        Err(error) if is_gone(&error) => return Ok(()),
+        Err(error) => return cut((&error).into()),
+    };
+    let mut searched = Ok(());
+    for entry in listed {
+        let looked = entry.and_then(|entry| Ok((entry.file_type()?.is_dir(), entry)));
+        let entry = match looked {
+            Ok((true, entry)) => entry,
+            Ok((false, _)) => continue,
+            Err(error) if is_gone(&error) => continue,
+            Err(error) => return cut((&error).into()),
+        };
         *budget = budget.saturating_sub(1);
         if *budget == 0 {
-            return;
+            return cut(WhyUnread::TooMany(MAX_DIRS));
         }
         // What lies below a hit belongs to it.
         if entry
@@ -96,7 +115,9 @@ fn search(
         {
             hits.push(entry.path());
         } else {
-            search(&entry.path(), id, depth + 1, budget, hits);
+            let below = search(&entry.path(), id, depth + 1, budget, hits);
+            searched = searched.and(below);
         }
     }
+    searched
 }

@@ -217,7 +217,7 @@ fn check_members(machine: &Machine, name: &str, pids: &[i32], tied: bool) -> Res
 }
 
 /// Whose a process is, by its mount namespace.
-enum Origin {
+pub(super) enum Origin {
     Host,
     Elsewhere,
     /// This file would tell, and cannot be read.
@@ -227,7 +227,7 @@ enum Origin {
 /// The host's mount namespace is that of pid 1. Where that one may not be looked at, it is ocitop's own
 /// if [`Sight`](crate::inventory::Sight) says so; else what is nested in no pid namespace may be the
 /// host's.
-fn origin(machine: &Machine, pid: i32) -> Origin {
+pub(super) fn origin(machine: &Machine, pid: i32) -> Origin {
     let of_pid = |pid: &str| machine.proc.join(pid).join("ns/mnt");
     let file = of_pid(&pid.to_string());
     let Ok(theirs) = std::fs::read_link(&file) else {

@@ -8,6 +8,7 @@ use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
 use super::clean::Kept;
+use super::doubt::Doubt;
 use super::evidence::NoEvidence;
 use super::guard::Forbidden;
 use super::held::Held;
@@ -34,11 +35,14 @@ pub enum Refusal {
     #[error("it is not the container that was confirmed")]
     Replaced,
     /// Whether it lives cannot be known from here.
-    #[error("whether it lives cannot be known from here: {}; {}", .0.words(), .0.remedy())]
+    #[error("cannot know whether anything lives: {}; {}", .0.words(), .0.remedy())]
     OutOfSight(OutOfSight),
     /// Its cgroups cannot be looked at from here.
-    #[error("{}; {}", .0.words(), .0.why.remedy())]
+    #[error("cannot know whether anything lives: {}; {}", .0.words(), .0.why.remedy())]
     CgroupsOutOfSight(CgroupsOutOfSight),
+    /// What tells whether anything of it lives was not read, or is ambiguous.
+    #[error("cannot know whether anything lives: {0}")]
+    CannotKnow(#[from] Doubt),
     /// Its cgroups or its init must not be touched.
     #[error(transparent)]
     Forbidden(#[from] Forbidden),
@@ -153,6 +157,7 @@ impl Refusal {
             Self::Replaced => "replaced",
             Self::OutOfSight(_) => "out_of_sight",
             Self::CgroupsOutOfSight(_) => "cgroups_out_of_sight",
+            Self::CannotKnow(_) => "cannot_know",
             Self::Forbidden(why) => why.code(),
             Self::NotStopped { .. } => "not_stopped",
             Self::NotRunning { .. } | Self::InitGone | Self::NotPausable(_) => "not_running",

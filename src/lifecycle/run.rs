@@ -141,6 +141,10 @@ fn execute<K: Kernel>(
     evidence: Evidence,
     reporter: &mut Reporter<'_>,
 ) -> Verdict {
+    if !evidence.notes.is_empty() {
+        let notes = evidence.notes.clone();
+        reporter.send(StepKind::Noted { notes });
+    }
     let plan = match plan(machine, job, &evidence, options) {
         Ok(plan) => plan,
         Err(why) => return Verdict::Refused(why),

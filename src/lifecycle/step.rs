@@ -1,7 +1,7 @@
 //! The plan and the events of an action, as data.
 //!
 //! No strings are made here: the view words them, `--format json` serialises them, tests compare
-//! them. Contract: for each `Started` one `Ended` of the same step; after the last, one `Finished`.
+//! them. Contract: notes first, if there are any; then for each `Started` one `Ended` of the same step; after the last, one `Finished`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -195,6 +195,12 @@ pub struct StepEvent {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum StepKind {
+    /// What could not be known, and what else the operator should know, before the plan or the
+    /// refusal.
+    Noted {
+        /// Each, safe to print.
+        notes: Vec<String>,
+    },
     /// The plan, before anything is changed.
     Planned {
         /// Its steps.

@@ -276,7 +276,7 @@ impl StepError {
                     0 => String::new(),
                     more => format!(" and {more} more"),
                 };
-                format!("left: {}{more}: {cause}", shown.join(", "))
+                format!("{}{more}: {cause}", shown.join(", "))
             }
             Self::Hook { end } => hook(end),
             Self::Replaced => Refusal::Replaced.words(),

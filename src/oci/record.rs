@@ -8,6 +8,7 @@
 
 pub mod crun;
 pub mod runc;
+pub mod torn;
 pub mod youki;
 
 use std::collections::BTreeMap;

@@ -116,6 +116,11 @@ impl LogPane {
         };
         match &event.kind {
             StepKind::Planned { .. } | StepKind::Started { .. } | StepKind::Finished { .. } => {}
+            StepKind::Noted { notes } => {
+                for note in notes {
+                    self.push(line(crate::text::safe(note), "note", Mark::Skipped));
+                }
+            }
             StepKind::Waiting {
                 number,
                 step,

@@ -209,7 +209,7 @@ fn take_step(model: &mut Model, event: &StepEvent) -> Vec<Effect> {
                 running.step = Some((*number, step.word()));
             }
             StepKind::Ended { .. } => running.held = model.leaving,
-            StepKind::Finished { .. } => {}
+            StepKind::Noted { .. } | StepKind::Finished { .. } => {}
         }
         total = running.total;
     }

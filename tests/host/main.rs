@@ -55,5 +55,6 @@ mod sight;
 mod stranded;
 mod systemd;
 mod torture;
+mod unread;
 mod usage;
 mod written;

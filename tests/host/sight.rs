@@ -212,7 +212,7 @@ with_each_runtime! {
             // that its init is told by them.
             let kill = ["kill", &scene.live, "CONT"];
             if rig.kind == RuntimeKind::Youki && place == Place::OwnCgroups {
-                scene.refuses(place, &kill, "whether it lives cannot be known from here");
+                scene.refuses(place, &kill, "cannot know whether anything lives");
             } else {
                 scene.run(place, &kill).ok();
             }

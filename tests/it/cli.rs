@@ -26,6 +26,7 @@ fn on(machine: &Machine) -> Command {
     command
         .stdin(Stdio::null())
         .env("XDG_STATE_HOME", machine.program("log"))
+        .arg("--stand-in")
         .arg("--cgroup-root")
         .arg(machine.cgroup_root())
         .arg("--proc-root")
@@ -471,4 +472,36 @@ fn a_leftover_is_diagnosed_by_its_path_and_by_its_id() {
     assert_refused(&said, 1, "neither a leftover nor the state directory");
     let said = ocitop(&machine, &["diagnose", "four"]);
     assert_refused(&said, 1, "container four does not exist");
+}
+
+#[test]
+fn roots_that_are_not_what_they_must_be_are_refused_at_the_start() {
+    let machine = three();
+    let one_hierarchy = "/sys/fs/cgroup/freezer";
+    for (flag, dir, words) in [
+        ("--proc-root", "/tmp", "procfs is not mounted there"),
+        ("--proc-root", "/nowhere", "procfs is not mounted there"),
+        ("--cgroup-root", "/tmp", "no cgroups are mounted there"),
+        ("--cgroup-root", "/proc", "no cgroups are mounted there"),
+        ("--cgroup-root", one_hierarchy, "one hierarchy of cgroups"),
+    ] {
+        if dir == one_hierarchy && !std::path::Path::new(dir).join("freezer.state").exists() {
+            // Not where cgroups are v2.
+            continue;
+        }
+        for command in [&["list"][..], &["delete", "--force", "one"], &["doctor"]] {
+            let output = Command::new(env!("CARGO_BIN_EXE_ocitop"))
+                .stdin(Stdio::null())
+                .env("XDG_STATE_HOME", machine.program("log"))
+                .arg(flag)
+                .arg(dir)
+                .arg("--root")
+                .arg(machine.root())
+                .args(command)
+                .output()
+                .unwrap();
+            assert_refused(&said(&output), 2, words);
+            assert!(machine.state_dir("one").is_dir());
+        }
+    }
 }

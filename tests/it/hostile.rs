@@ -136,6 +136,7 @@ impl Place {
         let mut child = Command::new(env!("CARGO_BIN_EXE_ocitop"))
             .args(["--timeout", "1", "--root"])
             .arg(root)
+            .arg("--stand-in")
             .arg("--cgroup-root")
             .arg(self.machine.cgroup_root())
             .arg("--resctrl-root")

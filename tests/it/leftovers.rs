@@ -772,6 +772,7 @@ fn ocitop(machine: &Machine, args: &[&str]) -> (i32, String, String) {
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_ocitop"))
         .stdin(std::process::Stdio::null())
         .env("XDG_STATE_HOME", machine.program("log"))
+        .arg("--stand-in")
         .args([Path::new("--cgroup-root"), &machine.cgroup_root()])
         .args([Path::new("--proc-root"), &machine.proc()])
         .args([Path::new("--root"), &machine.root()])

@@ -6,6 +6,7 @@ mod leaving;
 mod pins;
 mod scopes;
 mod shared;
+mod unknown;
 mod unreadable;
 mod writes;
 
@@ -75,7 +76,7 @@ fn assert_contract(events: &[StepEvent], verdict: &Verdict) {
             StepKind::Waiting { number, .. } => {
                 assert_eq!(open.as_ref().map(|open| open.0), Some(*number));
             }
-            StepKind::Planned { .. } => assert_eq!(open, None),
+            StepKind::Noted { .. } | StepKind::Planned { .. } => assert_eq!(open, None),
             StepKind::Finished { .. } => {}
         }
     }

@@ -11,7 +11,7 @@ use crate::machine::Machine;
 
 fn ocitop(machine: &Machine) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ocitop"));
-    command.stdin(Stdio::null());
+    command.stdin(Stdio::null()).arg("--stand-in");
     for (flag, dir) in [
         ("--cgroup-root", machine.cgroup_root()),
         ("--proc-root", machine.proc()),

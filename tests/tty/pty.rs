@@ -112,6 +112,7 @@ impl Setup {
             command.arg(root);
         } else {
             command.arg(path("root"));
+            command.arg("--stand-in");
             command.arg("--cgroup-root");
             command.arg(path("cgroup"));
         }

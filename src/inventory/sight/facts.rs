@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use super::UNIFIED;
 use crate::cgroup::Hierarchies;
-use crate::kernel::read::{kernel_file, kernel_text};
+use crate::cgroup::hierarchy::is_cgroupfs;
+use crate::kernel::read::{is_gone, kernel_file, kernel_text};
 
 /// The host's own namespaces (`include/linux/proc_ns.h`).
 pub(super) const INITIAL_PID: u64 = 0xEFFF_FFFC;
@@ -15,9 +16,8 @@ pub(super) const INITIAL_CGROUP: u64 = 0xEFFF_FFFB;
 /// Fixed since 6.18; before, the first number that is given out, and it is never free again.
 pub(super) const INITIAL_MOUNT: [u64; 2] = [0xEFFF_FFF8, 0xF000_0000];
 
-/// `PROC_SUPER_MAGIC`, `CGROUP_SUPER_MAGIC` and `CGROUP2_SUPER_MAGIC` (statfs(2)).
+/// `PROC_SUPER_MAGIC` (statfs(2)).
 const PROC: u64 = 0x9fa0;
-const CGROUP: [u64; 2] = [0x0027_e0eb, 0x6367_7270];
 
 /// `CAP_SYS_PTRACE`, as a bit of `CapEff` (capabilities(7)).
 const SYS_PTRACE: u64 = 1 << 19;
@@ -36,6 +36,7 @@ pub enum Proc {
 
 /// What was read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Facts {
     /// What stands where procfs should.
     pub proc: Proc,
@@ -63,19 +64,31 @@ pub struct Facts {
     pub hides: bool,
     /// The hierarchies that exist, as `/proc/self/cgroup` names them.
     pub active: Vec<String>,
+    /// `/proc/self/cgroup` is there and could not be read.
+    pub active_unread: bool,
     /// Which mounts of hierarchies are the kernel's, and no tree that stands for them.
     pub real_mounts: BTreeSet<PathBuf>,
 }
 
 impl Facts {
-    /// Reads them. Where `stands_in` is set, a plain tree in place of procfs is no mistake.
-    pub fn read(proc: &Path, stands_in: bool, mountinfo: &[u8], hierarchies: &Hierarchies) -> Self {
+    /// Reads them. Where `stands_in` is set, a plain tree in place of procfs is no mistake. No
+    /// `mountinfo` is one that could not be read.
+    pub fn read(
+        proc: &Path,
+        stands_in: bool,
+        mountinfo: Option<&[u8]>,
+        hierarchies: &Hierarchies,
+    ) -> Self {
         let own = proc.join("self");
         let status = kernel_text(&own.join("status")).ok().flatten();
         let status = status.unwrap_or_default();
-        let is_procfs = magic(proc) == Some(PROC);
+        let is_procfs = is_procfs(proc);
         let silent = status.is_empty() && own.symlink_metadata().is_err();
-        let memberships = kernel_file(&own.join("cgroup")).unwrap_or_default();
+        let listed = kernel_file(&own.join("cgroup"));
+        // A kernel without cgroups has no such file.
+        let active_unread =
+            is_procfs && !silent && listed.as_ref().is_err_and(|error| !is_gone(error));
+        let memberships = listed.unwrap_or_default();
         Self {
             proc: match is_procfs {
                 true if silent => Proc::Missing,
@@ -95,8 +108,11 @@ impl Facts {
             cgroup_namespace_of_1: namespace(proc, "1", "cgroup"),
             mount_namespace: namespace(proc, "self", "mnt"),
             mount_namespace_of_1: namespace(proc, "1", "mnt"),
-            hides: hides(proc, mountinfo, &status),
+            hides: hides(proc, mountinfo.unwrap_or_default(), &status)
+                // How procfs is mounted is not known: what is not found is asked for beside it.
+                || (is_procfs && mountinfo.is_none() && !is_capable(&status)),
             active: active(&memberships),
+            active_unread,
             real_mounts: real(hierarchies),
         }
     }
@@ -108,6 +124,11 @@ fn namespace(proc: &Path, pid: &str, kind: &str) -> Option<u64> {
     std::fs::metadata(link).ok().map(|found| found.ino())
 }
 
+/// Whether a directory is the mount of a procfs.
+pub fn is_procfs(dir: &Path) -> bool {
+    magic(dir) == Some(PROC)
+}
+
 fn magic(path: &Path) -> Option<u64> {
     let found = rustix::fs::statfs(path).ok()?;
     u64::try_from(found.f_type).ok()
@@ -116,7 +137,7 @@ fn magic(path: &Path) -> Option<u64> {
 fn real(hierarchies: &Hierarchies) -> BTreeSet<PathBuf> {
     let mounts = hierarchies.iter().map(|hierarchy| &hierarchy.mount);
     // What cannot be asked is no tree that stands for one.
-    let real = mounts.filter(|mount| magic(mount).is_none_or(|found| CGROUP.contains(&found)));
+    let real = mounts.filter(|mount| is_cgroupfs(mount).unwrap_or(true));
     real.cloned().collect()
 }
 
@@ -139,6 +160,13 @@ fn active(memberships: &[u8]) -> Vec<String> {
     text.lines().filter_map(name).collect()
 }
 
+/// Whether ocitop may look behind a `hidepid`.
+fn is_capable(status: &str) -> bool {
+    field(status, "CapEff:")
+        .and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok())
+        .is_some_and(|bits| bits & SYS_PTRACE != 0)
+}
+
 /// Whether procfs is mounted with a `hidepid` (proc(5)) that ocitop cannot look behind.
 fn hides(proc: &Path, mountinfo: &[u8], status: &str) -> bool {
     let text = String::from_utf8_lossy(mountinfo);
@@ -156,9 +184,7 @@ fn hides(proc: &Path, mountinfo: &[u8], status: &str) -> bool {
             .find_map(|option| option.strip_prefix(name)?.strip_prefix('='))
     };
     let hidden = option("hidepid").is_some_and(|value| !matches!(value, "0" | "off"));
-    let capable = field(status, "CapEff:")
-        .and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok())
-        .is_some_and(|bits| bits & SYS_PTRACE != 0);
+    let capable = is_capable(status);
     // `gid=` names a group that sees all, save where only what can be traced is shown.
     let member = option("gid").is_some_and(|gid| {
         field(status, "Groups:")

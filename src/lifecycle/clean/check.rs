@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Clean, Kept, Remains};
 use crate::inventory::cgroups::CgroupDir;
+use crate::inventory::identity::Identity;
 use crate::inventory::members;
 use crate::inventory::owners::Owners;
 use crate::inventory::pins::Scopes;
@@ -212,6 +213,12 @@ fn check_state_dir(
     }
     if let Some(init) = evidence.identity.alive() {
         return Err(Kept::Init(init.pid).into());
+    }
+    if let Identity::Unknown(why) = evidence.identity {
+        return Err(evidence.forbidden.unwrap_or(Refusal::OutOfSight(why)));
+    }
+    if let Some(unseen) = evidence.out_of_sight {
+        return Err(Refusal::CgroupsOutOfSight(unseen));
     }
     match (evidence.pids.first(), &evidence.forbidden) {
         (Some(pid), _) if !remains.order.kill => Err(Kept::Lives(*pid).into()),

@@ -72,6 +72,11 @@ fn log(event: &StepEvent) {
             "{}", outcome.detail()
         ),
         StepKind::Finished { verdict } => tracing::info!(container, "{}", verdict.words()),
+        StepKind::Noted { notes } => {
+            for note in notes {
+                tracing::info!(container, "note: {note}");
+            }
+        }
         StepKind::Planned { plan } => tracing::info!(container, steps = plan.0.len(), "planned"),
         StepKind::Started { .. } | StepKind::Waiting { .. } => {}
     }

@@ -52,6 +52,8 @@ fn a_cgroup_that_cannot_be_looked_at_any_more_is_not_gone() {
     });
     let (verdict, events) = delete_under_systemd(&machine, &kernel);
     assert!(matches!(verdict, Verdict::Leftovers(_)), "{events:#?}");
+    let said = verdict.words();
+    assert_eq!(said.matches("left: ").count(), 1, "{said}");
     let all = outcomes(&events);
     let removed = all
         .iter()
