@@ -9,14 +9,17 @@ mod clear;
 mod enter;
 mod hook;
 pub mod live;
+mod long;
 mod mark;
 pub mod namespace;
 mod opened;
 pub mod program;
 pub mod read;
 pub mod refused;
+mod removal;
 mod signal;
 mod unit;
+pub mod walk;
 pub mod way;
 
 use std::io;
@@ -29,6 +32,7 @@ pub use live::LiveKernel;
 pub use mark::Mark;
 pub use opened::Opened;
 pub use program::Program;
+pub use removal::Removal;
 pub use signal::{Signal, UnknownSignal};
 pub use unit::Unit;
 
@@ -57,8 +61,10 @@ impl Inode {
 
     /// As [`Self::at`], if it is a directory.
     pub fn of_dir(path: &Path) -> io::Result<Option<Self>> {
-        match rustix::fs::lstat(path).map_err(io::Error::from) {
-            Ok(stat) => {
+        let place = long::Place::of(path)?;
+        match read::stat_beneath(place.dir(), place.rest().as_os_str()) {
+            Ok(None) => Ok(None),
+            Ok(Some(stat)) => {
                 let is_dir = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
                 Ok(is_dir.then(|| Self::from(&stat)))
             }
@@ -163,13 +169,11 @@ pub trait Kernel: Sync {
     /// does not know it, `EPERM` if it has another cgroup, `ETIMEDOUT` after `limit`.
     fn stop_unit(&self, unit: &Unit, limit: Duration) -> io::Result<()>;
 
-    /// As [`Self::remove_group`] for several, in this order; each has its own result.
-    fn remove_groups(&self, dirs: Vec<PathBuf>) -> Vec<(PathBuf, io::Result<()>)> {
-        let remove = |dir: PathBuf| {
-            let result = self.remove_group(&dir);
-            (dir, result)
-        };
-        dirs.into_iter().map(remove).collect()
+    /// Removes cgroups with all below them, children first, however deep: each has its own result.
+    /// One that cannot go keeps those above it, and no other.
+    fn remove_trees(&self, tops: Vec<PathBuf>) -> Vec<Removal> {
+        let remove = |top: &PathBuf| Removal::of(top, |spot| self.remove_group(spot.path()));
+        tops.iter().map(remove).collect()
     }
 
     /// Replaces a file in a container's state directory, atomically, mode kept.

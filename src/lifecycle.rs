@@ -31,6 +31,7 @@ mod signal;
 mod state;
 pub mod step;
 pub mod stray;
+mod survivors;
 pub mod target;
 mod trust;
 mod unit;

@@ -258,7 +258,11 @@ pub fn freezer(dirs: &[CgroupDir], hierarchies: &Hierarchies) -> Option<Freezer>
 
 /// The freezer of one cgroup directory.
 pub fn freezer_at(dir: &Path, version: Version) -> Option<Freezer> {
-    let text = |name: &str| kernel_words(&dir.join(name)).ok().flatten();
+    freezer_of(version, |name| kernel_words(&dir.join(name)).ok().flatten())
+}
+
+/// As [`freezer_at`], from the texts of its files.
+pub fn freezer_of(version: Version, text: impl Fn(&str) -> Option<String>) -> Option<Freezer> {
     match version {
         Version::V1 => {
             let state = text("freezer.state")?;

@@ -2,35 +2,80 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::ops::ControlFlow;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::Machine;
 use super::cgroups::CgroupDir;
+use super::unread::{Unread, WhyUnread};
 use crate::cgroup::Version;
 use crate::cgroup::freezer::parse_populated;
 use crate::kernel::read::kernel_text;
+use crate::kernel::walk::{MOST, Spot, walk};
 use crate::process::ProcStat;
 use crate::process::status::ProcStatus;
 
-/// Deepest tree of cgroups that is walked.
+/// Deepest tree of cgroups that is shown.
 const MAX_DEPTH: usize = 64;
-/// Most cgroups of one container that are walked: a delegated one can make millions.
+/// Most cgroups of one container that are shown: a delegated one can make millions.
 const MAX_CGROUPS: usize = 10_000;
 
-/// A cgroup and all below it, children before their parents. Empty if it is gone.
+/// The processes of cgroups and those below, and whether all of these were looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Members {
+    /// Who is listed. A process outside this pid namespace reads as 0 and is left out: signal 0's
+    /// target would be ocitop's own group.
+    pub pids: BTreeSet<i32>,
+    /// What was not looked at: somebody may be in there.
+    pub unseen: Option<Unread>,
+}
+
+impl Members {
+    /// Adds those of a cgroup and of all below it, however deep.
+    pub fn add(&mut self, top: &Path) {
+        let walked = walk(top, MOST, &mut |spot| {
+            match listed(|file| spot.text(file)) {
+                Ok(pids) => self.pids.extend(pids),
+                Err(error) => self.miss(spot.path(), &error),
+            }
+            ControlFlow::Continue(())
+        });
+        if let Some(unseen) = walked.unseen {
+            self.miss(&unseen.at, &unseen.why);
+        }
+    }
+
+    fn miss(&mut self, at: &Path, why: &io::Error) {
+        let why = match why.raw_os_error() {
+            Some(TOO_MANY) => WhyUnread::TooMany(MOST),
+            _ => why.into(),
+        };
+        self.unseen.get_or_insert_with(|| Unread::dir(at, why));
+    }
+}
+
+const TOO_MANY: i32 = rustix::io::Errno::TOOBIG.raw_os_error();
+
+/// The cgroups to be shown: one and those below it, children before their parents, as far down as is
+/// shown. Empty if it is gone. Nothing may be concluded from what is not among them.
 pub fn tree(dir: &Path) -> Vec<PathBuf> {
     tree_of(dir, MAX_CGROUPS)
+}
+
+/// How many cgroups there are: one and all below it.
+pub fn count(top: &Path) -> usize {
+    walk(top, MOST, &mut |_| ControlFlow::Continue(())).cgroups
 }
 
 /// As [`tree`], and about this many of them at most.
 pub fn tree_of(dir: &Path, most: usize) -> Vec<PathBuf> {
     let mut out = Vec::new();
-    walk(dir, 0, most, &mut out);
+    show(dir, 0, most, &mut out);
     out
 }
 
-fn walk(dir: &Path, depth: usize, most: usize, out: &mut Vec<PathBuf>) {
+fn show(dir: &Path, depth: usize, most: usize, out: &mut Vec<PathBuf>) {
     let Ok(metadata) = std::fs::symlink_metadata(dir) else {
         return;
     };
@@ -42,7 +87,7 @@ fn walk(dir: &Path, depth: usize, most: usize, out: &mut Vec<PathBuf>) {
     if !is_leaf && depth < MAX_DEPTH && out.len() < most {
         for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                walk(&entry.path(), depth + 1, most, out);
+                show(&entry.path(), depth + 1, most, out);
             }
             if out.len() >= most {
                 break;
@@ -58,14 +103,17 @@ fn walk(dir: &Path, depth: usize, most: usize, out: &mut Vec<PathBuf>) {
 /// The file is opened for every read: on v1 a descriptor that is kept gives the first list again
 /// and again.
 pub fn procs(dir: &Path) -> Vec<i32> {
-    let text = |name: &str| kernel_text(&dir.join(name)).ok().flatten();
-    let Some(text) = text("cgroup.procs").or_else(|| text("cgroup.threads")) else {
-        return Vec::new();
+    listed(|file| kernel_text(&dir.join(file))).unwrap_or_default()
+}
+
+/// As [`procs`], from the texts of a cgroup's files. One that is gone has none.
+pub fn listed(text: impl Fn(&str) -> io::Result<Option<String>>) -> io::Result<Vec<i32>> {
+    let text = match text("cgroup.procs")? {
+        Some(processes) => processes,
+        None => text("cgroup.threads")?.unwrap_or_default(),
     };
-    text.lines()
-        .filter_map(|line| line.trim().parse().ok())
-        .filter(|pid| *pid > 1)
-        .collect()
+    let pids = text.lines().filter_map(|line| line.trim().parse().ok());
+    Ok(pids.filter(|pid| *pid > 1).collect())
 }
 
 /// The threads of one cgroup directory, those of processes too; one outside this pid namespace reads
@@ -139,29 +187,39 @@ pub fn populated(dir: &Path) -> Option<bool> {
 /// (`populated 1` without a process, cgroup-v2.rst). What cannot be read is not empty; what is gone
 /// is.
 pub fn is_empty(top: &Path, version: Version) -> bool {
-    are_empty(top, &tree(top), version)
-}
-
-/// As [`is_empty`], of a cgroup whose [`tree`] is known.
-pub fn are_empty(top: &Path, tree: &[PathBuf], version: Version) -> bool {
-    if version == Version::V2 && !says(top, "cgroup.events", |text| !text.contains("populated 1")) {
+    let says_populated = |text: String| text.contains("populated 1");
+    let events = || kernel_text(&top.join("cgroup.events"));
+    if version == Version::V2 && !events().is_ok_and(|text| !text.is_some_and(says_populated)) {
         return false;
     }
-    let blank = |text: &str| text.trim().is_empty();
-    tree.iter().all(|dir| match version {
-        Version::V1 => says(dir, "cgroup.procs", blank) && says(dir, "tasks", blank),
-        // A threaded cgroup has no list of processes.
-        Version::V2 => match kernel_text(&dir.join("cgroup.procs")) {
-            Ok(Some(text)) => blank(&text),
-            Ok(None) => says(dir, "cgroup.threads", blank),
-            Err(_) => false,
-        },
-    })
+    let mut empty = true;
+    let walked = walk(top, MOST, &mut |spot| {
+        empty = is_bare(spot, version);
+        if empty {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
+    });
+    empty && walked.unseen.is_none()
 }
 
-/// Whether a file says so, or is not there.
-fn says(dir: &Path, file: &str, so: impl Fn(&str) -> bool) -> bool {
-    kernel_text(&dir.join(file)).is_ok_and(|text| text.is_none_or(|text| so(&text)))
+/// Whether nothing is in one cgroup, not counting those below it.
+fn is_bare(spot: &Spot<'_>, version: Version) -> bool {
+    let blank = |text: &str| text.trim().is_empty();
+    let says = |file: &str| {
+        spot.text(file)
+            .is_ok_and(|text| text.is_none_or(|text| blank(&text)))
+    };
+    match version {
+        Version::V1 => says("cgroup.procs") && says("tasks"),
+        // A threaded cgroup has no list of processes.
+        Version::V2 => match spot.text("cgroup.procs") {
+            Ok(Some(text)) => blank(&text),
+            Ok(None) => says("cgroup.threads"),
+            Err(_) => false,
+        },
+    }
 }
 
 /// `/proc/PID/status`; `None` if there is no such process.

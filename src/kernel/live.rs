@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io;
+use std::ops::ControlFlow;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
@@ -15,10 +16,12 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket
 
 use super::bounded::Bounded;
 use super::clear::{empty, open_or_detach};
-use super::read::{open_dir_beneath, open_root, stat_beneath};
+use super::long::Place;
+use super::read::{is_gone, open_dir_beneath, open_root, stat_beneath};
+use super::walk::{MOST, walk};
 use super::{
-    HookCall, HookEnd, Inode, Kernel, Mark, Opened, Release, Signal, StateDir, Unit, hook, mark,
-    unit,
+    HookCall, HookEnd, Inode, Kernel, Mark, Opened, Release, Removal, Signal, StateDir, Unit, hook,
+    mark, unit,
 };
 
 /// Most processes one wait looks at: beyond it the death of any of these is news enough.
@@ -99,7 +102,8 @@ impl Kernel for LiveKernel {
         self.bounded.call(CALL_WITHIN, move || {
             // Never O_CREAT: to a missing control file it gives EACCES instead of ENOENT.
             let flags = OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-            let fd = rustix::fs::open(&file, flags, Mode::empty())?;
+            let place = Place::of(&file)?;
+            let fd = rustix::fs::openat(place.dir(), place.rest(), flags, Mode::empty())?;
             rustix::io::write(&fd, value.as_bytes())?;
             Ok(())
         })
@@ -110,31 +114,54 @@ impl Kernel for LiveKernel {
         self.bounded.call(CALL_WITHIN, move || remove(&dir))
     }
 
-    fn remove_groups(&self, dirs: Vec<PathBuf>) -> Vec<(PathBuf, io::Result<()>)> {
+    fn remove_trees(&self, tops: Vec<PathBuf>) -> Vec<Removal> {
         // One hand-over for all: it costs more than a rmdir.
-        let (answer, results) = channel();
-        let work = dirs.clone();
+        let (answer, told) = channel();
+        let work = tops.clone();
         let made = self.bounded.call(CALL_WITHIN, move || {
-            for dir in work {
-                // Left behind by now, with nobody listening: the rest is not removed either.
-                answer.send(remove(&dir)).map_err(io::Error::other)?;
+            for (at, top) in work.iter().enumerate() {
+                let walked = walk(top, MOST, &mut |spot| {
+                    let result = match spot.remove() {
+                        Err(error) if is_gone(&error) => return ControlFlow::Continue(()),
+                        result => result.map_err(|error| (spot.path().to_owned(), error)),
+                    };
+                    // Left behind by now, with nobody listening: the rest is not removed either.
+                    match answer.send((at, Told::Of(result))) {
+                        Ok(()) => ControlFlow::Continue(()),
+                        Err(_) => ControlFlow::Break(()),
+                    }
+                });
+                let unseen = walked.unseen.map(|unseen| (unseen.at, unseen.why));
+                let told = answer.send((at, Told::Over(unseen)));
+                told.map_err(|_unheard| io::Error::from(Errno::TIMEDOUT))?;
             }
             Ok(())
         });
-        let unanswered = |error: &io::Error| match error.raw_os_error() {
-            Some(number) => io::Error::from_raw_os_error(number),
-            None => io::Error::other(error.to_string()),
-        };
         // Of a call left behind the sender lives on: take what is there, never wait.
-        let mut results = results.try_iter();
-        let result = |dir| {
-            let result = results.next().unwrap_or_else(|| match &made {
-                Err(error) => Err(unanswered(error)),
-                Ok(()) => Err(Errno::TIMEDOUT.into()),
-            });
-            (dir, result)
-        };
-        dirs.into_iter().map(result).collect()
+        let mut removals: Vec<(Removal, bool)> = Vec::new();
+        removals.resize_with(tops.len(), Default::default);
+        for (at, told) in told.try_iter() {
+            let Some((removal, is_over)) = removals.get_mut(at) else {
+                continue;
+            };
+            match told {
+                Told::Of(Ok(())) => removal.removed += 1,
+                Told::Of(Err(failed)) => removal.miss(Some(failed)),
+                Told::Over(unseen) => {
+                    removal.miss(unseen);
+                    *is_over = true;
+                }
+            }
+        }
+        let why = made.err().and_then(|error| error.raw_os_error());
+        let why = why.unwrap_or(Errno::TIMEDOUT.raw_os_error());
+        let all = removals.into_iter().zip(tops);
+        all.map(|((mut removal, is_over), top)| {
+            let unanswered = || (top, io::Error::from_raw_os_error(why));
+            removal.miss((!is_over).then(unanswered));
+            removal
+        })
+        .collect()
     }
 
     fn stop_unit(&self, unit: &Unit, limit: Duration) -> io::Result<()> {
@@ -232,11 +259,20 @@ impl Kernel for LiveKernel {
 }
 
 fn remove(dir: &Path) -> io::Result<()> {
+    let place = Place::of(dir)?;
     Ok(rustix::fs::unlinkat(
-        rustix::fs::CWD,
-        dir,
+        place.dir(),
+        place.rest(),
         AtFlags::REMOVEDIR,
     )?)
+}
+
+/// What is told of a tree that is removed.
+enum Told {
+    /// Of one cgroup of it.
+    Of(Result<(), (PathBuf, io::Error)>),
+    /// That it was walked to its end, or what of it was not seen.
+    Over(Option<(PathBuf, io::Error)>),
 }
 
 fn open_state_dir(dir: StateDir<'_>) -> io::Result<OwnedFd> {

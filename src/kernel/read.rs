@@ -93,6 +93,8 @@ pub mod libc_errno {
     pub const ENOSPC: i32 = Errno::NOSPC.raw_os_error();
     /// Busy.
     pub const EBUSY: i32 = Errno::BUSY.raw_os_error();
+    /// No answer in time.
+    pub const ETIMEDOUT: i32 = Errno::TIMEDOUT.raw_os_error();
     /// Not a directory.
     pub const ENOTDIR: i32 = Errno::NOTDIR.raw_os_error();
     /// Another directory stands there by now.
@@ -335,7 +337,7 @@ pub fn kernel_words(path: &Path) -> io::Result<Option<String>> {
     as_text(kernel_record(path))
 }
 
-fn as_text(read: io::Result<Vec<u8>>) -> io::Result<Option<String>> {
+pub(super) fn as_text(read: io::Result<Vec<u8>>) -> io::Result<Option<String>> {
     match read {
         Ok(bytes) => Ok(Some(match String::from_utf8(bytes) {
             Ok(text) => text,
@@ -350,9 +352,9 @@ fn as_text(read: io::Result<Vec<u8>>) -> io::Result<Option<String>> {
 }
 
 /// As [`kernel_file`], by its path below a kept directory.
-pub fn kernel_file_at(dir: impl AsFd, path: &str) -> io::Result<Vec<u8>> {
+pub fn kernel_file_at(dir: impl AsFd, path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY;
-    let fd = rustix::fs::openat(dir, path, flags, Mode::empty())?;
+    let fd = rustix::fs::openat(dir, path.as_ref(), flags, Mode::empty())?;
     Ok(read_to_limit(&fd, 4095, KERNEL_CAP)?)
 }
 

@@ -13,7 +13,7 @@ use crate::inventory::cgroups::{CgroupDir, YOUKI_V1};
 use crate::inventory::{members, units};
 use crate::kernel::read::kernel_words;
 use crate::kernel::{Inode, Unit};
-use crate::lifecycle::Accounted;
+use crate::lifecycle::{Accounted, procs};
 use crate::oci::ContainerKey;
 use crate::text::visible_path;
 
@@ -44,11 +44,12 @@ pub(super) fn measure(search: &Search<'_>, candidates: &[Candidate]) -> Measured
         let Some(hierarchy) = search.machine.hierarchies.at(candidate.cgroup.hierarchy) else {
             continue;
         };
-        let tree = members::tree(dir);
-        measured.children = measured.children.max(tree.len().saturating_sub(1));
-        if !members::are_empty(dir, &tree, hierarchy.version) {
+        let cgroups = members::count(dir);
+        measured.children = measured.children.max(cgroups.saturating_sub(1));
+        if !members::is_empty(dir, hierarchy.version) {
             measured.populated = true;
-            pids.extend(tree.iter().flat_map(|dir| members::procs(dir)));
+            let inside = std::slice::from_ref(&candidate.cgroup);
+            pids.extend(procs::members(search.machine, inside).pids);
         }
         if hierarchy.version == Version::V2 {
             let stat = kernel_words(&dir.join("cgroup.stat")).ok().flatten();

@@ -1,6 +1,5 @@
 //! Processes in what is left: whether anybody accounts for them.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::Search;
@@ -18,10 +17,10 @@ impl Search<'_> {
             return false;
         }
         let inside = std::slice::from_ref(own);
-        let tree = members::tree(dir);
-        let pids: BTreeSet<i32> = tree.iter().flat_map(|dir| members::procs(dir)).collect();
-        let pids: Vec<i32> = pids.into_iter().collect();
-        pids.len() <= MOST_PIDS
+        let members = procs::members(self.machine, inside);
+        let pids: Vec<i32> = members.pids.into_iter().collect();
+        members.unseen.is_none()
+            && pids.len() <= MOST_PIDS
             && pids.iter().any(|pid| procs::lives(self.machine, *pid))
             && matches!(
                 self.accounted(&pids, inside, false),

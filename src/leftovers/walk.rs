@@ -163,10 +163,16 @@ impl Walk<'_> {
             return holds;
         };
         // kernfs counts two links and one for each child; file systems that do not count say 1.
-        if metadata.nlink() == 2 || names.len() >= MAX_DEPTH {
+        if metadata.nlink() == 2 {
             return holds;
         }
-        for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        let listed = std::fs::read_dir(dir);
+        let (Ok(listed), true) = (listed, names.len() < MAX_DEPTH) else {
+            // Not seen, so nothing may be said of it as a whole.
+            holds.most = Most::Something;
+            return holds;
+        };
+        for entry in listed.flatten() {
             if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 continue;
             }

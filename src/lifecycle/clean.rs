@@ -17,11 +17,12 @@ use serde::Serialize;
 use super::claims::Claims;
 use super::frame::{Reporter, one_step, undo};
 use super::plan::{kill, stop, warn};
+use super::procs::Members;
 use super::quarry::Quarry;
 use super::run::Context;
 use super::{
     Common, Options, Outcome, Plan, Preview, Reason, Refusal, Seen, Step, StepError, StepKind,
-    Survivor, Target, Verdict, drain, freeze, groups, procs, quota, unit,
+    Survivor, Target, Verdict, drain, freeze, groups, procs, quota, survivors, unit,
 };
 use check::{check, check_rdt, is_empty};
 pub use kept::Kept;
@@ -102,9 +103,8 @@ impl Quarry for Remains<'_> {
         same.map(|(cgroup, _)| cgroup.clone()).collect()
     }
 
-    fn members(&self, machine: &Machine) -> Vec<i32> {
-        let cgroups = self.cgroups(machine);
-        procs::members(machine, &cgroups).into_iter().collect()
+    fn members(&self, machine: &Machine) -> Members {
+        procs::members(machine, &self.cgroups(machine))
     }
 
     fn belongs(&self, machine: &Machine, pid: i32) -> bool {
@@ -129,7 +129,7 @@ impl Quarry for Remains<'_> {
 
 fn plan(machine: &Machine, remains: &Remains<'_>, options: &Options) -> Plan {
     let order = remains.order;
-    let processes = remains.members(machine).len();
+    let processes = remains.members(machine).pids.len();
     let mut steps = vec![stop(Step::Recheck { processes })];
     if order.kill && processes > 0 {
         let limit = options.timeout;
@@ -177,12 +177,8 @@ pub(super) fn preview(
 ) -> Preview {
     let remains = Remains::new(target, order);
     let refused = check(machine, &remains, &Claims::read(machine)).err();
-    let pids = remains.members(machine);
+    let pids: Vec<i32> = remains.members(machine).pids.into_iter().collect();
     let cgroups = remains.cgroups(machine);
-    let stuck = |pid: &&i32| {
-        let process = procs::survivor(machine, **pid, &cgroups);
-        process.is_some_and(|process| process.state == 'D' && !process.frozen)
-    };
     let plan = match refused {
         Some(_) => Plan::default(),
         None => plan(machine, &remains, options),
@@ -190,7 +186,7 @@ pub(super) fn preview(
     Preview {
         plan,
         processes: if order.kill { pids.len() } else { 0 },
-        uninterruptible: pids.iter().filter(stuck).count(),
+        uninterruptible: survivors::uninterruptible(machine, &pids, &cgroups).len(),
         refused,
         notes: Vec::new(),
     }

@@ -14,11 +14,11 @@ use super::evidence::Evidence;
 use super::procs::Unlisted;
 use super::quarry::Quarry;
 use super::run::Context;
-use super::{Outcome, Reason, Seen, StepError, Survivor, freeze, procs};
+use super::{Outcome, Reason, Seen, StepError, Survivor, freeze, procs, survivors};
 use crate::cgroup::{Membership, Version};
-use crate::inventory::Machine;
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::identity::is_member;
+use crate::inventory::{Machine, Unread};
 use crate::kernel::{Kernel, Signal};
 use crate::process::InitProcess;
 use crate::text::visible_path;
@@ -38,13 +38,13 @@ const REPORT_EVERY: Duration = Duration::from_secs(1);
 pub(super) fn kill<K: Kernel, Q: Quarry>(
     context: &mut Context<'_, K, Q>,
 ) -> Result<Outcome, StepError> {
-    let members = context.evidence.members(context.machine);
+    let members = context.evidence.members(context.machine).pids;
     if members.is_empty() {
-        let unlisted = Rest::of(context);
-        return Ok(Outcome::Skipped(if unlisted.is_empty() {
-            Reason::NothingAlive
-        } else {
-            Reason::NoneListed
+        let rest = Rest::of(context);
+        return Ok(Outcome::Skipped(match rest.unseen {
+            Some(unseen) => Reason::Unknown(unseen.words()),
+            None if rest.is_empty() => Reason::NothingAlive,
+            None => Reason::NoneListed,
         }));
     }
     let mut killed = BTreeSet::new();
@@ -59,7 +59,7 @@ pub(super) fn kill<K: Kernel, Q: Quarry>(
         held |= frozen.is_some();
         let fresh = kill_members(context, &mut killed)?;
         drop(frozen);
-        let now = context.evidence.members(context.machine).len();
+        let now = context.evidence.members(context.machine).pids.len();
         if fresh == 0 || now == 0 {
             break;
         }
@@ -81,7 +81,7 @@ fn kill_members<K: Kernel, Q: Quarry>(
     killed: &mut BTreeSet<i32>,
 ) -> Result<usize, StepError> {
     let mut fresh = 0;
-    for pid in context.evidence.members(context.machine) {
+    for pid in context.evidence.members(context.machine).pids {
         if killed.contains(&pid) || !context.evidence.belongs(context.machine, pid) {
             continue;
         }
@@ -228,21 +228,28 @@ struct Rest {
     living: Vec<i32>,
     /// What is in its cgroups though none is listed. The last to go: asked only where nobody lives.
     unlisted: Unlisted,
+    /// What was not looked at: somebody may be in there.
+    unseen: Option<Unread>,
 }
 
 impl Rest {
     fn of<K: Kernel, Q: Quarry>(context: &Context<'_, K, Q>) -> Self {
-        let mut living = context.evidence.members(context.machine);
+        let members = context.evidence.members(context.machine);
+        let mut living: Vec<i32> = members.pids.into_iter().collect();
         living.retain(|pid| procs::lives(context.machine, *pid));
         let unlisted = match &living[..] {
             [] => Unlisted::of(context.machine, &context.evidence.cgroups(context.machine)),
             _ => Unlisted::default(),
         };
-        Self { living, unlisted }
+        Self {
+            living,
+            unlisted,
+            unseen: members.unseen,
+        }
     }
 
     fn is_empty(&self) -> bool {
-        self.living.is_empty() && self.unlisted.is_empty()
+        self.living.is_empty() && self.unlisted.is_empty() && self.unseen.is_none()
     }
 
     fn survivors<K: Kernel, Q: Quarry>(&self, context: &Context<'_, K, Q>) -> Vec<Survivor> {
@@ -254,6 +261,10 @@ impl Rest {
     }
 
     fn error<K: Kernel, Q: Quarry>(self, context: &Context<'_, K, Q>) -> StepError {
+        if let (Some(what), true) = (&self.unseen, self.living.is_empty()) {
+            let what = what.clone();
+            return StepError::Unread { what };
+        }
         let survivors = self.survivors(context);
         if survivors.is_empty() && self.living.is_empty() {
             let dirs = self.unlisted.populated;
@@ -265,9 +276,7 @@ impl Rest {
 
 fn survivors<K: Kernel, Q: Quarry>(context: &Context<'_, K, Q>, pids: &[i32]) -> Vec<Survivor> {
     let cgroups = context.evidence.cgroups(context.machine);
-    pids.iter()
-        .filter_map(|pid| procs::survivor(context.machine, *pid, &cgroups))
-        .collect()
+    survivors::of(context.machine, pids, &cgroups)
 }
 
 /// Waits for init alone to end, without killing.

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use super::claims::Claims;
 use super::pin::{self, OwnPin};
+use super::procs::Members;
 use super::{Common, Held, Refusal, procs, unit};
 use crate::inventory::cgroups::{self, CgroupDir};
 use crate::inventory::entry::Entry;
@@ -226,9 +227,10 @@ impl Evidence {
 
     /// Its processes, read afresh: those of its cgroups and its init; without a cgroup, init's
     /// family.
-    pub fn members(&self, machine: &Machine) -> Vec<i32> {
+    pub fn members(&self, machine: &Machine) -> Members {
         let cgroups = self.cgroups(machine);
-        let mut pids = procs::members(machine, &cgroups);
+        let mut members = procs::members(machine, &cgroups);
+        let pids = &mut members.pids;
         if let Some(init) = self.identity.alive() {
             match (is_still(machine, init), self.pins.is_empty()) {
                 (true, true) => pids.extend(procs::family(machine, init.pid)),
@@ -241,7 +243,7 @@ impl Evidence {
             .iter()
             .filter(|process| is_still(machine, **process));
         pids.extend(known.map(|process| process.pid));
-        pids.into_iter().collect()
+        members
     }
 
     /// Whether it has, or had, a cgroup that is known.

@@ -1,17 +1,19 @@
 //! The freezer: pause and resume, and the thaw that lets a killed process die.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::drain::io_error;
 use super::quarry::Quarry;
 use super::run::Context;
-use super::{Held, Outcome, Reason, Refusal, Seen, StepError, procs};
+use super::{Held, Outcome, Reason, Refusal, Seen, StepError, survivors};
 use crate::cgroup::Version;
 use crate::cgroup::freezer::Freezer;
 use crate::inventory::Machine;
-use crate::inventory::cgroups::{CgroupDir, for_controller, freezer_at};
+use crate::inventory::cgroups::{CgroupDir, for_controller, freezer_at, freezer_of};
 use crate::kernel::Kernel;
+use crate::kernel::walk::{MOST, walk};
 use crate::text::visible_path;
 
 /// A freeze that is not done by then is undone: one process in uninterruptible sleep would keep
@@ -69,13 +71,9 @@ pub(super) fn freeze<K: Kernel>(context: &mut Context<'_, K>) -> Result<Outcome,
     }
     write(context, &dir, version, false)?;
     let cgroups = context.evidence.cgroups(context.machine);
-    let busy = context
-        .evidence
-        .members(context.machine)
-        .into_iter()
-        .filter_map(|pid| procs::survivor(context.machine, pid, &cgroups))
-        .filter(|process| process.state == 'D' && !process.frozen)
-        .collect();
+    let pids = context.evidence.members(context.machine).pids;
+    let pids: Vec<i32> = pids.into_iter().collect();
+    let busy = survivors::uninterruptible(context.machine, &pids, &cgroups);
     Err(StepError::NotFrozen { busy })
 }
 
@@ -114,14 +112,16 @@ pub(super) fn frozen(machine: &Machine, cgroups: &[CgroupDir]) -> Vec<(PathBuf, 
     let Some((cgroup, version)) = for_controller(cgroups, "freezer", hierarchies) else {
         return Vec::new();
     };
-    let is_set = |dir: &PathBuf| {
-        matches!(
-            freezer_at(dir, version),
-            Some(Freezer::Frozen | Freezer::Freezing)
-        )
-    };
-    let dirs = procs::tree(&cgroup.dir(hierarchies)).into_iter();
-    dirs.filter(is_set).map(|dir| (dir, version)).collect()
+    let mut found = Vec::new();
+    // What is not seen of it keeps what lives there alive, and that is told.
+    walk(&cgroup.dir(hierarchies), MOST, &mut |spot| {
+        let freezer = freezer_of(version, |file| spot.text(file).ok().flatten());
+        if matches!(freezer, Some(Freezer::Frozen | Freezer::Freezing)) {
+            found.push((spot.path().to_owned(), version));
+        }
+        ControlFlow::Continue(())
+    });
+    found
 }
 
 /// Thaws the container and every cgroup below it that is frozen by itself, deepest first, so that

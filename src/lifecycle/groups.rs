@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::drain::io_error;
 use super::quarry::Quarry;
 use super::run::Context;
-use super::{Outcome, Reason, Seen, StepError, procs, sharing};
+use super::{Outcome, Reason, Seen, StepError, sharing};
 use crate::kernel::Kernel;
 use crate::kernel::read::{is_gone, is_there, libc_errno};
 
@@ -45,15 +45,15 @@ pub(super) fn remove_cgroups<K: Kernel, Q: Quarry>(
     let mut wait = FIRST_WAIT;
     let mut removed = shared;
     loop {
-        let mut last = None;
-        let dirs = tops.iter().flat_map(|top| procs::tree(top)).collect();
-        for (dir, result) in context.kernel.remove_groups(dirs) {
-            match outcome(&dir, result) {
-                Ok(true) => removed += 1,
-                Ok(false) => {}
-                Err(error) => last = Some((dir, error)),
-            }
-        }
+        let removals = context.kernel.remove_trees(tops.clone());
+        let before = removed;
+        removed += removals
+            .iter()
+            .map(|removal| removal.removed)
+            .sum::<usize>();
+        // What takes long goes on for as long as there is time, if it goes on at all.
+        let goes_on = removed > before;
+        let last = removals.into_iter().find_map(|removal| removal.failed);
         let left = tops.iter().filter(|top| may_be_there(top));
         let left: Vec<PathBuf> = left.cloned().collect();
         match last {
@@ -61,7 +61,9 @@ pub(super) fn remove_cgroups<K: Kernel, Q: Quarry>(
                 return Ok(Outcome::Skipped(Reason::AlreadyGone));
             }
             _ if left.is_empty() => return Ok(Outcome::Done(Seen::DirectoriesGone(removed))),
-            Some((dir, error)) if !may_settle(&error) || context.kernel.now() >= deadline => {
+            Some((dir, error))
+                if !may_settle(&error, goes_on) || context.kernel.now() >= deadline =>
+            {
                 let cause = io_error("remove", &dir, &error).words();
                 return Err(StepError::Left { paths: left, cause });
             }
@@ -108,8 +110,9 @@ fn may_be_there(dir: &Path) -> bool {
     is_there(dir).unwrap_or(true)
 }
 
-fn may_settle(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(libc_errno::EBUSY)
+fn may_settle(error: &io::Error, goes_on: bool) -> bool {
+    let is_late = error.raw_os_error() == Some(libc_errno::ETIMEDOUT);
+    error.raw_os_error() == Some(libc_errno::EBUSY) || (is_late && goes_on)
 }
 
 /// Removes one resctrl group. Its tasks fall back to the group above, so nothing has to die first.

@@ -118,6 +118,7 @@ pub fn check(machine: &Machine, suspect: &Suspect<'_>, claims: &Claims) -> Resul
         let pids = procs::members(machine, std::slice::from_ref(cgroup));
         // On v1 the same processes stand in every hierarchy: once is enough for those.
         let fresh: Vec<i32> = pids
+            .pids
             .into_iter()
             .filter(|pid| seen.insert((*pid, tied)))
             .collect();

@@ -30,5 +30,5 @@ pub(super) fn maybe(machine: &Machine, suspect: &Suspect<'_>, claims: &Claims) -
             || is_kernels()
     };
     let members = procs::members(machine, suspect.cgroups);
-    members.into_iter().find(|pid| !is_others(pid))
+    members.pids.into_iter().find(|pid| !is_others(pid))
 }

@@ -3,25 +3,19 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use super::Survivor;
 use crate::cgroup::Version;
-use crate::cgroup::freezer::Freezer;
 use crate::inventory::Machine;
-use crate::inventory::cgroups::{CgroupDir, freezer_at};
-use crate::inventory::members::{home_of_leaving, leaving, populated};
-pub use crate::inventory::members::{procs, tree};
-use crate::kernel::read::kernel_text;
+use crate::inventory::cgroups::CgroupDir;
+pub use crate::inventory::members::Members;
+use crate::inventory::members::{leaving, populated};
 
-/// Every process of these cgroups and those below, in every hierarchy. A process outside this pid
-/// namespace reads as 0 and is left out: signal 0's target would be ocitop's own group.
-pub fn members(machine: &Machine, cgroups: &[CgroupDir]) -> BTreeSet<i32> {
-    let mut pids = BTreeSet::new();
+/// Every process of these cgroups and those below, in every hierarchy.
+pub fn members(machine: &Machine, cgroups: &[CgroupDir]) -> Members {
+    let mut members = Members::default();
     for cgroup in cgroups {
-        for dir in tree(&cgroup.dir(&machine.hierarchies)) {
-            pids.extend(procs(&dir));
-        }
+        members.add(&cgroup.dir(&machine.hierarchies));
     }
-    pids
+    members
 }
 
 /// What lives in cgroups, where no process of theirs is listed.
@@ -111,44 +105,4 @@ pub fn lives(machine: &Machine, pid: i32) -> bool {
         Ok(None) => false,
         Err(_) => true,
     }
-}
-
-/// What is known of a process that did not die.
-pub fn survivor(machine: &Machine, pid: i32, cgroups: &[CgroupDir]) -> Option<Survivor> {
-    let stat = machine.stat(pid).ok().flatten()?;
-    let wchan = kernel_text(&machine.pid_file(pid, "wchan")).ok().flatten();
-    let holders: Vec<(PathBuf, Version)> = cgroups
-        .iter()
-        .flat_map(|cgroup| {
-            let version = machine.hierarchies.at(cgroup.hierarchy).map(|h| h.version);
-            let dirs = tree(&cgroup.dir(&machine.hierarchies)).into_iter();
-            dirs.filter_map(move |dir| Some((dir, version?)))
-        })
-        .filter(|(dir, _)| procs(dir).contains(&pid))
-        .collect();
-    let frozen = holders.iter().any(|(dir, version)| {
-        matches!(
-            freezer_at(dir, *version),
-            Some(Freezer::Frozen | Freezer::FrozenAbove)
-        )
-    });
-    let home = || {
-        let (cgroup, below) = home_of_leaving(machine, pid, &stat, cgroups)?;
-        // The path of the cgroup itself is empty, and would end it with a `/`.
-        Some(
-            cgroup
-                .dir(&machine.hierarchies)
-                .components()
-                .chain(below.components())
-                .collect(),
-        )
-    };
-    Some(Survivor {
-        pid,
-        command: crate::text::visible_bytes(&stat.comm),
-        state: stat.state,
-        wchan: wchan.filter(|name| !name.is_empty() && name != "0"),
-        frozen,
-        cgroup: holders.into_iter().next().map(|(dir, _)| dir).or_else(home),
-    })
 }

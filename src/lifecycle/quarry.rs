@@ -4,6 +4,7 @@
 use super::Common;
 use super::drain;
 use super::evidence::Evidence;
+use super::procs::Members;
 use crate::inventory::Machine;
 use crate::inventory::cgroups::CgroupDir;
 use crate::kernel::Unit;
@@ -14,7 +15,7 @@ pub(super) trait Quarry {
     fn cgroups(&self, machine: &Machine) -> Vec<CgroupDir>;
 
     /// Its processes.
-    fn members(&self, machine: &Machine) -> Vec<i32>;
+    fn members(&self, machine: &Machine) -> Members;
 
     /// Whether a process is its own: asked again between opening a process and its signal.
     fn belongs(&self, machine: &Machine, pid: i32) -> bool;
@@ -31,7 +32,7 @@ impl Quarry for Evidence {
         Self::cgroups(self, machine)
     }
 
-    fn members(&self, machine: &Machine) -> Vec<i32> {
+    fn members(&self, machine: &Machine) -> Members {
         Self::members(self, machine)
     }
 

@@ -4,6 +4,7 @@
 //! Nobody else knows the old values. They are in the plan, in the log and in the report; what ends
 //! ocitop itself by SIGKILL in between keeps them from being put back.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -11,12 +12,13 @@ use serde::Serialize;
 use super::drain::io_error;
 use super::quarry::Quarry;
 use super::run::Context;
-use super::{Outcome, Reason, Seen, StepError, procs};
+use super::{Outcome, Reason, Seen, StepError};
 use crate::cgroup::Version;
 use crate::inventory::Machine;
 use crate::inventory::cgroups::CgroupDir;
 use crate::kernel::Kernel;
-use crate::kernel::read::{is_gone, kernel_text};
+use crate::kernel::read::is_gone;
+use crate::kernel::walk::{MOST, walk};
 
 /// A quota, as it was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -46,16 +48,15 @@ pub(super) fn set(machine: &Machine, cgroups: &[CgroupDir]) -> Vec<Quota> {
             continue;
         };
         let (name, none) = control(version);
-        for dir in procs::tree(&cgroup.dir(&machine.hierarchies)) {
-            let file = dir.join(name);
-            let Ok(Some(text)) = kernel_text(&file) else {
-                continue;
-            };
+        walk(&cgroup.dir(&machine.hierarchies), MOST, &mut |spot| {
+            let text = spot.text(name).ok().flatten().unwrap_or_default();
             let was = text.trim().to_owned();
             if !was.is_empty() && !was.starts_with(none) {
+                let file = spot.path().join(name);
                 found.push(Quota { file, was });
             }
-        }
+            ControlFlow::Continue(())
+        });
     }
     found
 }

@@ -9,8 +9,8 @@ use super::frame::{Reporter, one_step, undo};
 use super::plan::plan;
 use super::{
     Job, Options, Outcome, Plan, Preview, Quota, Refusal, Seen, Step, StepError, StepEvent,
-    StepKind, Survivor, Target, Verdict, clean, drain, freeze, groups, hooks, marks, pin, procs,
-    quota, signal, state, unit, verify,
+    StepKind, Survivor, Target, Verdict, clean, drain, freeze, groups, hooks, marks, pin, quota,
+    signal, state, survivors, unit, verify,
 };
 use crate::inventory::Machine;
 use crate::kernel::Kernel;
@@ -65,14 +65,10 @@ pub fn preview_among(machine: &Machine, job: &Job, options: &Options, claims: &C
         Err(why) => (Plan::default(), Some(why)),
     };
     let cgroups = evidence.cgroups(machine);
-    let stuck = |pid: &&i32| {
-        let survivor = procs::survivor(machine, **pid, &cgroups);
-        survivor.is_some_and(|process| process.state == 'D' && !process.frozen)
-    };
     Preview {
         plan,
         processes: evidence.pids.len(),
-        uninterruptible: evidence.pids.iter().filter(stuck).count(),
+        uninterruptible: survivors::uninterruptible(machine, &evidence.pids, &cgroups).len(),
         refused,
         notes: evidence.notes,
     }
@@ -258,7 +254,7 @@ fn failed<K: Kernel>(context: &Context<'_, K>, job: &Job, error: &StepError) -> 
         return Verdict::Failed(error.words());
     }
     let mut list = vec![error.words()];
-    let pids = context.evidence.members(context.machine);
+    let pids = context.evidence.members(context.machine).pids;
     if !pids.is_empty() && !matches!(error, StepError::Alive { .. }) {
         list.push(format!("{} processes", pids.len()));
     }

@@ -56,13 +56,11 @@ pub(super) fn remove<K: Kernel>(kernel: &K, machine: &Machine, common: &Common) 
     }
     let mut removed = 0;
     for _ in 0..TRIES {
-        let dirs = common
-            .dirs
+        let removals = kernel.remove_trees(common.dirs.clone());
+        removed += removals
             .iter()
-            .flat_map(|dir| procs::tree(dir))
-            .collect();
-        let results = kernel.remove_groups(dirs);
-        removed += results.iter().filter(|(_, result)| result.is_ok()).count();
+            .map(|removal| removal.removed)
+            .sum::<usize>();
         if common.dirs.iter().all(|dir| !dir.exists()) {
             break;
         }

@@ -51,15 +51,18 @@ pub(super) fn all<K: Kernel>(
     context: &mut Context<'_, K>,
     signal: Signal,
 ) -> Result<Outcome, StepError> {
-    let pids = context.evidence.members(context.machine);
-    if pids.is_empty() {
+    let members = context.evidence.members(context.machine);
+    if members.pids.is_empty() && members.unseen.is_none() {
         return Ok(Outcome::Skipped(Reason::NothingAlive));
     }
     let mut count = 0;
-    for pid in pids {
+    for pid in members.pids {
         count += usize::from(send(context, pid, signal)?);
     }
-    sent(context, signal, count)
+    match members.unseen {
+        Some(what) => Err(StepError::Unread { what }),
+        None => sent(context, signal, count),
+    }
 }
 
 /// True if it was sent; false if the process is gone or no longer the container's.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use super::{Held, Quota, Refusal, Verdict};
+use crate::inventory::Unread;
 use crate::inventory::sight::OutOfSight;
 use crate::kernel::{HookEnd, Signal};
 use crate::oci::{ContainerKey, Status};
@@ -356,6 +357,11 @@ pub enum StepError {
     Populated {
         /// Which.
         dirs: Vec<PathBuf>,
+    },
+    /// Nobody is listed, and not all was looked at: somebody may live there.
+    Unread {
+        /// What was not.
+        what: Unread,
     },
     /// It was sent, and waits for a thaw.
     Pending(Held),

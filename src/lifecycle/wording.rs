@@ -258,6 +258,7 @@ impl StepError {
                 "still populated, by no process that can be seen from here: {}",
                 path_list(dirs)
             ),
+            Self::Unread { what } => format!("cannot know whether anything lives: {what}"),
             Self::NotFrozen { busy } if busy.is_empty() => {
                 "the freeze did not come to its end; thawed again".to_owned()
             }

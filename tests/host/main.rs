@@ -30,6 +30,7 @@ mod actions;
 mod attention;
 mod bystander;
 mod crash;
+mod deep;
 mod delete;
 mod demo;
 mod diagnosis;

@@ -1,5 +1,6 @@
 //! The lifecycle engine on fixture machines, with a kernel that fails on demand.
 
+mod deep;
 mod hooks;
 mod hosts;
 mod leaving;

@@ -14,6 +14,7 @@ use crate::inventory::pins::Scopes;
 use crate::inventory::{Machine, Unread};
 use crate::kernel::read::kernel_text;
 use crate::lifecycle::claims::Claims;
+use crate::lifecycle::doubt::Doubt;
 use crate::lifecycle::evidence::{Evidence, NoEvidence};
 use crate::lifecycle::guard::{self, Forbidden};
 use crate::lifecycle::plan::check_held;
@@ -46,7 +47,7 @@ pub(super) fn check(
         check_cgroup(machine, remains.order, claims, cgroup)?;
     }
     if remains.order.kill {
-        let pids = remains.members(machine);
+        let pids: Vec<i32> = remains.members(machine).pids.into_iter().collect();
         let key = &remains.target.key;
         check_held(held::look(machine, key, (&cgroups, &pids), claims).as_ref())?;
     }
@@ -128,7 +129,11 @@ fn check_cgroup(
         return Err(Kept::Claimed { dir: name, id }.into());
     }
     let inside = std::slice::from_ref(cgroup);
-    let pids = procs::members(machine, inside);
+    let members = procs::members(machine, inside);
+    if let Some(unseen) = members.unseen {
+        return Err(Refusal::CannotKnow(Doubt::Members(unseen)));
+    }
+    let pids = members.pids;
     let accounts = Accounts::new(machine, claims);
     // Only what is named after an id is tied to a container at all.
     let by = |pid: &i32| match order.id {

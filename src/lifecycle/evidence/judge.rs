@@ -49,12 +49,7 @@ impl Evidence {
             }
             Err(forbidden) => self.forbidden = self.forbidden.take().or(Some(forbidden.into())),
         }
-        self.pids = self.members(machine);
-        if self.pids.is_empty() {
-            let cgroups = self.cgroups(machine);
-            let unlisted = procs::Unlisted::of(machine, &cgroups);
-            self.pids = unlisted.pids(machine, &cgroups);
-        }
+        self.count(machine);
         self.held = held::look(
             machine,
             &self.entry.key,
@@ -75,6 +70,20 @@ impl Evidence {
                 })
             });
             self.family = known.collect();
+        }
+    }
+
+    /// Who would die.
+    fn count(&mut self, machine: &Machine) {
+        let members = self.members(machine);
+        if let Some(unseen) = members.unseen {
+            self.doubt(Doubt::Members(unseen));
+        }
+        self.pids = members.pids.into_iter().collect();
+        if self.pids.is_empty() {
+            let cgroups = self.cgroups(machine);
+            let unlisted = procs::Unlisted::of(machine, &cgroups);
+            self.pids = unlisted.pids(machine, &cgroups);
         }
     }
 

@@ -58,9 +58,11 @@ fn a_cgroup_that_cannot_be_looked_at_any_more_is_not_gone() {
     let removed = all
         .iter()
         .find(|(step, _)| matches!(step, Step::RemoveCgroups { .. }));
+    let scope = slice.join("runc-web.scope");
+    let why = std::io::Error::from(rustix::io::Errno::LOOP);
     let left = StepError::Left {
-        paths: vec![slice.join("runc-web.scope")],
-        cause: "at the deadline".to_owned(),
+        cause: format!("remove {}: {why}", scope.display()),
+        paths: vec![scope],
     };
     assert_eq!(removed.unwrap().1, &Outcome::Failed(left), "{events:#?}");
     assert!(machine.state_dir("web").is_dir());
