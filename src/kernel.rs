@@ -5,9 +5,11 @@
 //! resctrl and nowhere else: a test needs its own machine. [`LiveKernel`] has no decisions in it.
 
 pub mod bounded;
+mod cancel;
 mod clear;
 mod enter;
 mod hook;
+pub mod limit;
 pub mod live;
 mod long;
 mod mark;
@@ -26,6 +28,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use cancel::Cancel;
 pub use clear::OWN_PREFIX;
 pub use enter::Enter;
 pub use live::LiveKernel;
@@ -118,6 +121,8 @@ pub struct HookCall {
     pub stdin: Vec<u8>,
     /// How long it may take; `None` waits for as long as it takes.
     pub timeout: Option<Duration>,
+    /// Asks it to end sooner.
+    pub cancel: Cancel,
 }
 
 /// How a hook ended.
@@ -137,8 +142,16 @@ pub enum HookStatus {
     Exited(i32),
     /// This signal ended it.
     Signaled(i32),
-    /// It was killed at its time-out, with its whole process group.
+    /// It was killed at its time-out, with its whole process group and its descendants.
     TimedOut,
+    /// It was killed because ocitop was asked to leave off.
+    Interrupted,
+    /// It was killed at its time-out or because ocitop was asked to leave off, and has not died: it is
+    /// frozen, or in uninterruptible sleep.
+    Unended {
+        /// Its pid.
+        pid: i32,
+    },
 }
 
 /// Every change to the machine, and the clock.

@@ -54,6 +54,8 @@ pub use step::{
     Survivor,
 };
 pub use stray::{Accounted, Accounts};
-pub use target::{Cancel, Force, Job, NotATarget, Options, Preview, Target};
+pub use target::{Force, Job, NotATarget, Options, Preview, Target};
 pub use trust::Distrust;
+
+pub use crate::kernel::Cancel;
 pub use verdict::Verdict;

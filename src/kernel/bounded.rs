@@ -79,6 +79,12 @@ impl<T> Late<T> {
     }
 }
 
+/// Does something on a thread that nobody waits for; not at all where no thread can be made.
+pub(super) fn apart(name: &str, work: impl FnOnce() + Send + 'static) {
+    let thread = thread::Builder::new().name(name.to_owned());
+    thread.spawn(work).ok();
+}
+
 impl Bounded {
     /// For calls that change the machine.
     pub(super) fn changes() -> Self {

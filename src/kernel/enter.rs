@@ -12,6 +12,7 @@ use std::process::Command;
 use nix::fcntl::AtFlags;
 use rustix::fs::{Mode, OFlags};
 
+use super::limit;
 use super::program::{Call, Program};
 
 /// The hidden command that becomes a program.
@@ -26,6 +27,9 @@ pub struct Enter {
     /// The working directory in it.
     #[arg(long)]
     cwd: Option<PathBuf>,
+    /// How many files it may open.
+    #[arg(long)]
+    files: Option<u64>,
     /// A descriptor of the program: without it the name is run.
     #[arg(id = "descriptor", long)]
     file: Option<RawFd>,
@@ -60,6 +64,9 @@ impl Again {
             if let Some(dir) = dir {
                 command.arg(flag).arg(dir);
             }
+        }
+        if let Some(files) = limit::before() {
+            command.arg("--files").arg(files.to_string());
         }
         let mut inherited = None;
         let number = match how {
@@ -102,6 +109,9 @@ impl Enter {
             .or(self.root.as_ref().map(|_| Path::new("/")))
         {
             std::env::set_current_dir(cwd)?;
+        }
+        if let Some(files) = self.files {
+            limit::lower(files);
         }
         let name = self.program.as_os_str();
         let (name, rest) = match self.arguments.split_first() {

@@ -16,12 +16,13 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket
 
 use super::bounded::Bounded;
 use super::clear::{empty, open_or_detach};
+use super::hook::{self, Itself};
 use super::long::Place;
 use super::read::{is_gone, open_dir_beneath, open_root, stat_beneath};
 use super::walk::{MOST, walk};
 use super::{
-    HookCall, HookEnd, Inode, Kernel, Mark, Opened, Release, Removal, Signal, StateDir, Unit, hook,
-    mark, unit,
+    HookCall, HookEnd, Inode, Kernel, Mark, Opened, Release, Removal, Signal, StateDir, Unit, mark,
+    unit,
 };
 
 /// Most processes one wait looks at: beyond it the death of any of these is news enough.
@@ -43,6 +44,7 @@ pub struct LiveKernel {
     bounded: Bounded,
     /// The socket of the bus that systemd is on, if not at its usual place.
     bus: Option<PathBuf>,
+    itself: Itself,
 }
 
 impl LiveKernel {
@@ -52,13 +54,15 @@ impl LiveKernel {
             start: Instant::now(),
             bounded: Bounded::changes(),
             bus: None,
+            itself: Itself::Other,
         }
     }
 
-    /// That of a host whose root directory is mounted at `host`.
+    /// For ocitop itself, of a host whose root directory is mounted at `host`.
     pub fn on(host: Option<&Path>) -> Self {
         Self {
             bus: host.map(|host| host.join("run/dbus/system_bus_socket")),
+            itself: Itself::Ocitop,
             ..Self::new()
         }
     }
@@ -245,7 +249,7 @@ impl Kernel for LiveKernel {
     }
 
     fn run_hook(&self, call: &HookCall) -> io::Result<HookEnd> {
-        hook::run(call)
+        hook::run(call, self.itself)
     }
 
     fn now(&self) -> Duration {

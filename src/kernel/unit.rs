@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
-use super::{HookCall, HookStatus, Program, hook};
+use super::hook::{self, Itself};
+use super::{Cancel, HookCall, HookStatus, Program};
 use zbus::export::futures_core::Stream as _;
 use zbus::{Connection, MatchRule, Message, MessageStream, OwnedObjectPath, OwnedVariant};
 
@@ -171,11 +172,14 @@ fn systemctl(arguments: &[&str], deadline: Instant) -> io::Result<String> {
         root: None,
         stdin: Vec::new(),
         timeout: Some(deadline.saturating_duration_since(Instant::now())),
+        cancel: Cancel::default(),
     };
-    let end = hook::run(&call)?;
+    let end = hook::run(&call, Itself::Other)?;
     match end.status {
         HookStatus::Exited(0) => Ok(end.output),
-        HookStatus::TimedOut => Err(rustix::io::Errno::TIMEDOUT.into()),
+        HookStatus::TimedOut | HookStatus::Interrupted | HookStatus::Unended { .. } => {
+            Err(rustix::io::Errno::TIMEDOUT.into())
+        }
         HookStatus::Exited(_) | HookStatus::Signaled(_) => Err(io::Error::other(format!(
             "systemctl: {}",
             end.output.trim()

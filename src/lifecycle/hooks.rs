@@ -20,7 +20,7 @@ use super::trust::Trusted;
 use super::{Outcome, Reason, Refusal, Seen, StepError, marks, trust};
 use crate::inventory::{Machine, mounts};
 use crate::kernel::read::is_gone;
-use crate::kernel::{HookCall, HookStatus, Kernel, Program};
+use crate::kernel::{Cancel, HookCall, HookStatus, Kernel, Program};
 use crate::oci::record::Hook;
 use crate::oci::{Record, RuntimeKind};
 use crate::text::visible_path;
@@ -119,6 +119,7 @@ fn run<K: Kernel>(
     };
     let call = HookCall {
         root: context.machine.host_dir.clone(),
+        cancel: context.options.cancel.clone(),
         ..call(record, hook, program, status)
     };
     let end = context
@@ -171,6 +172,7 @@ fn call(record: &Record, hook: &Hook, program: Program, status: &str) -> HookCal
         root: None,
         stdin: state.to_string().into_bytes(),
         timeout: Some(hook.timeout.unwrap_or(DEFAULT_TIMEOUT)),
+        cancel: Cancel::default(),
     }
 }
 

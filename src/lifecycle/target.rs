@@ -1,13 +1,10 @@
 //! What an action is aimed at, as it was shown when the operator confirmed it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use serde::Serialize;
 
 use super::{Clean, Refusal};
 use crate::inventory::{Container, Inode};
-use crate::kernel::Signal;
+use crate::kernel::{Cancel, Signal};
 use crate::oci::{ContainerKey, InvalidId};
 use crate::process::InitProcess;
 
@@ -124,31 +121,6 @@ pub struct Options {
     /// Asks the engine to leave off.
     pub cancel: Cancel,
 }
-
-/// Asks a running job to leave off at the next safe place: between two steps, or while it waits.
-/// Nothing is frozen then, and what is left can be continued.
-#[derive(Debug, Clone, Default)]
-pub struct Cancel(Arc<AtomicBool>);
-
-impl Cancel {
-    /// One that this flag asks for, such as a signal handler sets.
-    pub fn by(flag: Arc<AtomicBool>) -> Self {
-        Self(flag)
-    }
-
-    /// Whether it was asked for.
-    pub fn is_asked(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
-    }
-}
-
-impl PartialEq for Cancel {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-}
-
-impl Eq for Cancel {}
 
 impl From<&crate::config::Config> for Options {
     fn from(config: &crate::config::Config) -> Self {

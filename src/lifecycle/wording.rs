@@ -317,6 +317,12 @@ fn hook(end: &HookEnd) -> String {
         HookStatus::Exited(code) => format!("exit code {code}"),
         HookStatus::Signaled(signal) => format!("ended by signal {signal}"),
         HookStatus::TimedOut => "killed at its time-out".to_owned(),
+        HookStatus::Interrupted => "killed, as ocitop was asked to leave off".to_owned(),
+        HookStatus::Unended { pid } => {
+            format!(
+                "killed, and not dead yet: pid {pid} is frozen or hangs in the kernel; not waited for"
+            )
+        }
     };
     match end.output.trim() {
         "" => status,

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,8 +10,10 @@ use serde_json::json;
 
 use rustix::fs::{Gid, Uid};
 use rustix::mount::{MountFlags, UnmountFlags, mount, mount_remount, unmount};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::delete::assert_deleted;
+use crate::pty::{Pty, Setup};
 use crate::rig::{Ended, Rig, Spec, start_of};
 
 /// A poststop hook that adds a line to a file, then does this.
@@ -175,6 +177,24 @@ with_each_runtime! {
         assert!(!said.contains('\u{1b}') && said.len() < 20_000, "{}", said.len());
     }
 
+    fn a_hook_gets_the_limit_of_open_files_that_the_screen_was_started_with(rig: &Rig) {
+        let web = &rig.id();
+        let tell = format!("ulimit -n >> {}", rig.scratch("told").display());
+        rig.run_with(web, &counting(rig, &tell));
+        rig.kill_init(web);
+        let before = getrlimit(Resource::Nofile);
+        let started = before.current.unwrap() - 1000;
+        setrlimit(Resource::Nofile, Rlimit { current: Some(started), ..before }).unwrap();
+        let mut pty = Pty::start(Setup::real(rig.root()));
+        pty.sees("stopped");
+        setrlimit(Resource::Nofile, before).unwrap();
+        pty.press("D");
+        pty.confirm("y", "done");
+        assert_eq!(told(rig), format!("ran\n{started}\n"));
+        pty.press("q");
+        assert_eq!(pty.ends(), 0);
+    }
+
     fn a_daemon_that_a_hook_leaves_is_not_waited_for(rig: &Rig) {
         let web = &rig.id();
         let pid = rig.scratch("pid");
@@ -212,9 +232,12 @@ impl Sticky {
 
     /// The record, as if nothing had been deleted.
     fn record(&self) {
+        self.record_with(&json!({"path": self.open().join("hook"), "args": ["hook"]}));
+    }
+
+    fn record_with(&self, hook: &serde_json::Value) {
         let state = self.dir.path().join("root").join(Self::ID);
         fs::create_dir_all(&state).unwrap();
-        let hook = json!({"path": self.open().join("hook"), "args": ["hook"]});
         let record = json!({
             "id": Self::ID, "init_process_pid": 999_999, "init_process_start": 1,
             "created": "2026-01-01T00:00:00Z", "cgroup_paths": {},
@@ -268,4 +291,59 @@ fn a_hook_that_a_user_makes_at_the_right_moment_is_never_run() {
         stop.store(true, Ordering::Relaxed);
     });
     assert_eq!((run, refused), (0, 300));
+}
+
+/// A cgroup of the v1 freezer; thawed and removed with the value.
+struct Frozen(PathBuf);
+
+impl Frozen {
+    fn new(name: &str) -> Option<Self> {
+        let top = Path::new("/sys/fs/cgroup/freezer");
+        top.join("cgroup.procs").exists().then(|| {
+            let dir = top.join(name);
+            fs::create_dir(&dir).unwrap();
+            Self(dir)
+        })
+    }
+
+    fn pids(&self) -> String {
+        fs::read_to_string(self.0.join("cgroup.procs")).unwrap()
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        fs::write(self.0.join("freezer.state"), "THAWED").ok();
+        crate::rig::until("the frozen ones die", || self.pids().is_empty());
+        fs::remove_dir(&self.0).ok();
+    }
+}
+
+#[test]
+fn a_hook_that_is_frozen_is_not_waited_for_and_said_to_live() {
+    let name = format!("oc-hooks-{}", std::process::id());
+    let Some(frozen) = Frozen::new(&name) else {
+        let name = "a_hook_that_is_frozen_is_not_waited_for_and_said_to_live";
+        return crate::rig::skip(name, "needs the v1 freezer");
+    };
+    let closed = Sticky::new();
+    let dir = frozen.0.display();
+    let script =
+        format!("echo $$ > {dir}/cgroup.procs; echo FROZEN > {dir}/freezer.state; sleep 60");
+    closed.record_with(&json!({
+        "path": "/bin/sh", "args": ["sh", "-c", script], "timeout": 1_000_000_000,
+    }));
+    let start = std::time::Instant::now();
+    let ended = Command::new(env!("CARGO_BIN_EXE_ocitop"))
+        .arg("--root")
+        .arg(closed.dir.path().join("root"))
+        .args(["delete", Sticky::ID])
+        .output()
+        .unwrap();
+    assert!(start.elapsed() < std::time::Duration::from_secs(20));
+    let said = String::from_utf8_lossy(&ended.stdout).into_owned();
+    let pid = frozen.pids();
+    let words = format!("killed, and not dead yet: pid {} is frozen", pid.trim());
+    assert!(said.contains("WARN") && said.contains(&words), "{said}");
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
 }

@@ -2,12 +2,14 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::machine::protect;
 use ocitop::kernel::program::Name;
 use ocitop::kernel::way;
-use ocitop::kernel::{HookCall, HookEnd, HookStatus, Kernel as _, LiveKernel, Program};
+use ocitop::kernel::{Cancel, HookCall, HookEnd, HookStatus, Kernel as _, LiveKernel, Program};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 /// Far more than any hook here takes, and far less than those that never end.
@@ -23,6 +25,7 @@ fn shell(script: &str) -> HookCall {
         root: None,
         stdin: b"{}".to_vec(),
         timeout: Some(Duration::from_mins(1)),
+        cancel: Cancel::default(),
     }
 }
 
@@ -205,4 +208,49 @@ fn a_time_out_beyond_all_time_is_none() {
 #[test]
 fn a_signal_that_ended_it_is_told() {
     assert_eq!(run(&shell("kill -9 $$")).status, HookStatus::Signaled(9));
+}
+
+#[test]
+fn its_time_out_takes_what_it_put_into_a_session_of_its_own() {
+    let end = run(&in_a_moment(
+        "setsid sh -c 'echo $$; sleep 3000; :' & sleep 3001",
+    ));
+    assert_eq!(end.status, HookStatus::TimedOut);
+    dies(pid(&end));
+}
+
+#[test]
+fn one_that_leaves_its_process_group_ends_at_its_time_out() {
+    let end = run(&in_a_moment(
+        "exec perl -e 'setpgrp(0, getpgrp(getppid())); sleep 3000'",
+    ));
+    assert_eq!(end.status, HookStatus::TimedOut);
+}
+
+#[test]
+fn it_ends_when_ocitop_is_asked_to_leave_off() {
+    let dir = tempfile::tempdir().unwrap();
+    let begun = dir.path().join("begun");
+    let by = |before: &str| {
+        let flag = Arc::new(AtomicBool::new(false));
+        let call = HookCall {
+            cancel: Cancel::by(Arc::clone(&flag)),
+            ..shell(&format!(
+                "{before}; touch {}; sleep 3000; :",
+                begun.display()
+            ))
+        };
+        std::thread::scope(|scope| {
+            let hook = scope.spawn(|| run(&call));
+            while !begun.exists() {
+                std::thread::yield_now();
+            }
+            flag.store(true, Ordering::SeqCst);
+            let end = hook.join().unwrap();
+            fs::remove_file(&begun).unwrap();
+            end.status
+        })
+    };
+    assert_eq!(by("trap - TERM"), HookStatus::Signaled(15));
+    assert_eq!(by("trap '' TERM"), HookStatus::Interrupted);
 }

@@ -1,9 +1,8 @@
 //! How many descriptors may be kept, and for what.
 
-use rustix::process::{Resource, getrlimit, setrlimit};
-
 use super::row::Keep;
 use crate::inventory::counters::DESCRIPTORS;
+use crate::kernel::limit;
 
 /// Left for everything else: files read in passing, terminals, the engine's work.
 const RESERVE: usize = 512;
@@ -25,16 +24,9 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    /// What this process may have. The soft limit is raised to the hard one first (getrlimit(2)).
+    /// What this process may have. The soft limit is raised to the hard one first.
     pub(super) fn of_process() -> Self {
-        let mut limit = getrlimit(Resource::Nofile);
-        if limit.current < limit.maximum {
-            limit.current = limit.maximum;
-            // Refused: then the soft limit it is.
-            setrlimit(Resource::Nofile, limit).ok();
-        }
-        let limit = getrlimit(Resource::Nofile).current.unwrap_or(1 << 20);
-        let limit = usize::try_from(limit).unwrap_or(1 << 20);
+        let limit = limit::raise();
         Self::new(limit.saturating_sub(RESERVE))
     }
 
