@@ -15,6 +15,7 @@ mod long;
 mod mark;
 pub mod namespace;
 mod opened;
+pub mod own_dir;
 pub mod program;
 pub mod read;
 pub mod refused;

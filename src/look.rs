@@ -7,6 +7,7 @@
 pub mod probe;
 
 use std::sync::Arc;
+use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use crate::config::StateRoot;
@@ -125,12 +126,18 @@ fn side_by_side(
         (snapshot, scanner.take_unsure())
     };
     std::thread::scope(|scope| {
-        let others: Vec<_> = (1..parts)
-            .map(|index| scope.spawn(move || part(index)))
-            .collect();
+        let start = |index| {
+            let thread = Builder::new().spawn_scoped(scope, move || part(index));
+            // Where no thread can be made this one reads that part too.
+            thread.map_err(|_none| index)
+        };
+        let others: Vec<_> = (1..parts).map(start).collect();
         let (mut whole, mut unsure) = part(0);
         for other in others {
-            let (rows, more) = other.join().map_err(|_panic| Lost)?;
+            let (rows, more) = match other {
+                Ok(thread) => thread.join().map_err(|_panic| Lost)?,
+                Err(index) => part(index),
+            };
             whole.merge(rows);
             unsure.extend(more);
         }

@@ -74,7 +74,8 @@ pub fn run_with(config: &Config, title: Option<String>, notice: Vec<String>) -> 
     let look = Look::of_terminal(config.color);
     let mut model = Model::new(config, look, zone, screen.size()?);
     model.greet(Moment::now(start), title, notice);
-    let mut threads = Threads::start(config, mailbox)?;
+    let cannot = |error| io::Error::other(format!("the screen cannot start: {error}"));
+    let mut threads = Threads::start(config, mailbox).map_err(cannot)?;
     show(&mut model, &mut screen, &mut threads, &inbox, start)
 }
 

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::Builder;
 use std::time::Duration;
 
 use super::args::{Delete, ReportFormat};
@@ -86,13 +87,17 @@ impl Order<'_> {
             return work();
         }
         std::thread::scope(|scope| {
-            let count = WORKERS.min(ids.len());
-            let workers: Vec<_> = (0..count).map(|_| scope.spawn(work)).collect();
+            // This thread takes part: where no other can be made, it does them all.
+            let count = WORKERS.min(ids.len()).saturating_sub(1);
+            let start = |_| Builder::new().spawn_scoped(scope, work);
+            let workers: Vec<_> = (0..count).map_while(|index| start(index).ok()).collect();
+            let mut failures = work();
             let lost = |_| vec![Failure::failed("a worker was lost; run it again")];
             let ends = workers
                 .into_iter()
                 .map(|worker| worker.join().unwrap_or_else(lost));
-            ends.flatten().collect()
+            failures.extend(ends.flatten());
+            failures
         })
     }
 
@@ -149,12 +154,15 @@ impl Order<'_> {
         };
         let (machine, options, claims) = (&self.machine, &self.options, &self.claims);
         let verdict = run_among(&self.kernel, machine, job, options, claims, &mut report);
-        match (verdict, lost) {
-            (Verdict::Clean, None) => Ok(()),
-            (Verdict::Clean, Some(failure)) => Err(failure),
+        // The exit code tells what became of the container, whoever reads the steps.
+        if let Some(failure) = lost {
+            render::warn(&failure.message);
+        }
+        match verdict {
+            Verdict::Clean => Ok(()),
             // runc's wording stands alone, for those who look for it.
-            (Verdict::Refused(why), _) => Err(Failure::failed(why.words())),
-            (verdict, _) => {
+            Verdict::Refused(why) => Err(Failure::failed(why.words())),
+            verdict => {
                 let id = container.key.label();
                 Err(Failure::failed(format!("delete {id}: {}", verdict.words())))
             }

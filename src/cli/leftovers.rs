@@ -264,9 +264,13 @@ fn one(
             lost = Some(failure.message);
         }
     };
-    match (run_job(kernel, machine, job, options, &mut report), lost) {
-        (Verdict::Clean, None) => Ok(()),
-        (Verdict::Clean, Some(lost)) => Err(lost),
-        (verdict, _) => Err(verdict.words()),
+    let verdict = run_job(kernel, machine, job, options, &mut report);
+    // The exit code tells what became of the leftover, whoever reads the steps.
+    if let Some(lost) = lost {
+        render::warn(&lost);
+    }
+    match verdict {
+        Verdict::Clean => Ok(()),
+        verdict => Err(verdict.words()),
     }
 }

@@ -17,7 +17,7 @@ use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::processes::{Listing, Reader, Subject};
 use crate::inventory::scan::cgroups_out_of_sight;
 use crate::inventory::{Condition, Machine, mounts};
-use crate::kernel::bounded::{Bounded, Late, Lateness, Unanswered};
+use crate::kernel::bounded::{Bounded, Late, Lateness, NotAsked, Unanswered};
 use crate::kernel::read::is_there;
 use crate::leftovers::{Kind, Leftover};
 use crate::lifecycle::Refusal;
@@ -52,9 +52,9 @@ pub enum NotExamined {
     /// It was a leftover, and somebody has removed it.
     #[error("it is gone")]
     Gone,
-    /// Too many reads hang already.
-    #[error("not looked at: several reads of this host have not come back")]
-    Exhausted,
+    /// It may never answer, and there is no thread to leave behind.
+    #[error("not looked at: {0}")]
+    NotAsked(NotAsked),
 }
 
 /// What is compared from one look to the next.
@@ -239,12 +239,15 @@ impl Examiner {
         }
         let (machine, wanted) = (self.machine.clone(), key.clone());
         let within = if apart { APART_WITHIN } else { ROOT_WITHIN };
-        match self
-            .bounded
-            .ask(within, move || Case::read(&machine, &wanted))
-        {
+        let read = move || Case::read(&machine, &wanted);
+        let answer = if apart {
+            self.bounded.ask(within, read)
+        } else {
+            self.bounded.ask_or_here(within, read)
+        };
+        match answer {
             Ok(result) => Ok(result?),
-            Err(Unanswered::NotAsked(_)) => Err(NotExamined::Exhausted),
+            Err(Unanswered::NotAsked(why)) => Err(NotExamined::NotAsked(why)),
             Err(Unanswered::Late(late)) => {
                 self.late = Some((key.clone(), late));
                 Err(self.silent(key, &mounts))

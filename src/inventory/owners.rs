@@ -19,7 +19,7 @@ use super::Machine;
 use super::engine::Engine;
 use super::mounts;
 use super::unread::{Place, Unread, WhyUnread};
-use crate::kernel::bounded::{Bounded, Unanswered};
+use crate::kernel::bounded::{Bounded, NotAsked, Unanswered};
 use crate::kernel::read::{is_gone, kernel_file, kernel_record};
 use crate::text::{visible_bytes, visible_path};
 
@@ -251,8 +251,12 @@ impl Owners {
         let silent = match answer {
             Ok(()) => None,
             Err(Unanswered::Late(_)) => asked.get(count).map(|one| (one.place(), WhyUnread::Late)),
-            Err(Unanswered::NotAsked(_)) => {
-                Some((Place::CommandLines(asked.len()), WhyUnread::NotAsked))
+            Err(Unanswered::NotAsked(why)) => {
+                let why = match why {
+                    NotAsked::NoThread(_) => WhyUnread::NoThread,
+                    NotAsked::TooMany | NotAsked::Lost => WhyUnread::NotAsked,
+                };
+                Some((Place::CommandLines(asked.len()), why))
             }
         };
         let behind = asked.len().saturating_sub(count + 1);

@@ -61,6 +61,8 @@ pub enum WhyUnread {
     Late,
     /// Too many questions before it have not been answered.
     NotAsked,
+    /// It may never answer, and no thread can be made that could be left behind with it.
+    NoThread,
     /// It holds more than ocitop looks at.
     TooMany(usize),
     /// procfs is mounted so that it shows a user's own only (proc(5), `hidepid`).
@@ -147,6 +149,7 @@ impl fmt::Display for WhyUnread {
             Self::MayNeverAnswer => f.write_str("on a file system that may never answer"),
             Self::Late => f.write_str("no answer in time"),
             Self::NotAsked => f.write_str("not asked: too many others do not answer"),
+            Self::NoThread => f.write_str("not asked: no thread can be made for it"),
             Self::TooMany(most) => write!(f, "only the first {most} were looked at"),
             Self::OutOfSight(why) => f.write_str(why.words()),
             Self::InTheWay(obstacle) => obstacle.fmt(f),

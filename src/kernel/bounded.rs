@@ -44,8 +44,31 @@ pub struct Bounded {
 pub enum Unanswered<T> {
     /// Its thread is left behind; what it says in the end can still be had.
     Late(Late<T>),
-    /// It was not made at all: too many have not come back (`EAGAIN`), or there is no thread.
-    NotAsked(io::Error),
+    /// It was not made at all.
+    NotAsked(NotAsked),
+}
+
+/// Why a call was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum NotAsked {
+    /// Too many have not come back.
+    #[error("several calls have not come back")]
+    TooMany,
+    /// No thread can be made for it: a limit of processes, or of memory.
+    #[error("no thread can be made: {0}")]
+    NoThread(io::Error),
+    /// Its thread ended in a panic.
+    #[error("the thread for kernel calls is gone")]
+    Lost,
+}
+
+impl From<NotAsked> for io::Error {
+    fn from(why: NotAsked) -> Self {
+        match why {
+            NotAsked::TooMany => Errno::AGAIN.into(),
+            why => Self::other(why),
+        }
+    }
 }
 
 /// The answer of a thread that was left behind.
@@ -104,16 +127,32 @@ impl Bounded {
     }
 
     /// Makes the call and waits for it at most `limit`: `ETIMEDOUT` if it has not come back by
-    /// then, `EAGAIN` if too many have not.
+    /// then, `EAGAIN` if too many have not. Where no thread can be made for it, this one makes it: a
+    /// teardown that might have to wait is better than none, and where no thread is left, none of what
+    /// else ocitop does is held by that.
     pub(super) fn call(
         &self,
         limit: Duration,
         call: impl FnOnce() -> io::Result<()> + Send + 'static,
     ) -> io::Result<()> {
-        match self.ask(limit, call) {
+        match self.ask_or_here(limit, call) {
             Ok(result) => result,
             Err(Unanswered::Late(_)) => Err(Errno::TIMEDOUT.into()),
-            Err(Unanswered::NotAsked(error)) => Err(error),
+            Err(Unanswered::NotAsked(why)) => Err(why.into()),
+        }
+    }
+
+    /// As [`Self::ask`]; where no thread can be made, this one answers, however long it takes: for what
+    /// is not known to hang.
+    pub fn ask_or_here<T: Send + 'static>(
+        &self,
+        limit: Duration,
+        question: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Unanswered<T>> {
+        match self.worker() {
+            Ok(worker) => self.ask_by(worker, limit, question),
+            Err(NotAsked::NoThread(_)) => Ok(question()),
+            Err(why) => Err(Unanswered::NotAsked(why)),
         }
     }
 
@@ -123,15 +162,25 @@ impl Bounded {
         limit: Duration,
         question: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Unanswered<T>> {
+        let worker = self.worker().map_err(Unanswered::NotAsked)?;
+        self.ask_by(worker, limit, question)
+    }
+
+    /// A thread that waits for a call, or a new one.
+    fn worker(&self) -> Result<Worker, NotAsked> {
         if self.left.load(Ordering::SeqCst) >= MOST_LEFT {
-            return Err(Unanswered::NotAsked(Errno::AGAIN.into()));
+            return Err(NotAsked::TooMany);
         }
         let idle = self.lock().pop();
-        let worker = match idle {
-            Some(worker) => worker,
-            None => Worker::start(self.left).map_err(Unanswered::NotAsked)?,
-        };
-        let lost = || io::Error::other("the thread for kernel calls is gone");
+        idle.map_or_else(|| Worker::start(self.left).map_err(NotAsked::NoThread), Ok)
+    }
+
+    fn ask_by<T: Send + 'static>(
+        &self,
+        worker: Worker,
+        limit: Duration,
+        question: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Unanswered<T>> {
         let (answer, answers) = channel();
         let call: Call = Box::new(move || {
             // Without a listener there is nobody to tell.
@@ -140,7 +189,7 @@ impl Bounded {
         worker
             .calls
             .send(call)
-            .map_err(|_gone| Unanswered::NotAsked(lost()))?;
+            .map_err(|_gone| Unanswered::NotAsked(NotAsked::Lost))?;
         match answers.recv_timeout(limit) {
             Ok(value) => {
                 self.lock().push(worker);
@@ -152,7 +201,7 @@ impl Bounded {
                 worker.abandoned.store(true, Ordering::SeqCst);
                 Err(Unanswered::Late(Late(answers)))
             }
-            Err(RecvTimeoutError::Disconnected) => Err(Unanswered::NotAsked(lost())),
+            Err(RecvTimeoutError::Disconnected) => Err(Unanswered::NotAsked(NotAsked::Lost)),
         }
     }
 
@@ -268,6 +317,9 @@ mod tests {
             held.push(release);
         }
         let asked = bounded.ask(Duration::from_secs(10), || 1);
-        assert!(matches!(asked, Err(Unanswered::NotAsked(_))));
+        assert!(matches!(
+            asked,
+            Err(Unanswered::NotAsked(NotAsked::TooMany))
+        ));
     }
 }

@@ -101,10 +101,10 @@ fn spawn(
         name: name.to_owned(),
         mailbox: mailbox.clone(),
     };
-    thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(move || body(&guard.mailbox))?;
-    Ok(())
+    let thread = thread::Builder::new().name(name.to_owned());
+    let started = thread.spawn(move || body(&guard.mailbox));
+    let none = |error| io::Error::other(format!("no thread can be made for {name}: {error}"));
+    started.map(drop).map_err(none)
 }
 
 struct PreviewOrder {

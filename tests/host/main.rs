@@ -40,6 +40,7 @@ mod fuse;
 mod hooks;
 mod hostile;
 mod leftovers;
+mod logs;
 mod odd_ids;
 mod processes;
 #[path = "../tty/pty.rs"]
@@ -55,6 +56,7 @@ mod shared;
 mod sight;
 mod stranded;
 mod systemd;
+mod threads;
 mod torture;
 mod unread;
 mod usage;

@@ -37,7 +37,7 @@ fn module(file: &Path) -> String {
 
 #[test]
 fn below_the_screen_nothing_names_a_terminal_a_thread_or_a_channel() {
-    let above = ["tui", "main", "demo", "cli", "look"];
+    let above = ["tui", "main", "demo", "cli", "look", "logging"];
     // The one place that waits, reaps and runs hooks for real.
     let live = [Path::new("kernel/live.rs"), Path::new("kernel/bounded.rs")];
     let mut wrong = Vec::new();
@@ -161,6 +161,17 @@ fn the_engine_never_calls_a_runtimes_own_command() {
         .contains(&module(&file).as_str())
         {
             assert!(!text.contains("process::Command"), "{}", file.display());
+        }
+    }
+}
+
+/// A thread that cannot be made is an error of the system's, not a panic: only a `Builder` says so.
+#[test]
+fn every_thread_is_made_by_a_builder() {
+    for (file, text) in sources() {
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for word in ["thread::spawn(", "scope.spawn(", "tracing_appender"] {
+            assert!(!code.contains(word), "{} has {word}", file.display());
         }
     }
 }

@@ -22,6 +22,7 @@ mod keys;
 mod layers;
 mod leftover_screens;
 mod leftovers;
+mod logs;
 mod machine;
 mod measured;
 mod parsers;

@@ -36,6 +36,8 @@ pub(crate) struct Setup {
     real: Option<std::path::PathBuf>,
     /// Other state roots.
     more: Vec<std::path::PathBuf>,
+    /// What starts it, if not the terminal itself.
+    by: Vec<String>,
     /// Columns and rows of the terminal.
     size: (u16, u16),
 }
@@ -56,6 +58,7 @@ impl Default for Setup {
             env,
             real: None,
             more: Vec::new(),
+            by: Vec::new(),
             size: (80, 24),
         }
     }
@@ -82,6 +85,12 @@ impl Setup {
         self
     }
 
+    /// Started by these words with the command behind them.
+    pub(crate) fn by(mut self, words: &[&str]) -> Self {
+        self.by = words.iter().map(|&word| word.to_owned()).collect();
+        self
+    }
+
     /// In a terminal of this size.
     pub(crate) fn sized(mut self, cols: u16, rows: u16) -> Self {
         self.size = (cols, rows);
@@ -105,7 +114,9 @@ impl Setup {
     }
 
     fn command(&self) -> CommandBuilder {
-        let mut command = CommandBuilder::new(program());
+        let mut words: Vec<_> = self.by.iter().map(Into::into).collect();
+        words.push(program());
+        let mut command = CommandBuilder::from_argv(words);
         let path = |name| self.dir.path().join(name);
         command.arg("--root");
         if let Some(root) = &self.real {

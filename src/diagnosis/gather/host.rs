@@ -15,7 +15,7 @@ use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::machine::knows_resctrl;
 use crate::inventory::mounts::{self, Mount};
 use crate::inventory::{Machine, owners, units};
-use crate::kernel::bounded::Bounded;
+use crate::kernel::bounded::{Bounded, Unanswered};
 use crate::kernel::read::{kernel_record, kernel_text};
 use crate::lifecycle::evidence::Evidence as Found;
 use crate::process::ProcStat;
@@ -215,7 +215,8 @@ fn looked_at(bounded: &Bounded, path: &Path) -> (Option<String>, Option<String>)
     let program = path.to_owned();
     match bounded.ask(WITHIN, move || broken(&program)) {
         Ok(broken) => (None, broken),
-        Err(_late) => (Some("a file system that does not answer".to_owned()), None),
+        Err(Unanswered::Late(_)) => (Some("a file system that does not answer".to_owned()), None),
+        Err(Unanswered::NotAsked(why)) => (Some(why.to_string()), None),
     }
 }
 

@@ -1,8 +1,13 @@
 //! Files that the operator asks for.
 
-use std::io;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
+
+use crate::kernel::own_dir::OwnDir;
+use crate::logging::default_dir;
 
 /// Writes a new file that only its owner can read: in the current directory, or where that cannot
 /// be written, in the user's state directory.
@@ -12,35 +17,34 @@ pub(super) fn save(stem: &str, extension: &str, text: &str) -> io::Result<PathBu
         .to_string();
     let name = format!("ocitop-{stem}-{stamp}.{extension}");
     let here = std::env::current_dir().map(|dir| dir.join(&name));
-    let first = here.and_then(|path| write_new(&path, text).map(|()| path));
-    let Err(error) = first else {
+    let first = here.and_then(|path| write_here(path, text));
+    let (Err(error), Some(dir)) = (&first, default_dir()) else {
         return first;
     };
-    let Some(dir) = state_dir() else {
-        return Err(error);
-    };
-    std::fs::create_dir_all(&dir)?;
-    let path = dir.join(&name);
-    write_new(&path, text).map(|()| path)
+    tracing::info!("not saved in the current directory: {error}");
+    write_there(&OwnDir::make(&dir)?, name.as_ref(), text)
 }
 
-fn state_dir() -> Option<PathBuf> {
-    let set = |name| {
-        std::env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
-    let base = set("XDG_STATE_HOME").or_else(|| Some(set("HOME")?.join(".local/state")));
-    base.map(|base| base.join("ocitop"))
-}
-
-fn write_new(path: &std::path::Path, text: &str) -> io::Result<()> {
-    use std::io::Write as _;
+fn write_here(path: PathBuf, text: &str) -> io::Result<PathBuf> {
     // `create_new` follows no symlink: a name laid out in advance in /tmp is an error.
-    let mut file = std::fs::OpenOptions::new()
+    let file = File::options()
         .write(true)
         .create_new(true)
         .mode(0o600)
-        .open(path)?;
-    file.write_all(text.as_bytes())
+        .open(&path)?;
+    whole(file, text).inspect_err(|_| drop(std::fs::remove_file(&path)))?;
+    Ok(path)
+}
+
+fn write_there(dir: &OwnDir, name: &OsStr, text: &str) -> io::Result<PathBuf> {
+    let file = dir.create_new(name)?;
+    whole(file, text).inspect_err(|_| drop(dir.remove(name)))?;
+    Ok(dir.path(name))
+}
+
+/// Writes all of it. What is written in part, on a disk that is full, is not kept: it would pass for
+/// what was saved.
+fn whole(mut file: File, text: &str) -> io::Result<()> {
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
 }

@@ -1,0 +1,72 @@
+//! A thread that writes the log, for the screen, which must not wait for a disk.
+
+use std::io::{self, Write};
+use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
+use std::thread::Builder;
+use std::time::Duration;
+
+use super::file::Log;
+
+/// Lines that wait for the disk; further ones are dropped.
+const MOST: usize = 8192;
+/// How long the end of ocitop waits for the last of them.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+enum Order {
+    Line(Vec<u8>),
+    /// All lines before are to be written; then the sender is dropped.
+    Done(Sender<()>),
+}
+
+/// Takes lines, and never waits.
+#[derive(Clone)]
+pub(super) struct Lines(SyncSender<Order>);
+
+/// Writes out what still waits when it is dropped.
+#[derive(Debug)]
+pub struct Guard(Lines);
+
+impl std::fmt::Debug for Lines {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Lines")
+    }
+}
+
+/// Starts the thread.
+pub(super) fn start(log: Log) -> io::Result<(Lines, Guard)> {
+    let (sender, orders) = mpsc::sync_channel(MOST);
+    let thread = Builder::new().name("log".to_owned());
+    thread.spawn(move || write(log, &orders))?;
+    let lines = Lines(sender);
+    Ok((lines.clone(), Guard(lines)))
+}
+
+fn write(mut log: Log, orders: &Receiver<Order>) {
+    while let Ok(order) = orders.recv() {
+        match order {
+            // A disk that is full is no reason to stop.
+            Order::Line(line) => drop(log.write_all(&line)),
+            Order::Done(done) => drop(done),
+        }
+    }
+}
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.try_send(Order::Line(bytes.to_vec())).ok();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let (done, written) = mpsc::channel();
+        if self.0.0.try_send(Order::Done(done)).is_ok() {
+            written.recv_timeout(PATIENCE).ok();
+        }
+    }
+}
