@@ -190,7 +190,7 @@ pub trait Kernel: Sync {
         tops.iter().map(remove).collect()
     }
 
-    /// Replaces a file in a container's state directory, atomically, mode kept.
+    /// Replaces a file in a container's state directory, atomically, owner and mode kept.
     fn write_state(&self, dir: StateDir<'_>, file: &str, bytes: &[u8]) -> io::Result<()>;
 
     /// Makes empty files in a container's state directory that can become marks later, whatever

@@ -81,7 +81,7 @@ impl Lab {
     /// Removes what dead labs left, then makes a new one.
     pub fn start(stage: &Stage) -> io::Result<Self> {
         let host = Host::current()?;
-        let notices = sweep::abandoned(&stage.bases, &host);
+        let notices = sweep::abandoned(&stage.bases, &stage.scratch, &host);
         let owner = own_identity()?;
         let name = Manifest::name_for(owner);
         let mut groups = find_groups(&stage.mountinfo, &name)?;
@@ -104,11 +104,18 @@ impl Lab {
             stopped: false,
         };
         // From here on an early return drops the lab, which removes it.
-        lab.manifest.save(&lab.dir)?;
+        lab.save()?;
         groups.make();
         lab.say_what_cgroups_lack(&groups);
         lab.open(stage, &groups)?;
         Ok(lab)
+    }
+
+    /// Writes down what there is, also beside what lies on a disk: that outlives a reboot, and the
+    /// lab's own directory does not.
+    fn save(&self) -> io::Result<()> {
+        let dirs = std::iter::once(&self.dir).chain(&self.manifest.scratch);
+        dirs.into_iter().try_for_each(|dir| self.manifest.save(dir))
     }
 
     /// The state root with the lab's containers.
@@ -173,7 +180,7 @@ impl Lab {
             }
         }
         self.listen(&mut players);
-        self.manifest.save(&self.dir)?;
+        self.save()?;
         // Orphans of a dead init come to this process, which buries them.
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
         self.reaper = Some(Reaper::start(&self.manifest.processes)?);

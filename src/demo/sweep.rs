@@ -20,10 +20,12 @@ use crate::process::InitProcess;
 /// The lab's processes do nothing that could keep them from dying.
 const DEATH_LIMIT: Duration = Duration::from_secs(5);
 
-/// Removes the labs in `bases` whose owner is dead. Returns what there is to say about it.
-pub(super) fn abandoned(bases: &[PathBuf], here: &Host) -> Vec<String> {
+/// Removes the labs in `bases` whose owner is dead, and what is left on disks, in `scratch`, of those
+/// whose own directory is gone. Returns what there is to say about it.
+pub(super) fn abandoned(bases: &[PathBuf], scratch: &[PathBuf], here: &Host) -> Vec<String> {
     let mut notices = Vec::new();
-    for base in bases {
+    let others = scratch.iter().filter(|base| !bases.contains(base));
+    for base in bases.iter().chain(others) {
         for name in lab_names(base) {
             let dir = base.join(&name);
             match Manifest::load(base, &name).and_then(|lab| Ok((lab.is_abandoned(here)?, lab))) {
@@ -59,7 +61,10 @@ pub(super) fn remove(lab: &Manifest, dir: &Path) -> io::Result<()> {
     if lab.host == here {
         kill_all(lab)?;
     }
-    let groups = lab.cgroups.iter().filter(|group| is_cgroup(group));
+    // No cgroup outlives a boot: one of that name is of a later lab, whose owner has that pid by now.
+    let of_this_boot = lab.host.boot == here.boot;
+    let groups = lab.cgroups.iter();
+    let groups = groups.filter(|group| of_this_boot && is_cgroup(group));
     // Each is tried, whatever becomes of the others; while one is left, so is the manifest.
     let outcomes: Vec<io::Result<()>> = groups.map(|group| remove_group(group)).collect();
     outcomes.into_iter().collect::<io::Result<()>>()?;

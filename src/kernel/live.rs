@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, ResolveFlags};
+use rustix::fs::{AtFlags, FileType, FlockOperation, Gid, Mode, OFlags, ResolveFlags, Uid};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 
@@ -181,6 +181,7 @@ impl Kernel for LiveKernel {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let fd = rustix::fs::openat(&dir, &temporary, flags, Mode::from_raw_mode(0o600))?;
         let written = write_all(&fd, bytes)
+            .and_then(|()| keep_owner(&fd, &old))
             .and_then(|()| rustix::fs::fchmod(&fd, Mode::from_raw_mode(old.st_mode & 0o777)))
             .and_then(|()| rustix::fs::renameat(&dir, &temporary, &dir, file));
         if let Err(errno) = written {
@@ -306,6 +307,17 @@ fn check_inode(dir: &OwnedFd, inode: Inode) -> io::Result<()> {
     }
 }
 
+/// Gives a file to whoever had the old one: root writes a user's record too, and its runtime has to read
+/// it afterwards.
+fn keep_owner(fd: &OwnedFd, old: &rustix::fs::Stat) -> Result<(), Errno> {
+    let new = rustix::fs::fstat(fd)?;
+    if (new.st_uid, new.st_gid) == (old.st_uid, old.st_gid) {
+        return Ok(());
+    }
+    let (uid, gid) = (Uid::from_raw(old.st_uid), Gid::from_raw(old.st_gid));
+    rustix::fs::fchown(fd, Some(uid), Some(gid))
+}
+
 fn write_all(fd: &OwnedFd, mut bytes: &[u8]) -> Result<(), Errno> {
     while !bytes.is_empty() {
         let count = rustix::io::write(fd, bytes)?;
@@ -315,14 +327,21 @@ fn write_all(fd: &OwnedFd, mut bytes: &[u8]) -> Result<(), Errno> {
 }
 
 fn notify_socket(dir: &OwnedFd) -> io::Result<()> {
-    let name = OsStr::new("notify.sock");
-    let stat = stat_beneath(dir, name)?.ok_or(Errno::NOENT)?;
+    // Held before it is looked at: whoever owns the directory may put a link under its name, and have
+    // root speak to a socket that only root may.
+    let how = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let held = rustix::fs::openat(dir, "notify.sock", how, Mode::empty())?;
+    let stat = rustix::fs::fstat(&held)?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::Socket {
         return Err(Errno::NOTSOCK.into());
     }
+    // youki makes both.
+    if stat.st_uid != rustix::fs::fstat(dir)?.st_uid {
+        return Err(Errno::PERM.into());
+    }
     // By descriptor: a socket's path is limited to 108 bytes, a state directory's is not. And never
     // blocking: its maker can leave the backlog full for ever.
-    let path = format!("/proc/self/fd/{}/notify.sock", dir.as_raw_fd());
+    let path = format!("/proc/self/fd/{}", held.as_raw_fd());
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
     rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rustix::fs::{CWD, Mode, OFlags};
 
-use crate::rig::{Rig, Stranger, until};
+use crate::rig::{Stranger, until};
 
 /// Levels, and the name of each: 20 KiB of path.
 const LEVELS: usize = 100;

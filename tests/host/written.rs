@@ -1,11 +1,13 @@
-//! What a teardown writes to control files: put back where it has to be; and what is frozen from
-//! outside, which is not written at all.
+//! What a teardown writes to control files: put back where it has to be; what is frozen from outside,
+//! which is not written at all; and what root writes of a user's.
 
 use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
+use ocitop::kernel::{Inode, Kernel as _, LiveKernel, StateDir};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
@@ -124,4 +126,31 @@ with_each_runtime! {
         rig.assert_gone(web);
         rig.assert_gone(beside);
     }
+}
+
+#[test]
+fn a_users_record_that_root_rewrites_stays_that_users() {
+    let root = tempfile::Builder::new()
+        .prefix("oct-owner")
+        .tempdir_in("/run")
+        .unwrap();
+    let (state, file) = (root.path().join("web"), root.path().join("web/state.json"));
+    fs::create_dir(&state).unwrap();
+    fs::write(&file, "old").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+    for path in [&state, &file] {
+        chown(path, Some(4242), Some(4243)).unwrap();
+    }
+    let id = "web".parse().unwrap();
+    let dir = StateDir {
+        root: root.path(),
+        id: &id,
+        inode: Inode::at(&state).unwrap().unwrap(),
+    };
+    let written = LiveKernel::new().write_state(dir, "state.json", b"new");
+    written.unwrap();
+    let found = fs::metadata(&file).unwrap();
+    assert_eq!((found.uid(), found.gid()), (4242, 4243));
+    assert_eq!(found.mode() & 0o7777, 0o640);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "new");
 }

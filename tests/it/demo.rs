@@ -176,6 +176,41 @@ fn the_next_lab_removes_a_dead_one_and_leaves_a_living_one() {
     assert!(lab.notices().iter().any(|text| text.contains("removed")));
 }
 
+/// After a reboot `/run` is empty and `/var/tmp` is not.
+#[test]
+fn what_a_lab_left_on_a_disk_is_removed_by_the_next_one_after_a_reboot() {
+    let (run, disk) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut written = manifest(DEAD);
+    written.host.boot = "an-earlier-one".to_owned();
+    written.scratch = Some(disk.path().join(written.name()));
+    let left = left_behind(disk.path(), &written);
+    fs::write(left.join("data"), "").unwrap();
+    let stage = Stage {
+        scratch: vec![disk.path().to_owned()],
+        ..stage(run.path())
+    };
+    let lab = Lab::start(&stage).unwrap();
+    assert!(!left.exists(), "{:?}", lab.notices());
+    // What this one would leave there says whose it is.
+    let name = lab.dir().file_name().unwrap();
+    let own = Manifest::load(disk.path(), name).unwrap();
+    assert_eq!(own.scratch, Some(disk.path().join(name)));
+    drop(lab);
+    assert_eq!(fs::read_dir(disk.path()).unwrap().count(), 0);
+}
+
+/// Its pid and its start time can be those of a process of this boot: pid 1's are.
+#[test]
+fn a_lab_of_an_earlier_boot_is_dead_whoever_has_its_owners_pid() {
+    let stat = fs::read("/proc/1/stat").unwrap();
+    let start_time = ocitop::process::ProcStat::parse(&stat).unwrap().start_time;
+    let mut written = manifest(InitProcess { pid: 1, start_time });
+    let here = Host::current().unwrap();
+    assert!(!written.is_abandoned(&here).unwrap());
+    written.host.boot = "an-earlier-one".to_owned();
+    assert!(written.is_abandoned(&here).unwrap());
+}
+
 #[test]
 fn a_lab_of_another_pid_namespace_is_left_alone() {
     let dir = tempfile::tempdir().unwrap();

@@ -32,6 +32,7 @@ mod properties;
 mod props;
 mod records;
 mod refused_roots;
+mod released;
 mod sampler;
 mod scan;
 mod screens;
