@@ -5,6 +5,8 @@
 
 mod astray;
 pub mod attention;
+pub mod author;
+pub mod budget;
 pub mod cgroups;
 pub mod container;
 mod control_file;

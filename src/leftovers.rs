@@ -25,6 +25,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::inventory::author::{Author, Whose};
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::owners::{Owner, Owners};
 use crate::inventory::unread::{Place, WhyUnread};
@@ -46,8 +47,8 @@ pub const SEEN: Duration = Duration::from_secs(30);
 /// What the caller knows beforehand.
 #[derive(Debug, Clone, Default)]
 pub struct Known {
-    /// Ids of containers that this session saw die or vanish.
-    pub gone: BTreeSet<String>,
+    /// Ids of containers that this session saw die or vanish, and who wrote their records.
+    pub gone: BTreeSet<(String, Author)>,
     /// When this session first saw a directory.
     pub seen: BTreeMap<(u64, u64), jiff::Timestamp>,
     /// Only what lies below one of these is looked at; without any, everything.
@@ -63,6 +64,22 @@ impl Known {
             let since = before.get(&key).copied().unwrap_or(found.taken);
             self.seen.insert(key, since);
         }
+    }
+
+    /// Takes in which containers were seen to end. Who wrote their records is told by their roots, which
+    /// are still there; of one that anybody may have written nothing is known.
+    pub fn saw(&mut self, ended: &BTreeSet<ContainerKey>) {
+        let ended = ended.iter().filter_map(|key| {
+            let author = Author::of_dir(key.root())?;
+            Some((key.name().to_str()?.to_owned(), author))
+        });
+        self.gone = ended.collect();
+    }
+
+    /// Whether a container of this id, which may have had what is at these places, was seen to end.
+    fn saw_end(&self, id: &str, places: &[Whose]) -> bool {
+        let mut gone = self.gone.iter();
+        gone.any(|(name, author)| name == id && author.speaks_for_all(places))
     }
 
     /// Whether a path is to be looked at.
@@ -234,6 +251,8 @@ pub struct Parts {
     pub rdt: Vec<(PathBuf, Inode)>,
     /// The systemd scope that failed.
     pub unit: Option<Unit>,
+    /// Who wrote the state directory: nothing goes with it that is not that user's.
+    pub author: Author,
     /// Its record can be read: deleting it is the engine's usual work, hooks included.
     pub recorded: bool,
 }

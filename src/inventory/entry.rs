@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::FileType;
 
+use super::author::Author;
+use super::budget::Budget;
 use super::problem::Problem;
 use crate::kernel::Inode;
 use crate::kernel::read::{
@@ -33,6 +35,7 @@ pub struct Entry<'r> {
     /// Where it is.
     pub key: ContainerKey,
     files: Files<'r>,
+    budget: Option<&'r Budget>,
     /// Its identity.
     pub inode: Inode,
     /// Its owner.
@@ -67,6 +70,8 @@ pub struct Lead<'a> {
     pub depth: Depth,
     /// Whose it probably is: the runtime of the one before it in the same root.
     pub hint: Option<RuntimeKind>,
+    /// What is left to be read of its root.
+    pub budget: Option<&'a Budget>,
 }
 
 impl Entry<'static> {
@@ -84,7 +89,7 @@ impl Entry<'static> {
 impl<'r> Entry<'r> {
     /// Reads the directory a lead names below the open root. An `Err` is an entry that is not a
     /// directory that can be opened.
-    pub fn read(root: BorrowedFd<'r>, lead: Lead<'_>) -> Result<Self, Problem> {
+    pub fn read(root: BorrowedFd<'r>, lead: Lead<'r>) -> Result<Self, Problem> {
         let key = lead.key;
         let stat = match stat_beneath(root, key.name()) {
             Ok(Some(stat)) => stat,
@@ -95,6 +100,7 @@ impl<'r> Entry<'r> {
             return Err(Problem::NotDirectory(kind));
         }
         let mut entry = Self::blank(key, Files::Below(root), &stat);
+        entry.budget = lead.budget;
         entry.fill(lead.depth, lead.hint);
         Ok(entry)
     }
@@ -103,6 +109,7 @@ impl<'r> Entry<'r> {
         Self {
             key: key.clone(),
             files,
+            budget: None,
             inode: Inode::from(stat),
             uid: stat.st_uid,
             mode: stat.st_mode & 0o7777,
@@ -113,12 +120,24 @@ impl<'r> Entry<'r> {
         }
     }
 
+    /// Whose word it is.
+    pub fn author(&self) -> Author {
+        Author::of(self.uid)
+    }
+
     /// Reads one of its files, a regular one of at most `cap` bytes.
     pub fn file(&self, name: &str, cap: u64) -> Result<Vec<u8>, ReadError> {
-        match &self.files {
+        if let Some(budget) = self.budget {
+            budget.ask(name)?;
+        }
+        let bytes = match &self.files {
             Files::Dir(dir) => file_beneath(dir, name, cap),
             Files::Below(root) => file_beneath(root, self.path(name), cap),
+        }?;
+        if let Some(budget) = self.budget {
+            budget.spend(bytes.len());
         }
+        Ok(bytes)
     }
 
     /// The name of its state file.

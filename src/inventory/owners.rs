@@ -9,18 +9,22 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
 
+use rustix::fs::FileType;
+
 use super::Machine;
+use super::author::{Author, Whose};
 use super::engine::Engine;
 use super::mounts;
 use super::unread::{Place, Unread, WhyUnread};
 use crate::kernel::bounded::{Bounded, NotAsked, Unanswered};
-use crate::kernel::read::{is_gone, kernel_file, kernel_record};
+use crate::kernel::read::{is_gone, kernel_file, kernel_record, kernel_start, open_root};
 use crate::text::{visible_bytes, visible_path};
 
 /// All command lines together may take this long. They take milliseconds, unless the process is stuck
@@ -29,6 +33,13 @@ const WITHIN: Duration = Duration::from_secs(2);
 /// Most entries of one directory that are listed, and most processes looked at; that there are more
 /// is said.
 const MOST: usize = 100_000;
+
+/// So much of a command line is read.
+const LINE_CAP: usize = 64 << 10;
+/// So many bytes of what one user's processes were told are kept.
+const USER_CAP: usize = 1 << 20;
+/// The longest id of any runtime.
+const ID_CAP: usize = 1024;
 
 /// How the commands begin that are told a container's id: shims, monitors, and the runtimes while
 /// they make or remove one. A command is cut after 15 bytes.
@@ -78,20 +89,27 @@ pub struct Told {
     pub command: String,
     /// The engine that a shim or a monitor works for.
     pub engine: Option<Engine>,
+    /// Whose process it is.
+    #[serde(skip)]
+    pub author: Author,
 }
 
 impl Told {
     /// In words: `the shim, pid 7 (containerd-shim), holds it`.
     pub fn words(&self) -> String {
         let Self { pid, command, .. } = self;
+        let user = match self.author {
+            Author::Trusted => String::new(),
+            Author::User(uid) => format!(" of uid {uid}"),
+        };
         match () {
             () if command.starts_with("conmon") => {
-                format!("the monitor, pid {pid} ({command}), holds it")
+                format!("the monitor, pid {pid} ({command}){user}, holds it")
             }
             () if is_monitor(command.as_bytes()) => {
-                format!("the shim, pid {pid} ({command}), holds it")
+                format!("the shim, pid {pid} ({command}){user}, holds it")
             }
-            () => format!("pid {pid} ({command}) was told its id"),
+            () => format!("pid {pid} ({command}){user} was told its id"),
         }
     }
 }
@@ -117,8 +135,14 @@ impl Owner {
 /// What the host knows of containers besides the runtimes' own records.
 #[derive(Debug, Clone, Default)]
 pub struct Owners {
-    records: BTreeMap<OsString, Vec<PathBuf>>,
-    words: BTreeMap<Vec<u8>, Vec<Told>>,
+    records: BTreeMap<OsString, Vec<(PathBuf, Author)>>,
+    tellers: Vec<Told>,
+    /// By what was told, the numbers of those who were.
+    words: BTreeMap<Vec<u8>, Vec<usize>>,
+    /// How many bytes of words each user's processes were told, of those that are kept.
+    kept: BTreeMap<u32, usize>,
+    /// How many of each user's processes were told more than is kept.
+    lost: BTreeMap<Author, usize>,
     /// What could not be read: who is not known there may have an owner all the same.
     pub unread: Vec<Unread>,
 }
@@ -152,77 +176,92 @@ impl Owners {
         owners
     }
 
-    /// Who knows `id`: a process rather than a record, since a process is alive.
-    pub fn of(&self, id: &str) -> Option<Owner> {
-        self.process(id).or_else(|| {
-            let path = self.records.get(OsStr::new(id))?.first()?;
-            Some(Owner::Record(path.clone()))
-        })
+    /// Who knows `id` and may have what is at these places: a process rather than a record, since a
+    /// process is alive.
+    pub fn of(&self, id: &str, places: &[Whose]) -> Option<Owner> {
+        self.process(id, places)
+            .or_else(|| self.record(id, places, |_| true))
     }
 
     /// Who knows `id` besides the record that `path` lies in: that is where it is, and no owner.
-    pub fn of_beyond(&self, id: &str, path: &Path) -> Option<Owner> {
-        self.process(id).or_else(|| {
-            let mut records = self.records.get(OsStr::new(id))?.iter();
-            let beyond = records.find(|record| !path.starts_with(record))?;
-            Some(Owner::Record(beyond.clone()))
-        })
+    pub fn of_beyond(&self, id: &str, path: &Path, places: &[Whose]) -> Option<Owner> {
+        self.process(id, places)
+            .or_else(|| self.record(id, places, |record| !path.starts_with(record)))
     }
 
     /// The shims and monitors that were told `id`.
     pub fn monitors_of(&self, id: &str) -> impl Iterator<Item = &Told> {
-        let told = self.words.get(id.as_bytes()).into_iter().flatten();
+        let told = self.told(id);
         told.filter(|one| is_monitor(one.command.as_bytes()))
     }
 
     /// The engine of a shim or a monitor.
     pub fn engine_of(&self, monitor: i32) -> Option<Engine> {
-        let mut told = self.words.values().flatten();
+        let mut told = self.tellers.iter();
         told.find(|one| one.pid == monitor)?.engine.clone()
     }
 
+    fn told(&self, id: &str) -> impl Iterator<Item = &Told> {
+        let numbers = self.words.get(id.as_bytes()).into_iter().flatten();
+        numbers.filter_map(|number| self.tellers.get(*number))
+    }
+
     /// A shim or a monitor rather than another.
-    fn process(&self, id: &str) -> Option<Owner> {
-        let told = self.words.get(id.as_bytes())?;
-        let one = self.monitors_of(id).next().or_else(|| told.first())?;
+    fn process(&self, id: &str, places: &[Whose]) -> Option<Owner> {
+        let counts = |one: &&Told| one.author.speaks_for_all(places);
+        let one = self.monitors_of(id).find(counts);
+        let one = one.or_else(|| self.told(id).find(counts))?;
         Some(Owner::Process(one.clone()))
+    }
+
+    fn record(&self, id: &str, places: &[Whose], is_it: impl Fn(&Path) -> bool) -> Option<Owner> {
+        let mut records = self.records.get(OsStr::new(id))?.iter();
+        let found = records.find(|(path, author)| is_it(path) && author.speaks_for_all(places))?;
+        Some(Owner::Record(found.0.clone()))
     }
 
     /// The names in a directory are ids; or, deeper, those in the directories in it.
     fn list(&mut self, dir: &Path, depth: usize) {
-        let entries = match std::fs::read_dir(dir) {
-            Ok(entries) => entries,
+        // No link or mount that a user laid is followed.
+        let opened = open_root(dir).and_then(|dir| {
+            let author = Author::of(rustix::fs::fstat(&dir)?.st_uid);
+            Ok((rustix::fs::Dir::read_from(dir)?, author))
+        });
+        let (entries, author) = match opened {
+            Ok(opened) => opened,
             Err(error) if is_gone(&error) => return,
             Err(error) => {
-                self.unread.push(Unread::dir(dir, (&error).into()));
+                self.unread.push(Unread::root(dir, &error));
                 return;
             }
         };
         for (count, entry) in entries.enumerate() {
-            let entry = match entry {
-                Ok(entry) if count < MOST => entry,
-                Ok(_) => {
-                    let unread = Unread::dir(dir, WhyUnread::TooMany(MOST));
-                    self.unread.push(unread);
-                    return;
-                }
-                Err(error) => {
-                    self.unread.push(Unread::dir(dir, (&error).into()));
-                    return;
-                }
+            let why = match &entry {
+                Ok(_) if count < MOST => None,
+                Ok(_) => Some(WhyUnread::TooMany(MOST)),
+                Err(errno) => Some(WhyUnread::Refused(errno.raw_os_error())),
             };
+            self.unread.extend(why.map(|why| Unread::dir(dir, why)));
+            let (Ok(entry), None) = (entry, why) else {
+                return;
+            };
+            let name = entry.file_name().to_bytes();
+            if matches!(name, b"." | b"..") {
+                continue;
+            }
+            let name = OsStr::from_bytes(name).to_owned();
+            let path = dir.join(&name);
             // A file among the directories of namespaces holds no ids.
-            let is_dir = || !entry.file_type().is_ok_and(|kind| kind.is_file());
-            if depth > 0 && is_dir() {
-                self.list(&entry.path(), depth - 1);
+            if depth > 0 && entry.file_type() != FileType::RegularFile {
+                self.list(&path, depth - 1);
             } else {
-                let records = self.records.entry(entry.file_name()).or_default();
-                records.push(entry.path());
+                self.records.entry(name).or_default().push((path, author));
             }
         }
     }
 
-    /// Reads what shims and the like were told, all on one thread.
+    /// Reads what shims and the like were told, all on one thread, root's first: what another user's
+    /// process does not answer makes nobody else's unread.
     fn ask(&mut self, machine: &Machine, within: Duration) {
         let Telling { asked, unread } = telling(machine);
         self.unread.extend(unread);
@@ -234,7 +273,7 @@ impl Owners {
         let files = asked.clone();
         let read = move || {
             for one in files {
-                let line = kernel_file(&one.file);
+                let line = kernel_start(&one.file, LINE_CAP);
                 lines
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)
@@ -248,49 +287,83 @@ impl Owners {
         for (one, line) in heard {
             self.hear(&one, line);
         }
-        let silent = match answer {
-            Ok(()) => None,
-            Err(Unanswered::Late(_)) => asked.get(count).map(|one| (one.place(), WhyUnread::Late)),
-            Err(Unanswered::NotAsked(why)) => {
-                let why = match why {
-                    NotAsked::NoThread(_) => WhyUnread::NoThread,
-                    NotAsked::TooMany | NotAsked::Lost => WhyUnread::NotAsked,
-                };
-                Some((Place::CommandLines(asked.len()), why))
-            }
-        };
-        let behind = asked.len().saturating_sub(count + 1);
-        if let Some((place, why)) = silent {
+        let lost = std::mem::take(&mut self.lost).into_iter();
+        self.unread.extend(lost.map(|(author, count)| Unread {
+            place: Place::CommandLines { count, author },
+            why: WhyUnread::TooLong(LINE_CAP),
+        }));
+        let mut silent = asked.get(count..).unwrap_or_default();
+        if let (Err(Unanswered::Late(_)), Some((first, rest))) = (&answer, silent.split_first()) {
+            let (place, why) = (first.place(), WhyUnread::Late);
             self.unread.push(Unread { place, why });
-            if why == WhyUnread::Late && behind > 0 {
-                let place = Place::CommandLines(behind);
-                let why = WhyUnread::NotAsked;
-                self.unread.push(Unread { place, why });
-            }
+            silent = rest;
         }
+        let why = match answer {
+            Ok(()) => return,
+            Err(Unanswered::NotAsked(NotAsked::NoThread(_))) => WhyUnread::NoThread,
+            Err(Unanswered::Late(_) | Unanswered::NotAsked(_)) => WhyUnread::NotAsked,
+        };
+        let unheard = silent.chunk_by(|one, next| one.author == next.author);
+        let unheard = unheard.filter_map(|silent| unheard_of(silent, why));
+        self.unread.extend(unheard);
     }
 
     /// Takes in what one was told.
     fn hear(&mut self, one: &Teller, line: io::Result<Vec<u8>>) {
-        match line {
-            Ok(line) => {
-                let engine = Engine::of(&one.command, &line);
-                for word in told(&line) {
-                    let told = self.words.entry(word.to_vec()).or_default();
-                    told.push(Told {
-                        pid: one.pid,
-                        command: one.command.clone(),
-                        engine: engine.clone(),
-                    });
-                }
-            }
-            Err(error) if is_gone(&error) => {}
+        let line = match line {
+            Ok(line) => line,
+            Err(error) if is_gone(&error) => return,
             Err(error) => {
                 let (place, why) = (one.place(), (&error).into());
                 self.unread.push(Unread { place, why });
+                return;
             }
+        };
+        let number = self.tellers.len();
+        let ids = ids(&one.command, &line);
+        // A monitor is told its id among its first words; what another was told in all is not known of
+        // a line that is cut.
+        let is_cut = line.len() >= LINE_CAP && !is_monitor(one.command.as_bytes());
+        let is_lost = is_cut || !self.has_room(one.author, &ids);
+        match one.author {
+            _ if !is_lost => {
+                for word in ids {
+                    self.words.entry(word.to_vec()).or_default().push(number);
+                }
+            }
+            Author::Trusted => {
+                let (place, why) = (one.place(), WhyUnread::TooLong(LINE_CAP));
+                self.unread.push(Unread { place, why });
+            }
+            // One line for a user, however many processes that user has.
+            Author::User(_) => *self.lost.entry(one.author).or_default() += 1,
         }
+        self.tellers.push(Told {
+            pid: one.pid,
+            command: one.command.clone(),
+            engine: Engine::of(&one.command, &line),
+            author: one.author,
+        });
     }
+
+    /// Whether these words of a process are kept: a user's can be as many as that user has processes.
+    fn has_room(&mut self, author: Author, words: &[&[u8]]) -> bool {
+        let Author::User(uid) = author else {
+            return true;
+        };
+        let kept = self.kept.entry(uid).or_default();
+        *kept += words.iter().map(|word| word.len()).sum::<usize>();
+        *kept <= USER_CAP
+    }
+}
+
+/// Those of one author that were not heard.
+fn unheard_of(silent: &[Teller], why: WhyUnread) -> Option<Unread> {
+    let place = Place::CommandLines {
+        count: silent.len(),
+        author: silent.first()?.author,
+    };
+    Some(Unread { place, why })
 }
 
 /// A process that was told a container's id.
@@ -300,6 +373,7 @@ struct Teller {
     /// Safe to print.
     command: String,
     file: PathBuf,
+    author: Author,
 }
 
 impl Teller {
@@ -307,30 +381,58 @@ impl Teller {
         Place::CommandLine {
             pid: self.pid,
             command: self.command.clone(),
+            author: self.author,
         }
     }
 }
 
-/// Whether a process with these words was told an id.
-pub fn is_told(words: &[Vec<u8>], id: &str) -> bool {
-    told(&words.join(&0)).contains(&id.as_bytes())
+/// Whether a process of this command with these words was told an id.
+pub fn is_told(command: &str, words: &[Vec<u8>], id: &str) -> bool {
+    ids(command, &words.join(&0)).contains(&id.as_bytes())
 }
 
-/// The words of a command line that may be an id. A shim of containerd 1.2 and before is told the id
-/// by its working directory alone: `-workdir DIR/NAMESPACE/ID`.
-fn told(line: &[u8]) -> Vec<&[u8]> {
+/// The options by which a shim or a monitor is told an id: containerd-shim(8) `-id`, `-workdir` of its
+/// first version (of which the last part is the id), conmon(8) `-c` and `-n`.
+const OPTIONS: [&[u8]; 6] = [b"id", b"workdir", b"c", b"cid", b"n", b"name"];
+
+/// The words of a command line that may be an id: of a shim or a monitor what its options say, of any
+/// other command each.
+fn ids<'l>(command: &str, line: &'l [u8]) -> Vec<&'l [u8]> {
+    let words = line.split(|byte| *byte == 0);
+    let is_id = |word: &&[u8]| (2..=ID_CAP).contains(&word.len());
+    // docker's first shims were told the id without an option.
+    if !is_monitor(command.as_bytes()) || command.starts_with("docker-containe") {
+        return words.filter(is_id).collect();
+    }
     let mut told = Vec::new();
-    let mut before: &[u8] = b"";
-    for word in line.split(|byte| *byte == 0) {
-        if matches!(before, b"-workdir" | b"--workdir") {
-            let last = word.rsplit(|byte| *byte == b'/').next();
-            told.extend(last.filter(|name| name.len() > 1));
-        } else if word.len() > 1 {
-            told.push(word);
+    let mut option: Option<&[u8]> = None;
+    for word in words {
+        if let Some(name) = option.take() {
+            told.push(value(name, word));
+            continue;
         }
-        before = word;
+        let Some(rest) = word.strip_prefix(b"-") else {
+            continue;
+        };
+        let rest = rest.strip_prefix(b"-").unwrap_or(rest);
+        let mut parts = rest.splitn(2, |byte| *byte == b'=');
+        let name = parts.next().filter(|name| OPTIONS.contains(name));
+        match (name, parts.next()) {
+            (Some(name), Some(word)) => told.push(value(name, word)),
+            (name, None) => option = name,
+            (None, _) => {}
+        }
     }
+    told.retain(is_id);
     told
+}
+
+fn value<'l>(option: &[u8], word: &'l [u8]) -> &'l [u8] {
+    let last = || word.rsplit(|byte| *byte == b'/').next();
+    match option {
+        b"workdir" => last().unwrap_or_default(),
+        _ => word,
+    }
 }
 
 /// Who is to be asked what it was told.
@@ -375,6 +477,7 @@ fn telling(machine: &Machine) -> Telling {
                     pid,
                     command: visible_bytes(comm.trim_ascii_end()),
                     file: machine.pid_file(pid, "cmdline"),
+                    author: Author::of_process(machine, pid),
                 });
             }
             Ok(_) => {}
@@ -382,7 +485,7 @@ fn telling(machine: &Machine) -> Telling {
             Err(error) => hidden = Some((&error).into()),
         }
     }
-    found.asked.sort_by_key(|one| one.pid);
+    found.asked.sort_by_key(|one| (one.author, one.pid));
     let place = Place::Processes;
     found.unread.extend(hidden.map(|why| Unread { place, why }));
     found
@@ -421,4 +524,77 @@ fn record_dirs(machine: &Machine) -> (Vec<(PathBuf, usize)>, Option<Unread>) {
         dirs.push((run.join("vfs-containers"), 0));
     }
     (dirs, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(command: &str, words: &[&str]) -> Vec<String> {
+        let line = words.join("\0");
+        let ids = ids(command, line.as_bytes()).into_iter();
+        ids.map(|id| String::from_utf8_lossy(id).into_owned())
+            .collect()
+    }
+
+    #[test]
+    fn a_monitor_is_told_an_id_by_its_options_alone() {
+        for (command, words, ids) in [
+            (
+                "containerd-shim",
+                &["shim", "-namespace", "moby", "-id", "web", "start"][..],
+                &["web"][..],
+            ),
+            (
+                "containerd-shim",
+                &["shim", "-workdir", "/run/x/moby/web", "other"],
+                &["web"],
+            ),
+            (
+                "conmon",
+                &["conmon", "--cid=web", "-n", "name", "-u", "else"],
+                &["web", "name"],
+            ),
+            ("conmon", &["conmon", "web", "-b", "web", "-c"], &[]),
+            (
+                "docker-containe",
+                &["shim", "web", "/bundle"],
+                &["shim", "web", "/bundle"],
+            ),
+            (
+                "runc",
+                &["runc", "delete", "web"],
+                &["runc", "delete", "web"],
+            ),
+        ] {
+            assert_eq!(told(command, words), ids, "{command} {words:?}");
+        }
+    }
+
+    #[test]
+    fn a_user_fills_no_memory_and_hides_nobody_elses_monitors() {
+        let line = |id: usize| format!("runc\0{}", format!("{id:08}\0").repeat(7_000)).into_bytes();
+        let teller = |author| Teller {
+            pid: 7,
+            command: "runc".to_owned(),
+            file: PathBuf::new(),
+            author,
+        };
+        let mut owners = Owners::default();
+        let user = Author::User(4242);
+        for id in 0..100 {
+            owners.hear(&teller(user), Ok(line(id)));
+        }
+        assert!(owners.words.len() < 20, "{}", owners.words.len());
+        assert!(owners.lost[&user] > 80);
+        assert_eq!(owners.unread, []);
+        owners.hear(&teller(Author::Trusted), Ok(b"runc\0delete\0web".to_vec()));
+        assert!(owners.of("web", &[Whose::ROOTS]).is_some());
+        assert_eq!(owners.of("00000001", &[Whose::ROOTS]), None);
+        let own = Whose {
+            uid: 4242,
+            above: 4242,
+        };
+        assert!(owners.of("00000001", &[own]).is_some());
+    }
 }

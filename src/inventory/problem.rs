@@ -49,7 +49,11 @@ impl Problem {
     /// of the container, not that there is nothing to say. What is gone, and what is not followed or
     /// entered, is not that.
     pub fn is_unread(&self) -> bool {
-        self.unread().is_some()
+        let left_unread = matches!(
+            self,
+            Self::Read(ReadError::Linked { .. } | ReadError::OverBudget { .. })
+        );
+        left_unread || self.unread().is_some()
     }
 
     /// As [`Self::is_unread`]: the system's error.

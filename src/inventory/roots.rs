@@ -81,7 +81,8 @@ pub fn known(at: &Surroundings) -> Vec<StateRoot> {
     paths.extend(directories(&at.tmp).into_iter().filter(|path| {
         let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
         name.strip_prefix(prefix)
-            .is_some_and(|uid| uid.parse::<u32>().is_ok())
+            // root's youki has its root elsewhere.
+            .is_some_and(|uid| uid.parse::<u32>().is_ok_and(|uid| uid != 0))
     }));
     deduplicated(paths)
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::FileType;
 
 use super::astray::Astray;
+use super::budget::Budget;
 use super::cgroups::{self, CgroupDir};
 use super::container::{CgroupView, Container, Facts};
 use super::control_file::Cgroups;
@@ -146,10 +147,11 @@ impl Scanner {
             Err(error) => return RootState::Failed(crate::text::safe(&error.to_string())),
         };
         let before = out.len();
+        let budget = Budget::of(&dir);
         let (index, count) = self.part;
         for name in names.into_iter().skip(index).step_by(count) {
             let key = ContainerKey::new(Arc::clone(&root.path), name);
-            if let Some(container) = self.look(&dir, &key) {
+            if let Some(container) = self.look(&dir, &key, &budget) {
                 out.push(Arc::new(container));
             }
         }
@@ -157,11 +159,12 @@ impl Scanner {
     }
 
     /// One entry; `None` if it vanished while it was looked at.
-    fn look(&mut self, root: &OwnedFd, key: &ContainerKey) -> Option<Container> {
+    fn look(&mut self, root: &OwnedFd, key: &ContainerKey, budget: &Budget) -> Option<Container> {
         let lead = Lead {
             key,
             depth: self.depth,
             hint: self.hint,
+            budget: Some(budget),
         };
         // For one pass only: nothing will be compared.
         let fingerprint = Fingerprint::default();
@@ -241,7 +244,7 @@ pub fn entry_names(root: &OwnedFd) -> std::io::Result<Vec<OsString>> {
 pub fn look_up(machine: &Machine, key: &ContainerKey) -> std::io::Result<Option<Container>> {
     let root = open_root(key.root())?;
     let mut scanner = Scanner::complete(machine.clone());
-    Ok(scanner.look(&root, key))
+    Ok(scanner.look(&root, key, &Budget::none()))
 }
 
 impl Facts {

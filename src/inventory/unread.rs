@@ -11,6 +11,7 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::{Serialize, Serializer};
 
+use super::author::Author;
 use super::sight::OutOfSight;
 use crate::kernel::refused::{Obstacle, Refused};
 use crate::text::visible_path;
@@ -29,17 +30,24 @@ pub struct Unread {
 pub enum Place {
     /// A state root, or a directory in which an engine keeps a record of each container.
     Dir(PathBuf),
-    /// So many records in a directory that itself can be read.
-    RecordsIn(PathBuf, usize),
+    /// So many records in a directory that itself can be read, which this one makes.
+    RecordsIn(PathBuf, usize, Author),
     /// What a shim, a monitor or a runtime was told.
     CommandLine {
         /// Its pid.
         pid: i32,
         /// Its command, safe to print.
         command: String,
+        /// Whose it is.
+        author: Author,
     },
     /// What so many of them were told.
-    CommandLines(usize),
+    CommandLines {
+        /// How many.
+        count: usize,
+        /// Whose they are.
+        author: Author,
+    },
     /// The processes of other users.
     Processes,
     /// The processes of the host.
@@ -65,6 +73,12 @@ pub enum WhyUnread {
     NoThread,
     /// It holds more than ocitop looks at.
     TooMany(usize),
+    /// A user's root has more than is read at a time.
+    OverBudget,
+    /// A user's file that stands in several directories.
+    Linked,
+    /// It is longer than what ocitop reads of it, bytes.
+    TooLong(usize),
     /// procfs is mounted so that it shows a user's own only (proc(5), `hidepid`).
     Hidden,
     /// It cannot be seen from where ocitop runs.
@@ -90,10 +104,13 @@ impl Unread {
 
     /// Whether it may know of what belongs to `uid` and lies at `path`.
     pub fn may_own(&self, uid: u32, path: &Path) -> bool {
-        let (Place::Dir(dir) | Place::RecordsIn(dir, _)) = &self.place else {
-            return true;
+        let user = match &self.place {
+            Place::Dir(dir) => user_of(dir),
+            Place::RecordsIn(dir, _, author) => author.user().or_else(|| user_of(dir)),
+            Place::CommandLine { author, .. } | Place::CommandLines { author, .. } => author.user(),
+            Place::Processes | Place::HostProcesses | Place::Cgroups(_) => None,
         };
-        user_of(dir).is_none_or(|user| {
+        user.is_none_or(|user| {
             let slice = format!("user-{user}.slice");
             user == uid || path.iter().any(|name| name == slice.as_str())
         })
@@ -151,6 +168,9 @@ impl fmt::Display for WhyUnread {
             Self::NotAsked => f.write_str("not asked: too many others do not answer"),
             Self::NoThread => f.write_str("not asked: no thread can be made for it"),
             Self::TooMany(most) => write!(f, "only the first {most} were looked at"),
+            Self::OverBudget => f.write_str("too many, too long or too slow for a user's root"),
+            Self::Linked => f.write_str("a user's state file with several links"),
+            Self::TooLong(cap) => write!(f, "longer than the {cap} bytes that are read"),
             Self::OutOfSight(why) => f.write_str(why.words()),
             Self::InTheWay(obstacle) => obstacle.fmt(f),
             Self::Hidden => f.write_str("/proc hides them (hidepid)"),
@@ -162,13 +182,17 @@ impl fmt::Display for Unread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
             Place::Dir(dir) => write!(f, "{}", visible_path(dir))?,
-            Place::RecordsIn(dir, 1) => write!(f, "1 record in {}", visible_path(dir))?,
-            Place::RecordsIn(dir, count) => write!(f, "{count} records in {}", visible_path(dir))?,
-            Place::CommandLine { pid, command } => {
+            Place::RecordsIn(dir, 1, _) => write!(f, "1 record in {}", visible_path(dir))?,
+            Place::RecordsIn(dir, count, _) => {
+                write!(f, "{count} records in {}", visible_path(dir))?;
+            }
+            Place::CommandLine { pid, command, .. } => {
                 write!(f, "the command line of pid {pid} ({command})")?;
             }
-            Place::CommandLines(1) => write!(f, "the command line of 1 shim or monitor")?,
-            Place::CommandLines(count) => {
+            Place::CommandLines { count: 1, .. } => {
+                write!(f, "the command line of 1 shim or monitor")?;
+            }
+            Place::CommandLines { count, .. } => {
                 write!(f, "the command lines of {count} shims and monitors")?;
             }
             Place::HostProcesses => write!(f, "the processes of the host")?,

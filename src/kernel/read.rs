@@ -49,14 +49,32 @@ pub enum ReadError {
         /// The cap, bytes.
         cap: u64,
     },
+    /// A user's file that stands in several directories: one file as so many records.
+    #[error("{file} is linked from several directories; a user's state file is not")]
+    Linked {
+        /// Its name.
+        file: String,
+    },
+    /// A user's root has more than is read at a time.
+    #[error(
+        "{file} was not read: the files of this user's root before it took too long, or were too many"
+    )]
+    OverBudget {
+        /// Its name.
+        file: String,
+    },
 }
 
 impl ReadError {
     /// The file.
     pub fn file(&self) -> &str {
-        let (Self::Io { file, .. } | Self::NotRegular { file, .. } | Self::TooLarge { file, .. }) =
-            self;
-        file
+        match self {
+            Self::Io { file, .. }
+            | Self::NotRegular { file, .. }
+            | Self::TooLarge { file, .. }
+            | Self::Linked { file }
+            | Self::OverBudget { file } => file,
+        }
     }
 
     /// Whether the file is simply not there.
@@ -153,14 +171,18 @@ pub fn open_root(path: &Path) -> io::Result<OwnedFd> {
     opened.map_err(|errno| Refused::explain(path, errno))
 }
 
-/// The part of a path that its user cannot change: `/run/user/UID`, `/tmp`.
+/// The part of a path that its user cannot change: `/run/user/UID`, `/tmp`, also those of a host whose
+/// root directory is another one than ocitop's.
 pub(super) fn foreign_base(path: &Path) -> Option<&Path> {
-    let depth = match () {
-        () if path.starts_with("/run/user") => 4,
-        () if path.starts_with("/tmp") => 2,
-        () => return None,
-    };
-    let above = path.components().count().checked_sub(depth)?;
+    let names: Vec<&OsStr> = path.iter().collect();
+    let is_youkis = |name: &OsStr| name.as_encoded_bytes().starts_with(b"youki-");
+    let depth = (1..names.len()).find_map(|at| match names.get(at..).unwrap_or_default() {
+        [run, user, _, ..] if *run == "run" && *user == "user" => Some(at + 3),
+        [tmp, ..] if at == 1 && *tmp == "tmp" => Some(at + 1),
+        [tmp, root, ..] if *tmp == "tmp" && is_youkis(root) => Some(at + 1),
+        _ => None,
+    })?;
+    let above = names.len().checked_sub(depth)?;
     path.ancestors().nth(above)
 }
 
@@ -238,6 +260,11 @@ pub fn file_beneath(
             kind: kind(&stat),
         });
     }
+    let own = rustix::process::geteuid().as_raw();
+    if stat.st_nlink > 1 && stat.st_uid != 0 && stat.st_uid != own {
+        let file = name.to_owned();
+        return Err(ReadError::Linked { file });
+    }
     let size = u64::try_from(stat.st_size).unwrap_or(0);
     if size > cap {
         return Err(ReadError::TooLarge {
@@ -307,6 +334,13 @@ pub fn kernel_file(path: &Path) -> io::Result<Vec<u8>> {
     Ok(read_to_limit(&fd, 4095, KERNEL_CAP)?)
 }
 
+/// The start of a kernel file, at most `cap` bytes.
+pub fn kernel_start(path: &Path, cap: usize) -> io::Result<Vec<u8>> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let fd = rustix::fs::open(path, flags, Mode::empty())?;
+    Ok(read_to_limit(&fd, 4095, cap)?)
+}
+
 /// Reads a kernel file that the kernel writes in one piece of less than 4 KiB
 /// (`/proc/PID/stat`), in one call.
 pub fn kernel_record(path: &Path) -> io::Result<Vec<u8>> {
@@ -371,4 +405,25 @@ pub fn kept(fd: impl AsFd, buffer: &mut Vec<u8>) -> io::Result<&str> {
     };
     std::str::from_utf8(buffer.get(..count).unwrap_or_default())
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_user_lays_out_begins_at_the_users_own_directory_on_any_host() {
+        for (path, base) in [
+            ("/run/user/1000/runc", Some("/run/user/1000")),
+            ("/host/run/user/1000/docker/x", Some("/host/run/user/1000")),
+            ("/tmp/any/runc", Some("/tmp")),
+            ("/host/tmp/youki-1000", Some("/host/tmp")),
+            ("/tmp/x/run/user/1000/runc", Some("/tmp")),
+            ("/run/user", None),
+            ("/run/runc", None),
+            ("/home/user/tmp/runc", None),
+        ] {
+            assert_eq!(foreign_base(Path::new(path)), base.map(Path::new), "{path}");
+        }
+    }
 }

@@ -9,6 +9,7 @@ use super::names::{self, Name};
 use super::walk::{Candidate, Tree};
 use super::{Argument, Kind, Leftover, Producer, Search, Why};
 use crate::cgroup::{CgroupPath, Hierarchy, Version};
+use crate::inventory::author::Whose;
 use crate::inventory::cgroups::{CgroupDir, YOUKI_V1};
 use crate::inventory::{members, units};
 use crate::kernel::read::kernel_words;
@@ -141,7 +142,9 @@ fn leftover(search: &Search<'_>, group: Vec<Candidate>) -> Option<Leftover> {
         Name::Container(producer, _) | Name::Pod(producer, _) => Some(*producer),
         _ => None,
     };
-    if producer.is_some() && id.as_deref().is_some_and(|id| search.is_alive(id)) {
+    let whose: Vec<Whose> = group.iter().map(|one| one.whose).collect();
+    let is_alive = |id: &str| search.is_alive(id, &whose);
+    if producer.is_some() && id.as_deref().is_some_and(is_alive) {
         return None;
     }
     let measured = measure(search, &group);
@@ -152,7 +155,7 @@ fn leftover(search: &Search<'_>, group: Vec<Candidate>) -> Option<Leftover> {
     if matches!(&accounted, Some(by) if !matches!(by, Accounted::Held { .. })) {
         return None;
     }
-    let known = named_after.and_then(|id| search.owners.of(id));
+    let known = named_after.and_then(|id| search.owners.of(id, &whose));
     let mut facts = Facts {
         owner: known.or_else(|| search.held(accounted)),
         ..by_name(&first.name, measured.populated)
@@ -166,8 +169,11 @@ fn leftover(search: &Search<'_>, group: Vec<Candidate>) -> Option<Leftover> {
     facts.watched = search.watched(&inodes);
     let age = facts.age;
     why.extend(partial(search, producer, &group));
-    let dirs = group.iter().map(|one| &*one.dir);
-    let thing = Thing::over(&first.dir, dirs, named_after);
+    let thing = Thing {
+        id: named_after,
+        path: &first.dir,
+        whose,
+    };
     let (confidence, arguments) = search.grade(&thing, facts);
     let mut leftover = Leftover::new(key, Kind::Cgroup);
     leftover.paths = group.iter().map(|one| one.dir.clone()).collect();

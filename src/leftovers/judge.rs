@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::{Argument, Confidence, SEEN, Search, YOUNG};
 use crate::inventory::Unread;
+use crate::inventory::author::{Author, Whose};
 use crate::inventory::owners::Owner;
 use crate::kernel::Inode;
 
@@ -56,8 +57,8 @@ impl Facts {
 pub(super) struct Thing<'a> {
     pub(super) id: Option<&'a str>,
     pub(super) path: &'a Path,
-    /// The owners of its directories.
-    pub(super) uids: Vec<u32>,
+    /// Whose its directories are.
+    pub(super) whose: Vec<Whose>,
 }
 
 impl<'a> Thing<'a> {
@@ -73,9 +74,12 @@ impl<'a> Thing<'a> {
         dirs: impl Iterator<Item = &'p Path>,
         id: Option<&'a str>,
     ) -> Self {
-        let uid = |dir: &Path| std::fs::symlink_metadata(dir).map_or(0, |found| found.uid());
-        let uids = dirs.map(uid).collect();
-        Self { id, path, uids }
+        let whose = dirs.map(|dir| Whose::at(dir).unwrap_or(Whose::ROOTS));
+        Self {
+            id,
+            path,
+            whose: whose.collect(),
+        }
     }
 }
 
@@ -113,10 +117,16 @@ fn judge(facts: Facts) -> (Confidence, Vec<Argument>) {
 
 impl Search<'_> {
     /// How old something is at least. The time stamp of a cgroup is that of its first look-up, so
-    /// an old one proves its age and a young one nothing; one from the future neither.
+    /// an old one proves its age and a young one nothing; one from the future neither. Of what is a
+    /// user's own that user sets the time of the last change (utimensat(2)), and not that at which it
+    /// was set.
     pub(super) fn age(&self, path: &Path) -> Option<Duration> {
         let metadata = std::fs::symlink_metadata(path).ok()?;
-        let since = jiff::Timestamp::new(metadata.mtime(), 0).ok()?;
+        let since = match Author::of(metadata.uid()) {
+            Author::Trusted => metadata.mtime(),
+            Author::User(_) => metadata.mtime().max(metadata.ctime()),
+        };
+        let since = jiff::Timestamp::new(since, 0).ok()?;
         self.now.duration_since(since).try_into().ok()
     }
 
@@ -134,11 +144,13 @@ impl Search<'_> {
     /// Grades something by what is known of it, and by what holds for whatever was found: what this
     /// session saw end, what was read, and what could not be. Every grade is given here.
     pub(super) fn grade(&self, thing: &Thing<'_>, own: Facts) -> (Confidence, Vec<Argument>) {
-        let gone = thing.id.is_some_and(|id| self.known.gone.contains(id));
+        let gone = thing
+            .id
+            .is_some_and(|id| self.known.saw_end(id, &thing.whose));
         let signs = gone.then_some(Argument::SeenGone).into_iter();
         let may_own = |unread: &&Unread| {
-            let mut uids = thing.uids.iter();
-            uids.any(|uid| unread.may_own(*uid, thing.path))
+            let mut uids = thing.whose.iter().map(|whose| whose.uid);
+            uids.any(|uid| unread.may_own(uid, thing.path))
         };
         judge(Facts {
             signs: signs.chain(own.signs).collect(),
@@ -149,9 +161,9 @@ impl Search<'_> {
         })
     }
 
-    /// Whether a live container has this id.
-    pub(super) fn is_alive(&self, id: &str) -> bool {
-        matches!(self.claims.of_id(id), Some((_, true)))
+    /// Whether a live container of this id may have what is at these places.
+    pub(super) fn is_alive(&self, id: &str, places: &[Whose]) -> bool {
+        matches!(self.claims.of_id(id, places), Some((_, true)))
     }
 }
 

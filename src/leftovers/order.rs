@@ -64,6 +64,7 @@ pub fn order(leftover: &Leftover, kill: Kill) -> Result<Job, NoOrder> {
         mounts,
         pin,
         state_dir: leftover.kind == Kind::StateDir,
+        author: parts.author,
         kill: kill == Kill::Yes && leftover.populated,
         sure: leftover.confidence != Confidence::Unknown,
     };

@@ -9,6 +9,7 @@ use super::judge::{Facts, Thing};
 use super::names::{self, Name};
 use super::walk::Tree;
 use super::{Argument, Kind, Leftover, Producer, Search, Why};
+use crate::inventory::author::{Author, Whose};
 use crate::inventory::cgroups::scope_path;
 use crate::inventory::units;
 use crate::kernel::read::{file_beneath, kernel_text, open_dir};
@@ -44,15 +45,15 @@ pub(super) fn graded(
     let dir = leftover.key.dir();
     let age = search.age(&dir);
     let inode = leftover.parts.own;
+    let thing = Thing::at(&dir, Some(id));
     let facts = Facts {
-        owner: search.owners.of(id),
+        owner: search.owners.of(id, &thing.whose),
         age,
         watched: inode.is_some_and(|inode| search.watched(&[inode])),
         named: true,
         empty: true,
         ..facts
     };
-    let thing = Thing::at(&dir, Some(id));
     (leftover.confidence, leftover.arguments) = search.grade(&thing, facts);
     leftover.age = age;
     leftover.id = Some(id.to_owned());
@@ -90,10 +91,14 @@ fn rdt_group(search: &Search<'_>, states: &mut [Leftover], dir: &Path) -> Option
     let inode = inode_of(dir).filter(|_| search.known.covers(dir))?;
     let state = states
         .iter_mut()
-        .find(|state| state.id.as_deref() == Some(id));
+        // Only root makes these.
+        .find(|state| state.id.as_deref() == Some(id) && state.parts.author == Author::Trusted);
     let is_named = matches!(names::parse(&[], id), Name::Container(..));
-    let is_known = state.is_some() || search.known.gone.contains(id);
-    if !(is_named || is_known) || search.is_alive(id) || search.claims.names_rdt(dir) {
+    let is_known = state.is_some() || search.known.saw_end(id, &[Whose::ROOTS]);
+    if !(is_named || is_known)
+        || search.is_alive(id, &[Whose::ROOTS])
+        || search.claims.names_rdt(dir)
+    {
         return None;
     }
     let text = |file: &str| {
@@ -151,7 +156,7 @@ pub(super) fn units(search: &Search<'_>, tree: &Tree) -> Vec<Leftover> {
         };
         let state = units::system_state(search.machine, name);
         let idle = state.is_ok_and(|state| !state.active) && !with_cgroup.contains(&*file);
-        if !idle || !search.known.covers(&entry.path()) || search.is_alive(&id) {
+        if !idle || !search.known.covers(&entry.path()) || search.is_alive(&id, &[Whose::ROOTS]) {
             continue;
         }
         let slice = slice_of(&home, name);
@@ -206,9 +211,14 @@ pub(super) fn mounts(search: &Search<'_>) -> Vec<Leftover> {
         let Some(id) = task_of(point).filter(|_| search.known.covers(point)) else {
             continue;
         };
-        let known = search.claims.of_id(&id).is_some();
+        let known = search.claims.of_id(&id, &[Whose::ROOTS]).is_some();
         // The directory of the task is where the mount is: it is no owner, a shim is.
-        if known || search.owners.of_beyond(&id, point).is_some() {
+        if known
+            || search
+                .owners
+                .of_beyond(&id, point, &[Whose::ROOTS])
+                .is_some()
+        {
             continue;
         }
         let (Some(above), Some(name)) = (point.parent(), point.file_name()) else {
@@ -230,7 +240,7 @@ pub(super) fn mounts(search: &Search<'_>) -> Vec<Leftover> {
         let thing = Thing {
             id: Some(&id),
             path: point,
-            uids: vec![0],
+            whose: vec![Whose::ROOTS],
         };
         (leftover.confidence, leftover.arguments) = search.grade(&thing, facts);
         found.push(leftover);

@@ -6,6 +6,7 @@ use super::cgroups;
 use super::judge::{Facts, Thing};
 use super::walk::{Candidate, Tree};
 use super::{Argument, Kind, Leftover, Search};
+use crate::inventory::author::Whose;
 use crate::inventory::cgroups::existing;
 use crate::inventory::entry::Entry;
 use crate::inventory::identity::{Recorded, Rigour, identify};
@@ -62,11 +63,13 @@ fn leftover(search: &Search<'_>, tree: &mut Tree, entry: &Entry<'static>) -> Opt
         Err(problem) => unreadable(entry, problem, &mut signs, &mut doubts)?,
     };
     // A live one in another root has the cgroups of this name.
-    let mut own = tree.take_dirs(&existing(&named, &search.machine.hierarchies));
-    if !search.is_alive(&id) {
-        own.extend(tree.take(&id));
+    let author = entry.author();
+    let mut own = tree.take_dirs(&existing(&named, &search.machine.hierarchies), author);
+    let whose = Whose::at(&entry.key.dir()).unwrap_or(Whose::ROOTS);
+    if !search.is_alive(&id, &[whose]) {
+        own.extend(tree.take(&id, author));
         if entry.record.is_err() {
-            own.extend(tree.named(&id, &own));
+            own.extend(tree.named(&id, author, &own));
         }
     }
     if is_ambiguous(&own) {
@@ -90,13 +93,13 @@ fn leftover(search: &Search<'_>, tree: &mut Tree, entry: &Entry<'static>) -> Opt
         watched: search.watched(&[entry.inode]),
         doubts,
         signs,
-        owner: search.owners.of(&id),
+        owner: search.owners.of(&id, &[whose]),
         ..Facts::default()
     };
     let thing = Thing {
         id: Some(&id),
         path: &entry.key.dir(),
-        uids: vec![entry.uid],
+        whose: vec![whose],
     };
     (leftover.confidence, leftover.arguments) = search.grade(&thing, facts);
     leftover.id = Some(id);
@@ -139,6 +142,7 @@ fn assembled(search: &Search<'_>, entry: &Entry<'static>, own: Vec<Candidate>) -
     why.extend(bundle.map(super::Why::Mounted));
     leftover.why = cgroups::settled(why);
     leftover.parts.own = Some(entry.inode);
+    leftover.parts.author = entry.author();
     leftover.parts.recorded = entry.record.is_ok();
     leftover.parts.cgroups = cgroups::pinned(own);
     leftover

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::Search;
 use super::cgroups::MOST_PIDS;
+use crate::inventory::author::Author;
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::members;
 use crate::inventory::owners::{Owner, Told};
@@ -61,6 +62,7 @@ impl Search<'_> {
                 by: pid, command, ..
             }) => Some(Owner::Process(Told {
                 engine: self.owners.engine_of(pid),
+                author: Author::of_process(self.machine, pid),
                 pid,
                 command,
             })),

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use super::Search;
 use super::names::{self, Name};
 use crate::cgroup::{CgroupPath, Hierarchy};
+use crate::inventory::author::{Author, Whose};
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::members;
 use crate::kernel::Inode;
@@ -25,6 +26,7 @@ pub(super) struct Candidate {
     pub(super) cgroup: CgroupDir,
     pub(super) dir: PathBuf,
     pub(super) inode: Inode,
+    pub(super) whose: Whose,
     pub(super) name: Name,
 }
 
@@ -48,29 +50,32 @@ pub(super) struct Tree {
 }
 
 impl Tree {
-    /// Takes out those of an id: they belong to its state directory.
-    pub(super) fn take(&mut self, id: &str) -> Vec<Candidate> {
+    /// Takes out those of an id: they belong to its state directory, as far as whoever wrote that may
+    /// have them.
+    pub(super) fn take(&mut self, id: &str, author: Author) -> Vec<Candidate> {
         let (own, rest) = std::mem::take(&mut self.candidates)
             .into_iter()
-            .partition(|candidate| candidate.id() == Some(id));
+            .partition(|one| one.id() == Some(id) && author.may_have(one.whose));
         self.candidates = rest;
         own
     }
 
-    /// The cgroups with just this name that were not taken yet.
-    pub(super) fn named(&self, id: &str, taken: &[Candidate]) -> Vec<Candidate> {
+    /// The cgroups with just this name that were not taken yet, and that `author` may have.
+    pub(super) fn named(&self, id: &str, author: Author, taken: &[Candidate]) -> Vec<Candidate> {
         let plain = self.plain.iter();
         let named = plain.filter(|one| {
-            one.id() == Some(id) && !taken.iter().any(|taken| taken.cgroup == one.cgroup)
+            one.id() == Some(id)
+                && author.may_have(one.whose)
+                && !taken.iter().any(|taken| taken.cgroup == one.cgroup)
         });
         named.cloned().collect()
     }
 
-    /// Takes out those that are one of these directories.
-    pub(super) fn take_dirs(&mut self, dirs: &[CgroupDir]) -> Vec<Candidate> {
+    /// Takes out those that are one of these directories, which a record of `author` names.
+    pub(super) fn take_dirs(&mut self, dirs: &[CgroupDir], author: Author) -> Vec<Candidate> {
         let (own, rest) = std::mem::take(&mut self.candidates)
             .into_iter()
-            .partition(|candidate| dirs.contains(&candidate.cgroup));
+            .partition(|one| dirs.contains(&one.cgroup) && author.owns(one.whose.uid));
         self.candidates = rest;
         own
     }
@@ -88,6 +93,8 @@ struct Walk<'a> {
     budget: usize,
     found: Vec<Candidate>,
     plain: Vec<Candidate>,
+    /// The owners of the directories on the way to where it is.
+    above: Vec<u32>,
 }
 
 /// The most that there is in a subtree.
@@ -136,6 +143,7 @@ pub(super) fn walk(search: &Search<'_>) -> Tree {
             budget: MAX_DIRS,
             found: Vec::new(),
             plain: Vec::new(),
+            above: Vec::new(),
         };
         walk.children(&hierarchy.mount.clone(), &mut Vec::new());
         tree.looked_at += MAX_DIRS - walk.budget;
@@ -158,7 +166,7 @@ fn membership(search: &Search<'_>, hierarchy: &Hierarchy, pid: &str) -> Option<C
 impl Walk<'_> {
     /// Looks at what is directly below `dir`, whose names from the root are `names`.
     fn children(&mut self, dir: &Path, names: &mut Vec<String>) -> Holds {
-        let mut holds = Holds::default();
+        let holds = Holds::default();
         let Ok(metadata) = std::fs::symlink_metadata(dir) else {
             return holds;
         };
@@ -166,6 +174,14 @@ impl Walk<'_> {
         if metadata.nlink() == 2 {
             return holds;
         }
+        self.above.push(metadata.uid());
+        let holds = self.each_child(dir, names);
+        self.above.pop();
+        holds
+    }
+
+    fn each_child(&mut self, dir: &Path, names: &mut Vec<String>) -> Holds {
+        let mut holds = Holds::default();
         let listed = std::fs::read_dir(dir);
         let (Ok(listed), true) = (listed, names.len() < MAX_DEPTH) else {
             // Not seen, so nothing may be said of it as a whole.
@@ -258,6 +274,10 @@ impl Walk<'_> {
             .ok()
             .filter(|_| self.search.known.covers(dir))?;
         Some(Candidate {
+            whose: Whose {
+                uid: stat.st_uid,
+                above: self.above.last().copied().unwrap_or_default(),
+            },
             cgroup: CgroupDir {
                 hierarchy: self.index,
                 path,

@@ -4,9 +4,11 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use crate::cgroup::{CgroupPath, Membership};
+use crate::inventory::author::{Author, Whose};
+use crate::inventory::budget::Budget;
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::entry::{Depth, Entry, Lead};
-use crate::inventory::identity::{Identity, Recorded, Rigour, identify};
+use crate::inventory::identity::{Identity, Recorded, Rigour, identify, is_member};
 use crate::inventory::scan::{cgroups_of, entry_names};
 use crate::inventory::unread::{Place, WhyUnread};
 use crate::inventory::{Machine, Problem, Unread, pins, rdt};
@@ -28,6 +30,9 @@ pub struct Claims {
 #[derive(Debug, Clone)]
 struct Claim {
     key: ContainerKey,
+    /// Whose word it is.
+    author: Author,
+    /// Those for which that counts.
     cgroups: Vec<CgroupDir>,
     /// Whether its init lives, or may.
     alive: bool,
@@ -45,14 +50,45 @@ impl Claim {
             identify(machine, recorded, Rigour::Signalled)
         });
         let groups = record.map(|record| rdt::groups(&record.rdt, machine.resctrl.as_deref()));
-        Self {
+        let claim = Self {
             key,
+            author: entry.author(),
             cgroups,
             // One that may live claims as a live one does.
             alive: identity.is_some_and(Identity::may_live),
             init: identity.and_then(Identity::alive),
             rdt: groups.unwrap_or_default(),
+        };
+        match claim.author {
+            Author::Trusted => claim,
+            Author::User(_) => claim.of_user(machine),
         }
+    }
+
+    /// A user can name any cgroup and any process in a record: what counts is what is that user's own,
+    /// with the init in it. Root's alone are resctrl groups.
+    fn of_user(mut self, machine: &Machine) -> Self {
+        let author = self.author;
+        self.rdt.clear();
+        let speaks_for = |cgroup: &CgroupDir| match Whose::at(&cgroup.dir(&machine.hierarchies)) {
+            Ok(whose) => author.speaks_for(whose),
+            // What is there and cannot be looked at may be the user's.
+            Err(error) => !is_gone(&error),
+        };
+        self.cgroups.retain(speaks_for);
+        let Some(init) = self.init else {
+            return self;
+        };
+        let membership = machine.membership(init.pid).unwrap_or_default();
+        let inside =
+            |cgroup: &CgroupDir| is_member(machine, &membership, std::slice::from_ref(cgroup));
+        self.cgroups.retain(inside);
+        // A container's own users may be subordinate ones, and never root.
+        let is_roots = || Author::of_process(machine, init.pid) == Author::Trusted;
+        if self.cgroups.is_empty() && is_roots() {
+            (self.init, self.alive) = (None, false);
+        }
+        self
     }
 }
 
@@ -94,6 +130,7 @@ impl Claims {
                 }
             };
             roots += 1;
+            let budget = Budget::of(&dir);
             let mut mute = Mute::default();
             for name in names {
                 let key = ContainerKey::new(std::sync::Arc::clone(&root.path), name);
@@ -101,6 +138,7 @@ impl Claims {
                     key: &key,
                     depth: Depth::State,
                     hint: None,
+                    budget: Some(&budget),
                 };
                 let entry = match Entry::read(dir.as_fd(), lead) {
                     Ok(entry) => entry,
@@ -178,7 +216,7 @@ impl Claims {
         inits.filter_map(|claim| Some((&claim.key, claim.init?.pid)))
     }
 
-    /// Whether a container's record names a resctrl group.
+    /// Whether a container's record names a resctrl group, which only root can make.
     pub fn names_rdt(&self, dir: &Path) -> bool {
         self.list
             .iter()
@@ -204,21 +242,32 @@ impl Claims {
                 .filter_map(|name| name.to_str());
             names.any(|name| pins::is_scope(name) && pins::name_of(name) == pin)
         };
-        let named = move |claim: &&Claim| claim.cgroups.iter().any(is_its);
+        // Only root pins.
+        let named = move |claim: &&Claim| {
+            claim.author == Author::Trusted && claim.cgroups.iter().any(is_its)
+        };
         self.list.iter().filter(named).map(|claim| &claim.key)
     }
 
-    /// A container of this id, and whether it is alive: a live one rather than a dead one.
-    pub fn of_id(&self, id: &str) -> Option<(&ContainerKey, bool)> {
-        let named = self.list.iter().filter(|claim| claim.key.name() == id);
+    /// A container of this id that may have what is at these places, and whether it is alive: a live one
+    /// rather than a dead one.
+    pub fn of_id(&self, id: &str, places: &[Whose]) -> Option<(&ContainerKey, bool)> {
+        let named = self
+            .list
+            .iter()
+            .filter(|claim| claim.key.name() == id && claim.author.speaks_for_all(places));
         let found = named.max_by_key(|claim| claim.alive)?;
         Some((&found.key, found.alive))
     }
 
-    /// A live container in another root with the same id as `key`: what goes by the id alone, as
+    /// A live container of root's in another root with the same id as `key`: what goes by the id alone, as
     /// resctrl groups do, may be its.
     pub fn namesake(&self, key: &ContainerKey) -> Option<&ContainerKey> {
-        let other = |claim: &&Claim| claim.key.name() == key.name() && !same_place(&claim.key, key);
+        let other = |claim: &&Claim| {
+            claim.author == Author::Trusted
+                && claim.key.name() == key.name()
+                && !same_place(&claim.key, key)
+        };
         let found = self.list.iter().filter(|claim| claim.alive).find(other)?;
         Some(&found.key)
     }
@@ -263,21 +312,25 @@ struct Mute(Option<(usize, WhyUnread)>);
 
 impl Mute {
     fn count(&mut self, problem: &Problem) {
-        let error = match problem {
-            Problem::Open(error) => error,
-            Problem::Read(error @ ReadError::Io { source, .. }) if !error.is_escape() => source,
+        let why = match problem {
+            Problem::Open(error) if !is_gone(error) => error.into(),
+            Problem::Read(ReadError::OverBudget { .. }) => WhyUnread::OverBudget,
+            Problem::Read(ReadError::Linked { .. }) => WhyUnread::Linked,
+            Problem::Read(error @ ReadError::Io { source, .. })
+                if !error.is_escape() && !is_gone(source) =>
+            {
+                source.into()
+            }
             _ => return,
         };
-        if is_gone(error) {
-            return;
-        }
-        let (count, _) = self.0.get_or_insert((0, error.into()));
+        let (count, _) = self.0.get_or_insert((0, why));
         *count += 1;
     }
 
     fn of(self, root: &Path) -> Option<Unread> {
         let (count, why) = self.0?;
-        let place = Place::RecordsIn(root.to_owned(), count);
+        let author = Author::of_dir(root).unwrap_or_default();
+        let place = Place::RecordsIn(root.to_owned(), count, author);
         Some(Unread { place, why })
     }
 }

@@ -24,11 +24,12 @@ use super::{
     Common, Options, Outcome, Plan, Preview, Reason, Refusal, Seen, Step, StepError, StepKind,
     Survivor, Target, Verdict, drain, freeze, groups, procs, quota, survivors, unit,
 };
-use check::{check, check_rdt, is_empty};
+use check::{check, check_author, check_rdt, is_empty};
 pub use kept::Kept;
 
 use crate::cgroup::CgroupPath;
 use crate::inventory::Machine;
+use crate::inventory::author::Author;
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::identity::is_member;
 use crate::kernel::read::{is_gone, open_root, stat_beneath};
@@ -50,6 +51,9 @@ pub struct Clean {
     pub mounts: Vec<PathBuf>,
     /// A pinned BPF program.
     pub pin: Option<(PathBuf, Inode)>,
+    /// Who wrote the target's state directory: what is not that user's is not touched.
+    #[serde(skip)]
+    pub author: Author,
     /// Whether the target's state directory goes too.
     pub state_dir: bool,
     /// Whether processes in it are killed. Without it they are a reason to refuse.
@@ -249,6 +253,13 @@ impl<K: Kernel> Order<'_, K> {
     }
 }
 
+/// Whose it is can have changed since the first step.
+fn check_still_own<K: Kernel>(context: &Context<'_, K, Remains<'_>>) -> Result<(), StepError> {
+    let cgroups = context.evidence.cgroups(context.machine);
+    check_author(context.machine, context.evidence.order, &cgroups)
+        .map_err(|why| StepError::Refused(why.into()))
+}
+
 fn refused(why: Kept) -> StepError {
     StepError::Refused(why.into())
 }
@@ -267,7 +278,10 @@ fn perform<K: Kernel>(
         }
         Step::LiftQuota { .. } => quota::lift(context),
         Step::ThawKilled { .. } => freeze::thaw_killed(context),
-        Step::Kill { .. } => drain::kill(context),
+        Step::Kill { .. } => {
+            check_still_own(context)?;
+            drain::kill(context)
+        }
         Step::Drain { .. } => drain::drain(context, waiting),
         Step::StopUnit { .. } => stop_unit(context),
         Step::RemoveMonGroup { dir } | Step::RemoveCtrlGroup { dir } => remove_rdt(context, dir),
@@ -319,6 +333,7 @@ fn stop_unit<K: Kernel>(context: &mut Context<'_, K, Remains<'_>>) -> Result<Out
 fn remove_cgroups<K: Kernel>(
     context: &mut Context<'_, K, Remains<'_>>,
 ) -> Result<Outcome, StepError> {
+    check_still_own(context)?;
     // What was killed leaves its cgroup a moment after its end: there rmdir tries again for a while.
     let killed = context.evidence.order.kill;
     for cgroup in context.evidence.cgroups(context.machine) {

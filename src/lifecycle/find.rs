@@ -1,9 +1,11 @@
 //! Finding a container's cgroups when its record is lost: by the names runtimes give them.
 
-use std::path::Path;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 use super::doubt::Doubt;
 use crate::cgroup::CgroupPath;
+use crate::inventory::author::{Author, Whose};
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::unread::WhyUnread;
 use crate::inventory::{Machine, Unread};
@@ -14,6 +16,8 @@ use crate::kernel::read::is_gone;
 const MAX_DEPTH: usize = 64;
 /// Most directories looked at in one hierarchy.
 const MAX_DIRS: usize = 50_000;
+/// Most of them that lie in a user's own, if it is root's that is looked for.
+const MAX_USER_DIRS: usize = 10_000;
 
 /// What runtimes and engines put before an id in a cgroup's name.
 const PREFIXES: [&str; 8] = [
@@ -51,15 +55,21 @@ pub fn is_name_of(name: &str, id: &str) -> bool {
 #[error("{0} and {1} are both named after it")]
 pub struct Ambiguous(pub String, pub String);
 
-/// The cgroups named after `id`, at most one in each hierarchy. Where not all of a hierarchy was
-/// looked at, another one may be there.
-pub fn by_name(machine: &Machine, id: &str) -> Result<Vec<CgroupDir>, Doubt> {
+/// The cgroups named after `id` that whoever wrote its record may have, at most one in each hierarchy:
+/// anybody can give a name to a cgroup below one of his own. Where not all of a hierarchy was looked at,
+/// another one may be there.
+pub fn by_name(machine: &Machine, id: &str, author: Author) -> Result<Vec<CgroupDir>, Doubt> {
     let mut found = Vec::new();
     for (index, hierarchy) in machine.hierarchies.iter().enumerate() {
-        let mut hits = Vec::new();
-        let mut budget = MAX_DIRS;
-        let searched = search(&hierarchy.mount, id, 0, &mut budget, &mut hits);
-        let mut hits = hits.iter().filter_map(|dir| {
+        let mut search = Search {
+            id,
+            author,
+            left: MAX_DIRS,
+            left_of_users: MAX_USER_DIRS,
+            hits: Vec::new(),
+        };
+        let searched = search.below(&hierarchy.mount, 0, author);
+        let mut hits = search.hits.iter().filter_map(|dir| {
             let path = CgroupPath::new(dir.strip_prefix(&hierarchy.mount).ok()?)?;
             Some(CgroupDir {
                 hierarchy: index,
@@ -77,47 +87,74 @@ pub fn by_name(machine: &Machine, id: &str) -> Result<Vec<CgroupDir>, Doubt> {
     Ok(found)
 }
 
-/// Looks below a directory; an error is the first part of it that was not looked at.
-fn search(
-    dir: &Path,
-    id: &str,
-    depth: usize,
-    budget: &mut usize,
-    hits: &mut Vec<std::path::PathBuf>,
-) -> Result<(), Unread> {
-    let cut = |why| Err(Unread::dir(dir, why));
-    if depth >= MAX_DEPTH {
-        return cut(WhyUnread::TooMany(MAX_DEPTH));
-    }
-    let listed = match std::fs::read_dir(dir) {
-        Ok(listed) => listed,
-        Err(error) if is_gone(&error) => return Ok(()),
-        Err(error) => return cut((&error).into()),
-    };
-    let mut searched = Ok(());
-    for entry in listed {
-        let looked = entry.and_then(|entry| Ok((entry.file_type()?.is_dir(), entry)));
-        let entry = match looked {
-            Ok((true, entry)) => entry,
-            Ok((false, _)) => continue,
-            Err(error) if is_gone(&error) => continue,
+/// A search of one hierarchy.
+struct Search<'a> {
+    id: &'a str,
+    author: Author,
+    /// How many more directories are looked at.
+    left: usize,
+    /// How many more of those that lie in a user's own, where that user can make any number.
+    left_of_users: usize,
+    hits: Vec<PathBuf>,
+}
+
+impl Search<'_> {
+    /// Looks below a directory of `whose`; an error is the first part of it that was not looked at.
+    /// How deep and how wide a user's own is says nothing of root's.
+    fn below(&mut self, dir: &Path, depth: usize, whose: Author) -> Result<(), Unread> {
+        let is_foreign = self.author == Author::Trusted && whose != Author::Trusted;
+        let cut = |why| {
+            if is_foreign {
+                Ok(())
+            } else {
+                Err(Unread::dir(dir, why))
+            }
+        };
+        if depth >= MAX_DEPTH {
+            return cut(WhyUnread::TooMany(MAX_DEPTH));
+        }
+        let listed = match std::fs::read_dir(dir) {
+            Ok(listed) => listed,
+            Err(error) if is_gone(&error) => return Ok(()),
             Err(error) => return cut((&error).into()),
         };
-        *budget = budget.saturating_sub(1);
-        if *budget == 0 {
-            return cut(WhyUnread::TooMany(MAX_DIRS));
+        let mut searched = Ok(());
+        for entry in listed {
+            let looked = entry.and_then(|entry| Ok((entry.file_type()?.is_dir(), entry)));
+            let entry = match looked {
+                Ok((true, entry)) => entry,
+                Ok((false, _)) => continue,
+                Err(error) if is_gone(&error) => continue,
+                Err(error) => return cut((&error).into()),
+            };
+            let left = if is_foreign {
+                &mut self.left_of_users
+            } else {
+                &mut self.left
+            };
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                return cut(WhyUnread::TooMany(MAX_DIRS));
+            }
+            let path = entry.path();
+            let uid = match path.symlink_metadata() {
+                Ok(found) => found.uid(),
+                Err(error) if is_gone(&error) => continue,
+                Err(error) => return cut((&error).into()),
+            };
+            let name = entry.file_name();
+            if name.to_str().is_some_and(|name| is_name_of(name, self.id)) {
+                let above = whose.user().unwrap_or_default();
+                if self.author.may_have(Whose { uid, above }) {
+                    self.hits.push(path);
+                }
+                // What lies below it belongs to it.
+                continue;
+            }
+            // Once in a user's own, all is that user's to make.
+            let whose = if is_foreign { whose } else { Author::of(uid) };
+            searched = searched.and(self.below(&path, depth + 1, whose));
         }
-        // What lies below a hit belongs to it.
-        if entry
-            .file_name()
-            .to_str()
-            .is_some_and(|name| is_name_of(name, id))
-        {
-            hits.push(entry.path());
-        } else {
-            let below = search(&entry.path(), id, depth + 1, budget, hits);
-            searched = searched.and(below);
-        }
+        searched
     }
-    searched
 }

@@ -127,7 +127,7 @@ pub fn check(machine: &Machine, suspect: &Suspect<'_>, claims: &Claims) -> Resul
     match claims.sharing(&entry.key, cgroups) {
         Some(shared) => {
             let name = visible_path(&shared.cgroup.dir(&machine.hierarchies));
-            Err(Forbidden::Shared(name, shared.with.label()))
+            Err(Forbidden::Shared(name, shared.with.label_in_root()))
         }
         None => Ok(()),
     }

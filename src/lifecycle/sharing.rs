@@ -104,7 +104,7 @@ fn part(
     let family = procs::family(machine, init.pid);
     for other in others {
         let dir = visible_path(&other.cgroup.dir(&machine.hierarchies));
-        let name = other.with.label();
+        let name = other.with.label_in_root();
         if other.is_below {
             return Err(Forbidden::Shared(dir, name));
         }
@@ -121,10 +121,13 @@ fn part(
         || private_pid_namespace(machine, init.pid).is_some();
     if let (false, Some(other)) = (told, others.first()) {
         let dir = visible_path(&other.cgroup.dir(&machine.hierarchies));
-        return Err(Forbidden::Inseparable(dir, other.with.label()));
+        return Err(Forbidden::Inseparable(dir, other.with.label_in_root()));
     }
     let dirs = cgroups.iter().map(|one| one.dir(&machine.hierarchies));
-    let names: Vec<String> = others.iter().map(|other| other.with.label()).collect();
+    let names: Vec<String> = others
+        .iter()
+        .map(|other| other.with.label_in_root())
+        .collect();
     Ok(Common {
         dirs: dirs.collect(),
         with: names.join(", "),

@@ -113,6 +113,12 @@ impl ContainerKey {
         crate::text::visible_bytes(self.name.as_bytes())
     }
 
+    /// As [`Self::label`], with its state root: of containers in several roots.
+    pub fn label_in_root(&self) -> String {
+        let root = crate::text::visible_path(&self.root);
+        format!("{} (in {root})", self.label())
+    }
+
     /// The state directory. Only for messages: it is opened below the root, never by this path.
     pub fn dir(&self) -> PathBuf {
         self.root.join(&*self.name)

@@ -47,6 +47,8 @@ impl SignalSet {
 pub struct ProcStatus {
     /// Effective user.
     pub uid: Option<u32>,
+    /// Real, effective, saved and file system user.
+    pub uids: Option<[u32; 4]>,
     /// The process that traces it, 0 if none.
     pub tracer: i32,
     /// Its pid in each pid namespace, from the reader's down to its own (`NSpid`).
@@ -72,6 +74,7 @@ impl ProcStatus {
     ///             nonvoluntary_ctxt_switches:\t2\n";
     /// let status = ProcStatus::parse(text);
     /// assert_eq!(status.uid, Some(1000));
+    /// assert_eq!(status.uids, Some([0, 1000, 0, 0]));
     /// assert_eq!(status.inside(), Some(7));
     /// assert_eq!(status.resident, Some(4 << 20));
     /// assert_eq!((status.pending.0, status.switches), (0x100, Some(7)));
@@ -85,7 +88,10 @@ impl ProcStatus {
             let mut words = value.split_ascii_whitespace();
             let first = words.next().unwrap_or_default();
             match key {
-                "Uid" => status.uid = words.next().and_then(|word| word.parse().ok()),
+                "Uid" => {
+                    status.uids = four(value);
+                    status.uid = status.uids.map(|[_, effective, ..]| effective);
+                }
                 "CoreDumping" => status.dumping = first == "1",
                 "TracerPid" => status.tracer = first.parse().unwrap_or(0),
                 "NSpid" => {
@@ -122,4 +128,11 @@ impl ProcStatus {
             _ => None,
         }
     }
+}
+
+/// The four user ids of a line.
+fn four(value: &str) -> Option<[u32; 4]> {
+    let mut words = value.split_ascii_whitespace();
+    let mut next = || words.next()?.parse().ok();
+    Some([next()?, next()?, next()?, next()?])
 }

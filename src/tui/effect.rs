@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::inventory::Container;
 use crate::lifecycle::Job;
+use crate::oci::ContainerKey;
 use crate::text::secrets::Masking;
 
 /// Something to do outside of the model.
@@ -35,8 +36,8 @@ pub enum Effect {
     },
     /// Read resctrl, and find these containers in its groups.
     ReadRdt(Vec<Arc<Container>>),
-    /// Look for leftovers; these ids were seen to end.
-    FindLeftovers(BTreeSet<String>),
+    /// Look for leftovers; these containers were seen to end.
+    FindLeftovers(BTreeSet<ContainerKey>),
     /// Scan now.
     Rescan,
     /// Scan this often.

@@ -227,6 +227,6 @@ pub(crate) fn ask(model: &mut Model) -> Option<Effect> {
         .happenings
         .iter()
         .filter(|what| what.what == Happened::Deleted);
-    let names = deleted.filter_map(|what| what.key.name().to_str().map(str::to_owned));
-    Some(Effect::FindLeftovers(names.collect()))
+    let keys = deleted.map(|what| what.key.clone());
+    Some(Effect::FindLeftovers(keys.collect()))
 }

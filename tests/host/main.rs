@@ -60,4 +60,5 @@ mod threads;
 mod torture;
 mod unread;
 mod usage;
+mod user;
 mod written;

@@ -213,7 +213,7 @@ fn what_was_seen_to_be_deleted_is_told_to_the_search() {
     let told = stage
         .effects
         .iter()
-        .any(|effect| matches!(effect, Effect::FindLeftovers(gone) if gone.contains("web-9")));
+        .any(|effect| matches!(effect, Effect::FindLeftovers(gone) if gone.contains(&crate::stage::key("web-9"))));
     assert!(told, "{:?}", stage.effects);
 }
 

@@ -9,6 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ocitop::inventory::author::Author;
 use ocitop::kernel::Signal;
 use ocitop::leftovers::{
     Argument, Confidence, Found, Kill, Kind, Known, Leftover, NoOrder, Producer, Why, find, order,
@@ -185,7 +186,7 @@ fn a_container_that_this_session_saw_end_makes_its_cgroup_certain() {
     let machine = Machine::v1();
     machine.leave("system.slice/crun-web.scope", None);
     let known = Known {
-        gone: ["web".to_owned()].into(),
+        gone: [("web".to_owned(), Author::Trusted)].into(),
         ..Known::default()
     };
     let found = find(&machine.machine(), &known);

@@ -11,6 +11,7 @@ use super::tasks::Crowd;
 use crate::diagnosis::evidence::{
     HookSeen, Neighbour, RdtSeen, Resctrl, RuntimeSeen, UnitSeen, Viewer,
 };
+use crate::inventory::author::Author;
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::machine::knows_resctrl;
 use crate::inventory::mounts::{self, Mount};
@@ -116,13 +117,17 @@ pub(super) fn supervisor(
     let pod = record.and_then(|record| record.annotations.get(SANDBOX));
     let id = case.found.id.as_str();
     let ids: Vec<&str> = pod.map(String::as_str).into_iter().chain([id]).collect();
-    let mut named = |pid: i32| {
+    // Anybody can start a process of that name with those words.
+    let author = case.found.entry.author();
+    let mut named = |pid: i32, command: &str| {
         let words = lines.words(pid);
-        ids.iter().any(|id| owners::is_told(&words, id))
+        ids.iter().any(|id| owners::is_told(command, &words, id))
+            && Author::of_process(machine, pid) == author
     };
     let by_words = || {
-        let all = crowd.on_host(holds).into_iter();
-        all.map(|(pid, _)| pid).find(|pid| named(*pid))
+        let mut all = crowd.on_host(holds).into_iter();
+        let found = all.find(|(pid, stat)| named(*pid, &String::from_utf8_lossy(&stat.comm)));
+        found.map(|(pid, _)| pid)
     };
     parent
         .or_else(by_words)

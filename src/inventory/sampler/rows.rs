@@ -86,6 +86,7 @@ impl Rows {
             key,
             depth: Depth::State,
             hint: self.hint,
+            budget: None,
         };
         match Entry::read(root.as_fd(), lead) {
             Ok(entry) => {

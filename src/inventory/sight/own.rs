@@ -26,6 +26,7 @@ pub fn is_own(machine: &Machine, root: &StateRoot) -> bool {
             key: &key,
             depth: Depth::State,
             hint: None,
+            budget: None,
         };
         Entry::read(dir.as_fd(), lead).is_ok_and(|entry| is_here(machine, &entry))
     })

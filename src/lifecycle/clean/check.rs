@@ -6,13 +6,14 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::{Clean, Kept, Remains};
+use crate::inventory::author::{Author, Whose};
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::identity::Identity;
 use crate::inventory::members;
 use crate::inventory::owners::Owners;
 use crate::inventory::pins::Scopes;
 use crate::inventory::{Machine, Unread};
-use crate::kernel::read::kernel_text;
+use crate::kernel::read::{is_gone, kernel_text};
 use crate::lifecycle::claims::Claims;
 use crate::lifecycle::doubt::Doubt;
 use crate::lifecycle::evidence::{Evidence, NoEvidence};
@@ -33,8 +34,10 @@ pub(super) fn check(
     }
     let cgroups = remains.cgroups(machine);
     let owners = Owners::read(machine);
+    check_author(machine, remains.order, &cgroups)?;
     if let Some(id) = &remains.order.id {
-        check_owner(remains, claims, &owners, id)?;
+        let whose = whose(machine, remains, &cgroups);
+        check_owner(remains, claims, &owners, (id, &whose))?;
     }
     if remains.order.sure {
         let dirs = cgroups
@@ -88,20 +91,56 @@ fn check_read<'a>(
     }
 }
 
+/// Whose it is, all of it.
+fn whose(machine: &Machine, remains: &Remains<'_>, cgroups: &[CgroupDir]) -> Vec<Whose> {
+    let dirs = cgroups
+        .iter()
+        .map(|cgroup| cgroup.dir(&machine.hierarchies));
+    let own = remains.target.key.dir();
+    // A mount point is not touched; root alone mounts where everybody sees it.
+    let own = Some(own).filter(|_| remains.order.mounts.is_empty());
+    let at = |dir: PathBuf| Whose::at(&dir).unwrap_or(Whose::ROOTS);
+    dirs.chain(own).map(at).collect()
+}
+
+/// A state directory that a plain user wrote takes nothing with it that is not that user's: not by its
+/// name, and not if it was that user's when it was shown.
+pub(super) fn check_author(
+    machine: &Machine,
+    order: &Clean,
+    cgroups: &[CgroupDir],
+) -> Result<(), Forbidden> {
+    let Author::User(uid) = order.author else {
+        return Ok(());
+    };
+    if let Some((dir, _)) = order.rdt.first() {
+        return Err(Forbidden::Foreign(visible_path(dir), uid));
+    }
+    for cgroup in cgroups {
+        let dir = cgroup.dir(&machine.hierarchies);
+        match Whose::at(&dir) {
+            Ok(whose) if whose.uid == uid => {}
+            Err(error) if is_gone(&error) => {}
+            Ok(_) | Err(_) => return Err(Forbidden::Foreign(visible_path(&dir), uid)),
+        }
+    }
+    Ok(())
+}
+
 fn check_owner(
     remains: &Remains<'_>,
     claims: &Claims,
     owners: &Owners,
-    id: &str,
+    (id, whose): (&str, &[Whose]),
 ) -> Result<(), Kept> {
-    if let Some((key, true)) = claims.of_id(id) {
+    if let Some((key, true)) = claims.of_id(id, whose) {
         return Err(Kept::Alive {
             id: key.label(),
             root: visible_path(key.root()),
         });
     }
     // A mount lies in the record itself: that is no owner, a process would be.
-    match owners.of_beyond(id, &remains.target.key.dir()) {
+    match owners.of_beyond(id, &remains.target.key.dir(), whose) {
         Some(owner) => Err(Kept::Owned(owner.words())),
         None => Ok(()),
     }

@@ -26,7 +26,7 @@ impl Evidence {
         if !self.pins.is_empty() || disabled || !unknown {
             return;
         }
-        match find::by_name(machine, self.id.as_str()) {
+        match find::by_name(machine, self.id.as_str(), self.entry.author()) {
             // Where some are out of sight, that is told.
             Ok(found) if found.is_empty() && self.out_of_sight.is_some() => {}
             Ok(found) if found.is_empty() => {

@@ -6,13 +6,14 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 
+use crate::oci::ContainerKey;
 use crate::tui::event::EventKind;
 use crate::tui::host::Host;
 
 use super::{Mailbox, panic_if_asked, spawn};
 
-/// The ids of containers that were seen to end.
-pub(super) type Order = BTreeSet<String>;
+/// Containers that were seen to end.
+pub(super) type Order = BTreeSet<ContainerKey>;
 
 /// Starts it.
 pub(super) fn start(mailbox: &Mailbox, host: Host) -> io::Result<Sender<Order>> {
@@ -23,7 +24,7 @@ pub(super) fn start(mailbox: &Mailbox, host: Host) -> io::Result<Sender<Order>> 
         while let Ok(order) = orders.recv() {
             panic_if_asked("leftovers", true);
             // Several orders are one: they all ask for what is there now.
-            known.gone = orders.try_iter().last().unwrap_or(order);
+            known.saw(&orders.try_iter().last().unwrap_or(order));
             let found = host.leftovers(&known);
             known.remember(&found);
             if !mailbox.send(EventKind::Leftovers(Arc::new(found))) {

@@ -6,6 +6,7 @@ use ocitop::diagnosis::cause::LeftoverCause;
 use ocitop::diagnosis::remedy::Remedy;
 use ocitop::diagnosis::{About, Cause, Diagnosis, Verdict as Grade, Weight};
 use ocitop::inventory::Manager;
+use ocitop::inventory::author::Author;
 use ocitop::inventory::engine::Engine;
 use ocitop::inventory::manager::Object;
 use ocitop::inventory::owners::{Owner, Told};
@@ -224,6 +225,7 @@ fn what_a_shim_holds_is_unknown_full_or_empty_and_is_not_cleaned() {
             let before = order(&at(&look(&machine), ID), Kill::Yes).unwrap();
             let shim = machine.told("containerd-shim", &words);
             let owner = Owner::Process(Told {
+                author: Author::Trusted,
                 pid: shim,
                 command: "containerd-shim".to_owned(),
                 engine: Some(Engine {

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use ocitop::inventory::author::{Author, Whose};
 use ocitop::inventory::owners::Owners;
 use ocitop::inventory::unread::{Place, WhyUnread};
 use ocitop::leftovers::{Argument, Confidence, Found, Kill, Known, find, order};
@@ -52,7 +53,7 @@ fn while_a_root_is_unread_nothing_that_it_may_own_is_more_than_unknown() {
     let blind = with_root(&machine, &unread);
     unknown_for(&find(&blind, &known), "crun-web.scope", "not-a-root");
     // Not even what this session saw end: one of that name may live there.
-    known.gone.insert("web".to_owned());
+    known.gone.insert(("web".to_owned(), Author::Trusted));
     unknown_for(&find(&blind, &known), "crun-web.scope", "not-a-root");
     // A record in a root that can be read, of which the state file cannot.
     let machine = Machine::v1();
@@ -135,16 +136,20 @@ fn a_shim_that_does_not_answer_is_named_and_those_before_it_are_heard() {
         .map(|one| (&one.place, one.why))
         .collect();
     let first = Place::CommandLine {
+        author: Author::Trusted,
         pid: stuck,
         command: "containerd-shim".to_owned(),
     };
-    let rest = Place::CommandLines(1);
+    let rest = Place::CommandLines {
+        count: 1,
+        author: Author::Trusted,
+    };
     assert_eq!(
         places,
         [(&first, WhyUnread::Late), (&rest, WhyUnread::NotAsked)]
     );
-    assert!(owners.of(ID).is_some());
-    assert_eq!(owners.of("after"), None);
+    assert!(owners.of(ID, &[Whose::ROOTS]).is_some());
+    assert_eq!(owners.of("after", &[Whose::ROOTS]), None);
 }
 
 #[test]

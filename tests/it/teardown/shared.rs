@@ -112,7 +112,8 @@ fn a_delete_takes_its_own_processes_and_leaves_the_cgroup() {
             let removal = outcomes(&events)
                 .into_iter()
                 .find(|(step, _)| matches!(step, Step::RemoveCgroups { .. }));
-            let skipped = Outcome::Skipped(Reason::Shared("other".to_owned()));
+            let other = two.machine.target("other").key.label_in_root();
+            let skipped = Outcome::Skipped(Reason::Shared(other));
             assert_eq!(removal.unwrap().1, &skipped);
             // Now it is the other's alone.
             let (verdict, _) = two.delete(&kernel, "other");
@@ -154,7 +155,7 @@ fn a_signal_goes_to_its_own_and_a_pause_is_refused() {
     assert_eq!(sent, two.other);
     let changes = kernel.changes();
     let why = Refusal::SharedFreezer {
-        with: "web".to_owned(),
+        with: two.machine.target("web").key.label_in_root(),
     };
     let job = Job::Pause(two.machine.target("other"));
     assert_eq!(run(&two.machine, &kernel, &job).0, Verdict::Refused(why));
@@ -190,10 +191,11 @@ fn what_cannot_be_told_apart_is_refused() {
     ] {
         let two = Two::of(Machine::v1(), RuntimeKind::Runc, namespaces);
         let kernel = FakeKernel::over(&two.machine);
+        let other = two.machine.target("other").key.label_in_root();
         let why = if dies_too {
-            Forbidden::DiesToo(dir(&two), "other".to_owned())
+            Forbidden::DiesToo(dir(&two), other)
         } else {
-            Forbidden::Inseparable(dir(&two), "other".to_owned())
+            Forbidden::Inseparable(dir(&two), other)
         };
         let refused = Verdict::Refused(why.into());
         assert_eq!(two.delete(&kernel, "web").0, refused);
