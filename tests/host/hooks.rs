@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::json;
 
@@ -83,6 +84,23 @@ impl Drop for Small {
     fn drop(&mut self) {
         unmount(&self.root, UnmountFlags::DETACH).ok();
     }
+}
+
+/// Has something start where fewer files may be open than could be; and how many. The limit is of this
+/// process with all its tests.
+fn with_less_files<T>(start: impl FnOnce() -> T) -> (T, u64) {
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let before = getrlimit(Resource::Nofile);
+    let current = before.maximum.unwrap_or(1 << 20) - 1000;
+    let less = Rlimit {
+        current: Some(current),
+        ..before
+    };
+    setrlimit(Resource::Nofile, less).unwrap();
+    let started = start();
+    setrlimit(Resource::Nofile, before).unwrap();
+    (started, current)
 }
 
 with_each_runtime! {
@@ -182,12 +200,11 @@ with_each_runtime! {
         let tell = format!("ulimit -n >> {}", rig.scratch("told").display());
         rig.run_with(web, &counting(rig, &tell));
         rig.kill_init(web);
-        let before = getrlimit(Resource::Nofile);
-        let started = before.current.unwrap() - 1000;
-        setrlimit(Resource::Nofile, Rlimit { current: Some(started), ..before }).unwrap();
-        let mut pty = Pty::start(Setup::real(rig.root()));
-        pty.sees("stopped");
-        setrlimit(Resource::Nofile, before).unwrap();
+        let (mut pty, started) = with_less_files(|| {
+            let mut pty = Pty::start(Setup::real(rig.root()));
+            pty.sees("stopped");
+            pty
+        });
         pty.press("D");
         pty.confirm("y", "done");
         assert_eq!(told(rig), format!("ran\n{started}\n"));

@@ -4,6 +4,10 @@ use std::fs::{self, File};
 use std::os::unix::fs::{chown, symlink};
 use std::process::{Command, Stdio};
 
+use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+
+use crate::pty::{Pty, Setup};
+
 const USER: u32 = 4242;
 
 fn full() -> Stdio {
@@ -87,4 +91,53 @@ fn root_with_a_users_home_writes_nothing_where_that_user_leads_it() {
     }
     // Nothing was made there by root either.
     assert_eq!(fs::read_dir(at("home")).unwrap().count(), 0);
+}
+
+/// A file system without room for a byte, and the names of what was saved in it.
+struct FullDisk(tempfile::TempDir);
+
+impl FullDisk {
+    fn new() -> Self {
+        let dir = tempfile::Builder::new()
+            .prefix("oct-full")
+            .tempdir_in("/run")
+            .unwrap();
+        let (flags, small) = (MountFlags::empty(), Some(c"size=4k,mode=755"));
+        mount("ocitop-test", dir.path(), "tmpfs", flags, small).unwrap();
+        fs::write(dir.path().join("filler"), [0; 4096]).unwrap();
+        assert!(fs::write(dir.path().join("more"), "x").is_err());
+        fs::remove_file(dir.path().join("more")).unwrap();
+        Self(dir)
+    }
+
+    fn saved(&self) -> Vec<String> {
+        let dirs = [self.0.path().to_owned(), self.0.path().join("ocitop")];
+        let entries = dirs.iter().flat_map(fs::read_dir).flatten().flatten();
+        let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        names.filter(|name| name.starts_with("ocitop-")).collect()
+    }
+}
+
+impl Drop for FullDisk {
+    fn drop(&mut self) {
+        unmount(self.0.path(), UnmountFlags::DETACH).ok();
+    }
+}
+
+#[test]
+fn a_save_on_a_full_disk_leaves_no_empty_file() {
+    let full = FullDisk::new();
+    let dir = full.0.path().display();
+    let script = format!("cd {dir}; export XDG_STATE_HOME={dir}; exec \"$@\"");
+    let setup = Setup::default().container("web");
+    let mut pty = Pty::start(setup.by(&["sh", "-c", &script, "sh"]));
+    pty.sees("web");
+    pty.press("i");
+    pty.sees("state.json");
+    pty.press("\u{13}");
+    pty.press("\u{1b}");
+    pty.sees("No space left");
+    assert_eq!(full.saved(), Vec::<String>::new());
+    pty.press("q");
+    assert_eq!(pty.ends(), 0);
 }
