@@ -17,6 +17,7 @@ mod groups;
 pub mod guard;
 mod held;
 mod hooks;
+mod kin;
 mod marks;
 mod own;
 mod pin;

@@ -29,6 +29,8 @@ pub struct ProcStat {
     pub state: char,
     /// Parent.
     pub ppid: i32,
+    /// Session: the pid of who leads it, or led it.
+    pub session: i32,
     /// Kernel flags (`PF_*`).
     pub flags: u64,
     /// CPU time so far in user mode and in the kernel, clock ticks.
@@ -82,6 +84,7 @@ impl ProcStat {
             comm,
             state: field(3)?.chars().next()?,
             ppid: field(4)?.parse().ok()?,
+            session: field(6)?.parse().ok()?,
             flags: field(9)?.parse().ok()?,
             ticks: {
                 let (user, system): (u64, u64) =

@@ -16,6 +16,8 @@ pub struct Signal(pub i32);
 impl Signal {
     /// The null signal: nothing is sent, only whether it could be is looked at (kill(2)).
     pub const NULL: Self = Self(0);
+    /// `SIGSTOP`.
+    pub const STOP: Self = Self(19);
     /// `SIGKILL`.
     pub const KILL: Self = Self(9);
     /// `SIGTERM`.

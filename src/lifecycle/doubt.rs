@@ -29,8 +29,8 @@ pub enum Doubt {
     /// Its cgroups were looked for by name, and not everywhere.
     #[error("its cgroups were not looked for everywhere: {0}")]
     Search(Unread),
-    /// Not all of its cgroups were looked at.
-    #[error("not all of its cgroups were looked at: {0}")]
+    /// Not all that its processes may be in was looked at.
+    #[error("not everywhere was looked for its processes: {0}")]
     Members(Unread),
     /// Its init is dead, and a process that may be its own lives where nothing may be touched.
     #[error("pid {pid} may be of it: {why}")]

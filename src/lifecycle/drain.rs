@@ -39,7 +39,7 @@ pub(super) fn kill<K: Kernel, Q: Quarry>(
     context: &mut Context<'_, K, Q>,
 ) -> Result<Outcome, StepError> {
     let members = context.evidence.members(context.machine).pids;
-    if members.is_empty() {
+    if members.is_empty() && !context.evidence.forks() {
         let rest = Rest::of(context);
         return Ok(Outcome::Skipped(match rest.unseen {
             Some(unseen) => Reason::Unknown(unseen.words()),
@@ -59,8 +59,10 @@ pub(super) fn kill<K: Kernel, Q: Quarry>(
         held |= frozen.is_some();
         let fresh = kill_members(context, &mut killed)?;
         drop(frozen);
+        context.evidence.look_again(context.machine);
         let now = context.evidence.members(context.machine).pids.len();
-        if fresh == 0 || now == 0 {
+        let is_over = (fresh == 0 || now == 0) && !context.evidence.forks();
+        if is_over || context.left().is_zero() {
             break;
         }
         stubborn = if now < fewest { 0 } else { stubborn + 1 };
@@ -126,12 +128,12 @@ pub(super) fn belongs(machine: &Machine, evidence: &Evidence, pid: i32) -> bool 
     }
     match evidence.identity.alive() {
         Some(init) if init.pid == pid => return init.start_time == stat.start_time,
-        Some(init) if !evidence.has_cgroup() => {
+        Some(_) if !evidence.has_cgroup() => {
             let process = InitProcess {
                 pid,
                 start_time: stat.start_time,
             };
-            return evidence.knows(process) || procs::family(machine, init.pid).contains(&pid);
+            return evidence.knows(process);
         }
         _ => {}
     }
@@ -173,6 +175,7 @@ pub(super) fn drain<K: Kernel, Q: Quarry>(
     let mut reported = context.kernel.now();
     let mut thawed = 0;
     loop {
+        context.evidence.look_again(context.machine);
         let rest = Rest::of(context);
         if rest.is_empty() {
             return Ok(Outcome::Done(match thawed {
@@ -230,6 +233,10 @@ struct Rest {
     unlisted: Unlisted,
     /// What was not looked at: somebody may be in there.
     unseen: Option<Unread>,
+    /// Who may be of it and cannot be told to be: asked only where nobody else lives.
+    away: Vec<i32>,
+    /// It was seen to fork at the last look.
+    forks: bool,
 }
 
 impl Rest {
@@ -241,15 +248,22 @@ impl Rest {
             [] => Unlisted::of(context.machine, &context.evidence.cgroups(context.machine)),
             _ => Unlisted::default(),
         };
+        let away = match &living[..] {
+            [] => context.evidence.away(context.machine),
+            _ => Vec::new(),
+        };
         Self {
             living,
             unlisted,
+            away,
+            forks: context.evidence.forks(),
             unseen: members.unseen,
         }
     }
 
     fn is_empty(&self) -> bool {
-        self.living.is_empty() && self.unlisted.is_empty() && self.unseen.is_none()
+        let is_settled = self.unseen.is_none() && self.away.is_empty() && !self.forks;
+        self.living.is_empty() && self.unlisted.is_empty() && is_settled
     }
 
     fn survivors<K: Kernel, Q: Quarry>(&self, context: &Context<'_, K, Q>) -> Vec<Survivor> {
@@ -264,6 +278,13 @@ impl Rest {
         if let (Some(what), true) = (&self.unseen, self.living.is_empty()) {
             let what = what.clone();
             return StepError::Unread { what };
+        }
+        if self.living.is_empty() && self.forks {
+            return StepError::Forks;
+        }
+        if self.living.is_empty() && !self.away.is_empty() {
+            let survivors = survivors(context, &self.away);
+            return StepError::GotAway { survivors };
         }
         let survivors = self.survivors(context);
         if survivors.is_empty() && self.living.is_empty() {

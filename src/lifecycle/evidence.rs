@@ -7,6 +7,7 @@ mod lost;
 use std::path::PathBuf;
 
 use super::claims::Claims;
+use super::kin::Kin;
 use super::pin::{self, OwnPin};
 use super::procs::Members;
 use super::{Common, Held, Refusal, procs, unit};
@@ -47,8 +48,8 @@ pub struct Evidence {
     pub pin: Option<OwnPin>,
     /// Its processes.
     pub pids: Vec<i32>,
-    /// Without a cgroup: those, beyond doubt. Once init is dead nothing else tells them.
-    family: Vec<InitProcess>,
+    /// Without a cgroup: who is of it. Once init is dead nothing else tells them.
+    kin: Option<Kin>,
     /// Its resctrl monitoring group.
     pub mon_group: Option<PathBuf>,
     /// Its resctrl control group, if it owns one.
@@ -152,7 +153,7 @@ impl Evidence {
             pin: pin::own(machine, &entry, unit.as_ref()),
             unit,
             pids: Vec::new(),
-            family: Vec::new(),
+            kin: None,
             mon_group: None,
             ctrl_group: None,
             hooks: entry
@@ -197,9 +198,32 @@ impl Evidence {
         ));
     }
 
-    /// Whether a process was of init's family before the first change.
+    /// Without a cgroup: whether a process is known to be of it.
     pub fn knows(&self, process: InitProcess) -> bool {
-        self.family.contains(&process)
+        self.kin.as_ref().is_some_and(|kin| kin.knows(process))
+    }
+
+    /// Whether its processes are told by their kin alone.
+    pub(super) fn is_by_kin(&self) -> bool {
+        self.kin.is_some()
+    }
+
+    /// Looks for processes that were forked since.
+    pub fn look_again(&mut self, machine: &Machine) {
+        if let Some(kin) = &mut self.kin {
+            kin.look(machine);
+        }
+    }
+
+    /// Whether the last look found processes that were forked since the one before.
+    pub(super) fn forks(&self) -> bool {
+        self.kin.as_ref().is_some_and(Kin::grew)
+    }
+
+    /// Who may be of it, is not told by its kin, and lives.
+    pub(super) fn away(&self, machine: &Machine) -> Vec<i32> {
+        let kin = self.kin.as_ref();
+        kin.map(|kin| kin.away(machine)).unwrap_or_default()
     }
 
     /// Its cgroups that still are the directories they were: one that was made anew under the same
@@ -225,24 +249,20 @@ impl Evidence {
         }
     }
 
-    /// Its processes, read afresh: those of its cgroups and its init; without a cgroup, init's
-    /// family.
+    /// Its processes, read afresh: those of its cgroups and its init; without a cgroup, init's kin.
     pub fn members(&self, machine: &Machine) -> Members {
         let cgroups = self.cgroups(machine);
         let mut members = procs::members(machine, &cgroups);
         let pids = &mut members.pids;
-        if let Some(init) = self.identity.alive() {
-            match (is_still(machine, init), self.pins.is_empty()) {
-                (true, true) => pids.extend(procs::family(machine, init.pid)),
-                (true, false) => drop(pids.insert(init.pid)),
-                (false, _) => {}
-            }
-        }
-        let known = self
-            .family
-            .iter()
-            .filter(|process| is_still(machine, **process));
-        pids.extend(known.map(|process| process.pid));
+        let init = self.identity.alive();
+        let kin = self.kin.iter().flat_map(Kin::all);
+        let told = init.into_iter().chain(kin);
+        pids.extend(
+            told.filter(|one| is_still(machine, *one))
+                .map(|one| one.pid),
+        );
+        let unseen = self.kin.as_ref().and_then(Kin::unseen);
+        members.unseen = members.unseen.or(unseen);
         members
     }
 

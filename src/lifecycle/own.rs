@@ -7,10 +7,15 @@ use std::path::PathBuf;
 use super::claims::Claims;
 use super::guard::{Origin, Suspect, origin};
 use super::procs;
-use crate::inventory::Machine;
+use crate::inventory::{Machine, Unread};
 
-/// A process that may be of it: one that is no sharer's and not the host's own.
-pub(super) fn maybe(machine: &Machine, suspect: &Suspect<'_>, claims: &Claims) -> Option<i32> {
+/// A process that may be of it: one that is no sharer's and not the host's own. `Err` is what could not
+/// be looked at, where nobody else was found.
+pub(super) fn maybe(
+    machine: &Machine,
+    suspect: &Suspect<'_>,
+    claims: &Claims,
+) -> Result<Option<i32>, Unread> {
     let sharers = claims.sharers(&suspect.entry.key, suspect.cgroups);
     let inits: Vec<i32> = sharers.filter_map(|other| Some(other.init?.pid)).collect();
     let families = inits.iter().flat_map(|init| procs::family(machine, *init));
@@ -30,5 +35,11 @@ pub(super) fn maybe(machine: &Machine, suspect: &Suspect<'_>, claims: &Claims) -
             || is_kernels()
     };
     let members = procs::members(machine, suspect.cgroups);
-    members.pids.into_iter().find(|pid| !is_others(pid))
+    match (
+        members.pids.into_iter().find(|pid| !is_others(pid)),
+        members.unseen,
+    ) {
+        (None, Some(unseen)) => Err(unseen),
+        (found, _) => Ok(found),
+    }
 }

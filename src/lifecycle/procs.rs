@@ -1,6 +1,6 @@
 //! Who lives in a container: read afresh each time, because members come and go.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::cgroup::Version;
@@ -86,15 +86,16 @@ pub fn family(machine: &Machine, init: i32) -> BTreeSet<i32> {
             family.insert(pid);
         }
     }
-    loop {
-        let children = parents.iter().filter(|(_, parent)| family.contains(parent));
-        let found: Vec<i32> = children.map(|(pid, _)| *pid).collect();
-        let before = family.len();
-        family.extend(found);
-        if family.len() == before {
-            return family;
-        }
+    let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
+    for (pid, parent) in parents {
+        children.entry(parent).or_default().push(pid);
     }
+    let mut todo: Vec<i32> = family.iter().copied().collect();
+    while let Some(pid) = todo.pop() {
+        let below = children.get(&pid).into_iter().flatten();
+        todo.extend(below.filter(|pid| family.insert(**pid)));
+    }
+    family
 }
 
 /// Whether a process lives: it exists and is more than an unreaped zombie. One that cannot be read

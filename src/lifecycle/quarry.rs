@@ -20,6 +20,19 @@ pub(super) trait Quarry {
     /// Whether a process is its own: asked again between opening a process and its signal.
     fn belongs(&self, machine: &Machine, pid: i32) -> bool;
 
+    /// Looks for processes that nothing lists and that were forked since.
+    fn look_again(&mut self, _machine: &Machine) {}
+
+    /// Whether that look found any: one that forks and dies at once is dead when it is to be killed.
+    fn forks(&self) -> bool {
+        false
+    }
+
+    /// Who may be its own, cannot be told to be, and lives.
+    fn away(&self, _machine: &Machine) -> Vec<i32> {
+        Vec::new()
+    }
+
     /// Its systemd scope.
     fn unit(&self) -> Option<&Unit>;
 
@@ -38,6 +51,18 @@ impl Quarry for Evidence {
 
     fn belongs(&self, machine: &Machine, pid: i32) -> bool {
         drain::belongs(machine, self, pid)
+    }
+
+    fn look_again(&mut self, machine: &Machine) {
+        Self::look_again(self, machine);
+    }
+
+    fn forks(&self) -> bool {
+        Self::forks(self)
+    }
+
+    fn away(&self, machine: &Machine) -> Vec<i32> {
+        Self::away(self, machine)
     }
 
     fn unit(&self) -> Option<&Unit> {

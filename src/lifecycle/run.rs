@@ -9,8 +9,8 @@ use super::frame::{Reporter, one_step, undo};
 use super::plan::plan;
 use super::{
     Job, Options, Outcome, Plan, Preview, Quota, Refusal, Seen, Step, StepError, StepEvent,
-    StepKind, Survivor, Target, Verdict, clean, drain, freeze, groups, hooks, marks, pin, quota,
-    signal, state, survivors, unit, verify,
+    StepKind, Survivor, Target, Verdict, clean, drain, freeze, groups, hooks, kin, marks, pin,
+    quota, signal, state, survivors, unit, verify,
 };
 use crate::inventory::Machine;
 use crate::kernel::Kernel;
@@ -199,7 +199,10 @@ fn perform<K: Kernel>(
         Step::ReserveMarks { .. } => marks::reserve(context),
         Step::LiftQuota { .. } => quota::lift(context),
         Step::ThawKilled { .. } => freeze::thaw_killed(context),
-        Step::Kill { .. } => drain::kill(context),
+        Step::Kill { .. } => {
+            kin::stop(context);
+            drain::kill(context)
+        }
         Step::Drain { .. } => match job {
             Job::Stop(_) => drain::wait_for_init(context, waiting),
             _ => drain::drain(context, waiting),

@@ -341,6 +341,14 @@ pub enum StepError {
         /// Who.
         survivors: Vec<Survivor>,
     },
+    /// These were left when all that is known of it was dead: they have its mounts, and nothing else
+    /// tells whose they are.
+    GotAway {
+        /// Who.
+        survivors: Vec<Survivor>,
+    },
+    /// It forks faster than its processes can be killed, each dead before its signal.
+    Forks,
     /// systemd still has this scope active.
     UnitActive {
         /// Its name.

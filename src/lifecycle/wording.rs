@@ -247,6 +247,11 @@ impl StepError {
                 cause,
             } => format!("{action} {object}: {cause}"),
             Self::Alive { survivors } => format!("still alive: {}", survivor_list(survivors)),
+            Self::GotAway { survivors } => format!(
+                "not killed, for nothing but its mounts tells that they are of it: {}",
+                survivor_list(survivors)
+            ),
+            Self::Forks => "it forks faster than its processes can be killed".to_owned(),
             Self::UnitActive { unit } => format!("systemd still has {} active", visible(unit)),
             Self::OutOfSight { path, why } => format!(
                 "whether {} is there cannot be seen from here: {}; {}",

@@ -3,6 +3,7 @@
 mod deep;
 mod hooks;
 mod hosts;
+mod kin;
 mod leaving;
 mod pins;
 mod scopes;

@@ -7,8 +7,8 @@ use crate::inventory::identity::is_member;
 use crate::lifecycle::claims::Claims;
 use crate::lifecycle::doubt::Doubt;
 use crate::lifecycle::guard::{self, Forbidden};
+use crate::lifecycle::kin::Kin;
 use crate::lifecycle::{Common, Kept, held, own, procs, sharing};
-use crate::process::InitProcess;
 
 impl Evidence {
     /// Applies the guard and counts who would die.
@@ -40,14 +40,18 @@ impl Evidence {
             // nobody known keep the record: it may be all that tells of them.
             Err(forbidden) if init.is_none() && !forbidden.keeps_record() => {
                 match own::maybe(machine, &suspect, claims) {
-                    Some(pid) => {
+                    Err(unseen) => self.doubt(Doubt::Members(unseen)),
+                    Ok(Some(pid)) => {
                         let why = Box::new(forbidden);
                         self.doubt(Doubt::Beside { pid, why });
                     }
-                    None => self.leave_all(&forbidden),
+                    Ok(None) => self.leave_all(&forbidden),
                 }
             }
             Err(forbidden) => self.forbidden = self.forbidden.take().or(Some(forbidden.into())),
+        }
+        if let (Some(init), true) = (init, self.pins.is_empty()) {
+            self.kin = Some(Kin::of(machine, init, claims));
         }
         self.count(machine);
         self.held = held::look(
@@ -61,16 +65,6 @@ impl Evidence {
         }
         self.spare_namesake(claims);
         self.spare_pin(claims);
-        if self.pins.is_empty() {
-            let known = self.pids.iter().filter_map(|pid| {
-                let start_time = machine.stat(*pid).ok().flatten()?.start_time;
-                Some(InitProcess {
-                    pid: *pid,
-                    start_time,
-                })
-            });
-            self.family = known.collect();
-        }
     }
 
     /// Who would die.

@@ -1,0 +1,240 @@
+//! The kin of a container that has no cgroup: what tells its processes from the host's.
+//!
+//! Beyond doubt are init, what was forked by one of them, who is in a session that one of them leads
+//! (sessions are only ever inherited), and, where init has a pid namespace that is not ocitop's, who is
+//! in that. A process whose parent died is handed to a reaper, which is not of it: only its session still
+//! tells. So it is looked again and again while it is killed, and stopped first: what is stopped does
+//! not fork. Who has only init's mounts may be of it: that one is left alone, and said.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use super::claims::Claims;
+use super::run::Context;
+use crate::inventory::members::pid_namespace;
+use crate::inventory::{Machine, Unread};
+use crate::kernel::{Kernel, Signal};
+use crate::process::{InitProcess, ProcStat};
+
+/// Most looks for new ones while they are stopped.
+const ROUNDS: usize = 100;
+
+/// Who is of a container without a cgroup.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Kin {
+    /// Each, dead ones too, with its start: a session outlives its leader.
+    known: BTreeMap<i32, u64>,
+    /// The sessions that they lead, or led.
+    sessions: BTreeSet<i32>,
+    /// Its pid namespace, if that is not ocitop's.
+    pids: Option<PathBuf>,
+    /// Its mounts, if they are its own.
+    mounts: Option<PathBuf>,
+    /// Whether the last look found new ones: then it forks, and who died since may have forked again.
+    grew: bool,
+    /// What the last look could not see.
+    unseen: Option<Unread>,
+}
+
+/// The processes of the host at one look.
+#[derive(Default)]
+struct Look {
+    stats: BTreeMap<i32, ProcStat>,
+    children: BTreeMap<i32, Vec<i32>>,
+    unseen: Option<Unread>,
+}
+
+impl Look {
+    fn at(machine: &Machine) -> Self {
+        let mut look = Self::default();
+        let listed = match std::fs::read_dir(&machine.proc) {
+            Ok(listed) => listed,
+            Err(error) => {
+                look.unseen = Some(Unread::dir(&machine.proc, (&error).into()));
+                return look;
+            }
+        };
+        for entry in listed {
+            let pid = match entry {
+                Ok(entry) => entry
+                    .file_name()
+                    .to_str()
+                    .and_then(|name| name.parse().ok()),
+                Err(error) => {
+                    look.unseen = Some(Unread::dir(&machine.proc, (&error).into()));
+                    continue;
+                }
+            };
+            let Some(pid) = pid else {
+                continue;
+            };
+            match machine.stat(pid) {
+                Ok(Some(stat)) => {
+                    look.children.entry(stat.ppid).or_default().push(pid);
+                    look.stats.insert(pid, stat);
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    let file = machine.pid_file(pid, "stat");
+                    look.unseen = Some(Unread::dir(&file, (&error).into()));
+                }
+            }
+        }
+        look
+    }
+}
+
+impl Kin {
+    /// The kin of a live init.
+    pub(super) fn of(machine: &Machine, init: InitProcess, claims: &Claims) -> Self {
+        let own = std::fs::read_link(machine.proc.join("self/ns/pid")).ok();
+        let theirs = pid_namespace(machine, init.pid);
+        let mounts = |pid: &str| std::fs::read_link(machine.proc.join(pid).join("ns/mnt")).ok();
+        let of_init = mounts(&init.pid.to_string());
+        let others = claims.live_inits().filter(|(_, pid)| *pid != init.pid);
+        let mut others = others.map(|(_, pid)| mounts(&pid.to_string()));
+        let is_its_own = of_init.is_some()
+            && mounts("1").is_some_and(|host| Some(host) != of_init)
+            && mounts("self") != of_init
+            && !others.any(|other| other == of_init);
+        let mut kin = Self {
+            known: BTreeMap::from([(init.pid, init.start_time)]),
+            pids: theirs.filter(|theirs| own.as_ref() != Some(theirs)),
+            mounts: of_init.filter(|_| is_its_own),
+            ..Self::default()
+        };
+        kin.look(machine);
+        kin
+    }
+
+    /// Looks for new ones.
+    pub(super) fn look(&mut self, machine: &Machine) {
+        let look = Look::at(machine);
+        self.grew = false;
+        // A leader's number that is another's by now leads another session.
+        let taken = |pid: &i32| {
+            let now = look.stats.get(pid).map(|stat| stat.start_time);
+            now.is_some_and(|start| self.known.get(pid) != Some(&start))
+        };
+        let lost: Vec<i32> = self
+            .sessions
+            .iter()
+            .filter(|pid| taken(pid))
+            .copied()
+            .collect();
+        for pid in lost {
+            self.sessions.remove(&pid);
+        }
+        let led = |(pid, stat): &(&i32, &ProcStat)| {
+            self.sessions.contains(&stat.session) || self.is_inside(machine, **pid)
+        };
+        let mut todo: Vec<i32> = look.stats.iter().filter(led).map(|(pid, _)| *pid).collect();
+        todo.extend(self.known.keys());
+        while let Some(pid) = todo.pop() {
+            let Some(stat) = look.stats.get(&pid) else {
+                continue;
+            };
+            match self.known.get(&pid) {
+                // The pid is another's by now.
+                Some(known) if *known != stat.start_time => continue,
+                Some(_) => {}
+                None if stat.is_kernel_thread() => continue,
+                None => {
+                    self.known.insert(pid, stat.start_time);
+                    self.grew |= !stat.is_dead();
+                }
+            }
+            let leads = stat.session == pid && self.sessions.insert(pid);
+            if leads {
+                let same = look.stats.iter().filter(|(_, other)| other.session == pid);
+                todo.extend(
+                    same.map(|(pid, _)| *pid)
+                        .filter(|pid| !self.known.contains_key(pid)),
+                );
+            }
+            let children = look.children.get(&pid).into_iter().flatten();
+            todo.extend(children.filter(|pid| !self.known.contains_key(pid)));
+        }
+        self.unseen = look.unseen;
+        // Who is gone tells nothing more, but for a session that others are still in.
+        let led: BTreeSet<i32> = look.stats.values().map(|stat| stat.session).collect();
+        self.sessions.retain(|pid| led.contains(pid));
+        let sessions = &self.sessions;
+        self.known
+            .retain(|pid, _| look.stats.contains_key(pid) || sessions.contains(pid));
+    }
+
+    /// Whether the last look found new ones.
+    pub(super) fn grew(&self) -> bool {
+        self.grew
+    }
+
+    fn is_inside(&self, machine: &Machine, pid: i32) -> bool {
+        self.pids.is_some() && pid_namespace(machine, pid) == self.pids
+    }
+
+    /// Whether a process is known to be of it.
+    pub(super) fn knows(&self, process: InitProcess) -> bool {
+        self.known.get(&process.pid) == Some(&process.start_time)
+    }
+
+    /// All of them, dead or alive.
+    pub(super) fn all(&self) -> impl Iterator<Item = InitProcess> {
+        let known = self.known.iter();
+        known.map(|(&pid, &start_time)| InitProcess { pid, start_time })
+    }
+
+    /// What the last look could not see.
+    pub(super) fn unseen(&self) -> Option<Unread> {
+        self.unseen.clone()
+    }
+
+    /// Who lives, has its mounts and is none of those that are known.
+    pub(super) fn away(&self, machine: &Machine) -> Vec<i32> {
+        let Some(mounts) = &self.mounts else {
+            return Vec::new();
+        };
+        let look = Look::at(machine);
+        let has_them = |(pid, stat): &(i32, ProcStat)| {
+            let theirs = std::fs::read_link(machine.pid_file(*pid, "ns/mnt")).ok();
+            let process = InitProcess {
+                pid: *pid,
+                start_time: stat.start_time,
+            };
+            theirs.as_ref() == Some(mounts) && !self.knows(process) && !stat.is_dead()
+        };
+        let found = look.stats.into_iter().filter(has_them);
+        found.map(|(pid, _)| pid).collect()
+    }
+}
+
+/// Stops all of them, until no new one is found: what is stopped does not fork. SIGKILL ends a stopped
+/// process like any other.
+pub(super) fn stop<K: Kernel>(context: &mut Context<'_, K>) {
+    if !context.evidence.is_by_kin() {
+        return;
+    }
+    let mut stopped = BTreeSet::new();
+    for _ in 0..ROUNDS {
+        let mut fresh = false;
+        for pid in context.evidence.members(context.machine).pids {
+            if stopped.contains(&pid) {
+                continue;
+            }
+            // What cannot be stopped can still be killed.
+            let Ok(process) = context.kernel.open_process(pid) else {
+                continue;
+            };
+            if super::drain::is_target(context, pid)
+                && context.kernel.signal(&process, Signal::STOP).is_ok()
+            {
+                stopped.insert(pid);
+                fresh = true;
+            }
+        }
+        context.evidence.look_again(context.machine);
+        if !(fresh || context.evidence.forks()) || context.left().is_zero() {
+            return;
+        }
+    }
+}
