@@ -216,7 +216,7 @@ with_each_runtime! {
             } else {
                 scene.run(place, &kill).ok();
             }
-            each_act(&scene, place, "from here");
+            each_act(&scene, place, "cannot know whether anything lives");
             scene.nothing_is_a_leftover(place);
             scene.cleans_neither(place, why);
             let doctor = scene.run(place, &["doctor"]).ok();
