@@ -261,7 +261,10 @@ fn a_conmon_holds_it() {
         rig.run(&id);
         let conmon = rig.scratch("conmon");
         fs::copy(odd, &conmon).unwrap();
-        let child = Own(Command::new(conmon).args(["zombies", &id]).spawn().unwrap());
+        let child = Own(Command::new(conmon)
+            .args(["zombies", "-c", &id])
+            .spawn()
+            .unwrap());
         let pid = child.0.id();
         until("it runs", || {
             fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm == "conmon\n")

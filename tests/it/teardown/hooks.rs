@@ -1,6 +1,8 @@
 //! Poststop hooks: each runs at most once, and never where that could not be remembered.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 
 use ocitop::inventory::OutOfSight;
 use ocitop::kernel::HookStatus;
@@ -227,7 +229,14 @@ fn a_hook_that_is_out_of_sight_refuses_before_anything_is_changed() {
     refused(&machine, "/bundle".to_owned());
 }
 
-/// The fixture lies in a directory in which anybody can make files.
+/// The first directory on the way to a file in which anybody can make files: the fixture lies in one.
+fn open_to_others(file: &Path) -> String {
+    let dirs: Vec<&Path> = file.ancestors().skip(1).collect();
+    let is_open = |dir: &&Path| dir.metadata().unwrap().mode() & 0o002 != 0;
+    let dir = dirs.into_iter().rev().find(is_open).unwrap();
+    dir.display().to_string()
+}
+
 #[test]
 fn a_hook_that_is_missing_where_others_can_make_files_refuses_before_anything_is_changed() {
     let machine = full_house();
@@ -237,7 +246,7 @@ fn a_hook_that_is_missing_where_others_can_make_files_refuses_before_anything_is
     let (verdict, _) = delete(&machine, &kernel);
     let why = Distrust::Missing {
         program: two.display().to_string(),
-        dir: std::env::temp_dir().display().to_string(),
+        dir: open_to_others(&two),
     };
     assert_eq!(verdict, Verdict::Refused(Refusal::Hooks(why)));
     assert_eq!(kernel.changes(), 0);
@@ -265,7 +274,7 @@ fn a_hook_that_goes_missing_meanwhile_is_not_run() {
     assert_eq!(verdict, Verdict::Clean);
     let missing = Refusal::Hook(Distrust::Missing {
         program: machine.program("one").display().to_string(),
-        dir: std::env::temp_dir().display().to_string(),
+        dir: open_to_others(&machine.program("one")),
     });
     assert_eq!(refused, [missing]);
     let run: Vec<_> = kernel.hooks_run();
