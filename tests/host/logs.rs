@@ -70,7 +70,7 @@ fn root_with_a_users_home_writes_nothing_where_that_user_leads_it() {
         "home/.local/state",
         "home/.local",
     ] {
-        Command::new(env!("CARGO_BIN_EXE_ocitop"))
+        Command::new(crate::rig::ocitop())
             .env_remove("XDG_STATE_HOME")
             .env("HOME", at("home"))
             .stdout(Stdio::null())
