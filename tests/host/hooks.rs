@@ -283,6 +283,15 @@ impl Sticky {
     }
 }
 
+/// Tells whoever waits for it to stop, once it goes.
+struct Stopped<'a>(&'a AtomicBool);
+
+impl Drop for Stopped<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn a_hook_that_a_user_makes_at_the_right_moment_is_never_run() {
     let sticky = Sticky::new();
@@ -290,6 +299,8 @@ fn a_hook_that_a_user_makes_at_the_right_moment_is_never_run() {
     let stop = AtomicBool::new(false);
     let (mut refused, mut run) = (0, 0);
     std::thread::scope(|scope| {
+        // Also where a round fails.
+        let _stopped = Stopped(&stop);
         scope.spawn(|| sticky.made_and_taken_away(&stop));
         for _ in 0..300 {
             sticky.record();
@@ -305,7 +316,6 @@ fn a_hook_that_a_user_makes_at_the_right_moment_is_never_run() {
             run += usize::from(proof.exists());
             fs::remove_file(proof).ok();
         }
-        stop.store(true, Ordering::Relaxed);
     });
     assert_eq!((run, refused), (0, 300));
 }
