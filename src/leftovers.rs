@@ -370,7 +370,7 @@ fn search(machine: &Machine, known: &Known) -> (Found, Owners) {
         .cloned()
         .chain(out_of_sight(machine))
         .collect();
-    let search = Search {
+    let mut search = Search {
         machine,
         known,
         claims: &claims,
@@ -381,6 +381,7 @@ fn search(machine: &Machine, known: &Known) -> (Found, Owners) {
         unread,
     };
     let mut tree = walk::walk(&search);
+    search.unread.append(&mut tree.unread);
     let mut list = state::find(&search, &mut tree);
     let looked_at = tree.looked_at;
     let groups = others::rdt(&search, &mut list);

@@ -28,7 +28,7 @@
 //! | [`resctrl`] | Intel RDT and its like: schemata, groups, what is monitored, one reader of a mount |
 //! | [`process`] | files of `/proc/PID`, identity that survives reuse of a pid |
 //! | [`procfs`] | what `/proc` says of the whole host and of namespaces, one parser per file |
-//! | [`kernel`] | openat2 readers for state roots, the trait behind every change, systemd over D-Bus |
+//! | [`kernel`] | openat2 readers for state roots, ways and trees walked by descriptors, the trait behind every change, systemd over D-Bus |
 //! | [`inventory`] | the scanner (once) and the sampler (again and again): state roots, cgroups and /proc into a [`inventory::Snapshot`]; the engines above, and what they know |
 //! | [`lifecycle`] | delete, kill, pause, resume, start: evidence, guard, plan, steps, verdict |
 //! | [`leftovers`] | cgroups, resctrl groups, state directories, scopes, mounts, BPF pins that no container owns: how sure, and why they stay |
@@ -59,6 +59,8 @@
 //! link, under a size cap ([`kernel::read`]); a pid is init only if its start time or its cgroup
 //! says so ([`inventory::identity`]); a cgroup is killed in and removed only if it passes
 //! [`lifecycle::guard`]; a name is drawn only after [`text::visible`].
+//! What another user wrote, made or started counts for that user's own alone
+//! ([`inventory::author`]): a record, an engine's directory, a process of any name.
 //! Nor is absence: what is not found is gone only where [`inventory::Sight`] says that it would have
 //! been seen.
 

@@ -54,6 +54,8 @@ pub enum Place {
     HostProcesses,
     /// The cgroups of a hierarchy.
     Cgroups(String),
+    /// The cgroups in one, which this one makes.
+    CgroupsBelow(PathBuf, Author),
 }
 
 /// Why something was not read.
@@ -107,7 +109,9 @@ impl Unread {
         let user = match &self.place {
             Place::Dir(dir) => user_of(dir),
             Place::RecordsIn(dir, _, author) => author.user().or_else(|| user_of(dir)),
-            Place::CommandLine { author, .. } | Place::CommandLines { author, .. } => author.user(),
+            Place::CgroupsBelow(_, author)
+            | Place::CommandLine { author, .. }
+            | Place::CommandLines { author, .. } => author.user(),
             Place::Processes | Place::HostProcesses | Place::Cgroups(_) => None,
         };
         user.is_none_or(|user| {
@@ -196,6 +200,7 @@ impl fmt::Display for Unread {
                 write!(f, "the command lines of {count} shims and monitors")?;
             }
             Place::HostProcesses => write!(f, "the processes of the host")?,
+            Place::CgroupsBelow(dir, _) => write!(f, "the cgroups in {}", visible_path(dir))?,
             Place::Cgroups(hierarchy) => write!(f, "the cgroups of {hierarchy}")?,
             Place::Processes => write!(f, "the processes of other users")?,
         }

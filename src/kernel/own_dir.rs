@@ -14,23 +14,15 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::way::{self, Blocked, Place};
+use super::way::{self, Blocked, Foreign, Place};
 use crate::text::visible_path;
 
 /// Why a directory is not used. Paths are safe to print.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotOwn {
-    /// Something on the way to it belongs to another user.
-    #[error("{path} belongs to uid {uid}")]
-    Owner {
-        /// What.
-        path: String,
-        /// Who.
-        uid: u32,
-    },
-    /// Others may write something on the way to it.
-    #[error("{0} can be written by others")]
-    Writable(String),
+    /// Something on the way to it.
+    #[error(transparent)]
+    Foreign(#[from] Foreign),
     /// Something in it is no file of this user alone.
     #[error("{0} is not a file of this user alone")]
     File(String),
@@ -67,7 +59,7 @@ impl OwnDir {
         if place.owner() == own {
             Ok(Self(place))
         } else {
-            Err(owner(&place).into())
+            Err(NotOwn::from(place.of_another()).into())
         }
     }
 
@@ -124,28 +116,10 @@ impl OwnDir {
 /// What a path leads to, past nothing that another user could have made.
 fn walk(path: &Path) -> io::Result<Option<Place>> {
     let way = way::from_top(path).map_err(|Blocked { source, .. }| source)?;
+    // Root's own directories are no group's; a user's may be, where each user has a group.
+    let is_root = rustix::process::geteuid().is_root();
+    let others = if is_root { 0o022 } else { 0o002 };
+    let trusted = |place: &Place| place.check(others).map_err(NotOwn::from);
     way.passed.iter().try_for_each(trusted)?;
     Ok(way.end)
-}
-
-fn trusted(place: &Place) -> Result<(), NotOwn> {
-    let own = rustix::process::geteuid().as_raw();
-    if place.owner() != 0 && place.owner() != own {
-        return Err(owner(place));
-    }
-    // Root's own directories are no group's; a user's may be, where each user has a group.
-    let others = if own == 0 { 0o022 } else { 0o002 };
-    // In a sticky directory others can make names, and what they make is theirs.
-    let replaces = place.kind() == FileType::Directory && place.mode() & 0o1000 == 0;
-    if replaces && place.mode() & others != 0 {
-        return Err(NotOwn::Writable(visible_path(&place.path)));
-    }
-    Ok(())
-}
-
-fn owner(place: &Place) -> NotOwn {
-    NotOwn::Owner {
-        path: visible_path(&place.path),
-        uid: place.owner(),
-    }
 }

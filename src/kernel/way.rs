@@ -15,10 +15,28 @@ use std::sync::Arc;
 use rustix::fs::{FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
+use crate::text::visible_path;
+
 /// As many links as the kernel follows in one path.
 const MAX_LINKS: usize = 40;
 /// Deeper than any program or state root lies: each part of the way keeps a descriptor.
 const MAX_DEPTH: usize = 128;
+
+/// Why something on a way is not believed: another user could have written it. Paths are safe to print.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Foreign {
+    /// Another user owns it.
+    #[error("{path} belongs to uid {uid}")]
+    Owner {
+        /// What.
+        path: String,
+        /// Who.
+        uid: u32,
+    },
+    /// Others may write it.
+    #[error("{0} can be written by others")]
+    Writable(String),
+}
 
 /// Something on a way: a directory, a link, or what it leads to.
 #[derive(Debug, Clone)]
@@ -54,6 +72,28 @@ impl Place {
     /// Which file it is, whatever its name.
     pub fn inode(&self) -> super::Inode {
         super::Inode::from(&self.stat)
+    }
+
+    /// Whether only root and the user ocitop runs as could have written it: `others` are the permissions
+    /// by which somebody else could. In a sticky directory others can add names, and not replace one.
+    pub fn check(&self, others: u32) -> Result<(), Foreign> {
+        let own = rustix::process::geteuid().as_raw();
+        if self.owner() != 0 && self.owner() != own {
+            return Err(self.of_another());
+        }
+        let sticky = self.kind() == FileType::Directory && self.mode() & 0o1000 != 0;
+        if self.kind() != FileType::Symlink && self.mode() & others != 0 && !sticky {
+            return Err(Foreign::Writable(visible_path(&self.path)));
+        }
+        Ok(())
+    }
+
+    /// That its owner is another user.
+    pub(super) fn of_another(&self) -> Foreign {
+        Foreign::Owner {
+            path: visible_path(&self.path),
+            uid: self.owner(),
+        }
     }
 
     pub(super) fn file(&self) -> Arc<OwnedFd> {

@@ -4,6 +4,7 @@
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -12,13 +13,17 @@ use super::names::{self, Name};
 use crate::cgroup::{CgroupPath, Hierarchy};
 use crate::inventory::author::{Author, Whose};
 use crate::inventory::cgroups::CgroupDir;
-use crate::inventory::members;
+use crate::inventory::unread::{Place, WhyUnread};
+use crate::inventory::{Unread, members};
 use crate::kernel::Inode;
+use crate::kernel::read::is_gone;
 
 /// Deepest level at which containers are looked for: engines nest, in user slices and in kind.
 const MAX_DEPTH: usize = 24;
 /// Most directories looked at in one hierarchy: whoever has a subtree of his own can make millions.
 const MAX_DIRS: usize = 50_000;
+/// Most of those that lie in users' own.
+const MAX_USER_DIRS: usize = 20_000;
 
 /// A cgroup that no live container has.
 #[derive(Debug, Clone)]
@@ -47,6 +52,8 @@ pub(super) struct Tree {
     /// Every cgroup with a plain name, populated ones too: a state directory may have its name.
     plain: Vec<Candidate>,
     pub(super) looked_at: usize,
+    /// Where it was not looked: what is there may be a container's, or part of one.
+    pub(super) unread: Vec<Unread>,
 }
 
 impl Tree {
@@ -91,6 +98,9 @@ struct Walk<'a> {
     /// Cgroups above those, above ocitop's own and above pid 1's, and the latter two.
     spared: HashSet<CgroupPath>,
     budget: usize,
+    /// The same for what lies in users' own cgroups, where they can make any number.
+    budget_of_users: usize,
+    unread: Vec<Unread>,
     found: Vec<Candidate>,
     plain: Vec<Candidate>,
     /// The owners of the directories on the way to where it is.
@@ -141,12 +151,15 @@ pub(super) fn walk(search: &Search<'_>) -> Tree {
             live,
             spared,
             budget: MAX_DIRS,
+            budget_of_users: MAX_USER_DIRS,
+            unread: Vec::new(),
             found: Vec::new(),
             plain: Vec::new(),
             above: Vec::new(),
         };
         walk.children(&hierarchy.mount.clone(), &mut Vec::new());
-        tree.looked_at += MAX_DIRS - walk.budget;
+        tree.looked_at += MAX_DIRS - walk.budget + MAX_USER_DIRS - walk.budget_of_users;
+        tree.unread.append(&mut walk.unread);
         tree.candidates.append(&mut walk.found);
         tree.plain.append(&mut walk.plain);
     }
@@ -166,13 +179,13 @@ fn membership(search: &Search<'_>, hierarchy: &Hierarchy, pid: &str) -> Option<C
 impl Walk<'_> {
     /// Looks at what is directly below `dir`, whose names from the root are `names`.
     fn children(&mut self, dir: &Path, names: &mut Vec<String>) -> Holds {
-        let holds = Holds::default();
-        let Ok(metadata) = std::fs::symlink_metadata(dir) else {
-            return holds;
+        let metadata = match std::fs::symlink_metadata(dir) {
+            Ok(metadata) => metadata,
+            Err(error) => return self.not_listed(dir, &error),
         };
         // kernfs counts two links and one for each child; file systems that do not count say 1.
         if metadata.nlink() == 2 {
-            return holds;
+            return Holds::default();
         }
         self.above.push(metadata.uid());
         let holds = self.each_child(dir, names);
@@ -181,27 +194,66 @@ impl Walk<'_> {
     }
 
     fn each_child(&mut self, dir: &Path, names: &mut Vec<String>) -> Holds {
-        let mut holds = Holds::default();
-        let listed = std::fs::read_dir(dir);
-        let (Ok(listed), true) = (listed, names.len() < MAX_DEPTH) else {
-            // Not seen, so nothing may be said of it as a whole.
-            holds.most = Most::Something;
-            return holds;
+        if names.len() >= MAX_DEPTH {
+            return self.cut(dir, WhyUnread::TooMany(MAX_DEPTH));
+        }
+        let listed = match std::fs::read_dir(dir) {
+            Ok(listed) => listed,
+            Err(error) => return self.not_listed(dir, &error),
         };
-        for entry in listed.flatten() {
-            if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                continue;
-            }
-            if self.budget == 0 {
-                // Not seen to its end, so nothing may be said of it as a whole.
-                holds.most = Most::Something;
-                return holds;
-            }
-            self.budget -= 1;
-            holds.children = true;
-            holds.most = holds.most.max(self.look(&entry.path(), names));
+        let mut holds = Holds::default();
+        for entry in listed {
+            let looked = entry.and_then(|entry| Ok((entry.file_type()?.is_dir(), entry)));
+            let below = match looked {
+                Ok((true, entry)) if self.may_look() => Holds {
+                    children: true,
+                    most: self.look(&entry.path(), names),
+                },
+                Ok((true, _)) => return self.cut(dir, WhyUnread::TooMany(MAX_DIRS)),
+                Ok((false, _)) => continue,
+                Err(error) => self.not_listed(dir, &error),
+            };
+            holds.children |= below.children;
+            holds.most = holds.most.max(below.most);
         }
         holds
+    }
+
+    /// Whether another directory is looked at.
+    fn may_look(&mut self) -> bool {
+        let budget = match self.author() {
+            Author::Trusted => &mut self.budget,
+            Author::User(_) => &mut self.budget_of_users,
+        };
+        let left = budget.checked_sub(1);
+        *budget = left.unwrap_or_default();
+        left.is_some()
+    }
+
+    /// Who can make what is where the walk is: the first user whose own a directory on the way is.
+    fn author(&self) -> Author {
+        let mut authors = self.above.iter().map(|uid| Author::of(*uid));
+        authors
+            .find(|author| *author != Author::Trusted)
+            .unwrap_or_default()
+    }
+
+    /// A directory that could not be listed, unless it is gone.
+    fn not_listed(&mut self, dir: &Path, error: &io::Error) -> Holds {
+        if is_gone(error) {
+            return Holds::default();
+        }
+        self.cut(dir, error.into())
+    }
+
+    /// A directory that was not seen to its end: nothing may be said of it as a whole.
+    fn cut(&mut self, dir: &Path, why: WhyUnread) -> Holds {
+        let place = Place::CgroupsBelow(dir.to_owned(), self.author());
+        self.unread.push(Unread { place, why });
+        Holds {
+            most: Most::Something,
+            children: true,
+        }
     }
 
     /// Looks at one cgroup, and says what there is in it and below.

@@ -14,9 +14,12 @@ use rustix::io::Errno;
 
 use super::evidence::Evidence;
 use crate::kernel::program::{Name, Program};
-use crate::kernel::way::{self, Blocked, Place, Way};
+use crate::kernel::way::{self, Blocked, Foreign, Place, Way};
 use crate::oci::record::Hook;
 use crate::text::visible_path;
+
+/// The permissions by which somebody else can write a file, or make names in a directory.
+const OTHERS: u32 = 0o022;
 
 /// Why a hook is not trusted: who else can have written it. Paths are safe to print.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,17 +30,9 @@ pub enum Distrust {
     /// Something on the way to it, or the state directory, could not be looked at.
     #[error("{0} cannot be read")]
     Unread(String),
-    /// Another user owns something on the way to it.
-    #[error("{path} belongs to uid {uid}")]
-    Owner {
-        /// What.
-        path: String,
-        /// Who.
-        uid: u32,
-    },
-    /// Others may write something on the way to it.
-    #[error("{0} can be written by others")]
-    Writable(String),
+    /// Another user could have written something on the way to it.
+    #[error(transparent)]
+    Foreign(#[from] Foreign),
     /// It is not there, and others can make names on the way to it.
     #[error("{program} is not there, and others can make files in {dir}")]
     Missing {
@@ -149,25 +144,10 @@ fn walked(way: Result<Way, Blocked>) -> Result<Way, Distrust> {
 
 /// Whether nobody else could have written what is there.
 fn trusted(place: &Place) -> Result<(), Distrust> {
-    let own = rustix::process::geteuid().as_raw();
-    let path = || visible_path(&place.path);
-    if place.owner() != 0 && place.owner() != own {
-        let (path, uid) = (path(), place.owner());
-        return Err(Distrust::Owner { path, uid });
-    }
-    // In a sticky directory others can add names but not replace this one.
-    let sticky = place.kind() == FileType::Directory && place.mode() & 0o1000 != 0;
-    if is_writable(place) && !sticky {
-        return Err(Distrust::Writable(path()));
-    }
-    Ok(())
+    Ok(place.check(OTHERS)?)
 }
 
 /// Whether others can make names there.
 fn is_open(place: &Place) -> bool {
-    place.kind() == FileType::Directory && is_writable(place)
-}
-
-fn is_writable(place: &Place) -> bool {
-    place.kind() != FileType::Symlink && place.mode() & 0o022 != 0
+    place.kind() == FileType::Directory && place.mode() & OTHERS != 0
 }

@@ -35,6 +35,7 @@ mod delete;
 mod demo;
 mod diagnosis;
 mod dropin;
+mod faults;
 #[path = "../fuse/resctrl.rs"]
 mod fuse;
 mod hooks;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use ocitop::kernel::own_dir::{NotOwn, OwnDir};
+use ocitop::kernel::way::Foreign;
 
 use crate::machine::protect;
 
@@ -87,7 +88,10 @@ fn a_directory_that_others_can_write_is_not_used() {
     protect(&home.at("open"), 0o777);
     let error = OwnDir::make(&home.at("open/ocitop")).unwrap_err();
     let why = error.downcast::<NotOwn>().unwrap();
-    assert_eq!(why, NotOwn::Writable(home.at("open").display().to_string()));
+    assert_eq!(
+        why,
+        NotOwn::Foreign(Foreign::Writable(home.at("open").display().to_string()))
+    );
     assert!(!home.at("open/ocitop").exists());
 }
 

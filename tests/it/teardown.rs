@@ -107,6 +107,16 @@ fn outcomes(events: &[StepEvent]) -> Vec<(&Step, &Outcome)> {
         .collect()
 }
 
+/// How the wait for the end of its processes came out.
+#[track_caller]
+fn drained(events: &[StepEvent]) -> &Outcome {
+    let all = outcomes(events);
+    let found = all
+        .into_iter()
+        .find(|(step, _)| matches!(step, Step::Drain { .. }));
+    found.unwrap_or_else(|| panic!("{events:#?}")).1
+}
+
 fn warned(events: &[StepEvent]) -> bool {
     outcomes(events)
         .iter()

@@ -265,8 +265,16 @@ fn check_state_dir(
         return Err(Refusal::CgroupsOutOfSight(unseen));
     }
     match (evidence.pids.first(), &evidence.forbidden) {
-        (Some(pid), _) if !remains.order.kill => Err(Kept::Lives(*pid).into()),
-        (_, Some(forbidden)) => Err(forbidden.clone()),
-        _ => Ok(()),
+        (Some(pid), _) if !remains.order.kill => return Err(Kept::Lives(*pid).into()),
+        (_, Some(forbidden)) => return Err(forbidden.clone()),
+        _ => {}
     }
+    // The record may be all that tells of it.
+    let shown = |cgroup: &CgroupDir| remains.order.cgroups.iter().any(|(own, _)| own == cgroup);
+    let mut own = evidence.cgroups(machine).into_iter();
+    if let Some(cgroup) = own.find(|cgroup| !shown(cgroup)) {
+        let dir = cgroup.dir(&machine.hierarchies);
+        return Err(Kept::Missed(visible_path(&dir)).into());
+    }
+    Ok(())
 }

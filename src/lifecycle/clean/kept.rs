@@ -91,6 +91,9 @@ pub enum Kept {
         /// Its mode.
         mode: String,
     },
+    /// A cgroup of its own that was not among what was shown.
+    #[error("{0} is its cgroup too, and was not found before: look again")]
+    Missed(String),
     /// Its directory is another one by now.
     #[error("another state directory has taken its place")]
     Replaced,
@@ -116,6 +119,7 @@ impl Kept {
             Self::Unread { .. } | Self::NotAsked(_) => "unread",
             Self::Tasks(_) | Self::Cpus(_) | Self::Mode { .. } => "resctrl_in_use",
             Self::Replaced => "replaced",
+            Self::Missed(_) => "not_shown",
             Self::NoPin(_) => "not_a_pin",
         }
     }

@@ -248,3 +248,48 @@ fn a_scope_of_which_systemds_files_cannot_be_looked_at_is_unknown() {
         leftover.argument()
     );
 }
+
+#[test]
+fn a_cgroup_below_which_was_not_looked_makes_what_it_may_hold_unknown() {
+    let machine = Machine::v2();
+    machine.leave("system.slice/crun-web.scope", None);
+    let found = look(&machine);
+    assert_eq!(at(&found, "crun-web.scope").confidence, Confidence::Likely);
+    // Deeper than engines nest: what is there may be of it, or be its owner.
+    let deep = vec!["level"; 30].join("/");
+    machine.leave(&deep, None);
+    unknown_for(&look(&machine), "crun-web.scope", "the cgroups in ");
+}
+
+/// One hierarchy was not seen when it was shown: the record is all that tells of what is there.
+#[test]
+fn a_state_directory_is_kept_while_a_cgroup_of_its_name_was_not_shown() {
+    let machine = Machine::v1();
+    let dirs = machine.leave("web", None);
+    broken(&machine, &[("state.json", "")]);
+    let found = look(&machine);
+    let mut shown = at(&found, "root/web").clone();
+    let missed = shown.parts.cgroups.pop().unwrap();
+    let job = order(&shown, Kill::No).unwrap();
+    let kernel = FakeKernel::over(&machine);
+    let (verdict, _) = clean(&machine, &kernel, &job);
+    let Verdict::Refused(Refusal::Kept(Kept::Missed(dir))) = &verdict else {
+        panic!("{verdict:?}");
+    };
+    assert!(
+        dirs.iter().any(|own| own.display().to_string() == *dir),
+        "{dir}"
+    );
+    assert!(dir.ends_with(&missed.0.path.to_string()));
+    assert_eq!(kernel.changes(), 0);
+    assert!(machine.state_dir("web").exists());
+    assert_eq!(
+        clean(
+            &machine,
+            &kernel,
+            &order(&at(&found, "root/web"), Kill::No).unwrap()
+        )
+        .0,
+        Verdict::Clean
+    );
+}

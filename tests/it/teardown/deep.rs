@@ -5,11 +5,11 @@ use std::fs;
 use std::path::Path;
 
 use ocitop::inventory::unread::{Unread, WhyUnread};
-use ocitop::lifecycle::{self, Doubt, Force, Job, Outcome, Refusal, Step, StepError, Verdict};
+use ocitop::lifecycle::{self, Doubt, Force, Job, Outcome, Refusal, StepError, Verdict};
 use ocitop::oci::RuntimeKind;
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 
-use super::{delete, options, outcomes, run};
+use super::{delete, drained, options, run};
 use crate::fake_kernel::FakeKernel;
 use crate::machine::Machine;
 
@@ -82,11 +82,7 @@ fn a_cgroup_whose_members_cannot_be_read_any_more_is_not_drained() {
     });
     let (verdict, events) = delete(&machine, &kernel);
     assert!(matches!(verdict, Verdict::Leftovers(_)), "{events:#?}");
-    let all = outcomes(&events);
-    let drained = all
-        .iter()
-        .find(|(step, _)| matches!(step, Step::Drain { .. }));
-    let Outcome::Failed(StepError::Unread { what }) = drained.unwrap().1 else {
+    let Outcome::Failed(StepError::Unread { what }) = drained(&events) else {
         panic!("{events:#?}");
     };
     assert!(what.words().contains("pids/web/in"), "{what}");

@@ -6,10 +6,10 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use ocitop::kernel::Signal;
-use ocitop::lifecycle::{Outcome, Step, StepError, Verdict};
+use ocitop::lifecycle::{Outcome, StepError, Verdict};
 use ocitop::oci::RuntimeKind;
 
-use super::{delete, outcomes};
+use super::{delete, drained};
 use crate::fake_kernel::{FakeKernel, remove_tree};
 use crate::machine::Machine;
 
@@ -106,11 +106,7 @@ fn who_got_away_is_said_and_the_record_stays() {
     });
     let (verdict, events) = delete(&machine, &kernel);
     assert!(matches!(verdict, Verdict::Leftovers(_)), "{verdict:?}");
-    let all = outcomes(&events);
-    let drained = all
-        .iter()
-        .find(|(step, _)| matches!(step, Step::Drain { .. }));
-    let Outcome::Failed(StepError::GotAway { survivors }) = drained.unwrap().1 else {
+    let Outcome::Failed(StepError::GotAway { survivors }) = drained(&events) else {
         panic!("{events:#?}");
     };
     let told: Vec<i32> = survivors.iter().map(|one| one.pid).collect();
@@ -135,11 +131,7 @@ fn one_that_forks_and_dies_before_its_signal_again_and_again_is_not_gone() {
     }
     let (verdict, events) = delete(&machine, &kernel);
     assert!(matches!(verdict, Verdict::Leftovers(_)), "{verdict:?}");
-    let all = outcomes(&events);
-    let drained = all
-        .iter()
-        .find(|(step, _)| matches!(step, Step::Drain { .. }));
-    let error = drained.unwrap().1;
+    let error = drained(&events);
     let is_right = matches!(
         error,
         Outcome::Failed(StepError::Forks | StepError::Alive { .. })
