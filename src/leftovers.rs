@@ -19,7 +19,10 @@ mod strays;
 mod walk;
 mod wording;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::DirEntry;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -30,7 +33,7 @@ use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::owners::{Owner, Owners};
 use crate::inventory::unread::{Place, WhyUnread};
 use crate::inventory::{Machine, Manager, OutOfSight, Unread, mounts};
-use crate::kernel::read::kernel_file;
+use crate::kernel::read::{is_gone, kernel_file};
 use crate::kernel::{Inode, Unit};
 use crate::lifecycle::{Accounts, Claims};
 use crate::oci::{ContainerKey, RuntimeKind};
@@ -43,6 +46,9 @@ pub use order::{Kill, NoOrder, order};
 pub const YOUNG: Duration = Duration::from_mins(1);
 /// What this session has seen for so long without a process is no longer young.
 pub const SEEN: Duration = Duration::from_secs(30);
+
+/// Most entries of one directory that are looked at.
+const MOST_ENTRIES: usize = 10_000;
 
 /// What the caller knows beforehand.
 #[derive(Debug, Clone, Default)]
@@ -349,6 +355,22 @@ struct Search<'a> {
     mounts: Vec<mounts::Mount>,
     now: jiff::Timestamp,
     unread: Vec<Unread>,
+    /// Where leftovers themselves could not be looked for: they own nothing, and not all was found.
+    missed: RefCell<Vec<Unread>>,
+}
+
+impl Search<'_> {
+    /// The entries of a directory in which leftovers may be; that it could not be listed is remembered.
+    fn entries(&self, dir: &Path) -> Vec<DirEntry> {
+        let listed = std::fs::read_dir(dir).and_then(|all| all.take(MOST_ENTRIES).collect());
+        listed.unwrap_or_else(|error: io::Error| {
+            if !is_gone(&error) {
+                let unread = Unread::dir(dir, (&error).into());
+                self.missed.borrow_mut().push(unread);
+            }
+            Vec::new()
+        })
+    }
 }
 
 /// Looks for leftovers. Reading only: no file system that may never answer is asked, and what can
@@ -379,6 +401,7 @@ fn search(machine: &Machine, known: &Known) -> (Found, Owners) {
         mounts: mounts::mounts(&mountinfo),
         now: jiff::Timestamp::now(),
         unread,
+        missed: RefCell::default(),
     };
     let mut tree = walk::walk(&search);
     search.unread.append(&mut tree.unread);
@@ -401,7 +424,7 @@ fn search(machine: &Machine, known: &Known) -> (Found, Owners) {
         took: start.elapsed(),
         cgroups: looked_at,
         roots: search.claims.roots,
-        unread: search.unread,
+        unread: [search.unread, search.missed.into_inner()].concat(),
     };
     (found, search.owners)
 }

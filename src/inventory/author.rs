@@ -65,11 +65,10 @@ impl Author {
 
     /// Who runs a process. A program that became root for its caller (setuid) has that caller's
     /// name and words, and none of its files in `/proc` is owned by that caller: all its user ids are
-    /// asked. Of a process that cannot be asked nobody can say that it is a user's.
-    pub fn of_process(machine: &Machine, pid: i32) -> Self {
-        let status = members::status(machine, pid).unwrap_or_default();
-        let all = status.uids.into_iter().flatten().map(Self::of);
-        all.max().unwrap_or_default()
+    /// asked. `None` of a process that cannot be asked.
+    pub fn of_process(machine: &Machine, pid: i32) -> Option<Self> {
+        let uids = members::status(machine, pid)?.uids?;
+        uids.into_iter().map(Self::of).max()
     }
 
     /// The user, if it is not trusted.

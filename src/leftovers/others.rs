@@ -16,8 +16,6 @@ use crate::kernel::read::{file_beneath, kernel_text, open_dir};
 use crate::kernel::{Inode, Unit};
 use crate::oci::ContainerKey;
 
-/// Most entries of one directory that are looked at.
-pub(super) const MOST: usize = 10_000;
 /// A unit file that systemd writes for a transient unit has a few hundred bytes.
 const UNIT_CAP: u64 = 64 << 10;
 
@@ -27,11 +25,9 @@ pub(super) fn inode_of(path: &Path) -> Option<Inode> {
 }
 
 /// The directories in a directory, no link followed.
-fn directories(dir: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
-    let dirs = entries
-        .take(MOST)
-        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+fn directories(search: &Search<'_>, dir: &Path) -> Vec<PathBuf> {
+    let entries = search.entries(dir).into_iter();
+    let dirs = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
     dirs.map(|entry| entry.path()).collect()
 }
 
@@ -68,14 +64,14 @@ pub(super) fn rdt(search: &Search<'_>, states: &mut [Leftover]) -> Vec<Leftover>
     let Some(mount) = search.machine.resctrl.as_deref() else {
         return found;
     };
-    for dir in directories(mount) {
+    for dir in directories(search, mount) {
         let name = dir.file_name();
         if name.is_some_and(|name| name == "info" || name == "mon_data") {
             continue;
         }
-        let monitoring = directories(&dir.join("mon_groups")).into_iter();
+        let monitoring = directories(search, &dir.join("mon_groups")).into_iter();
         let groups = if name.is_some_and(|name| name == "mon_groups") {
-            directories(&dir)
+            directories(search, &dir)
         } else {
             monitoring.chain([dir.clone()]).collect()
         };
@@ -122,7 +118,7 @@ fn rdt_group(search: &Search<'_>, states: &mut [Leftover], dir: &Path) -> Option
     leftover.why = vec![Why::Nothing];
     leftover.parts.own = Some(inode);
     // Its own monitoring groups go with it, so they are pinned with it.
-    let below = directories(&dir.join("mon_groups"));
+    let below = directories(search, &dir.join("mon_groups"));
     if !below.is_empty()
         && below
             .iter()
@@ -144,9 +140,9 @@ pub(super) fn units(search: &Search<'_>, tree: &Tree) -> Vec<Leftover> {
         .iter()
         .filter_map(|one| one.dir.file_name())
         .collect();
-    let entries = std::fs::read_dir(&home).into_iter().flatten().flatten();
+    let entries = search.entries(&home);
     let mut found = Vec::new();
-    for entry in entries.take(MOST) {
+    for entry in entries {
         let file = entry.file_name();
         let Some(name) = file.to_str().filter(|name| names::is_unit(name, "scope")) else {
             continue;

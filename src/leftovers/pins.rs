@@ -2,7 +2,7 @@
 
 use super::judge::Facts;
 use super::names::{self, Name};
-use super::others::{MOST, graded, inode_of};
+use super::others::{graded, inode_of};
 use super::{Argument, Kind, Leftover, Producer, Search, Why};
 use crate::inventory::pins::{self, Scopes};
 use crate::oci::ContainerKey;
@@ -10,9 +10,8 @@ use crate::oci::ContainerKey;
 /// Every pin whose scope is in no record, has no cgroup and is no active unit.
 pub(super) fn find(search: &Search<'_>) -> Vec<Leftover> {
     let home = pins::home(search.machine);
-    let entries = std::fs::read_dir(&home).into_iter().flatten().flatten();
+    let entries = search.entries(&home).into_iter();
     let entries = entries
-        .take(MOST)
         .filter(|entry| search.known.covers(&entry.path()))
         .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
     let files: Vec<_> = entries.map(|entry| entry.file_name()).collect();

@@ -65,7 +65,11 @@ fn leftover(search: &Search<'_>, tree: &mut Tree, entry: &Entry<'static>) -> Opt
     // A live one in another root has the cgroups of this name.
     let author = entry.author();
     let mut own = tree.take_dirs(&existing(&named, &search.machine.hierarchies), author);
-    let whose = Whose::at(&entry.key.dir()).unwrap_or(Whose::ROOTS);
+    // Whose the directory is was seen when it was opened.
+    let whose = Whose {
+        uid: entry.uid,
+        above: entry.uid,
+    };
     if !search.is_alive(&id, &[whose]) {
         own.extend(tree.take(&id, author));
         if entry.record.is_err() {

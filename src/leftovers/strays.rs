@@ -62,7 +62,7 @@ impl Search<'_> {
                 by: pid, command, ..
             }) => Some(Owner::Process(Told {
                 engine: self.owners.engine_of(pid),
-                author: Author::of_process(self.machine, pid),
+                author: Author::of_process(self.machine, pid).unwrap_or_default(),
                 pid,
                 command,
             })),

@@ -84,7 +84,7 @@ impl Claim {
             |cgroup: &CgroupDir| is_member(machine, &membership, std::slice::from_ref(cgroup));
         self.cgroups.retain(inside);
         // A container's own users may be subordinate ones, and never root.
-        let is_roots = || Author::of_process(machine, init.pid) == Author::Trusted;
+        let is_roots = || Author::of_process(machine, init.pid) == Some(Author::Trusted);
         if self.cgroups.is_empty() && is_roots() {
             (self.init, self.alive) = (None, false);
         }

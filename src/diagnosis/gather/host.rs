@@ -122,7 +122,7 @@ pub(super) fn supervisor(
     let mut named = |pid: i32, command: &str| {
         let words = lines.words(pid);
         ids.iter().any(|id| owners::is_told(command, &words, id))
-            && Author::of_process(machine, pid) == author
+            && Author::of_process(machine, pid) == Some(author)
     };
     let by_words = || {
         let mut all = crowd.on_host(holds).into_iter();

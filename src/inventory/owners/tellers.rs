@@ -164,7 +164,8 @@ pub(super) fn telling(machine: &Machine) -> Telling {
                     pid,
                     command: visible_bytes(comm.trim_ascii_end()),
                     file: machine.pid_file(pid, "cmdline"),
-                    author: Author::of_process(machine, pid),
+                    // One that cannot be asked may be root's.
+                    author: Author::of_process(machine, pid).unwrap_or_default(),
                 });
             }
             Ok(_) => {}

@@ -36,7 +36,7 @@ pub(super) fn check(
     let owners = Owners::read(machine);
     check_author(machine, remains.order, &cgroups)?;
     if let Some(id) = &remains.order.id {
-        let whose = whose(machine, remains, &cgroups);
+        let whose = whose(machine, remains, &cgroups)?;
         check_owner(remains, claims, &owners, (id, &whose))?;
     }
     if remains.order.sure {
@@ -92,15 +92,33 @@ fn check_read<'a>(
 }
 
 /// Whose it is, all of it.
-fn whose(machine: &Machine, remains: &Remains<'_>, cgroups: &[CgroupDir]) -> Vec<Whose> {
+fn whose(
+    machine: &Machine,
+    remains: &Remains<'_>,
+    cgroups: &[CgroupDir],
+) -> Result<Vec<Whose>, Kept> {
     let dirs = cgroups
         .iter()
         .map(|cgroup| cgroup.dir(&machine.hierarchies));
     let own = remains.target.key.dir();
     // A mount point is not touched; root alone mounts where everybody sees it.
     let own = Some(own).filter(|_| remains.order.mounts.is_empty());
-    let at = |dir: PathBuf| Whose::at(&dir).unwrap_or(Whose::ROOTS);
-    dirs.chain(own).map(at).collect()
+    let at = |dir: PathBuf| match Whose::at(&dir) {
+        Ok(whose) => Some(Ok(whose)),
+        // Somebody was faster.
+        Err(error) if is_gone(&error) => None,
+        Err(error) => Some(Err(Kept::Unread {
+            file: visible_path(&dir),
+            cause: error.to_string(),
+        })),
+    };
+    let all: Vec<Whose> = dirs.chain(own).filter_map(at).collect::<Result<_, _>>()?;
+    // A mount: nobody but root makes one where everybody sees it.
+    Ok(if all.is_empty() {
+        vec![Whose::ROOTS]
+    } else {
+        all
+    })
 }
 
 /// A state directory that a plain user wrote takes nothing with it that is not that user's: not by its

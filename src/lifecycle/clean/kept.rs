@@ -69,7 +69,7 @@ pub enum Kept {
     /// What stands where a pin should is none.
     #[error("{0} is no pin")]
     NoPin(String),
-    /// A resctrl file that cannot be read.
+    /// What has to be looked at, and cannot be: a resctrl file, a directory.
     #[error("read {file}: {cause}")]
     Unread {
         /// The file.

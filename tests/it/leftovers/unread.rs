@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use ocitop::inventory::Unread;
 use ocitop::inventory::author::{Author, Whose};
 use ocitop::inventory::owners::Owners;
 use ocitop::inventory::unread::{Place, WhyUnread};
@@ -292,4 +293,25 @@ fn a_state_directory_is_kept_while_a_cgroup_of_its_name_was_not_shown() {
         .0,
         Verdict::Clean
     );
+}
+
+/// What is in it would be left itself: it owns nothing, and not all was looked for.
+#[test]
+fn a_directory_of_leftovers_that_cannot_be_listed_is_told_and_hides_nobody() {
+    for path in ["sys/fs/bpf/crun", "run/systemd/transient"] {
+        let machine = Machine::v2();
+        machine.leave("system.slice/crun-web.scope", None);
+        let dir = machine.beside(path);
+        fs::create_dir_all(dir.parent().unwrap()).unwrap();
+        fs::write(&dir, "").unwrap();
+        let found = look(&machine);
+        let told = |one: &Unread| one.place == Place::Dir(dir.clone());
+        assert!(found.unread.iter().any(told), "{:?}", found.unread);
+        let web = at(&found, "crun-web.scope");
+        assert!(
+            !web.arguments.iter().any(
+                |argument| matches!(argument, Argument::Unread(list) if list.iter().any(told))
+            )
+        );
+    }
 }
