@@ -12,7 +12,7 @@ use crate::kernel::read::ReadError;
 /// Bytes of state files: those of some thousand containers as the runtimes write them.
 const BYTES: u64 = 16 << 20;
 /// How long reading and understanding them may take.
-const TIME: Duration = Duration::from_secs(1);
+const TIME: Duration = Duration::from_secs(2);
 
 /// What is left of it for one root, at one look.
 #[derive(Debug)]

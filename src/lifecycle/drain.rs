@@ -178,6 +178,7 @@ pub(super) fn drain<K: Kernel, Q: Quarry>(
         context.evidence.look_again(context.machine);
         let rest = Rest::of(context);
         if rest.is_empty() {
+            context.evidence.release();
             return Ok(Outcome::Done(match thawed {
                 0 => Seen::Gone,
                 thawed => Seen::GoneThawed(thawed),

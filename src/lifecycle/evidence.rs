@@ -215,6 +215,13 @@ impl Evidence {
         }
     }
 
+    /// Lets go of what was held to tell its processes, which have gone.
+    pub fn release(&mut self) {
+        if let Some(kin) = &mut self.kin {
+            kin.release();
+        }
+    }
+
     /// Whether the last look found processes that were forked since the one before.
     pub(super) fn forks(&self) -> bool {
         self.kin.as_ref().is_some_and(Kin::grew)

@@ -7,12 +7,15 @@
 //! not fork. Who has only init's mounts may be of it: that one is left alone, and said.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::claims::Claims;
 use super::run::Context;
 use crate::inventory::members::pid_namespace;
 use crate::inventory::{Machine, Unread};
+use crate::kernel::read::is_gone;
 use crate::kernel::{Kernel, Signal};
 use crate::process::{InitProcess, ProcStat};
 
@@ -27,13 +30,40 @@ pub(super) struct Kin {
     /// The sessions that they lead, or led.
     sessions: BTreeSet<i32>,
     /// Its pid namespace, if that is not ocitop's.
-    pids: Option<PathBuf>,
-    /// Its mounts, if they are its own.
-    mounts: Option<PathBuf>,
+    pids: Option<Namespace>,
+    /// Its mounts, if they are its own, until its processes have gone.
+    mounts: Option<Namespace>,
     /// Whether the last look found new ones: then it forks, and who died since may have forked again.
     grew: bool,
     /// What the last look could not see.
     unseen: Option<Unread>,
+}
+
+/// A namespace, held open: the kernel gives the number of one that is gone to the next that is made,
+/// which is another container's.
+#[derive(Debug, Clone)]
+struct Namespace {
+    name: PathBuf,
+    _held: Option<Arc<File>>,
+}
+
+impl Namespace {
+    /// That of a process; `None` if it cannot be told, or cannot be held.
+    fn of(machine: &Machine, pid: i32, kind: &str) -> Option<Self> {
+        let file = machine.pid_file(pid, kind);
+        let held = match File::open(&file) {
+            Ok(held) => Some(Arc::new(held)),
+            // No process, or no procfs of the kernel's: a fixture's link leads nowhere.
+            Err(error) if is_gone(&error) => None,
+            Err(_) => return None,
+        };
+        let name = std::fs::read_link(&file).ok()?;
+        Some(Self { name, _held: held })
+    }
+
+    fn is(&self, name: Option<&PathBuf>) -> bool {
+        name == Some(&self.name)
+    }
 }
 
 /// The processes of the host at one look.
@@ -88,9 +118,10 @@ impl Kin {
     /// The kin of a live init.
     pub(super) fn of(machine: &Machine, init: InitProcess, claims: &Claims) -> Self {
         let own = std::fs::read_link(machine.proc.join("self/ns/pid")).ok();
-        let theirs = pid_namespace(machine, init.pid);
+        let theirs = Namespace::of(machine, init.pid, "ns/pid");
         let mounts = |pid: &str| std::fs::read_link(machine.proc.join(pid).join("ns/mnt")).ok();
-        let of_init = mounts(&init.pid.to_string());
+        let held = Namespace::of(machine, init.pid, "ns/mnt");
+        let of_init = held.as_ref().map(|held| held.name.clone());
         let others = claims.live_inits().filter(|(_, pid)| *pid != init.pid);
         let mut others = others.map(|(_, pid)| mounts(&pid.to_string()));
         let is_its_own = of_init.is_some()
@@ -99,10 +130,15 @@ impl Kin {
             && !others.any(|other| other == of_init);
         let mut kin = Self {
             known: BTreeMap::from([(init.pid, init.start_time)]),
-            pids: theirs.filter(|theirs| own.as_ref() != Some(theirs)),
-            mounts: of_init.filter(|_| is_its_own),
+            pids: theirs.filter(|theirs| !theirs.is(own.as_ref())),
+            mounts: held.filter(|_| is_its_own),
             ..Self::default()
         };
+        // Had its pid become another's meanwhile, they would be that one's.
+        let stat = machine.stat(init.pid).ok().flatten();
+        if stat.is_none_or(|stat| stat.start_time != init.start_time) {
+            (kin.pids, kin.mounts) = (None, None);
+        }
         kin.look(machine);
         kin
     }
@@ -170,7 +206,8 @@ impl Kin {
     }
 
     fn is_inside(&self, machine: &Machine, pid: i32) -> bool {
-        self.pids.is_some() && pid_namespace(machine, pid) == self.pids
+        let pids = self.pids.as_ref();
+        pids.is_some_and(|pids| pids.is(pid_namespace(machine, pid).as_ref()))
     }
 
     /// Whether a process is known to be of it.
@@ -182,6 +219,11 @@ impl Kin {
     pub(super) fn all(&self) -> impl Iterator<Item = InitProcess> {
         let known = self.known.iter();
         known.map(|(&pid, &start_time)| InitProcess { pid, start_time })
+    }
+
+    /// Lets go of its mounts, once who has them has been asked: a hook may need what is mounted there.
+    pub(super) fn release(&mut self) {
+        self.mounts = None;
     }
 
     /// What the last look could not see.
@@ -201,7 +243,7 @@ impl Kin {
                 pid: *pid,
                 start_time: stat.start_time,
             };
-            theirs.as_ref() == Some(mounts) && !self.knows(process) && !stat.is_dead()
+            mounts.is(theirs.as_ref()) && !self.knows(process) && !stat.is_dead()
         };
         let found = look.stats.into_iter().filter(has_them);
         found.map(|(pid, _)| pid).collect()
@@ -236,5 +278,29 @@ pub(super) fn stop<K: Kernel>(context: &mut Context<'_, K>) {
         if !(fresh || context.evidence.forks()) || context.left().is_zero() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Roots;
+
+    #[test]
+    #[expect(
+        clippy::used_underscore_binding,
+        reason = "what is held is of no other use"
+    )]
+    fn a_namespace_is_held_for_as_long_as_it_tells_somebody() {
+        let machine = Machine::new(&Roots::default());
+        let own = i32::try_from(std::process::id()).unwrap();
+        for kind in ["ns/pid", "ns/mnt"] {
+            let namespace = Namespace::of(&machine, own, kind).unwrap();
+            let held = namespace._held.as_ref().unwrap();
+            let number = rustix::fs::fstat(held).unwrap().st_ino;
+            let name = namespace.name.to_string_lossy();
+            assert!(name.ends_with(&format!(":[{number}]")), "{name}");
+        }
+        assert!(Namespace::of(&machine, i32::MAX, "ns/pid").is_none());
     }
 }

@@ -33,6 +33,9 @@ pub(super) trait Quarry {
         Vec::new()
     }
 
+    /// Its processes have gone: lets go of what was held to tell them.
+    fn release(&mut self) {}
+
     /// Its systemd scope.
     fn unit(&self) -> Option<&Unit>;
 
@@ -63,6 +66,10 @@ impl Quarry for Evidence {
 
     fn away(&self, machine: &Machine) -> Vec<i32> {
         Self::away(self, machine)
+    }
+
+    fn release(&mut self) {
+        Self::release(self);
     }
 
     fn unit(&self) -> Option<&Unit> {
