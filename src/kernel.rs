@@ -6,7 +6,7 @@
 
 pub mod bounded;
 mod cancel;
-mod clear;
+pub mod clear;
 mod enter;
 mod hook;
 pub mod limit;
@@ -103,6 +103,15 @@ pub struct StateDir<'a> {
     pub id: &'a ContainerId,
     /// The directory itself.
     pub inode: Inode,
+}
+
+/// What goes with a state directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Contents {
+    /// All that is in it.
+    All,
+    /// What ocitop remembers things by: where there was nothing else, anything else has come since.
+    OwnMarks,
 }
 
 /// A hook to run: everything decided, nothing left to the environment.
@@ -202,9 +211,9 @@ pub trait Kernel: Sync {
     /// somebody else is removing the directory.
     fn mark_state(&self, dir: StateDir<'_>, mark: Mark<'_>) -> io::Result<()>;
 
-    /// Removes a container's state directory with all in it, never following a symlink and never
-    /// leaving the root. Mounts inside are detached.
-    fn remove_state_dir(&self, dir: StateDir<'_>) -> io::Result<()>;
+    /// Removes a container's state directory with what may go with it, never following a symlink and
+    /// never leaving the root. Mounts inside are detached. `ENOTEMPTY` if something else is in it.
+    fn remove_state_dir(&self, dir: StateDir<'_>, what: Contents) -> io::Result<()>;
 
     /// Removes a file of a BPF file system, and with it what keeps the program loaded (unlink(2)).
     /// `ESTALE` if another file stands there by now.

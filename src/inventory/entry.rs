@@ -10,6 +10,7 @@ use super::author::Author;
 use super::budget::Budget;
 use super::problem::Problem;
 use crate::kernel::Inode;
+use crate::kernel::clear::{is_own, is_sealed};
 use crate::kernel::read::{
     CONFIG_CAP, ReadError, STATE_CAP, file_beneath, open_dir_beneath, stat_beneath,
 };
@@ -176,6 +177,26 @@ impl<'r> Entry<'r> {
             Files::Below(root) => stat_beneath(root, self.path(file).as_os_str()),
         };
         found.is_ok_and(|stat| stat.is_some())
+    }
+
+    /// Whether ocitop had begun to remove it and took all but its own marks: then nobody is making a
+    /// container there, and nothing was left of the one that was. Told only of one that is held open.
+    pub fn is_emptied(&self) -> bool {
+        let Files::Dir(dir) = &self.files else {
+            return false;
+        };
+        if self.record.is_ok() || !is_sealed(self.mode) {
+            return false;
+        }
+        let Ok(mut listed) = rustix::fs::Dir::read_from(dir) else {
+            return false;
+        };
+        listed.all(|listed| {
+            listed.is_ok_and(|name| {
+                let name = name.file_name().to_bytes();
+                matches!(name, b"." | b"..") || is_own(name)
+            })
+        })
     }
 
     /// The id in the file must be the directory's name: everything else goes by that.

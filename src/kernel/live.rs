@@ -15,14 +15,14 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 
 use super::bounded::Bounded;
-use super::clear::{empty, open_or_detach};
+use super::clear::{empty, forget, open_or_detach};
 use super::hook::{self, Itself};
 use super::long::Place;
 use super::read::{is_gone, open_dir_beneath, open_root, stat_beneath};
 use super::walk::{MOST, walk};
 use super::{
-    HookCall, HookEnd, Inode, Kernel, Mark, Opened, Release, Removal, Signal, StateDir, Unit, mark,
-    unit,
+    Contents, HookCall, HookEnd, Inode, Kernel, Mark, Opened, Release, Removal, Signal, StateDir,
+    Unit, mark, unit,
 };
 
 /// Most processes one wait looks at: beyond it the death of any of these is news enough.
@@ -201,7 +201,7 @@ impl Kernel for LiveKernel {
         mark::set(&dir, mark)
     }
 
-    fn remove_state_dir(&self, dir: StateDir<'_>) -> io::Result<()> {
+    fn remove_state_dir(&self, dir: StateDir<'_>, what: Contents) -> io::Result<()> {
         let root = open_root(dir.root)?;
         let name = OsStr::new(dir.id.as_str());
         let opened = open_or_detach(&root, name)?;
@@ -209,7 +209,10 @@ impl Kernel for LiveKernel {
         lock(&opened);
         // Another teardown of the same container can put its mark in between the two.
         for _ in 0..SOMEBODY_ELSE {
-            empty(&opened)?;
+            match what {
+                Contents::All => empty(&opened)?,
+                Contents::OwnMarks => forget(&opened)?,
+            }
             match rustix::fs::unlinkat(&root, name, AtFlags::REMOVEDIR) {
                 Err(Errno::NOTEMPTY) => {}
                 result => return Ok(result?),

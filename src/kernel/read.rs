@@ -109,6 +109,8 @@ pub mod libc_errno {
     pub const ENAMETOOLONG: i32 = Errno::NAMETOOLONG.raw_os_error();
     /// No space left on the device, or no inode.
     pub const ENOSPC: i32 = Errno::NOSPC.raw_os_error();
+    /// A directory has something in it.
+    pub const ENOTEMPTY: i32 = Errno::NOTEMPTY.raw_os_error();
     /// Busy.
     pub const EBUSY: i32 = Errno::BUSY.raw_os_error();
     /// No answer in time.

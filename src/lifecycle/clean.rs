@@ -33,7 +33,7 @@ use crate::inventory::author::Author;
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::identity::is_member;
 use crate::kernel::read::{is_gone, open_root, stat_beneath};
-use crate::kernel::{Inode, Kernel, StateDir, Unit};
+use crate::kernel::{Contents, Inode, Kernel, StateDir, Unit};
 use crate::text::visible_path;
 
 /// What a leftover is made of, as it was shown.
@@ -405,7 +405,7 @@ fn remove_state_dir<K: Kernel>(
         id: &id,
         inode: target.state_dir,
     };
-    match context.kernel.remove_state_dir(dir) {
+    match context.kernel.remove_state_dir(dir, Contents::All) {
         Ok(()) => Ok(Outcome::Done(Seen::Gone)),
         Err(error) if is_gone(&error) => Ok(Outcome::Skipped(Reason::AlreadyGone)),
         Err(error) => Err(drain::io_error("remove", &target.key.dir(), &error)),

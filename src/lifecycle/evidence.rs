@@ -46,6 +46,8 @@ pub struct Evidence {
     pub unit: Option<Unit>,
     /// The device program that was pinned for its scope.
     pub pin: Option<OwnPin>,
+    /// Whether all that is left of it is its directory: a delete of it was killed at its very end.
+    pub emptied: bool,
     /// Its processes.
     pub pids: Vec<i32>,
     /// Without a cgroup: who is of it. Once init is dead nothing else tells them.
@@ -119,6 +121,7 @@ impl Evidence {
             .iter()
             .map(|note| crate::text::chain(note))
             .collect();
+        let emptied = entry.is_emptied();
         let (identity, condition) = match &entry.record {
             Ok(record) => {
                 let recorded = Recorded::at(&entry.key, record, &named);
@@ -127,7 +130,7 @@ impl Evidence {
                 (identity, derive(record, identity, entry.exec_fifo, freezer))
             }
             Err(problem) => {
-                notes.push(crate::text::chain(problem));
+                notes.push(lost::note(problem, emptied));
                 unrecorded(machine, &entry, problem)
             }
         };
@@ -152,6 +155,7 @@ impl Evidence {
             found_by_name: false,
             pin: pin::own(machine, &entry, unit.as_ref()),
             unit,
+            emptied,
             pids: Vec::new(),
             kin: None,
             mon_group: None,

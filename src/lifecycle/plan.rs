@@ -104,6 +104,8 @@ fn delete(
         evidence.condition,
         Condition::Known(Status::Stopped | Status::Created)
     );
+    // Nothing was left of it when its record went; a cgroup of its name is another's, or came since.
+    let free = free || (evidence.emptied && !evidence.has_cgroup());
     if force == Force::No && !free {
         return Err(Refusal::NotStopped {
             id: evidence.id.to_string(),

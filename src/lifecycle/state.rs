@@ -6,8 +6,8 @@ use super::drain::io_error;
 use super::run::Context;
 use super::{Outcome, Reason, Refusal, Seen, StepError};
 use crate::inventory::Inode;
-use crate::kernel::read::{STATE_CAP, is_gone, open_root, stat_beneath};
-use crate::kernel::{Kernel, Release};
+use crate::kernel::read::{STATE_CAP, is_gone, libc_errno, open_root, stat_beneath};
+use crate::kernel::{Contents, Kernel, Release};
 use crate::oci::record::youki;
 use crate::oci::{RuntimeKind, Status};
 
@@ -81,11 +81,20 @@ pub(super) fn remove<K: Kernel>(context: &mut Context<'_, K>) -> Result<Outcome,
         Some(inode) if inode != context.evidence.entry.inode => return Err(StepError::Replaced),
         Some(_) => {}
     }
+    let what = if context.evidence.emptied {
+        Contents::OwnMarks
+    } else {
+        Contents::All
+    };
     match context
         .kernel
-        .remove_state_dir(context.evidence.state_dir())
+        .remove_state_dir(context.evidence.state_dir(), what)
     {
         Ok(()) => {}
+        // Somebody makes a container there.
+        Err(error) if what == Contents::OwnMarks && is_filled(&error) => {
+            return Err(StepError::Replaced);
+        }
         Err(error) if is_gone(&error) => {}
         Err(error) => return Err(io_error("remove", &dir, &error)),
     }
@@ -97,6 +106,10 @@ pub(super) fn remove<K: Kernel>(context: &mut Context<'_, K>) -> Result<Outcome,
         });
     }
     Ok(Outcome::Done(Seen::Gone))
+}
+
+fn is_filled(error: &std::io::Error) -> bool {
+    error.raw_os_error() == Some(libc_errno::ENOTEMPTY)
 }
 
 /// Tells init to go on, as its runtime's own start does.

@@ -2,6 +2,7 @@
 //! on demand.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -11,7 +12,8 @@ use std::time::Duration;
 
 use ocitop::cgroup::Version;
 use ocitop::kernel::{
-    HookCall, HookEnd, HookStatus, Inode, Kernel, Mark, Release, Signal, StateDir, Unit,
+    Contents, HookCall, HookEnd, HookStatus, Inode, Kernel, Mark, OWN_PREFIX, Release, Signal,
+    StateDir, Unit,
 };
 use rustix::io::Errno;
 
@@ -488,11 +490,16 @@ impl Kernel for FakeKernel<'_> {
         fs::remove_file(dir.join(mark.reserved))
     }
 
-    fn remove_state_dir(&self, dir: StateDir<'_>) -> io::Result<()> {
+    fn remove_state_dir(&self, dir: StateDir<'_>, what: Contents) -> io::Result<()> {
         self.fault(Op::RemoveStateDir)?;
         let dir = dir.root.join(dir.id.as_str());
         if !dir.exists() {
             return Err(Errno::NOENT.into());
+        }
+        let is_own = |name: &OsStr| name.to_string_lossy().starts_with(OWN_PREFIX);
+        let mut names = fs::read_dir(&dir)?.map(|entry| entry.unwrap().file_name());
+        if what == Contents::OwnMarks && names.any(|name| !is_own(&name)) {
+            return Err(Errno::NOTEMPTY.into());
         }
         self.with(|inside| inside.changes += 1);
         remove_tree(&dir);

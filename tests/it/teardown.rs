@@ -1,6 +1,7 @@
 //! The lifecycle engine on fixture machines, with a kernel that fails on demand.
 
 mod deep;
+mod emptied;
 mod hooks;
 mod hosts;
 mod kin;

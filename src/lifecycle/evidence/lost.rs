@@ -91,3 +91,12 @@ pub(super) fn unread(entry: &Entry<'_>) -> Option<Doubt> {
     let file = format!("{dir}/{}", crate::text::visible(file));
     Some(Doubt::Record { file, why })
 }
+
+/// What is said of a record that is not there or makes no sense.
+pub(super) fn note(problem: &Problem, emptied: bool) -> String {
+    if emptied {
+        "its record was removed by a delete that was ended before its directory went".to_owned()
+    } else {
+        crate::text::chain(problem)
+    }
+}
