@@ -384,7 +384,10 @@ fn search(machine: &Machine, known: &Known) -> (Found, Owners) {
     let start = Instant::now();
     let claims = Claims::read(machine);
     let owners = Owners::read(machine);
-    let mountinfo = kernel_file(&machine.proc.join("self/mountinfo")).unwrap_or_default();
+    let listed = machine.proc.join("self/mountinfo");
+    let mountinfo = kernel_file(&listed);
+    let missed = mountinfo.as_ref().err().filter(|error| !is_gone(error));
+    let missed = missed.map(|error| Unread::dir(&listed, error.into()));
     let unread = claims
         .unread
         .iter()
@@ -398,10 +401,10 @@ fn search(machine: &Machine, known: &Known) -> (Found, Owners) {
         claims: &claims,
         accounts: Accounts::new(machine, &claims),
         owners,
-        mounts: mounts::mounts(&mountinfo),
+        mounts: mounts::mounts(&mountinfo.unwrap_or_default()),
         now: jiff::Timestamp::now(),
         unread,
-        missed: RefCell::default(),
+        missed: RefCell::new(missed.into_iter().collect()),
     };
     let mut tree = walk::walk(&search);
     search.unread.append(&mut tree.unread);

@@ -177,6 +177,7 @@ fn sight(report: &Report, lacks: &mut Vec<Lack>) {
             OutOfSight::CgroupNamespace
             | OutOfSight::CgroupPart
             | OutOfSight::CgroupNotMounted
+            | OutOfSight::MountsUnread
             | OutOfSight::CgroupUnreadable => {
                 "recorded cgroups cannot be looked at: no usage, no delete, nothing is a leftover"
             }

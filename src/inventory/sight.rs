@@ -42,6 +42,8 @@ pub enum OutOfSight {
     CgroupPart,
     /// The hierarchy is not mounted here.
     CgroupNotMounted,
+    /// What is mounted here cannot be read, and so not which hierarchies are.
+    MountsUnread,
     /// A look at the cgroup itself fails, and not because it is gone.
     CgroupUnreadable,
     /// The system does not let its record be read, though it is there.
@@ -65,6 +67,7 @@ impl OutOfSight {
             Self::CgroupNamespace => "ocitop runs in a cgroup namespace of its own",
             Self::CgroupPart => "only a part of the cgroups is mounted here",
             Self::CgroupNotMounted => "not all cgroup hierarchies are mounted here",
+            Self::MountsUnread => "/proc/self/mountinfo cannot be read",
             Self::CgroupUnreadable => "a look at it fails",
             Self::RecordUnread => "its record cannot be read",
             Self::ProcessUnread => "a look at its process fails",
@@ -83,6 +86,7 @@ impl OutOfSight {
             Self::CgroupNamespace => "own cgroups",
             Self::CgroupPart => "part of cgroups",
             Self::CgroupNotMounted => "unmounted cgroups",
+            Self::MountsUnread => "unread mounts",
             Self::CgroupUnreadable => "unread cgroups",
             Self::RecordUnread => "unread record",
             Self::ProcessUnread => "unread pids",
@@ -100,6 +104,9 @@ impl OutOfSight {
             Self::CgroupNamespace | Self::CgroupPart | Self::CgroupNotMounted => {
                 "run ocitop with the host's cgroups (docker run --cgroupns=host -v /:/host, \
                  and --host /host)"
+            }
+            Self::MountsUnread => {
+                "read it yourself (cat /proc/self/mountinfo), and see why that fails"
             }
             Self::CgroupUnreadable => "look at its cgroup yourself (stat), and why that fails",
             Self::RecordUnread => "read its state file yourself (cat), and see why that fails",
@@ -335,10 +342,13 @@ fn cgroups(facts: &Facts, hierarchies: &Hierarchies, foreign: bool) -> Vec<(Stri
             .iter()
             .find(|hierarchy| is_it(hierarchy, active));
         let why = match found {
+            None if facts.mounts_unread => Some(OutOfSight::MountsUnread),
             None => Some(OutOfSight::CgroupNotMounted),
             // A tree that stands for a hierarchy is whole.
             Some(hierarchy) if !facts.real_mounts.contains(&hierarchy.mount) => None,
             Some(_) if foreign => Some(OutOfSight::CgroupNamespace),
+            // A part of it may be mounted there.
+            Some(_) if facts.mounts_unread => Some(OutOfSight::MountsUnread),
             Some(hierarchy) if hierarchy.root != Path::new("/") => Some(OutOfSight::CgroupPart),
             Some(_) => None,
         };

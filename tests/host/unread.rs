@@ -3,7 +3,9 @@
 
 use std::process::Command;
 
-use crate::rig::{ocitop, skip};
+use ocitop::oci::RuntimeKind;
+
+use crate::rig::{Rig, ocitop, skip};
 
 /// Descriptors that a process may have: from too few to begin with to enough for all.
 const LIMITS: std::ops::Range<u32> = 4..28;
@@ -34,5 +36,33 @@ with_each_runtime! {
             }
             alive = is_kept;
         }
+    }
+}
+
+#[test]
+fn while_what_is_mounted_cannot_be_read_a_live_container_is_not_deleted() {
+    let name = "what is mounted cannot be read";
+    let rig = match Rig::new(RuntimeKind::Runc) {
+        Ok(rig) => rig,
+        Err(reason) => return skip(name, &reason),
+    };
+    if Command::new("strace").arg("-V").output().is_err() {
+        return skip(name, "strace is not installed");
+    }
+    let id = rig.id();
+    rig.run(&id);
+    for error in ["EIO", "EACCES", "EMFILE"] {
+        let mut command = Command::new("strace");
+        let inject = format!("inject=open,openat:error={error}");
+        command.args(["-f", "-qq", "-o", "/dev/null", "-P", "/proc/self/mountinfo"]);
+        command.args(["-e", &inject, "--"]).arg(ocitop());
+        command.arg("--root").arg(rig.root());
+        command.args(["delete", "--force", "--format", "json", &id]);
+        let ended = rig.finish(command);
+        assert_eq!(ended.code, 1, "{error}: {ended:#?}");
+        let said = &ended.stdout;
+        assert!(said.contains("\"cgroups_out_of_sight\""), "{error}: {said}");
+        assert!(said.contains("/proc/self/mountinfo"), "{error}: {said}");
+        assert_eq!(rig.status(&id), "running");
     }
 }

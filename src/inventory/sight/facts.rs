@@ -66,6 +66,8 @@ pub struct Facts {
     pub active: Vec<String>,
     /// `/proc/self/cgroup` is there and could not be read.
     pub active_unread: bool,
+    /// `/proc/self/mountinfo` is there and could not be read.
+    pub mounts_unread: bool,
     /// Which mounts of hierarchies are the kernel's, and no tree that stands for them.
     pub real_mounts: BTreeSet<PathBuf>,
 }
@@ -113,6 +115,7 @@ impl Facts {
                 || (is_procfs && mountinfo.is_none() && !is_capable(&status)),
             active: active(&memberships),
             active_unread,
+            mounts_unread: is_procfs && !silent && mountinfo.is_none(),
             real_mounts: real(hierarchies),
         }
     }

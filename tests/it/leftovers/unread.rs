@@ -66,6 +66,15 @@ fn while_a_root_is_unread_nothing_that_it_may_own_is_more_than_unknown() {
 }
 
 #[test]
+fn mounts_that_could_not_be_read_are_told() {
+    let machine = Machine::v1();
+    let file = machine.proc().join("self/mountinfo");
+    fs::create_dir_all(&file).unwrap();
+    let why = WhyUnread::from(&std::io::Error::from(rustix::io::Errno::ISDIR));
+    assert_eq!(look(&machine).unread, [Unread::dir(&file, why)]);
+}
+
+#[test]
 fn a_root_below_a_users_own_directory_may_own_that_users_alone() {
     let machine = Machine::v2();
     machine.leave("system.slice/crun-web.scope", None);

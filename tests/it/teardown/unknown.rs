@@ -6,6 +6,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::sync::Arc;
 
+use ocitop::cgroup::Hierarchies;
 use ocitop::inventory::sight::{CgroupsOutOfSight, Facts, Proc, Sight};
 use ocitop::inventory::unread::{Unread, WhyUnread};
 use ocitop::inventory::{self, OutOfSight};
@@ -100,6 +101,75 @@ fn a_hierarchy_of_the_record_that_is_not_mounted_here_keeps_it() {
     let kernel = FakeKernel::over(&machine);
     let verdict = lifecycle::run(&kernel, &host, &job, &options(), &mut |_| {});
     assert_eq!(verdict, Verdict::Refused(why));
+}
+
+/// What the kernel says of the mounts of these hierarchies.
+fn mountinfo(machine: &Machine, hierarchies: &[&str]) -> String {
+    let line = |name: &&str| {
+        let dir = machine.cgroup_root().join(name);
+        format!(
+            "30 25 0:26 / {} rw - cgroup cgroup rw,{name}\n",
+            dir.display()
+        )
+    };
+    hierarchies.iter().map(line).collect()
+}
+
+/// The machine of which this was read of its mounts, or nothing could be.
+fn seen_of_mounts(machine: &Machine, read: Option<&str>) -> inventory::Machine {
+    let mut host = machine.machine();
+    let text = read.unwrap_or_default();
+    host.hierarchies = Hierarchies::from_mountinfo(text.as_bytes());
+    let facts = Facts {
+        proc: Proc::Mounted,
+        active: vec!["freezer".to_owned(), "pids".to_owned()],
+        mounts_unread: read.is_none(),
+        real_mounts: host
+            .hierarchies
+            .iter()
+            .map(|one| one.mount.clone())
+            .collect(),
+        self_link: Some(1),
+        own_pid: 1,
+        pids_of_self: Some(1),
+        ..Facts::default()
+    };
+    host.sight = Arc::new(Sight::of(&facts, &host.hierarchies));
+    host
+}
+
+/// Neither says of any hierarchy that it is not there.
+#[test]
+fn while_what_is_mounted_is_not_read_or_torn_the_record_stays() {
+    let whole = ["freezer", "pids"];
+    let unseen = |hierarchies: &[&str], why| {
+        let hierarchies = hierarchies.iter().map(|name| (*name).to_owned()).collect();
+        Refusal::CgroupsOutOfSight(CgroupsOutOfSight { hierarchies, why })
+    };
+    let machine = Machine::v1().stopped("web", RuntimeKind::Runc);
+    let unread = seen_of_mounts(&machine, None);
+    let job = Job::Delete(machine.target("web"), Force::Yes);
+    let refused = |host: &inventory::Machine| {
+        let kernel = FakeKernel::over(&machine);
+        let verdict = lifecycle::run(&kernel, host, &job, &options(), &mut |_| {});
+        assert_eq!(kernel.changes(), 0);
+        assert!(machine.state_dir("web").is_dir());
+        verdict
+    };
+    let why = unseen(&whole, OutOfSight::MountsUnread);
+    assert_eq!(refused(&unread), Verdict::Refused(why));
+    // Cut in the line of the second hierarchy, before its controllers; and before the first.
+    let text = mountinfo(&machine, &whole);
+    for (end, missing) in [(text.rfind(" - ").unwrap(), &whole[1..]), (9, &whole[..])] {
+        let torn = seen_of_mounts(&machine, text.get(..end));
+        let why = unseen(missing, OutOfSight::CgroupNotMounted);
+        assert_eq!(refused(&torn), Verdict::Refused(why), "{end}");
+    }
+    // Read whole, it goes.
+    let host = seen_of_mounts(&machine, Some(&text));
+    let kernel = FakeKernel::over(&machine);
+    let verdict = lifecycle::run(&kernel, &host, &job, &options(), &mut |_| {});
+    assert_eq!(verdict, Verdict::Clean);
 }
 
 #[test]
