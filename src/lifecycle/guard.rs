@@ -12,10 +12,11 @@ use std::path::{Component, PathBuf};
 
 use super::claims::Claims;
 use super::procs;
-use crate::inventory::Machine;
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::entry::Entry;
 use crate::inventory::members::is_of_host;
+use crate::inventory::{Machine, Unread};
+use crate::kernel::read::{is_gone, kernel_file};
 use crate::process::ProcStat;
 use crate::text::visible_path;
 
@@ -31,6 +32,9 @@ pub enum Forbidden {
     /// A kernel thread runs in it.
     #[error("{0} holds kernel thread {1}")]
     KernelThread(String, i32),
+    /// Who is in it was not seen, and it may be one of these or another container.
+    #[error("who is in {0} cannot be told: {1}")]
+    Unseen(String, Unread),
     /// Another live container has it.
     #[error("{0} is shared with container {1}, which is alive")]
     Shared(String, String),
@@ -67,7 +71,10 @@ pub enum Forbidden {
 impl Forbidden {
     /// Whether processes of nobody known are in it: then the record may be all that tells of them.
     pub(super) fn keeps_record(&self) -> bool {
-        matches!(self, Self::HostProcess(..) | Self::Untold { .. })
+        matches!(
+            self,
+            Self::HostProcess(..) | Self::Untold { .. } | Self::Unseen(..)
+        )
     }
 
     /// The reason as one stable word.
@@ -80,6 +87,7 @@ impl Forbidden {
             Self::Foreign(..) => "foreign",
             Self::HostProcess(..) => "host_process",
             Self::Untold { .. } => "host_process_unknown",
+            Self::Unseen(..) => "members_unknown",
         }
     }
 }
@@ -106,12 +114,7 @@ pub fn check(machine: &Machine, suspect: &Suspect<'_>, claims: &Claims) -> Resul
     let mut seen = BTreeSet::new();
     for cgroup in *cgroups {
         let name = visible_path(&cgroup.dir(&machine.hierarchies));
-        if holds(machine, cgroup, "self") {
-            return Err(Forbidden::Own(name));
-        }
-        if holds(machine, cgroup, "1") {
-            return Err(Forbidden::Init(name));
-        }
+        check_not_ours(machine, cgroup, &name)?;
         check_owner(machine, entry, cgroup, &name)?;
         let named = suspect.name_counts && is_named_after(entry, cgroup);
         let tied = suspect.init_inside || named;
@@ -147,8 +150,15 @@ fn check_init(machine: &Machine, suspect: &Suspect<'_>) -> Result<(), Forbidden>
     };
     // Without a cgroup init's family is killed: ocitop must not be of it.
     let own = i32::try_from(std::process::id()).unwrap_or_default();
-    if suspect.cgroups.is_empty() && procs::family(machine, pid).contains(&own) {
-        return Err(Forbidden::Own(format!("the family of pid {pid}")));
+    if suspect.cgroups.is_empty() {
+        let name = || format!("the family of pid {pid}");
+        let family = procs::family(machine, pid);
+        if family.pids.contains(&own) {
+            return Err(Forbidden::Own(name()));
+        }
+        if let Some(unseen) = family.unseen {
+            return Err(Forbidden::Unseen(name(), unseen));
+        }
     }
     let Some(uid) = other_user(suspect.entry) else {
         return Ok(());
@@ -160,16 +170,37 @@ fn check_init(machine: &Machine, suspect: &Suspect<'_>) -> Result<(), Forbidden>
     Err(Forbidden::Foreign(format!("pid {pid}"), uid))
 }
 
-/// Whether the process `pid` (or `self`) is in the cgroup or below it.
-pub(super) fn holds(machine: &Machine, cgroup: &CgroupDir, pid: &str) -> bool {
+/// Neither ocitop nor pid 1 is in the cgroup or below it.
+pub(super) fn check_not_ours(
+    machine: &Machine,
+    cgroup: &CgroupDir,
+    name: &str,
+) -> Result<(), Forbidden> {
+    let holds = |pid| {
+        holds(machine, cgroup, pid).map_err(|unseen| Forbidden::Unseen(name.to_owned(), unseen))
+    };
+    if holds("self")? {
+        return Err(Forbidden::Own(name.to_owned()));
+    }
+    if holds("1")? {
+        return Err(Forbidden::Init(name.to_owned()));
+    }
+    Ok(())
+}
+
+/// Whether the process `pid` (or `self`) is in the cgroup or below it. A pid 1 that is hidden from a
+/// user is in no cgroup that this user could touch.
+fn holds(machine: &Machine, cgroup: &CgroupDir, pid: &str) -> Result<bool, Unread> {
     let file = machine.proc.join(pid).join("cgroup");
-    let Ok(bytes) = crate::kernel::read::kernel_file(&file) else {
-        return false;
+    let bytes = match kernel_file(&file) {
+        Ok(bytes) => bytes,
+        Err(error) if is_gone(&error) => return Ok(false),
+        Err(error) => return Err(Unread::dir(&file, (&error).into())),
     };
     let membership = crate::cgroup::Membership::parse(&bytes);
     let hierarchy = machine.hierarchies.at(cgroup.hierarchy);
     let path = hierarchy.and_then(|hierarchy| membership.path(hierarchy));
-    path.is_some_and(|path| cgroup.path.contains(&path))
+    Ok(path.is_some_and(|path| cgroup.path.contains(&path)))
 }
 
 /// A record that a plain user wrote reaches no further than that user's own cgroups.

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::claims::Claims;
+use super::procs::Look;
 use super::run::Context;
 use crate::inventory::members::pid_namespace;
 use crate::inventory::{Machine, Unread};
@@ -63,54 +64,6 @@ impl Namespace {
 
     fn is(&self, name: Option<&PathBuf>) -> bool {
         name == Some(&self.name)
-    }
-}
-
-/// The processes of the host at one look.
-#[derive(Default)]
-struct Look {
-    stats: BTreeMap<i32, ProcStat>,
-    children: BTreeMap<i32, Vec<i32>>,
-    unseen: Option<Unread>,
-}
-
-impl Look {
-    fn at(machine: &Machine) -> Self {
-        let mut look = Self::default();
-        let listed = match std::fs::read_dir(&machine.proc) {
-            Ok(listed) => listed,
-            Err(error) => {
-                look.unseen = Some(Unread::dir(&machine.proc, (&error).into()));
-                return look;
-            }
-        };
-        for entry in listed {
-            let pid = match entry {
-                Ok(entry) => entry
-                    .file_name()
-                    .to_str()
-                    .and_then(|name| name.parse().ok()),
-                Err(error) => {
-                    look.unseen = Some(Unread::dir(&machine.proc, (&error).into()));
-                    continue;
-                }
-            };
-            let Some(pid) = pid else {
-                continue;
-            };
-            match machine.stat(pid) {
-                Ok(Some(stat)) => {
-                    look.children.entry(stat.ppid).or_default().push(pid);
-                    look.stats.insert(pid, stat);
-                }
-                Ok(None) => {}
-                Err(error) => {
-                    let file = machine.pid_file(pid, "stat");
-                    look.unseen = Some(Unread::dir(&file, (&error).into()));
-                }
-            }
-        }
-        look
     }
 }
 

@@ -18,7 +18,10 @@ pub(super) fn maybe(
 ) -> Result<Option<i32>, Unread> {
     let sharers = claims.sharers(&suspect.entry.key, suspect.cgroups);
     let inits: Vec<i32> = sharers.filter_map(|other| Some(other.init?.pid)).collect();
-    let families = inits.iter().flat_map(|init| procs::family(machine, *init));
+    // Who is not seen to be theirs may be its own.
+    let families = inits
+        .iter()
+        .flat_map(|init| procs::family(machine, *init).pids);
     let theirs: BTreeSet<i32> = families.collect();
     // One that its parent left behind still has the container's mounts.
     let mounts = |pid: i32| std::fs::read_link(machine.pid_file(pid, "ns/mnt")).ok();

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::cgroup::Version;
-use crate::inventory::Machine;
 use crate::inventory::cgroups::CgroupDir;
 pub use crate::inventory::members::Members;
-use crate::inventory::members::{leaving, populated};
+use crate::inventory::members::{leaving, pid_namespace, populated};
+use crate::inventory::{Machine, Unread};
+use crate::process::ProcStat;
 
 /// Every process of these cgroups and those below, in every hierarchy.
 pub fn members(machine: &Machine, cgroups: &[CgroupDir]) -> Members {
@@ -16,6 +17,56 @@ pub fn members(machine: &Machine, cgroups: &[CgroupDir]) -> Members {
         members.add(&cgroup.dir(&machine.hierarchies));
     }
     members
+}
+
+/// The processes of the host at one look.
+#[derive(Default)]
+pub(super) struct Look {
+    pub(super) stats: BTreeMap<i32, ProcStat>,
+    /// By the pid of their parent.
+    pub(super) children: BTreeMap<i32, Vec<i32>>,
+    /// What of them could not be seen.
+    pub(super) unseen: Option<Unread>,
+}
+
+impl Look {
+    pub(super) fn at(machine: &Machine) -> Self {
+        let mut look = Self::default();
+        let listed = match std::fs::read_dir(&machine.proc) {
+            Ok(listed) => listed,
+            Err(error) => {
+                look.unseen = Some(Unread::dir(&machine.proc, (&error).into()));
+                return look;
+            }
+        };
+        for entry in listed {
+            let pid = match entry {
+                Ok(entry) => entry
+                    .file_name()
+                    .to_str()
+                    .and_then(|name| name.parse().ok()),
+                Err(error) => {
+                    look.unseen = Some(Unread::dir(&machine.proc, (&error).into()));
+                    continue;
+                }
+            };
+            let Some(pid) = pid else {
+                continue;
+            };
+            match machine.stat(pid) {
+                Ok(Some(stat)) => {
+                    look.children.entry(stat.ppid).or_default().push(pid);
+                    look.stats.insert(pid, stat);
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    let file = machine.pid_file(pid, "stat");
+                    look.unseen = Some(Unread::dir(&file, (&error).into()));
+                }
+            }
+        }
+        look
+    }
 }
 
 /// What lives in cgroups, where no process of theirs is listed.
@@ -64,38 +115,22 @@ impl Unlisted {
 
 /// A process, its descendants by parent, and every member of its pid namespace if that is not
 /// ocitop's own; for containers without a cgroup.
-pub fn family(machine: &Machine, init: i32) -> BTreeSet<i32> {
-    let namespace = |pid: &str| std::fs::read_link(machine.proc.join(pid).join("ns/pid")).ok();
-    let theirs =
-        namespace(&init.to_string()).filter(|theirs| namespace("self").as_ref() != Some(theirs));
-    let mut parents = Vec::new();
-    let mut family = BTreeSet::from([init]);
-    for entry in std::fs::read_dir(&machine.proc)
-        .into_iter()
-        .flatten()
-        .flatten()
-    {
-        let name = entry.file_name();
-        let Some(pid) = name.to_str().and_then(|name| name.parse::<i32>().ok()) else {
-            continue;
-        };
-        if let Ok(Some(stat)) = machine.stat(pid) {
-            parents.push((pid, stat.ppid));
-        }
-        if theirs.is_some() && namespace(&pid.to_string()) == theirs {
-            family.insert(pid);
-        }
-    }
-    let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
-    for (pid, parent) in parents {
-        children.entry(parent).or_default().push(pid);
-    }
-    let mut todo: Vec<i32> = family.iter().copied().collect();
+pub fn family(machine: &Machine, init: i32) -> Members {
+    let own = std::fs::read_link(machine.proc.join("self/ns/pid")).ok();
+    let theirs = pid_namespace(machine, init).filter(|theirs| own.as_ref() != Some(theirs));
+    let look = Look::at(machine);
+    let is_inside = |pid: &i32| theirs.is_some() && pid_namespace(machine, *pid) == theirs;
+    let mut pids = BTreeSet::from([init]);
+    pids.extend(look.stats.keys().copied().filter(is_inside));
+    let mut todo: Vec<i32> = pids.iter().copied().collect();
     while let Some(pid) = todo.pop() {
-        let below = children.get(&pid).into_iter().flatten();
-        todo.extend(below.filter(|pid| family.insert(**pid)));
+        let below = look.children.get(&pid).into_iter().flatten();
+        todo.extend(below.filter(|pid| pids.insert(**pid)));
     }
-    family
+    Members {
+        pids,
+        unseen: look.unseen,
+    }
 }
 
 /// Whether a process lives: it exists and is more than an unreaped zombie. One that cannot be read

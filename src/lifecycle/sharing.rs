@@ -102,6 +102,10 @@ fn part(
 ) -> Result<Common, Forbidden> {
     let mut cgroups = Vec::new();
     let family = procs::family(machine, init.pid);
+    if let Some(unseen) = family.unseen {
+        let name = format!("the family of pid {}", init.pid);
+        return Err(Forbidden::Unseen(name, unseen));
+    }
     for other in others {
         let dir = visible_path(&other.cgroup.dir(&machine.hierarchies));
         let name = other.with.label_in_root();
@@ -109,7 +113,7 @@ fn part(
             return Err(Forbidden::Shared(dir, name));
         }
         // What may live without having been identified may be anywhere.
-        let stays = |init: InitProcess| !family.contains(&init.pid);
+        let stays = |init: InitProcess| !family.pids.contains(&init.pid);
         if !other.init.is_some_and(stays) {
             return Err(Forbidden::DiesToo(dir, name));
         }

@@ -370,6 +370,12 @@ fn ocitops_own_cgroup_is_not_removed_even_if_it_moved_there_since() {
         let (verdict, _) = clean(&machine, &kernel, &job);
         assert_eq!(verdict, Verdict::Refused(why.into()));
         assert_eq!(kernel.changes(), 0);
+        let unread = Machine::cannot_be_read(&file);
+        let (verdict, _) = clean(&machine, &kernel, &job);
+        let why = Forbidden::Unseen(dir.display().to_string(), unread);
+        assert_eq!(verdict, Verdict::Refused(why.into()));
+        assert_eq!(kernel.changes(), 0);
+        fs::remove_dir(&file).unwrap();
         fs::write(&file, "0::/\n").unwrap();
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use ocitop::cgroup::{Hierarchies, Version};
 use ocitop::config::Roots;
 use ocitop::inventory::sight::{Facts, Proc, Sight};
+use ocitop::inventory::unread::{Place, Unread, WhyUnread};
 use ocitop::inventory::{self, Container, Sampler, Snapshot};
 use ocitop::lifecycle::Target;
 use ocitop::oci::{ContainerKey, RuntimeKind};
@@ -260,6 +261,17 @@ impl Machine {
             && self.cgroup_dirs(id).is_empty()
             && !self.resctrl().join(id).exists()
             && self.processes(id).is_empty()
+    }
+
+    /// Makes a file fail to be read, as root too; gives back what is said of it.
+    pub(crate) fn cannot_be_read(file: &Path) -> Unread {
+        fs::remove_file(file).ok();
+        fs::create_dir(file).unwrap();
+        let why = WhyUnread::Refused(rustix::io::Errno::ISDIR.raw_os_error());
+        Unread {
+            place: Place::Dir(file.to_owned()),
+            why,
+        }
     }
 
     /// The processes that say they are in a cgroup of `id`.

@@ -460,6 +460,17 @@ fn no_record_reaches_the_cgroup_of_another_or_of_the_host() {
     let why = Forbidden::Own(web(&machine)).into();
     assert_eq!(verdict, Verdict::Refused(why));
 
+    // Whether it is that of either was not seen.
+    for pid in ["1", "self"] {
+        let machine = Machine::v2().running("web", RuntimeKind::Crun);
+        let unread = Machine::cannot_be_read(&machine.proc().join(pid).join("cgroup"));
+        let kernel = FakeKernel::over(&machine);
+        let (verdict, _) = delete(&machine, &kernel);
+        let why = Forbidden::Unseen(web(&machine), unread).into();
+        assert_eq!(verdict, Verdict::Refused(why));
+        assert_eq!(kernel.changes(), 0);
+    }
+
     // The cgroup of another container that runs.
     let machine = Machine::v2()
         .running("other", RuntimeKind::Runc)

@@ -175,12 +175,7 @@ fn check_cgroup(
     if cgroup.path.is_root() {
         return Err(Kept::Root(name).into());
     }
-    if guard::holds(machine, cgroup, "self") {
-        return Err(Forbidden::Own(name).into());
-    }
-    if guard::holds(machine, cgroup, "1") {
-        return Err(Forbidden::Init(name).into());
-    }
+    guard::check_not_ours(machine, cgroup, &name)?;
     if let Some((key, true)) = claims.holder(cgroup) {
         let id = key.label();
         return Err(Kept::Claimed { dir: name, id }.into());

@@ -185,6 +185,23 @@ fn what_is_frozen_together_is_not_thawed_for_one() {
 }
 
 #[test]
+fn whether_the_other_dies_too_is_not_guessed() {
+    let two = Two::of(
+        Machine::v1(),
+        RuntimeKind::Runc,
+        [("pid:[7]", 1), ("pid:[8]", 1)],
+    );
+    let stranger = two.machine.proc().join("77/stat");
+    std::fs::create_dir(stranger.parent().unwrap()).unwrap();
+    let unread = Machine::cannot_be_read(&stranger);
+    let kernel = FakeKernel::over(&two.machine);
+    let family = format!("the family of pid {}", two.web[0]);
+    let why = Forbidden::Unseen(family, unread);
+    assert_eq!(two.delete(&kernel, "web").0, Verdict::Refused(why.into()));
+    assert_eq!(kernel.changes(), 0);
+}
+
+#[test]
 fn what_cannot_be_told_apart_is_refused() {
     let dir = |two: &Two| two.machine.cgroup_dirs("web")[0].display().to_string();
     // Neither has a pid namespace of its own; or the other lives in this one's.
