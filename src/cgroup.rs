@@ -4,6 +4,7 @@
 //! (controller off, older kernel, root cgroup) is `None` to its reader, never zero.
 
 pub mod cpu;
+pub mod cpuset;
 pub mod freezer;
 pub mod hierarchy;
 pub mod hugetlb;

@@ -47,7 +47,7 @@ pub(crate) fn timestamp<S: serde::Serializer>(
 /// assert_eq!(ocitop::text::visible("x\u{202e}y"), "x\\u{202e}y");
 /// ```
 pub fn visible(text: &str) -> String {
-    escaped(text, "\\\\")
+    escaped(text, "\\\\", MAX_CHARS)
 }
 
 /// Words in which names are escaped already, and commands quoted: what a terminal obeys and got past
@@ -58,13 +58,22 @@ pub fn visible(text: &str) -> String {
 /// assert_eq!(ocitop::text::safe("a\u{1b}[31m"), "a\\x1b[31m");
 /// ```
 pub fn safe(words: &str) -> String {
-    escaped(words, "\\")
+    escaped(words, "\\", MAX_CHARS)
 }
 
-fn escaped(text: &str, backslash: &str) -> String {
+/// As [`safe`], not cut: what is saved is there as a whole.
+///
+/// ```
+/// assert_eq!(ocitop::text::whole("a\u{1b}[31m"), "a\\x1b[31m");
+/// ```
+pub fn whole(words: &str) -> String {
+    escaped(words, "\\", usize::MAX)
+}
+
+fn escaped(text: &str, backslash: &str, most: usize) -> String {
     let mut out = String::with_capacity(text.len());
     for (count, c) in text.chars().enumerate() {
-        if count == MAX_CHARS {
+        if count == most {
             out.push('…');
             break;
         }

@@ -299,7 +299,8 @@ impl Mount {
         let separator = line.windows(3).position(|window| window == b" - ")?;
         let (before, after) = line.split_at(separator);
         let mut fields = before.split(|byte| *byte == b' ').skip(3);
-        let (root, point) = (unescape(fields.next()?), unescape(fields.next()?));
+        let mut path = || Some(PathBuf::from(OsString::from_vec(unescaped(fields.next()?))));
+        let (root, point) = (path()?, path()?);
         let options = fields.next()?;
         let mut fields = after.get(3..)?.split(|byte| *byte == b' ');
         let fstype = fields.next()?.to_vec();
@@ -355,8 +356,8 @@ fn controllers(options: &[u8]) -> Vec<String> {
         .collect()
 }
 
-/// Undoes mountinfo's octal escapes (`\040` and so on).
-fn unescape(field: &[u8]) -> PathBuf {
+/// A field of mountinfo without its octal escapes (`\040` and so on).
+pub(crate) fn unescaped(field: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(field.len());
     let mut rest = field;
     while let Some((&byte, tail)) = rest.split_first() {
@@ -372,5 +373,5 @@ fn unescape(field: &[u8]) -> PathBuf {
             None => tail,
         };
     }
-    PathBuf::from(OsString::from_vec(out))
+    out
 }

@@ -12,6 +12,7 @@ use crate::cgroup::{Hierarchies, Membership};
 use crate::config::{Roots, StateRoot};
 use crate::kernel::read::{kernel_file, kernel_record, kernel_text};
 use crate::process::ProcStat;
+use crate::procfs::meminfo::parse_meminfo;
 
 /// When the host was booted, on the wall clock as it is set now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +30,7 @@ impl Boot {
         use rustix::time::{ClockId, clock_gettime};
         if !is_own {
             return Self {
-                nanos: host.boot * 1_000_000_000,
+                nanos: host.boot.saturating_mul(1_000_000_000),
                 slack: 1_000_000_000,
             };
         }
@@ -292,12 +293,9 @@ pub fn knows_resctrl(filesystems: &str) -> bool {
 /// The resctrl mount point in mountinfo, of those below `host`.
 fn resctrl_mount(mountinfo: &[u8], host: Option<&Path>) -> Option<PathBuf> {
     let host = host.unwrap_or(Path::new("/"));
-    String::from_utf8_lossy(mountinfo).lines().find_map(|line| {
-        let (before, after) = line.split_once(" - ")?;
-        let point = Path::new(before.split(' ').nth(4)?);
-        let found = after.starts_with("resctrl ") && point.starts_with(host);
-        found.then(|| point.to_owned())
-    })
+    let mut mounts = mounts::mounts(mountinfo).into_iter();
+    let found = mounts.find(|mount| mount.kind == "resctrl" && mount.point.starts_with(host));
+    found.map(|mount| mount.point)
 }
 
 /// A path of the host, without its leading `/`.
@@ -312,17 +310,16 @@ fn host(proc: &Path, hierarchies: &Hierarchies) -> Host {
             .flatten()
             .unwrap_or_default()
     };
-    let number = |text: &str, key: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(key))?;
-        line.split_ascii_whitespace().next()?.parse::<i64>().ok()
-    };
     let stat = text("stat");
+    let booted = || {
+        let line = stat.lines().find_map(|line| line.strip_prefix("btime"))?;
+        line.split_ascii_whitespace().next()?.parse().ok()
+    };
     let cpus = stat
         .lines()
         .filter(|line| line.starts_with("cpu"))
         .count()
         .saturating_sub(1);
-    let memory = number(&text("meminfo"), "MemTotal:").unwrap_or(0).max(0);
     let uname = rustix::system::uname();
     Host {
         name: crate::text::visible_bytes(uname.nodename().to_bytes()),
@@ -330,11 +327,24 @@ fn host(proc: &Path, hierarchies: &Hierarchies) -> Host {
         cgroups: hierarchies.mode(),
         resctrl: false,
         cpus: u32::try_from(cpus.max(1)).unwrap_or(1),
-        memory: memory.unsigned_abs() * 1024,
+        memory: parse_meminfo(&text("meminfo")).total.unwrap_or(0),
         root: rustix::process::geteuid().is_root(),
         ticks: rustix::param::clock_ticks_per_second(),
-        boot: number(&stat, "btime").unwrap_or(0),
+        boot: booted().unwrap_or(0),
         out_of_sight: None,
         dir: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mount_of_resctrl_is_found_whatever_its_name() {
+        let text = b"31 23 0:28 / /r rw - tmpfs resctrl rw\n\
+            40 31 0:93 / /my\\040resctrl rw shared:3 - resctrl resctrl rw\n";
+        assert_eq!(resctrl_mount(text, None), Some("/my resctrl".into()));
+        assert_eq!(resctrl_mount(text, Some(Path::new("/host"))), None);
     }
 }

@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
+use crate::cgroup::hierarchy::unescaped;
+
 /// File systems behind which there is a network or a process (proc_pid_mountinfo(5), field 9). What
 /// follows `fuse` after a dot names the program.
 const REMOTE: [&str; 12] = [
@@ -88,22 +90,6 @@ impl Mount {
     pub fn is_fuse(&self) -> bool {
         self.kind == "fuse" || self.kind.starts_with("fuse.") || self.kind == "fuseblk"
     }
-}
-
-/// `\040` and the like as the bytes they stand for.
-fn unescaped(field: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(field.len());
-    let mut rest = field;
-    while let Some((first, after)) = rest.split_first() {
-        let octal = after.get(..3).filter(|_| *first == b'\\');
-        let value = octal
-            .and_then(|digits| std::str::from_utf8(digits).ok())
-            .and_then(|digits| u8::from_str_radix(digits, 8).ok());
-        out.push(value.unwrap_or(*first));
-        let taken = if value.is_some() { 3 } else { 0 };
-        rest = after.get(taken..).unwrap_or_default();
-    }
-    out
 }
 
 /// The mount that a path is on: the last of the deepest.
@@ -239,5 +225,6 @@ mod tests {
         let line = b"40 31 0:93 / /a rw - ext4 - rw,x=fuse";
         assert_eq!(mount(line).map(|mount| mount.remote), Some(false));
         assert_eq!(unescaped(b"a\\134b\\"), b"a\\b\\");
+        assert_eq!(unescaped(b"a\\+12\\777"), b"a\\+12\\777");
     }
 }

@@ -246,7 +246,7 @@ fn scope(parent: &str, stem: &str) -> Name {
     }
     // Nomad: `ALLOC.TASK`, where ALLOC is a UUID.
     match stem.split_once('.') {
-        Some((alloc, _)) if parent == "nomad.slice" && is_uid(alloc) => {
+        Some((alloc, _)) if parent == "nomad.slice" && is_uid(alloc) && is_id(stem) => {
             container(Producer::Nomad, stem)
         }
         _ => Name::Unit,
@@ -415,6 +415,7 @@ mod tests {
             "kubepods.slice/kubepods-burstable.slice",
             "system.slice/runc-.scope",
             "nomad.slice/share.slice",
+            "nomad.slice/UID.a b.scope",
         ] {
             assert_eq!(of(path), Name::Unit, "{path}");
         }

@@ -315,20 +315,27 @@ fn value_at(text: &str, from: usize, mark: usize) -> Option<Range<usize>> {
     let length = before.take_while(is_name).count();
     let name = text.get(end - length..end)?;
     let value = text.get(start..)?;
-    let ended = if is_colon {
-        // `image:tag` and `host:port` are none: a header has a blank there.
-        let open = [' ', '"', '\'', '\\'];
-        if !value.starts_with(open) {
-            return None;
-        }
-        let skipped = value.len() - value.trim_start_matches(open).len();
-        let shown = value.get(skipped..)?;
-        let length = shown.find(['"', '\'', '\\', '\n']).unwrap_or(shown.len());
-        start + skipped..start + skipped + length
+    // `image:tag` and `host:port` are none: a header has a blank there.
+    let open = [' ', '"', '\'', '\\'];
+    if is_colon && !value.starts_with(open) {
+        return None;
+    }
+    let shown = if is_colon {
+        value.trim_start_matches(open)
     } else {
-        start..start + word_length(value)
+        value
     };
-    is_secret(name, text.get(ended.clone())?).then_some(ended)
+    // Before it is measured: of many names that are no secrets each would be, up to the end of all.
+    if !is_secret(name, shown) {
+        return None;
+    }
+    let length = if is_colon {
+        shown.find(['"', '\'', '\\', '\n']).unwrap_or(shown.len())
+    } else {
+        word_length(shown)
+    };
+    let from = text.len() - shown.len();
+    (length > 0).then_some(from..from + length)
 }
 
 /// How long a word is, as shells take words: what is in quotes does not end it.

@@ -9,6 +9,7 @@ use super::shape::{
 };
 use crate::cgroup::Version;
 use crate::cgroup::cpu;
+use crate::cgroup::cpuset::parse_list;
 use crate::cgroup::hugetlb::page_size;
 use crate::cgroup::pressure::{Stall, parse_pressure};
 use crate::inventory::Machine;
@@ -163,7 +164,7 @@ fn cpuset(place: &Place) -> Cpuset {
             Version::V1 => v1,
             Version::V2 => v2,
         };
-        members(place.text(file).unwrap_or_default().trim())
+        parse_list(&place.text(file).unwrap_or_default())
     };
     // v2 has no files of these names: runc writes 0.
     let flag = |name: &str| {
@@ -184,18 +185,6 @@ fn cpuset(place: &Place) -> Cpuset {
         sched_load_balance: flag("sched_load_balance"),
         sched_relax_domain_level: flag("sched_relax_domain_level"),
     }
-}
-
-/// The numbers of a list like `0-3,7` (cpuset(7), "List format").
-fn members(text: &str) -> Vec<u32> {
-    // A list this long no machine has; a range is not expanded beyond it.
-    const MOST: u32 = 65_536;
-    let range = |part: &str| {
-        let (first, last) = part.split_once('-').unwrap_or((part, part));
-        let (first, last): (u32, u32) = (first.parse().ok()?, last.parse().ok()?);
-        Some(first..=last.min(first.saturating_add(MOST)))
-    };
-    text.split(',').filter_map(range).flatten().collect()
 }
 
 fn memory(place: &Place) -> Memory {
@@ -320,16 +309,4 @@ fn v2_entries(place: &Place, keys: &[(&str, &str)]) -> Vec<BlkioEntry> {
         })
     });
     entries.collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_list_of_cpus_is_read_with_its_ranges() {
-        assert_eq!(members("0-2,7"), [0, 1, 2, 7]);
-        assert_eq!(members(""), [0u32; 0]);
-        assert_eq!(members("x,3"), [3]);
-    }
 }

@@ -129,7 +129,8 @@ const NUMBERS: [Number; 32] = [
     ("pressure_memory", |_, detail| stall(detail.pressure.memory)),
     ("pressure_io", |_, detail| stall(detail.pressure.io)),
     ("hugetlb", |_, detail| {
-        let used: Option<u64> = detail.hugetlb.iter().map(|pages| pages.usage).sum();
+        let mut used = detail.hugetlb.iter().map(|pages| pages.usage);
+        let used = used.try_fold(0, |sum: u64, usage| Some(sum.saturating_add(usage?)));
         json!(used.filter(|_| !detail.hugetlb.is_empty()))
     }),
 ];
