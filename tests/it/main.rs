@@ -15,6 +15,7 @@ mod demo;
 mod diagnosis;
 mod fake_kernel;
 mod fixtures;
+mod fuzz;
 mod groups;
 mod hooks;
 mod hostile;
