@@ -104,7 +104,9 @@ proptest::proptest! {
 
 #[test]
 fn a_long_word_of_many_names_takes_no_longer_than_it_takes_to_read() {
-    let start = std::time::Instant::now();
+    use rustix::time::{ClockId, clock_gettime};
+    let spent = || clock_gettime(ClockId::ThreadCPUTime).tv_sec;
+    let start = spent();
     for piece in [
         "name=x",
         "TOKEN_FILE=/x",
@@ -116,5 +118,5 @@ fn a_long_word_of_many_names_takes_no_longer_than_it_takes_to_read() {
         assert_eq!(Masker::new(Masking::Likely).text(&text), text);
     }
     // Minutes, where each name looks to the end for its value.
-    assert!(start.elapsed().as_secs() < 20);
+    assert!(spent() - start < 20);
 }
