@@ -1,6 +1,8 @@
 //! The lifecycle engine on fixture machines, with a kernel that fails on demand.
 
+mod deadline;
 mod deep;
+mod distrust;
 mod emptied;
 mod hooks;
 mod hosts;
