@@ -17,8 +17,10 @@ use crate::rig::Rig;
 /// One kill in so many is made, unless `OCITOP_FAULTS` says otherwise.
 const SAMPLE: usize = 31;
 
-/// How many calls of a search are taken.
-const OF_SEARCH: usize = 300;
+/// How many of the calls of a search are taken.
+const OF_SEARCH: usize = 100;
+/// What a search calls so often at most is no part of it.
+const SELDOM: usize = 60;
 
 /// Whose calls are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,26 +62,6 @@ impl Who {
         counted.collect()
     }
 
-    /// Which of these calls a whole sweep takes. A search reads tens of thousands of files, and a kill
-    /// among these leaves the same as one before them: of what is before the first removal some are
-    /// taken, of what comes then all.
-    fn of_all(self, case: Case, calls: Vec<(String, usize)>) -> Vec<(String, usize)> {
-        if case != Case::Clean {
-            return calls;
-        }
-        let is_removal = |(call, _): &(String, usize)| call == "unlinkat";
-        let first = calls.iter().position(is_removal).unwrap();
-        let search = if self == Self::First {
-            first
-        } else {
-            calls.len()
-        };
-        let step = (search / OF_SEARCH).max(1);
-        let numbered = calls.into_iter().enumerate();
-        let taken = numbered.filter(|(at, _)| *at >= search || at % step == 0);
-        taken.map(|(_, call)| call).collect()
-    }
-
     fn kill(
         self,
         scene: &mut Scene<'_>,
@@ -97,6 +79,23 @@ impl Who {
         let ended = scene.traced(case, options);
         scene.judge_killed(case, &ended)
     }
+}
+
+/// Which of these calls a whole sweep takes. The search of `leftovers clean` reads tens of thousands of
+/// files, more or fewer by the time, and a kill at a read leaves what one at the next change leaves: of
+/// calls that are made often some are taken, of the others, which all changes are among, each.
+fn of_all(case: Case, calls: Vec<(String, usize)>) -> Vec<(String, usize)> {
+    if case != Case::Clean {
+        return calls;
+    }
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for (call, index) in &calls {
+        counts.insert(call.clone(), *index);
+    }
+    let step = (calls.len() / OF_SEARCH).max(1);
+    let numbered = calls.into_iter().enumerate();
+    let taken = numbered.filter(|(at, (call, _))| counts[call] <= SELDOM || at % step == 0);
+    taken.map(|(_, call)| call).collect()
 }
 
 /// Runs it again, after which nothing is left; and how it came to that.
@@ -121,7 +120,7 @@ fn killed_at_any_call_it_loses_nothing_and_the_next_run_ends_it_and_no_hook_runs
         for who in [Who::First, Who::Anybody] {
             let calls = who.calls(&rig, case, number);
             let all = calls.len();
-            let calls = who.of_all(case, calls);
+            let calls = of_all(case, calls);
             let every = every(calls.len(), SAMPLE);
             for (call, index) in calls {
                 number += 1;
