@@ -5,6 +5,7 @@
 //! line one that prints. It never calls a runtime's own command; after each step it looks again
 //! and reports what it saw, not what a call returned.
 
+mod astray;
 pub mod claims;
 mod clean;
 pub mod doubt;
@@ -18,6 +19,7 @@ pub mod guard;
 mod held;
 mod hooks;
 mod kin;
+mod look;
 mod marks;
 mod own;
 mod pin;

@@ -12,6 +12,7 @@ use crate::cgroup::{Hierarchies, Membership};
 use crate::config::{Roots, StateRoot};
 use crate::kernel::read::{kernel_file, kernel_record, kernel_text};
 use crate::process::ProcStat;
+use crate::procfs::loadavg::newest_pid;
 use crate::procfs::meminfo::parse_meminfo;
 
 /// When the host was booted, on the wall clock as it is set now.
@@ -229,6 +230,12 @@ impl Machine {
             (Some(dir), Ok(rest)) => dir.join(rest),
             _ => path.to_owned(),
         }
+    }
+
+    /// The number that the kernel gave to a process or thread last; `None` where it is not told.
+    pub fn newest_pid(&self) -> io::Result<Option<i32>> {
+        let text = kernel_text(&self.proc.join("loadavg"))?;
+        Ok(text.as_deref().and_then(newest_pid))
     }
 
     /// `/proc/PID/stat`; `None` if there is no such process. One that procfs hides is an error.

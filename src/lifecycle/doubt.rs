@@ -40,4 +40,14 @@ pub enum Doubt {
         /// Why it is not touched.
         why: Box<Forbidden>,
     },
+    /// Its init is dead, nothing tells who else was of it, and a process lives in its root directory.
+    #[error(
+        "pid {pid} may be of it, which had no cgroup and shared the pids of others: it has the root directory {rootfs}"
+    )]
+    Astray {
+        /// The process.
+        pid: i32,
+        /// The root directory, safe to print.
+        rootfs: String,
+    },
 }

@@ -250,7 +250,7 @@ impl Rest {
             _ => Unlisted::default(),
         };
         let away = match &living[..] {
-            [] => context.evidence.away(context.machine),
+            [] => context.evidence.away(),
             _ => Vec::new(),
         };
         Self {

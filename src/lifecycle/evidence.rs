@@ -232,9 +232,8 @@ impl Evidence {
     }
 
     /// Who may be of it, is not told by its kin, and lives.
-    pub(super) fn away(&self, machine: &Machine) -> Vec<i32> {
-        let kin = self.kin.as_ref();
-        kin.map(|kin| kin.away(machine)).unwrap_or_default()
+    pub(super) fn away(&self) -> Vec<i32> {
+        self.kin.as_ref().map(Kin::away).unwrap_or_default()
     }
 
     /// Its cgroups that still are the directories they were: one that was made anew under the same

@@ -12,7 +12,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::claims::Claims;
-use super::procs::Look;
+use super::guard::{Origin, origin};
+use super::look::Look;
 use super::run::Context;
 use crate::inventory::members::pid_namespace;
 use crate::inventory::{Machine, Unread};
@@ -34,6 +35,8 @@ pub(super) struct Kin {
     pids: Option<Namespace>,
     /// Its mounts, if they are its own, until its processes have gone.
     mounts: Option<Namespace>,
+    /// Who had its mounts at the last look, lived, and is not known.
+    away: BTreeSet<i32>,
     /// Whether the last look found new ones: then it forks, and who died since may have forked again.
     grew: bool,
     /// What the last look could not see.
@@ -78,7 +81,7 @@ impl Kin {
         let others = claims.live_inits().filter(|(_, pid)| *pid != init.pid);
         let mut others = others.map(|(_, pid)| mounts(&pid.to_string()));
         let is_its_own = of_init.is_some()
-            && mounts("1").is_some_and(|host| Some(host) != of_init)
+            && matches!(origin(machine, init.pid), Origin::Elsewhere)
             && mounts("self") != of_init
             && !others.any(|other| other == of_init);
         let mut kin = Self {
@@ -98,8 +101,13 @@ impl Kin {
 
     /// Looks for new ones.
     pub(super) fn look(&mut self, machine: &Machine) {
-        let look = Look::at(machine);
-        self.grew = false;
+        let has_mounts = |pid: i32| {
+            let theirs = || std::fs::read_link(machine.pid_file(pid, "ns/mnt")).ok();
+            let mounts = self.mounts.as_ref();
+            mounts.is_some_and(|mounts| mounts.is(theirs().as_ref()))
+        };
+        let look = Look::at(machine, &has_mounts);
+        self.grew = look.is_outrun;
         // A leader's number that is another's by now leads another session.
         let taken = |pid: &i32| {
             let now = look.stats.get(pid).map(|stat| stat.start_time);
@@ -144,6 +152,7 @@ impl Kin {
             let children = look.children.get(&pid).into_iter().flatten();
             todo.extend(children.filter(|pid| !self.known.contains_key(pid)));
         }
+        self.away = self.not_known(&look);
         self.unseen = look.unseen;
         // Who is gone tells nothing more, but for a session that others are still in.
         let led: BTreeSet<i32> = look.stats.values().map(|stat| stat.session).collect();
@@ -151,6 +160,16 @@ impl Kin {
         let sessions = &self.sessions;
         self.known
             .retain(|pid, _| look.stats.contains_key(pid) || sessions.contains(pid));
+    }
+
+    /// Who has its mounts, lives, and is none of those that are known.
+    fn not_known(&self, look: &Look<'_>) -> BTreeSet<i32> {
+        let is_known = |pid: i32, stat: &ProcStat| self.known.get(&pid) == Some(&stat.start_time);
+        let is_away = |pid: &i32| {
+            let stat = look.stats.get(pid);
+            stat.is_some_and(|stat| !stat.is_dead() && !is_known(*pid, stat))
+        };
+        look.among.iter().copied().filter(is_away).collect()
     }
 
     /// Whether the last look found new ones.
@@ -177,6 +196,7 @@ impl Kin {
     /// Lets go of its mounts, once who has them has been asked: a hook may need what is mounted there.
     pub(super) fn release(&mut self) {
         self.mounts = None;
+        self.away.clear();
     }
 
     /// What the last look could not see.
@@ -184,22 +204,9 @@ impl Kin {
         self.unseen.clone()
     }
 
-    /// Who lives, has its mounts and is none of those that are known.
-    pub(super) fn away(&self, machine: &Machine) -> Vec<i32> {
-        let Some(mounts) = &self.mounts else {
-            return Vec::new();
-        };
-        let look = Look::at(machine);
-        let has_them = |(pid, stat): &(i32, ProcStat)| {
-            let theirs = std::fs::read_link(machine.pid_file(*pid, "ns/mnt")).ok();
-            let process = InitProcess {
-                pid: *pid,
-                start_time: stat.start_time,
-            };
-            mounts.is(theirs.as_ref()) && !self.knows(process) && !stat.is_dead()
-        };
-        let found = look.stats.into_iter().filter(has_them);
-        found.map(|(pid, _)| pid).collect()
+    /// Who lived at the last look, had its mounts and was none of those that are known.
+    pub(super) fn away(&self) -> Vec<i32> {
+        self.away.iter().copied().collect()
     }
 }
 

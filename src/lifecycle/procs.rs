@@ -1,14 +1,14 @@
 //! Who lives in a container: read afresh each time, because members come and go.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use super::look::Look;
 use crate::cgroup::Version;
+use crate::inventory::Machine;
 use crate::inventory::cgroups::CgroupDir;
 pub use crate::inventory::members::Members;
 use crate::inventory::members::{leaving, pid_namespace, populated};
-use crate::inventory::{Machine, Unread};
-use crate::process::ProcStat;
 
 /// Every process of these cgroups and those below, in every hierarchy.
 pub fn members(machine: &Machine, cgroups: &[CgroupDir]) -> Members {
@@ -17,56 +17,6 @@ pub fn members(machine: &Machine, cgroups: &[CgroupDir]) -> Members {
         members.add(&cgroup.dir(&machine.hierarchies));
     }
     members
-}
-
-/// The processes of the host at one look.
-#[derive(Default)]
-pub(super) struct Look {
-    pub(super) stats: BTreeMap<i32, ProcStat>,
-    /// By the pid of their parent.
-    pub(super) children: BTreeMap<i32, Vec<i32>>,
-    /// What of them could not be seen.
-    pub(super) unseen: Option<Unread>,
-}
-
-impl Look {
-    pub(super) fn at(machine: &Machine) -> Self {
-        let mut look = Self::default();
-        let listed = match std::fs::read_dir(&machine.proc) {
-            Ok(listed) => listed,
-            Err(error) => {
-                look.unseen = Some(Unread::dir(&machine.proc, (&error).into()));
-                return look;
-            }
-        };
-        for entry in listed {
-            let pid = match entry {
-                Ok(entry) => entry
-                    .file_name()
-                    .to_str()
-                    .and_then(|name| name.parse().ok()),
-                Err(error) => {
-                    look.unseen = Some(Unread::dir(&machine.proc, (&error).into()));
-                    continue;
-                }
-            };
-            let Some(pid) = pid else {
-                continue;
-            };
-            match machine.stat(pid) {
-                Ok(Some(stat)) => {
-                    look.children.entry(stat.ppid).or_default().push(pid);
-                    look.stats.insert(pid, stat);
-                }
-                Ok(None) => {}
-                Err(error) => {
-                    let file = machine.pid_file(pid, "stat");
-                    look.unseen = Some(Unread::dir(&file, (&error).into()));
-                }
-            }
-        }
-        look
-    }
 }
 
 /// What lives in cgroups, where no process of theirs is listed.
@@ -118,7 +68,7 @@ impl Unlisted {
 pub fn family(machine: &Machine, init: i32) -> Members {
     let own = std::fs::read_link(machine.proc.join("self/ns/pid")).ok();
     let theirs = pid_namespace(machine, init).filter(|theirs| own.as_ref() != Some(theirs));
-    let look = Look::at(machine);
+    let look = Look::at(machine, &|_| false);
     let is_inside = |pid: &i32| theirs.is_some() && pid_namespace(machine, *pid) == theirs;
     let mut pids = BTreeSet::from([init]);
     pids.extend(look.stats.keys().copied().filter(is_inside));

@@ -28,8 +28,8 @@ pub(super) trait Quarry {
         false
     }
 
-    /// Who may be its own, cannot be told to be, and lives.
-    fn away(&self, _machine: &Machine) -> Vec<i32> {
+    /// Who may be its own, cannot be told to be, and lived at that look.
+    fn away(&self) -> Vec<i32> {
         Vec::new()
     }
 
@@ -64,8 +64,8 @@ impl Quarry for Evidence {
         Self::forks(self)
     }
 
-    fn away(&self, machine: &Machine) -> Vec<i32> {
-        Self::away(self, machine)
+    fn away(&self) -> Vec<i32> {
+        Self::away(self)
     }
 
     fn release(&mut self) {

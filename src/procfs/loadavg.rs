@@ -33,3 +33,14 @@ pub fn parse_loadavg(text: &str) -> Option<LoadAvg> {
         tasks: tasks.parse().ok()?,
     })
 }
+
+/// The number that was given to a process or thread last, in the pid namespace of the reader.
+///
+/// ```
+/// use ocitop::procfs::loadavg::newest_pid;
+/// assert_eq!(newest_pid("0.78 1.38 1.35 2/103 4740\n"), Some(4740));
+/// assert_eq!(newest_pid("0.78 1.38 1.35 2/103\n"), None);
+/// ```
+pub fn newest_pid(text: &str) -> Option<i32> {
+    text.split_ascii_whitespace().nth(4)?.parse().ok()
+}

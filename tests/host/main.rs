@@ -29,6 +29,7 @@ macro_rules! with_each_runtime {
 mod actions;
 mod attention;
 mod bystander;
+mod cgroupless;
 mod crash;
 mod deep;
 mod delete;

@@ -285,14 +285,14 @@ fn wait_for_family(init: i32, count: usize) -> Vec<Relative> {
     let roots = ocitop::config::Roots::default();
     let machine = ocitop::inventory::Machine::new(&roots);
     let family = || ocitop::lifecycle::procs::family(&machine, init);
-    until("its processes run", || family().len() == count);
+    until("its processes run", || family().pids.len() == count);
     let relative = |pid| {
         let number = rustix::process::Pid::from_raw(pid).unwrap();
         let flags = rustix::process::PidfdFlags::empty();
         let process = rustix::process::pidfd_open(number, flags).unwrap();
         Relative { pid, process }
     };
-    family().into_iter().map(relative).collect()
+    family().pids.into_iter().map(relative).collect()
 }
 
 impl Drop for Bystander {

@@ -4,11 +4,12 @@ use super::Evidence;
 use crate::inventory::Machine;
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::identity::is_member;
+use crate::inventory::scan::cgroups_of;
 use crate::lifecycle::claims::Claims;
 use crate::lifecycle::doubt::Doubt;
 use crate::lifecycle::guard::{self, Forbidden};
 use crate::lifecycle::kin::Kin;
-use crate::lifecycle::{Common, Kept, held, own, procs, sharing};
+use crate::lifecycle::{Common, Kept, astray, held, own, procs, sharing};
 
 impl Evidence {
     /// Applies the guard and counts who would die.
@@ -53,6 +54,7 @@ impl Evidence {
         if let (Some(init), true) = (init, self.pins.is_empty()) {
             self.kin = Some(Kin::of(machine, init, claims));
         }
+        self.look_astray(machine, claims);
         self.count(machine);
         self.held = held::look(
             machine,
@@ -65,6 +67,26 @@ impl Evidence {
         }
         self.spare_namesake(claims);
         self.spare_pin(claims);
+    }
+
+    /// Without a cgroup and with init dead nothing tells who was of it, but that init's death ended all
+    /// in a pid namespace of its own.
+    fn look_astray(&mut self, machine: &Machine, claims: &Claims) {
+        let has_cgroup = self.has_cgroup() || !cgroups_of(machine, &self.entry).is_empty();
+        let pids_are_own = match &self.entry.record {
+            Ok(record) => record.private_pid_namespace,
+            Err(_) => return,
+        };
+        if self.identity.may_live() || has_cgroup || pids_are_own == Some(true) {
+            return;
+        }
+        let shared = pids_are_own == Some(false);
+        match astray::maybe(machine, &self.entry, claims) {
+            // youki does not record it: what was not seen is no reason then.
+            Some(doubt) if shared || matches!(doubt, Doubt::Astray { .. }) => self.doubt(doubt),
+            _ if shared => self.notes.push(astray::NOTE.to_owned()),
+            _ => {}
+        }
     }
 
     /// Who would die.

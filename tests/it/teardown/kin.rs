@@ -6,10 +6,10 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use ocitop::kernel::Signal;
-use ocitop::lifecycle::{Outcome, StepError, Verdict};
+use ocitop::lifecycle::{Doubt, Force, Job, Outcome, Refusal, StepError, StepKind, Verdict};
 use ocitop::oci::RuntimeKind;
 
-use super::{delete, drained};
+use super::{delete, drained, run};
 use crate::fake_kernel::{FakeKernel, remove_tree};
 use crate::machine::Machine;
 
@@ -116,6 +116,25 @@ fn who_got_away_is_said_and_the_record_stays() {
     assert!(kernel.signals().iter().all(|(pid, _)| *pid != away));
 }
 
+/// ocitop's own mounts are the host's.
+#[test]
+fn who_got_away_is_said_also_where_pid_1_may_not_be_looked_at() {
+    let (machine, init) = house();
+    fs::remove_file(machine.proc().join("1/ns/mnt")).unwrap();
+    let own = machine.proc().join("self/ns");
+    fs::create_dir_all(&own).unwrap();
+    symlink("mnt:[1]", own.join("mnt")).unwrap();
+    let away = init + 2;
+    born(&machine.proc(), away, 1, away, "mnt:[2]");
+    let (_, events) = delete(&machine, &FakeKernel::over(&machine));
+    let Outcome::Failed(StepError::GotAway { survivors }) = drained(&events) else {
+        panic!("{events:#?}");
+    };
+    assert_eq!(survivors.len(), 1);
+    assert_eq!(alive(&machine, &[init, away]), [away]);
+    assert!(machine.state_dir("web").is_dir());
+}
+
 #[test]
 fn one_that_forks_and_dies_before_its_signal_again_and_again_is_not_gone() {
     let (machine, init) = house();
@@ -138,4 +157,92 @@ fn one_that_forks_and_dies_before_its_signal_again_and_again_is_not_gone() {
     );
     assert!(is_right, "{error:?}");
     assert!(machine.state_dir("web").is_dir());
+}
+
+/// What got away from `web`, whose root directory is this, when init was deleted; and its record, which
+/// says so of its pid namespace.
+fn got_away(pid_namespace: &str) -> (Machine, i32, PathBuf) {
+    let (machine, init) = house();
+    let (child, away) = (init + 1, init + 2);
+    born(&machine.proc(), child, init, init, "mnt:[2]");
+    let rootfs = machine.beside("rootfs");
+    fs::create_dir(&rootfs).unwrap();
+    machine.edit("web", |state| {
+        state["config"]["rootfs"] = rootfs.display().to_string().into();
+        state["config"]["namespaces"] = serde_json::json!([
+            {"type": pid_namespace, "path": ""}, {"type": "NEWNS", "path": ""},
+        ]);
+    });
+    let (proc, root) = (machine.proc(), rootfs.clone());
+    let kernel = FakeKernel::over(&machine).at_open(child, move || {
+        born(&proc, away, 1, away, "mnt:[2]");
+        symlink(root, proc.join(format!("{away}/root"))).unwrap();
+        remove_tree(&proc.join(child.to_string()));
+    });
+    let (verdict, events) = delete(&machine, &kernel);
+    assert!(matches!(verdict, Verdict::Leftovers(_)), "{verdict:?}");
+    let gone = Outcome::Failed(StepError::GotAway {
+        survivors: Vec::new(),
+    });
+    assert_eq!(
+        std::mem::discriminant(drained(&events)),
+        std::mem::discriminant(&gone)
+    );
+    (machine, away, rootfs)
+}
+
+#[test]
+fn while_who_got_away_lives_the_next_delete_does_not_say_that_it_is_done() {
+    let (machine, away, rootfs) = got_away("NEWUTS");
+    let why = Refusal::CannotKnow(Doubt::Astray {
+        pid: away,
+        rootfs: rootfs.display().to_string(),
+    });
+    for force in [Force::Yes, Force::No] {
+        let kernel = FakeKernel::over(&machine);
+        let job = Job::Delete(machine.target("web"), force);
+        let (verdict, _) = run(&machine, &kernel, &job);
+        assert_eq!(verdict, Verdict::Refused(why.clone()), "{force:?}");
+        assert_eq!(kernel.changes(), 0);
+        assert!(machine.state_dir("web").is_dir());
+    }
+    // Somebody ended it.
+    remove_tree(&machine.proc().join(away.to_string()));
+    let kernel = FakeKernel::over(&machine);
+    let job = Job::Delete(machine.target("web"), Force::No);
+    let (verdict, events) = run(&machine, &kernel, &job);
+    assert_eq!(verdict, Verdict::Clean);
+    let noted = events.iter().find_map(|event| match &event.kind {
+        StepKind::Noted { notes } => Some(notes.join("; ")),
+        _ => None,
+    });
+    assert!(noted.unwrap().contains("shared the pids of others"));
+}
+
+#[test]
+fn whoever_else_has_that_root_directory_keeps_no_record_of_a_container_of_its_own() {
+    // The end of init was the end of all.
+    let (machine, ..) = got_away("NEWPID");
+    let (verdict, _) = delete(&machine, &FakeKernel::over(&machine));
+    assert_eq!(verdict, Verdict::Clean);
+    // It is of a container that lives, of the same bundle.
+    let (machine, away, _) = got_away("NEWUTS");
+    let file = machine.state_dir("web").join("state.json");
+    let mut state: serde_json::Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+    state["id"] = "other".into();
+    state["init_process_pid"] = away.into();
+    state["init_process_start"] = 5000.into();
+    fs::create_dir(machine.state_dir("other")).unwrap();
+    let other = machine.state_dir("other").join("state.json");
+    fs::write(other, state.to_string()).unwrap();
+    let (verdict, _) = delete(&machine, &FakeKernel::over(&machine));
+    assert_eq!(verdict, Verdict::Clean);
+    assert_eq!(alive(&machine, &[away]), [away]);
+    // Its mounts are those of the host: then its root directory says nothing.
+    let (machine, away, _) = got_away("NEWUTS");
+    let mounts = machine.proc().join(format!("{away}/ns/mnt"));
+    fs::remove_file(&mounts).unwrap();
+    symlink("mnt:[1]", &mounts).unwrap();
+    let (verdict, _) = delete(&machine, &FakeKernel::over(&machine));
+    assert_eq!(verdict, Verdict::Clean);
 }
