@@ -33,7 +33,7 @@ use std::io;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-pub use effect::Effect;
+pub use effect::{Content, Effect};
 pub use event::{Event, EventKind, Moment};
 pub use keymap::markdown_table;
 pub use model::Model;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::export::Export;
 use crate::inventory::Container;
 use crate::lifecycle::Job;
 use crate::oci::ContainerKey;
@@ -49,7 +50,7 @@ pub enum Effect {
         /// End of its name.
         extension: &'static str,
         /// Its content.
-        text: String,
+        content: Content,
     },
     /// Put text on the terminal's clipboard (OSC 52).
     Copy(String),
@@ -59,4 +60,24 @@ pub enum Effect {
     Suspend,
     /// Take the terminal again and draw everything.
     Reenter,
+}
+
+/// The content of a file to be written.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Content {
+    /// This.
+    Text(String),
+    /// A table, made into text by whoever writes it: it can be of thousands of lines, for which the
+    /// screen does not wait.
+    Export(Export),
+}
+
+impl Content {
+    /// As text.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Export(export) => export.text(),
+        }
+    }
 }

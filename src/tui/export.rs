@@ -1,6 +1,7 @@
 //! The table or the history as CSV or JSON: the rows shown, in the order shown, with raw numbers.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -9,11 +10,11 @@ use crate::inventory::{Container, Detail, Manager, Usage};
 use crate::oci::RuntimeKind;
 use crate::text::csv;
 
-use super::effect::Effect;
-use super::lane::Past;
+use super::effect::{Content, Effect};
+use super::lane::{Past, Remembered};
 use super::modal::Format;
 use super::model::Model;
-use super::standing::{self, Issue};
+use super::standing;
 
 #[derive(Serialize)]
 struct Row<'a> {
@@ -38,9 +39,54 @@ struct Row<'a> {
     detail: Option<&'a Detail>,
 }
 
+/// A table that is to be saved.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Export {
+    format: Format,
+    lines: Lines,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Lines {
+    /// Containers, with what of each needs a person.
+    Table(Vec<(Arc<Container>, Option<Need>)>),
+    History(Vec<Remembered>),
+}
+
+/// What of a container needs a person, and why.
+#[derive(Debug, Clone, PartialEq)]
+struct Need {
+    state: String,
+    reason: String,
+}
+
+impl Export {
+    /// What is written.
+    pub fn text(&self) -> String {
+        let (first, rows): (&[&str], Vec<Value>) = match &self.lines {
+            Lines::Table(rows) => {
+                let rows = rows.iter();
+                let rows = rows.map(|(row, need)| Row::of(row, need.as_ref()));
+                (&FIRST, rows.filter_map(value).collect())
+            }
+            Lines::History(past) => {
+                let lines = past.iter().map(|past| Line::of(past.past()));
+                (&FIRST_OF_HISTORY, lines.filter_map(value).collect())
+            }
+        };
+        match self.format {
+            Format::Csv => table_csv(first, &rows),
+            Format::Json => format!("{:#}\n", Value::Array(rows)),
+        }
+    }
+}
+
+fn value(row: impl Serialize) -> Option<Value> {
+    serde_json::to_value(row).ok()
+}
+
 impl<'a> Row<'a> {
-    fn of(model: &Model, container: &'a Container) -> Self {
-        let issue = standing::issues(container, &model.deeds).into_iter().next();
+    fn of(container: &'a Container, need: Option<&Need>) -> Self {
         Self {
             id: container.key.label(),
             root: crate::text::visible_path(container.key.root()),
@@ -52,8 +98,8 @@ impl<'a> Row<'a> {
             owner: &container.owner,
             manager: container.engine().map(Manager::as_str),
             problem: container.problem.as_deref(),
-            attention: issue.map(Issue::state),
-            reason: issue.map(|issue| issue.reason(model.now.wall)),
+            attention: need.map(|need| need.state.clone()),
+            reason: need.map(|need| need.reason.clone()),
             silent: container.silent.map(|time| time.as_secs()),
             usage: container.usage,
             detail: container.detail.as_deref(),
@@ -63,12 +109,15 @@ impl<'a> Row<'a> {
 
 /// The effect that writes the table.
 pub(super) fn table(model: &Model, format: Format) -> Effect {
-    let rows: Vec<Value> = model
-        .rows
-        .iter()
-        .filter_map(|row| serde_json::to_value(Row::of(model, row)).ok())
-        .collect();
-    save("table", &FIRST, rows, format)
+    let need = |row: &Container| {
+        let issue = standing::issues(row, &model.deeds).into_iter().next()?;
+        Some(Need {
+            state: issue.state(),
+            reason: issue.reason(model.now.wall),
+        })
+    };
+    let rows = model.rows.iter().map(|row| (Arc::clone(row), need(row)));
+    save("table", format, Lines::Table(rows.collect()))
 }
 
 /// A line of the history.
@@ -110,25 +159,25 @@ impl Line {
 
 /// The effect that writes the history.
 pub(super) fn history(model: &Model, format: Format) -> Effect {
-    let rows = model.past().into_iter();
-    let rows = rows.filter_map(|past| serde_json::to_value(Line::of(past)).ok());
-    let first = [
-        "at", "id", "root", "kind", "what", "result", "reason", "took",
-    ];
-    save("history", &first, rows.collect(), format)
+    let past = model.past().into_iter().map(Past::remember);
+    save("history", format, Lines::History(past.collect()))
 }
 
-fn save(stem: &'static str, first: &[&str], rows: Vec<Value>, format: Format) -> Effect {
-    let (extension, text) = match format {
-        Format::Csv => ("csv", table_csv(first, &rows)),
-        Format::Json => ("json", format!("{:#}\n", Value::Array(rows))),
+fn save(stem: &'static str, format: Format, lines: Lines) -> Effect {
+    let extension = match format {
+        Format::Csv => "csv",
+        Format::Json => "json",
     };
     Effect::Save {
         stem,
         extension,
-        text,
+        content: Content::Export(Export { format, lines }),
     }
 }
+
+const FIRST_OF_HISTORY: [&str; 8] = [
+    "at", "id", "root", "kind", "what", "result", "reason", "took",
+];
 
 /// What tells a container from others comes first, as in the table.
 const FIRST: [&str; 4] = ["id", "root", "runtime", "status"];

@@ -25,7 +25,7 @@ pub(crate) enum Past<'a> {
 
 /// The same, to be remembered.
 #[derive(Debug, Clone, PartialEq)]
-enum Remembered {
+pub(crate) enum Remembered {
     Happened(Happening),
     Did(Arc<Deed>),
 }
@@ -73,10 +73,20 @@ impl<'a> Past<'a> {
         }
     }
 
-    fn remember(self) -> Remembered {
+    pub(crate) fn remember(self) -> Remembered {
         match self {
             Self::Happened(happening) => Remembered::Happened(happening.clone()),
             Self::Did(deed) => Remembered::Did(Arc::clone(deed)),
+        }
+    }
+}
+
+impl Remembered {
+    /// As it is told.
+    pub(crate) fn past(&self) -> Past<'_> {
+        match self {
+            Self::Happened(happening) => Past::Happened(happening),
+            Self::Did(deed) => Past::Did(deed),
         }
     }
 }

@@ -28,7 +28,7 @@ use crate::lifecycle::Job;
 use crate::oci::ContainerKey;
 use crate::text::secrets::Masking;
 
-use super::effect::Effect;
+use super::effect::{Content, Effect};
 use super::event::{Event, EventKind, Moment};
 use super::host::Host;
 use super::inspect;
@@ -122,7 +122,7 @@ enum DetailOrder {
     Save {
         stem: &'static str,
         extension: &'static str,
-        text: String,
+        content: Content,
     },
 }
 
@@ -266,13 +266,13 @@ impl Threads {
             Effect::Save {
                 stem,
                 extension,
-                text,
+                content,
             } => self
                 .details
                 .send(DetailOrder::Save {
                     stem,
                     extension,
-                    text,
+                    content,
                 })
                 .is_ok(),
             // The loop deals with these.
@@ -436,9 +436,10 @@ fn start_details(mailbox: &Mailbox) -> io::Result<Sender<DetailOrder>> {
                 DetailOrder::Save {
                     stem,
                     extension,
-                    text,
+                    content,
                 } => {
-                    let (failed, text) = match files::save(stem, extension, &text) {
+                    let saved = files::save(stem, extension, &content.text());
+                    let (failed, text) = match saved {
                         Ok(path) => (false, format!("saved {}", crate::text::visible_path(&path))),
                         Err(error) => (true, format!("save: {}", crate::text::chain(&error))),
                     };

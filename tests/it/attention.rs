@@ -437,8 +437,8 @@ fn the_history_is_what_is_exported_there() {
         Some(Effect::Save {
             stem,
             extension,
-            text,
-        }) => (*stem, *extension, text.clone()),
+            content,
+        }) => (*stem, *extension, content.text()),
         other => panic!("{other:?}"),
     };
     for key in ["x", "<C-s>"] {
@@ -478,10 +478,10 @@ fn the_table_is_exported_with_what_needs_a_person() {
     let mut stage = Stage::new(80, 24);
     stage.shows(troubled_ones());
     stage.keys("xj<Enter>");
-    let Some(Effect::Save { text, .. }) = stage.effects.last() else {
+    let Some(Effect::Save { content, .. }) = stage.effects.last() else {
         panic!("{:?}", stage.effects);
     };
-    let rows: serde_json::Value = serde_json::from_str(text).unwrap();
+    let rows: serde_json::Value = serde_json::from_str(&content.text()).unwrap();
     assert_eq!(rows[0]["attention"], "STUCK");
     let reason = rows[0]["reason"].as_str().unwrap();
     assert!(reason.starts_with("812 (dd) in D for"), "{reason}");

@@ -473,9 +473,9 @@ fn what_is_exported_has_the_rows_shown() {
     let saved = stage.effects.iter().find_map(|effect| match effect {
         Effect::Save {
             extension: "csv",
-            text,
+            content,
             ..
-        } => Some(text.clone()),
+        } => Some(content.text()),
         _ => None,
     });
     let saved = saved.unwrap();
@@ -513,10 +513,10 @@ fn the_log_can_be_searched_and_saved() {
     stage.keys("l/number 7.<Enter>");
     stage.sees("line number 7.");
     stage.keys("<C-s>");
-    let Some(Effect::Save { text, .. }) = stage.effects.last() else {
+    let Some(Effect::Save { content, .. }) = stage.effects.last() else {
         panic!("nothing was saved");
     };
-    assert_eq!(text.lines().count(), 50);
+    assert_eq!(content.text().lines().count(), 50);
 }
 
 #[test]

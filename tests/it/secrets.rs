@@ -103,7 +103,7 @@ fn a_saved_page_has_what_is_shown() {
     // Asked for and not read yet: the page is still masked, and so is the file.
     stage.keys("a<C-s>");
     let saved = stage.effects.iter().find_map(|effect| match effect {
-        Effect::Save { text, .. } => Some(text.clone()),
+        Effect::Save { content, .. } => Some(content.text()),
         _ => None,
     });
     assert_eq!(saved.as_deref(), Some("PASSWORD=(masked)\n"));

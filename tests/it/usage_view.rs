@@ -324,7 +324,7 @@ fn what_is_exported_has_the_details_that_there_are() {
     stage.keys("x<Enter>");
     stage.keys("xj<Enter>");
     let saved = stage.effects.iter().filter_map(|effect| match effect {
-        Effect::Save { text, .. } => Some(text.clone()),
+        Effect::Save { content, .. } => Some(content.text()),
         _ => None,
     });
     let [csv, json] = &saved.collect::<Vec<_>>()[..] else {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ratatui::crossterm::event::KeyCode;
 
 use crate::tui::action::Motion;
-use crate::tui::effect::Effect;
+use crate::tui::effect::{Content, Effect};
 use crate::tui::export;
 use crate::tui::filter::Filter;
 use crate::tui::keymap::Press;
@@ -214,11 +214,11 @@ fn page_key(model: &mut Model, press: Press) -> Vec<Effect> {
         KeyCode::Left => page.sideways = page.sideways.saturating_sub(8),
         KeyCode::Right => page.sideways = (page.sideways + 8).min(1024),
         KeyCode::Char('s') if press.control => {
-            let text = format!("{}\n", page.lines.join("\n"));
+            let content = Content::Text(format!("{}\n", page.lines.join("\n")));
             return vec![Effect::Save {
                 stem: "page",
                 extension: "txt",
-                text,
+                content,
             }];
         }
         KeyCode::Char('q' | '?' | 'h' | 'i') | KeyCode::Enter | KeyCode::F(1) => model.open = None,
@@ -388,6 +388,6 @@ pub(super) fn save_log(model: &Model) -> Effect {
     Effect::Save {
         stem: "log",
         extension: "txt",
-        text: model.log.text(&model.zone),
+        content: Content::Text(model.log.text(&model.zone)),
     }
 }

@@ -8,7 +8,7 @@ use crate::diagnosis::{Diagnosis, Remedy};
 use crate::inventory::{Condition, Container};
 use crate::oci::{ContainerKey, Status};
 use crate::tui::action::Motion;
-use crate::tui::effect::Effect;
+use crate::tui::effect::{Content, Effect};
 use crate::tui::keymap::Press;
 use crate::tui::log_pane::Mark;
 use crate::tui::modal::{Modal, Order, Spot, Subject, Why};
@@ -57,12 +57,12 @@ pub(super) fn key(model: &mut Model, press: Press) -> Vec<Effect> {
     };
     match press.code {
         KeyCode::Char('s') if press.control => {
-            let text = view::why::text(why);
+            let content = Content::Text(view::why::text(why));
             let (stem, extension) = ("why", "txt");
             vec![Effect::Save {
                 stem,
                 extension,
-                text,
+                content,
             }]
         }
         KeyCode::Char('r') => vec![Effect::Rescan],

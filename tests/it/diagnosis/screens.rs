@@ -143,7 +143,7 @@ fn the_saved_page_has_every_check_with_its_proof() {
     stage.effects.clear();
     stage.keys("<C-s>");
     let text = stage.effects.iter().find_map(|effect| match effect {
-        Effect::Save { text, .. } => Some(text.clone()),
+        Effect::Save { content, .. } => Some(content.text()),
         _ => None,
     });
     let text = text.unwrap();
