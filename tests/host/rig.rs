@@ -352,10 +352,15 @@ impl Rig {
     }
 
     fn runtime_once(&self, args: &[&str]) -> Ended {
+        self.finish(self.runtime_command(args))
+    }
+
+    /// The runtime's own command.
+    pub(crate) fn runtime_command(&self, args: &[&str]) -> Command {
         let line = self.runtime_line(args);
         let mut command = Command::new(&line[0]);
         command.args(&line[1..]);
-        self.finish(command)
+        command
     }
 
     /// The runtime's own command, word by word.
@@ -391,7 +396,15 @@ impl Rig {
 
     /// Runs a command to its end. Its output goes through files: a container inherits what its
     /// runtime had, and would keep a pipe open.
-    pub(crate) fn finish(&self, mut command: Command) -> Ended {
+    pub(crate) fn finish(&self, command: Command) -> Ended {
+        let words = format!("{command:?}");
+        let limit = 3 * patience();
+        let ended = self.finish_within(command, limit);
+        ended.unwrap_or_else(|| panic!("{words} did not end in {limit:?}"))
+    }
+
+    /// The same; what does not end in time is killed.
+    pub(crate) fn finish_within(&self, mut command: Command, limit: Duration) -> Option<Ended> {
         let out = tempfile::NamedTempFile::new_in(self.dir.path()).unwrap();
         let err = tempfile::NamedTempFile::new_in(self.dir.path()).unwrap();
         let start = Instant::now();
@@ -405,20 +418,20 @@ impl Rig {
             if let Some(status) = child.try_wait().unwrap() {
                 break status;
             }
-            if start.elapsed() > 3 * patience() {
+            if start.elapsed() > limit {
                 child.kill().unwrap();
                 child.wait().unwrap();
-                panic!("{command:?} did not end in {:?}", 3 * patience());
+                return None;
             }
             breathe();
         };
         let text = |file: &Path| String::from_utf8_lossy(&fs::read(file).unwrap()).into_owned();
-        Ended {
+        Some(Ended {
             code: status.code().unwrap_or(-1),
             stdout: text(out.path()),
             stderr: text(err.path()),
             took: start.elapsed(),
-        }
+        })
     }
 
     /// A running container.
@@ -604,7 +617,7 @@ impl Drop for Rig {
 impl Rig {
     /// Kills a process that is in a cgroup of this rig, beyond doubt: the descriptor is opened
     /// first and the membership read after it.
-    fn kill_own(&self, pid: i32) {
+    pub(crate) fn kill_own(&self, pid: i32) {
         let Some(number) = rustix::process::Pid::from_raw(pid) else {
             return;
         };

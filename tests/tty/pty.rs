@@ -38,6 +38,8 @@ pub(crate) struct Setup {
     more: Vec<std::path::PathBuf>,
     /// What starts it, if not the terminal itself.
     by: Vec<String>,
+    /// Its arguments, if not those roots.
+    args: Option<Vec<String>>,
     /// Columns and rows of the terminal.
     size: (u16, u16),
 }
@@ -59,6 +61,7 @@ impl Default for Setup {
             real: None,
             more: Vec::new(),
             by: Vec::new(),
+            args: None,
             size: (80, 24),
         }
     }
@@ -75,6 +78,14 @@ impl Setup {
     pub(crate) fn real(root: std::path::PathBuf) -> Self {
         Self {
             real: Some(root),
+            ..Self::default()
+        }
+    }
+
+    /// With these arguments alone.
+    pub(crate) fn running(args: &[&str]) -> Self {
+        Self {
+            args: Some(args.iter().map(|&arg| arg.to_owned()).collect()),
             ..Self::default()
         }
     }
@@ -118,6 +129,24 @@ impl Setup {
         words.push(program());
         let mut command = CommandBuilder::from_argv(words);
         let path = |name| self.dir.path().join(name);
+        if let Some(args) = &self.args {
+            command.args(args);
+        } else {
+            self.roots(&mut command);
+        }
+        command.cwd(self.dir.path());
+        command.env_remove("NO_COLOR");
+        command.env("RUST_BACKTRACE", "0");
+        command.env("XDG_STATE_HOME", path("state"));
+        command.env("HOME", self.dir.path());
+        for (name, value) in &self.env {
+            command.env(name, value);
+        }
+        command
+    }
+
+    fn roots(&self, command: &mut CommandBuilder) {
+        let path = |name| self.dir.path().join(name);
         command.arg("--root");
         if let Some(root) = &self.real {
             command.arg(root);
@@ -131,15 +160,6 @@ impl Setup {
             command.arg("--root");
             command.arg(root);
         }
-        command.cwd(self.dir.path());
-        command.env_remove("NO_COLOR");
-        command.env("RUST_BACKTRACE", "0");
-        command.env("XDG_STATE_HOME", path("state"));
-        command.env("HOME", self.dir.path());
-        for (name, value) in &self.env {
-            command.env(name, value);
-        }
-        command
     }
 }
 
@@ -216,6 +236,16 @@ impl Pty {
     /// Everything that was sent to the terminal.
     pub(crate) fn sent(&self) -> &[u8] {
         &self.sent
+    }
+
+    /// Forgets what was sent so far; gives back how many bytes that were.
+    pub(crate) fn forget(&mut self) -> usize {
+        std::mem::take(&mut self.sent).len()
+    }
+
+    /// Whether the program has ended.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
     }
 
     /// Takes in what is sent within `wait`, or what is there once something is.
