@@ -40,6 +40,7 @@ mod screens;
 mod secrets;
 mod signal_one;
 mod stage;
+mod supply;
 mod teardown;
 mod told;
 mod top;
