@@ -3,22 +3,28 @@
 //! `/proc` is listed by pids upwards. Who lives all the while is in the list; of a chain of processes,
 //! each of which forks one and dies, none may be: the one that is listed is dead when it is read, and its
 //! child came to stand behind the place that the list had come to. Pids are given out in order, and the
-//! kernel tells the last one (`/proc/loadavg`): those since the begin of the look are read one by one,
-//! again and again, until none was given out meanwhile. A pid is given out a moment before its process is
-//! to be seen, and its parent lives until then: it is seen instead, where it is read before its child. The
-//! other way round, once the lowest pids are given out again, it is by the second time.
+//! kernel tells the last one (`/proc/loadavg`): the newest are read one by one, again and again, until
+//! none was given out meanwhile. A pid is given out a moment before its process is to be seen, and its
+//! parent lives until then: it is seen instead, where it is read before its child. The other way round,
+//! once the lowest pids are given out again, it is by the second time.
+//!
+//! On a host where others fork all the time there is no such moment. A chain that slips through once does
+//! not slip through fifty times.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::time::{Duration, Instant};
 
 use crate::inventory::{Machine, Unread};
 use crate::kernel::read::kernel_text;
 use crate::process::ProcStat;
 
-/// How often those that were born meanwhile are read. Each time takes as long as a few reads.
-const ROUNDS: usize = 1000;
+/// How long those that were born meanwhile are read.
+const LIMIT: Duration = Duration::from_millis(300);
 /// So often in a row nothing new has to be given out.
 const QUIET: usize = 2;
+/// Or so often they have to be read.
+const OFTEN: usize = 50;
 /// So many that were given out right before are read again too: they may not have been seen yet.
 const BEFORE: i32 = 64;
 /// Where so many pids were given out, all processes are listed anew.
@@ -39,24 +45,34 @@ pub(super) struct Look<'a> {
 }
 
 impl<'a> Look<'a> {
-    /// Looks, and asks this of each process as it is read: by the time that all are, it may be dead, with
-    /// a child that nobody asked.
-    pub(super) fn at(machine: &Machine, is_among: &'a dyn Fn(i32) -> bool) -> Self {
-        let mut look = Self {
+    /// Looks once: whoever lives all the while is seen.
+    pub(super) fn once(machine: &Machine) -> Self {
+        let mut look = Self::blank(&|_| false);
+        look.list(machine);
+        look
+    }
+
+    fn blank(is_among: &'a dyn Fn(i32) -> bool) -> Self {
+        Self {
             is_among,
             stats: BTreeMap::new(),
             children: BTreeMap::new(),
             among: BTreeSet::new(),
             unseen: None,
             is_outrun: false,
-        };
-        let begin = look.newest(machine).map(|newest| newest - BEFORE);
-        let mut seen_to = begin;
+        }
+    }
+
+    /// Looks, and asks this of each process as it is read: by the time that all are, it may be dead, with
+    /// a child that nobody asked.
+    pub(super) fn at(machine: &Machine, is_among: &'a dyn Fn(i32) -> bool) -> Self {
+        let mut look = Self::blank(is_among);
+        let mut seen_to = look.newest(machine);
         look.list(machine);
-        let mut quiet = 0;
-        for _ in 0..ROUNDS {
-            let now = look.newest(machine);
-            let (Some(begin), Some(before), Some(now)) = (begin, seen_to, now) else {
+        let start = Instant::now();
+        let (mut quiet, mut rounds) = (0, 0);
+        while start.elapsed() < LIMIT {
+            let (Some(before), Some(now)) = (seen_to, look.newest(machine)) else {
                 // No kernel: a tree that stands for a machine has nobody that is born.
                 return look;
             };
@@ -64,15 +80,17 @@ impl<'a> Look<'a> {
             if quiet > QUIET {
                 return look;
             }
-            if begin <= now && now - begin <= FEW {
-                (begin + 1..=now).for_each(|pid| look.read_new(machine, pid));
+            let newest = before.saturating_sub(BEFORE);
+            if newest <= now && now - newest <= FEW {
+                (newest.max(0) + 1..=now).for_each(|pid| look.read_new(machine, pid));
             } else {
                 // They began at the lowest again.
                 look.list(machine);
             }
             seen_to = Some(now);
+            rounds += 1;
         }
-        look.is_outrun = true;
+        look.is_outrun = rounds < OFTEN;
         look
     }
 

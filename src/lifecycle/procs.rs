@@ -68,7 +68,7 @@ impl Unlisted {
 pub fn family(machine: &Machine, init: i32) -> Members {
     let own = std::fs::read_link(machine.proc.join("self/ns/pid")).ok();
     let theirs = pid_namespace(machine, init).filter(|theirs| own.as_ref() != Some(theirs));
-    let look = Look::at(machine, &|_| false);
+    let look = Look::once(machine);
     let is_inside = |pid: &i32| theirs.is_some() && pid_namespace(machine, *pid) == theirs;
     let mut pids = BTreeSet::from([init]);
     pids.extend(look.stats.keys().copied().filter(is_inside));

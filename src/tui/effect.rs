@@ -1,6 +1,7 @@
 //! What `update` wants done: the loop performs it.
 
 use std::collections::BTreeSet;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,17 +68,24 @@ pub enum Effect {
 pub enum Content {
     /// This.
     Text(String),
-    /// A table, made into text by whoever writes it: it can be of thousands of lines, for which the
-    /// screen does not wait.
+    /// A table, made into text as it is written: the screen does not wait for thousands of lines.
     Export(Export),
 }
 
 impl Content {
+    /// Writes it.
+    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        match self {
+            Self::Text(text) => out.write_all(text.as_bytes()),
+            Self::Export(export) => export.write(out),
+        }
+    }
+
     /// As text.
     pub fn text(&self) -> String {
-        match self {
-            Self::Text(text) => text.clone(),
-            Self::Export(export) => export.text(),
-        }
+        let mut bytes = Vec::new();
+        // Into memory, which does not fail.
+        self.write(&mut bytes).ok();
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 }

@@ -1,6 +1,7 @@
 //! The table or the history as CSV or JSON: the rows shown, in the order shown, with raw numbers.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -61,23 +62,70 @@ struct Need {
 }
 
 impl Export {
-    /// What is written.
-    pub fn text(&self) -> String {
-        let (first, rows): (&[&str], Vec<Value>) = match &self.lines {
+    /// Writes it, a line at a time: it can be of tens of thousands.
+    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        match self.format {
+            Format::Csv => self.write_csv(out),
+            Format::Json => {
+                serde_json::to_writer_pretty(&mut *out, self)?;
+                out.write_all(b"\n")
+            }
+        }
+    }
+
+    fn rows(&self) -> Box<dyn Iterator<Item = Value> + '_> {
+        match &self.lines {
             Lines::Table(rows) => {
                 let rows = rows.iter();
-                let rows = rows.map(|(row, need)| Row::of(row, need.as_ref()));
-                (&FIRST, rows.filter_map(value).collect())
+                Box::new(rows.filter_map(|(row, need)| value(Row::of(row, need.as_ref()))))
             }
             Lines::History(past) => {
-                let lines = past.iter().map(|past| Line::of(past.past()));
-                (&FIRST_OF_HISTORY, lines.filter_map(value).collect())
+                Box::new(past.iter().filter_map(|past| value(Line::of(past.past()))))
             }
-        };
-        match self.format {
-            Format::Csv => table_csv(first, &rows),
-            Format::Json => format!("{:#}\n", Value::Array(rows)),
         }
+    }
+
+    /// What is nested gets a column for each of its numbers, named `detail.cpu.user`; what a row lacks
+    /// stays empty.
+    fn write_csv(&self, out: &mut dyn Write) -> io::Result<()> {
+        let names = self.columns();
+        out.write_all(csv::line(names.iter().cloned()).as_bytes())?;
+        for row in self.rows() {
+            let mut flat = BTreeMap::new();
+            flatten("", &row, &mut |name, value| {
+                flat.insert(name, value);
+            });
+            let cell = |name| flat.get(name).map(|value| csv::cell(value));
+            let cells = names.iter().map(|name| cell(name).unwrap_or_default());
+            out.write_all(csv::line(cells).as_bytes())?;
+        }
+        Ok(())
+    }
+
+    fn columns(&self) -> Vec<String> {
+        let first: &[&str] = match &self.lines {
+            Lines::Table(_) => &FIRST,
+            Lines::History(_) => &FIRST_OF_HISTORY,
+        };
+        let mut names: Vec<String> = first.iter().map(|&name| name.to_owned()).collect();
+        let mut known: BTreeSet<String> = names.iter().cloned().collect();
+        for row in self.rows() {
+            flatten("", &row, &mut |name, value| {
+                // Where one row has no detail at all, its place is not a column of its own.
+                let empty = value.is_null() && name == "detail";
+                if !empty && known.insert(name.clone()) {
+                    names.push(name);
+                }
+            });
+        }
+        names
+    }
+}
+
+/// The rows, as JSON.
+impl Serialize for Export {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(self.rows())
     }
 }
 
@@ -182,45 +230,9 @@ const FIRST_OF_HISTORY: [&str; 8] = [
 /// What tells a container from others comes first, as in the table.
 const FIRST: [&str; 4] = ["id", "root", "runtime", "status"];
 
-/// What is nested gets a column for each of its numbers, named `detail.cpu.user`; what a row lacks
-/// stays empty.
-fn table_csv(first: &[&str], rows: &[Value]) -> String {
-    let rows: Vec<Vec<(String, &Value)>> = rows
-        .iter()
-        .map(|row| {
-            let mut flat = Vec::new();
-            flatten("", row, &mut flat);
-            flat
-        })
-        .collect();
-    let mut names: Vec<&str> = first.to_vec();
-    let mut known: BTreeSet<&str> = first.iter().copied().collect();
-    for (name, value) in rows.iter().flatten() {
-        // Where one row has no detail at all, its place is not a column of its own.
-        let empty = value.is_null() && name == "detail";
-        if !empty && known.insert(name) {
-            names.push(name);
-        }
-    }
-    let mut out = csv::line(names.iter().map(|name| (*name).to_owned()));
-    for row in &rows {
-        let row: BTreeMap<&str, &Value> = row
-            .iter()
-            .map(|(name, value)| (name.as_str(), *value))
-            .collect();
-        let value = |name: &&str| {
-            row.get(name)
-                .map(|value| csv::cell(value))
-                .unwrap_or_default()
-        };
-        out.push_str(&csv::line(names.iter().map(value)));
-    }
-    out
-}
-
-fn flatten<'a>(name: &str, value: &'a Value, out: &mut Vec<(String, &'a Value)>) {
+fn flatten<'a>(name: &str, value: &'a Value, each: &mut dyn FnMut(String, &'a Value)) {
     let Value::Object(fields) = value else {
-        out.push((name.to_owned(), value));
+        each(name.to_owned(), value);
         return;
     };
     for (field, value) in fields {
@@ -229,6 +241,6 @@ fn flatten<'a>(name: &str, value: &'a Value, out: &mut Vec<(String, &'a Value)>)
         } else {
             format!("{name}.{field}")
         };
-        flatten(&below, value, out);
+        flatten(&below, value, each);
     }
 }

@@ -438,7 +438,7 @@ fn start_details(mailbox: &Mailbox) -> io::Result<Sender<DetailOrder>> {
                     extension,
                     content,
                 } => {
-                    let saved = files::save(stem, extension, &content.text());
+                    let saved = files::save(stem, extension, &content);
                     let (failed, text) = match saved {
                         Ok(path) => (false, format!("saved {}", crate::text::visible_path(&path))),
                         Err(error) => (true, format!("save: {}", crate::text::chain(&error))),

@@ -181,3 +181,44 @@ fn who_got_away_keeps_the_record_for_as_long_as_it_lives() {
     bare.delete(&[]).ok();
     assert!(!bare.is_recorded());
 }
+
+/// Ends with the value, and its children with it.
+struct Busy(Child);
+
+impl Busy {
+    fn new() -> Self {
+        // It ends by itself, long after a delete that does not wait for it.
+        let forks = "for (1..60_000) { fork() or POSIX::_exit(0); wait() }";
+        let child = Command::new("perl").args(["-MPOSIX", "-e", forks]).spawn();
+        Self(child.unwrap())
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+#[test]
+fn a_host_on_which_others_fork_all_the_time_does_not_hold_it_up() {
+    let mut init = Command::new("setsid");
+    init.args([
+        "unshare",
+        "-m",
+        "sh",
+        "-c",
+        "sleep 60 & echo begun; exec sleep 61",
+    ]);
+    let bare = match Bare::new(&mut init, None) {
+        Ok(bare) => bare,
+        Err(reason) => return skip("a host on which others fork", &reason),
+    };
+    let mut busy = [Busy::new(), Busy::new()];
+    bare.delete(&["--force"]).ok();
+    assert!(!bare.is_recorded());
+    assert!(bare.has_ended(), "{:?} live", bare.living());
+    let goes_on = |busy: &mut Busy| busy.0.try_wait().unwrap().is_none();
+    assert!(busy.iter_mut().all(goes_on), "nothing forked meanwhile");
+}

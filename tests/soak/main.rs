@@ -82,6 +82,7 @@ fn keys_at_random_on_the_lab_for_as_long_as_one_likes() {
     type_on(name, &mut monkey, &mut pty, &mut watch);
     monkey.quit(&mut pty);
     watch.assert_flat(duration());
+    watch.assert_no_more_descriptors(duration());
     tell(&format!(
         "{name}: {} keys, {}, ended with 0",
         monkey.keys,
@@ -127,11 +128,17 @@ fn containers_come_and_go_and_keys_act_on_them() {
     let mut pty = Pty::start(setup);
     pty.sees("Containers");
     let mut watch = Watch::default();
+    watch.look(pty.pid(), Duration::ZERO);
     let mut monkey = Monkey::new(seed, Reach::Containers);
     let churn = Churn::start(rigs, seed);
     type_on(name, &mut monkey, &mut pty, &mut watch);
     let yard = churn.end();
     delete_all(&yard);
+    until("the descriptors of what is gone are let go", || {
+        pty.take(Duration::from_millis(50));
+        pty.forget();
+        watch.has_let_go(pty.pid())
+    });
     monkey.quit(&mut pty);
     watch.assert_flat(duration());
     tell(&format!(
