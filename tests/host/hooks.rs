@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -15,7 +15,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::delete::assert_deleted;
 use crate::pty::{Pty, Setup};
-use crate::rig::{Ended, Rig, Spec, start_of};
+use crate::rig::{Ended, Rig, Spec, process_state, skip, start_of, until};
+use crate::torture::fuse::Fuse;
 
 /// A poststop hook that adds a line to a file, then does this.
 fn counting(rig: &Rig, then: &str) -> Spec {
@@ -373,4 +374,48 @@ fn a_hook_that_is_frozen_is_not_waited_for_and_said_to_live() {
     let words = format!("killed, and not dead yet: pid {} is frozen", pid.trim());
     assert!(said.contains("WARN") && said.contains(&words), "{said}");
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+}
+
+#[test]
+fn a_hook_that_hangs_in_the_kernel_is_not_waited_for_and_said_to_live() {
+    let name = "a_hook_that_hangs_in_the_kernel_is_not_waited_for_and_said_to_live";
+    let closed = Sticky::new();
+    let Some(fuse) = Fuse::mount(closed.dir.path().join("fuse")) else {
+        return skip(name, "needs /dev/fuse");
+    };
+    // A kill does not end the read: it has been sent to a server that does not answer.
+    let (pid_file, hang) = (closed.dir.path().join("pid"), fuse.dir().join("hang"));
+    let script = format!(
+        "echo $$ > {}; exec cat {}",
+        pid_file.display(),
+        hang.display()
+    );
+    closed.record_with(&json!({
+        "path": "/bin/sh", "args": ["sh", "-c", script], "timeout": 1_000_000_000,
+    }));
+    let mut ocitop = Command::new(crate::rig::ocitop())
+        .arg("--root")
+        .arg(closed.dir.path().join("root"))
+        .args(["delete", Sticky::ID])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    until("it ends, though its hook does not", || {
+        ocitop.try_wait().unwrap().is_some()
+    });
+    let pid: i32 = fs::read_to_string(&pid_file)
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    assert_eq!(process_state(pid), Some('D'));
+    let ended = ocitop.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stdout).into_owned();
+    let words = format!("killed, and not dead yet: pid {pid} is frozen or hangs in the kernel");
+    assert!(said.contains("WARN") && said.contains(&words), "{said}");
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    drop(fuse);
+    until("its hook ends with the file system", || {
+        process_state(pid).is_none()
+    });
 }
