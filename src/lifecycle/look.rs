@@ -9,7 +9,7 @@
 //! once the lowest pids are given out again, it is by the second time.
 //!
 //! On a host where others fork all the time there is no such moment. A chain that slips through once does
-//! not slip through fifty times.
+//! not slip through sixteen times.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -19,12 +19,12 @@ use crate::inventory::{Machine, Unread};
 use crate::kernel::read::kernel_text;
 use crate::process::ProcStat;
 
-/// How long those that were born meanwhile are read.
-const LIMIT: Duration = Duration::from_millis(300);
+/// How long those that were born meanwhile are read at most.
+const LIMIT: Duration = Duration::from_secs(2);
 /// So often in a row nothing new has to be given out.
 const QUIET: usize = 2;
-/// Or so often they have to be read.
-const OFTEN: usize = 50;
+/// Or they are read so often.
+const OFTEN: usize = 16;
 /// So many that were given out right before are read again too: they may not have been seen yet.
 const BEFORE: i32 = 64;
 /// Where so many pids were given out, all processes are listed anew.
@@ -70,8 +70,12 @@ impl<'a> Look<'a> {
         let mut seen_to = look.newest(machine);
         look.list(machine);
         let start = Instant::now();
-        let (mut quiet, mut rounds) = (0, 0);
-        while start.elapsed() < LIMIT {
+        let mut quiet = 0;
+        for _ in 0..OFTEN {
+            look.is_outrun = start.elapsed() > LIMIT;
+            if look.is_outrun {
+                break;
+            }
             let (Some(before), Some(now)) = (seen_to, look.newest(machine)) else {
                 // No kernel: a tree that stands for a machine has nobody that is born.
                 return look;
@@ -88,9 +92,7 @@ impl<'a> Look<'a> {
                 look.list(machine);
             }
             seen_to = Some(now);
-            rounds += 1;
         }
-        look.is_outrun = rounds < OFTEN;
         look
     }
 
