@@ -5,7 +5,6 @@
 //! line one that prints. It never calls a runtime's own command; after each step it looks again
 //! and reports what it saw, not what a call returned.
 
-mod astray;
 pub mod claims;
 mod clean;
 pub mod doubt;
@@ -19,11 +18,11 @@ pub mod guard;
 mod held;
 mod hooks;
 mod kin;
-mod look;
 mod marks;
 mod own;
 mod pin;
 mod plan;
+mod process_table;
 pub mod procs;
 mod quarry;
 mod quota;
@@ -33,6 +32,7 @@ mod sharing;
 mod signal;
 mod state;
 pub mod step;
+mod straggler;
 pub mod stray;
 mod survivors;
 pub mod target;

@@ -44,7 +44,7 @@ pub enum Doubt {
     #[error(
         "pid {pid} may be of it, which had no cgroup and shared the pids of others: it has the root directory {rootfs}"
     )]
-    Astray {
+    Straggler {
         /// The process.
         pid: i32,
         /// The root directory, safe to print.

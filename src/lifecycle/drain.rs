@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::evidence::Evidence;
+use super::kin::Births;
 use super::procs::Unlisted;
 use super::quarry::Quarry;
 use super::run::Context;
@@ -39,7 +40,7 @@ pub(super) fn kill<K: Kernel, Q: Quarry>(
     context: &mut Context<'_, K, Q>,
 ) -> Result<Outcome, StepError> {
     let members = context.evidence.members(context.machine).pids;
-    if members.is_empty() && !context.evidence.forks() {
+    if members.is_empty() && context.evidence.births() == Births::None {
         let rest = Rest::of(context);
         return Ok(Outcome::Skipped(match rest.unseen {
             Some(unseen) => Reason::Unknown(unseen.words()),
@@ -61,7 +62,7 @@ pub(super) fn kill<K: Kernel, Q: Quarry>(
         drop(frozen);
         context.evidence.look_again(context.machine);
         let now = context.evidence.members(context.machine).pids.len();
-        let is_over = (fresh == 0 || now == 0) && !context.evidence.forks();
+        let is_over = (fresh == 0 || now == 0) && context.evidence.births() == Births::None;
         if is_over || context.left().is_zero() {
             break;
         }
@@ -178,7 +179,7 @@ pub(super) fn drain<K: Kernel, Q: Quarry>(
         context.evidence.look_again(context.machine);
         let rest = Rest::of(context);
         if rest.is_empty() {
-            context.evidence.release();
+            context.evidence.let_go();
             return Ok(Outcome::Done(match thawed {
                 0 => Seen::Gone,
                 thawed => Seen::GoneThawed(thawed),
@@ -236,8 +237,8 @@ struct Rest {
     unseen: Option<Unread>,
     /// Who may be of it and cannot be told to be: asked only where nobody else lives.
     away: Vec<i32>,
-    /// It was seen to fork at the last look.
-    forks: bool,
+    /// Who was born at the last look.
+    births: Births,
 }
 
 impl Rest {
@@ -257,13 +258,14 @@ impl Rest {
             living,
             unlisted,
             away,
-            forks: context.evidence.forks(),
+            births: context.evidence.births(),
             unseen: members.unseen,
         }
     }
 
     fn is_empty(&self) -> bool {
-        let is_settled = self.unseen.is_none() && self.away.is_empty() && !self.forks;
+        let is_settled =
+            self.unseen.is_none() && self.away.is_empty() && self.births == Births::None;
         self.living.is_empty() && self.unlisted.is_empty() && is_settled
     }
 
@@ -280,8 +282,10 @@ impl Rest {
             let what = what.clone();
             return StepError::Unread { what };
         }
-        if self.living.is_empty() && self.forks {
-            return StepError::Forks;
+        match self.births {
+            Births::Own if self.living.is_empty() => return StepError::Forks,
+            Births::Others if self.living.is_empty() => return StepError::Outrun,
+            Births::Own | Births::Others | Births::None => {}
         }
         if self.living.is_empty() && !self.away.is_empty() {
             let survivors = survivors(context, &self.away);

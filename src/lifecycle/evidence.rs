@@ -7,7 +7,7 @@ mod lost;
 use std::path::PathBuf;
 
 use super::claims::Claims;
-use super::kin::Kin;
+use super::kin::{Births, Kin};
 use super::pin::{self, OwnPin};
 use super::procs::Members;
 use super::{Common, Held, Refusal, procs, unit};
@@ -220,15 +220,15 @@ impl Evidence {
     }
 
     /// Lets go of what was held to tell its processes, which have gone.
-    pub fn release(&mut self) {
+    pub fn let_go(&mut self) {
         if let Some(kin) = &mut self.kin {
-            kin.release();
+            kin.let_go();
         }
     }
 
-    /// Whether the last look found processes that were forked since the one before.
-    pub(super) fn forks(&self) -> bool {
-        self.kin.as_ref().is_some_and(Kin::grew)
+    /// Whether processes were born at the last look.
+    pub(super) fn births(&self) -> Births {
+        self.kin.as_ref().map(Kin::births).unwrap_or_default()
     }
 
     /// Who may be of it, is not told by its kin, and lives.

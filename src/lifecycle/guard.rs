@@ -188,13 +188,15 @@ pub(super) fn check_not_ours(
     Ok(())
 }
 
-/// Whether the process `pid` (or `self`) is in the cgroup or below it. A pid 1 that is hidden from a
-/// user is in no cgroup that this user could touch.
+/// Whether the process `pid` (or `self`) is in the cgroup or below it. Both are always there; a pid 1 that
+/// is hidden from a user is in no cgroup that this user could touch.
 fn holds(machine: &Machine, cgroup: &CgroupDir, pid: &str) -> Result<bool, Unread> {
     let file = machine.proc.join(pid).join("cgroup");
     let bytes = match kernel_file(&file) {
         Ok(bytes) => bytes,
-        Err(error) if is_gone(&error) => return Ok(false),
+        Err(error) if pid == "1" && is_gone(&error) && !rustix::process::geteuid().is_root() => {
+            return Ok(false);
+        }
         Err(error) => return Err(Unread::dir(&file, (&error).into())),
     };
     let membership = crate::cgroup::Membership::parse(&bytes);

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use super::claims::Claims;
 use super::guard::{Origin, origin};
-use super::look::Look;
+use super::process_table::ProcessTable;
 use super::run::Context;
 use crate::inventory::members::pid_namespace;
 use crate::inventory::{Machine, Unread};
@@ -23,6 +23,18 @@ use crate::process::{InitProcess, ProcStat};
 
 /// Most looks for new ones while they are stopped.
 const ROUNDS: usize = 100;
+
+/// Whether processes are born while they are looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Births {
+    /// None that matter.
+    #[default]
+    None,
+    /// The container forks.
+    Own,
+    /// So many on the host that one of the container's may not have been seen.
+    Others,
+}
 
 /// Who is of a container without a cgroup.
 #[derive(Debug, Clone, Default)]
@@ -37,8 +49,8 @@ pub(super) struct Kin {
     mounts: Option<Namespace>,
     /// Who had its mounts at the last look, lived, and is not known.
     away: BTreeSet<i32>,
-    /// Whether the last look found new ones: then it forks, and who died since may have forked again.
-    grew: bool,
+    /// Who was born at the last look: who died since may have forked again.
+    births: Births,
     /// What the last look could not see.
     unseen: Option<Unread>,
 }
@@ -101,27 +113,20 @@ impl Kin {
 
     /// Looks for new ones.
     pub(super) fn look(&mut self, machine: &Machine) {
+        let mounts = self.mounts.clone();
         let has_mounts = |pid: i32| {
             let theirs = || std::fs::read_link(machine.pid_file(pid, "ns/mnt")).ok();
-            let mounts = self.mounts.as_ref();
-            mounts.is_some_and(|mounts| mounts.is(theirs().as_ref()))
+            mounts
+                .as_ref()
+                .is_some_and(|mounts| mounts.is(theirs().as_ref()))
         };
-        let look = Look::at(machine, &has_mounts);
-        self.grew = look.is_outrun;
-        // A leader's number that is another's by now leads another session.
-        let taken = |pid: &i32| {
-            let now = look.stats.get(pid).map(|stat| stat.start_time);
-            now.is_some_and(|start| self.known.get(pid) != Some(&start))
+        let look = ProcessTable::at(machine, &has_mounts);
+        self.births = if look.is_outrun {
+            Births::Others
+        } else {
+            Births::None
         };
-        let lost: Vec<i32> = self
-            .sessions
-            .iter()
-            .filter(|pid| taken(pid))
-            .copied()
-            .collect();
-        for pid in lost {
-            self.sessions.remove(&pid);
-        }
+        self.forget_taken(&look);
         let led = |(pid, stat): &(&i32, &ProcStat)| {
             self.sessions.contains(&stat.session) || self.is_inside(machine, **pid)
         };
@@ -138,7 +143,9 @@ impl Kin {
                 None if stat.is_kernel_thread() => continue,
                 None => {
                     self.known.insert(pid, stat.start_time);
-                    self.grew |= !stat.is_dead();
+                    if !stat.is_dead() {
+                        self.births = Births::Own;
+                    }
                 }
             }
             let leads = stat.session == pid && self.sessions.insert(pid);
@@ -162,8 +169,17 @@ impl Kin {
             .retain(|pid, _| look.stats.contains_key(pid) || sessions.contains(pid));
     }
 
+    /// A leader's number that is another's by now leads another session.
+    fn forget_taken(&mut self, look: &ProcessTable<'_>) {
+        let known = &self.known;
+        self.sessions.retain(|pid| {
+            let now = look.stats.get(pid).map(|stat| stat.start_time);
+            now.is_none_or(|start| known.get(pid) == Some(&start))
+        });
+    }
+
     /// Who has its mounts, lives, and is none of those that are known.
-    fn not_known(&self, look: &Look<'_>) -> BTreeSet<i32> {
+    fn not_known(&self, look: &ProcessTable<'_>) -> BTreeSet<i32> {
         let is_known = |pid: i32, stat: &ProcStat| self.known.get(&pid) == Some(&stat.start_time);
         let is_away = |pid: &i32| {
             let stat = look.stats.get(pid);
@@ -172,9 +188,9 @@ impl Kin {
         look.among.iter().copied().filter(is_away).collect()
     }
 
-    /// Whether the last look found new ones.
-    pub(super) fn grew(&self) -> bool {
-        self.grew
+    /// Whether new ones were born at the last look.
+    pub(super) fn births(&self) -> Births {
+        self.births
     }
 
     fn is_inside(&self, machine: &Machine, pid: i32) -> bool {
@@ -194,7 +210,7 @@ impl Kin {
     }
 
     /// Lets go of its mounts, once who has them has been asked: a hook may need what is mounted there.
-    pub(super) fn release(&mut self) {
+    pub(super) fn let_go(&mut self) {
         self.mounts = None;
         self.away.clear();
     }
@@ -235,7 +251,7 @@ pub(super) fn stop<K: Kernel>(context: &mut Context<'_, K>) {
             }
         }
         context.evidence.look_again(context.machine);
-        if !(fresh || context.evidence.forks()) || context.left().is_zero() {
+        if !fresh && context.evidence.births() == Births::None || context.left().is_zero() {
             return;
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use super::look::Look;
+use super::process_table::ProcessTable;
 use crate::cgroup::Version;
 use crate::inventory::Machine;
 use crate::inventory::cgroups::CgroupDir;
@@ -68,7 +68,7 @@ impl Unlisted {
 pub fn family(machine: &Machine, init: i32) -> Members {
     let own = std::fs::read_link(machine.proc.join("self/ns/pid")).ok();
     let theirs = pid_namespace(machine, init).filter(|theirs| own.as_ref() != Some(theirs));
-    let look = Look::once(machine);
+    let look = ProcessTable::once(machine);
     let is_inside = |pid: &i32| theirs.is_some() && pid_namespace(machine, *pid) == theirs;
     let mut pids = BTreeSet::from([init]);
     pids.extend(look.stats.keys().copied().filter(is_inside));

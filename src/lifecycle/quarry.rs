@@ -4,6 +4,7 @@
 use super::Common;
 use super::drain;
 use super::evidence::Evidence;
+use super::kin::Births;
 use super::procs::Members;
 use crate::inventory::Machine;
 use crate::inventory::cgroups::CgroupDir;
@@ -24,8 +25,8 @@ pub(super) trait Quarry {
     fn look_again(&mut self, _machine: &Machine) {}
 
     /// Whether that look found any: one that forks and dies at once is dead when it is to be killed.
-    fn forks(&self) -> bool {
-        false
+    fn births(&self) -> Births {
+        Births::None
     }
 
     /// Who may be its own, cannot be told to be, and lived at that look.
@@ -34,7 +35,7 @@ pub(super) trait Quarry {
     }
 
     /// Its processes have gone: lets go of what was held to tell them.
-    fn release(&mut self) {}
+    fn let_go(&mut self) {}
 
     /// Its systemd scope.
     fn unit(&self) -> Option<&Unit>;
@@ -60,16 +61,16 @@ impl Quarry for Evidence {
         Self::look_again(self, machine);
     }
 
-    fn forks(&self) -> bool {
-        Self::forks(self)
+    fn births(&self) -> Births {
+        Self::births(self)
     }
 
     fn away(&self) -> Vec<i32> {
         Self::away(self)
     }
 
-    fn release(&mut self) {
-        Self::release(self);
+    fn let_go(&mut self) {
+        Self::let_go(self);
     }
 
     fn unit(&self) -> Option<&Unit> {

@@ -349,6 +349,8 @@ pub enum StepError {
     },
     /// It forks faster than its processes can be killed, each dead before its signal.
     Forks,
+    /// So many processes are born on the host that one of its own may not have been seen.
+    Outrun,
     /// systemd still has this scope active.
     UnitActive {
         /// Its name.

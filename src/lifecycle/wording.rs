@@ -252,6 +252,11 @@ impl StepError {
                 survivor_list(survivors)
             ),
             Self::Forks => "it forks faster than its processes can be killed".to_owned(),
+            Self::Outrun => {
+                "processes are born on this host faster than they can be looked at: whether one of \
+                             its own lives is not known"
+                    .to_owned()
+            }
             Self::UnitActive { unit } => format!("systemd still has {} active", visible(unit)),
             Self::OutOfSight { path, why } => format!(
                 "whether {} is there cannot be seen from here: {}; {}",

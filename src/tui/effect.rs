@@ -80,12 +80,4 @@ impl Content {
             Self::Export(export) => export.write(out),
         }
     }
-
-    /// As text.
-    pub fn text(&self) -> String {
-        let mut bytes = Vec::new();
-        // Into memory, which does not fail.
-        self.write(&mut bytes).ok();
-        String::from_utf8_lossy(&bytes).into_owned()
-    }
 }

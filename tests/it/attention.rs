@@ -14,7 +14,7 @@ use ocitop::tui::{Effect, EventKind};
 use proptest::prelude::*;
 
 use crate::stage::{
-    START, Stage, container, key, oom_killed, preview, stopped, troubled, with_status, zoo,
+    START, Stage, container, key, oom_killed, preview, stopped, troubled, with_status, written, zoo,
 };
 
 const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 10)];
@@ -438,7 +438,7 @@ fn the_history_is_what_is_exported_there() {
             stem,
             extension,
             content,
-        }) => (*stem, *extension, content.text()),
+        }) => (*stem, *extension, written(content)),
         other => panic!("{other:?}"),
     };
     for key in ["x", "<C-s>"] {
@@ -481,7 +481,7 @@ fn the_table_is_exported_with_what_needs_a_person() {
     let Some(Effect::Save { content, .. }) = stage.effects.last() else {
         panic!("{:?}", stage.effects);
     };
-    let rows: serde_json::Value = serde_json::from_str(&content.text()).unwrap();
+    let rows: serde_json::Value = serde_json::from_str(&written(content)).unwrap();
     assert_eq!(rows[0]["attention"], "STUCK");
     let reason = rows[0]["reason"].as_str().unwrap();
     assert!(reason.starts_with("812 (dd) in D for"), "{reason}");

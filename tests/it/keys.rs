@@ -12,7 +12,7 @@ use ratatui::crossterm::event::{
     Event as Input, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };
 
-use crate::stage::{Stage, container, done, key, plan, preview, step, stopped, zoo};
+use crate::stage::{Stage, container, done, key, plan, preview, step, stopped, written, zoo};
 
 /// A stage with `web-1` and `web-2`, the cursor on the first.
 fn two() -> Stage {
@@ -475,7 +475,7 @@ fn what_is_exported_has_the_rows_shown() {
             extension: "csv",
             content,
             ..
-        } => Some(content.text()),
+        } => Some(written(content)),
         _ => None,
     });
     let saved = saved.unwrap();
@@ -516,7 +516,7 @@ fn the_log_can_be_searched_and_saved() {
     let Some(Effect::Save { content, .. }) = stage.effects.last() else {
         panic!("nothing was saved");
     };
-    assert_eq!(content.text().lines().count(), 50);
+    assert_eq!(written(content).lines().count(), 50);
 }
 
 #[test]

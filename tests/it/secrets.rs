@@ -3,7 +3,7 @@
 use ocitop::text::secrets::Masking;
 use ocitop::tui::{Effect, EventKind};
 
-use crate::stage::{Stage, container, with_facts};
+use crate::stage::{Stage, container, with_facts, written};
 
 /// A stage with the page of `web-1` open.
 fn inspecting(width: u16) -> Stage {
@@ -103,7 +103,7 @@ fn a_saved_page_has_what_is_shown() {
     // Asked for and not read yet: the page is still masked, and so is the file.
     stage.keys("a<C-s>");
     let saved = stage.effects.iter().find_map(|effect| match effect {
-        Effect::Save { content, .. } => Some(content.text()),
+        Effect::Save { content, .. } => Some(written(content)),
         _ => None,
     });
     assert_eq!(saved.as_deref(), Some("PASSWORD=(masked)\n"));

@@ -17,7 +17,7 @@ use ocitop::lifecycle::{
 };
 use ocitop::oci::{ContainerKey, CreatedAt, RuntimeKind, Status};
 use ocitop::process::InitProcess;
-use ocitop::tui::{Effect, Event, EventKind, Look, Model, Moment, draw, update};
+use ocitop::tui::{Content, Effect, Event, EventKind, Look, Model, Moment, draw, update};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
@@ -241,6 +241,13 @@ fn named_key(name: &str) -> KeyEvent {
         other => panic!("no key {other}"),
     };
     KeyEvent::new(code, KeyModifiers::NONE)
+}
+
+/// What is saved.
+pub(crate) fn written(content: &Content) -> String {
+    let mut bytes = Vec::new();
+    content.write(&mut bytes).unwrap();
+    String::from_utf8(bytes).unwrap()
 }
 
 pub(crate) fn key(name: &str) -> ContainerKey {

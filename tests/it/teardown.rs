@@ -18,6 +18,7 @@ mod writes;
 use std::fs;
 use std::time::Duration;
 
+use ocitop::inventory::unread::{Unread, WhyUnread};
 use ocitop::kernel::{Kernel as _, Release, Signal};
 use ocitop::lifecycle::guard::Forbidden;
 use ocitop::lifecycle::{
@@ -465,11 +466,20 @@ fn no_record_reaches_the_cgroup_of_another_or_of_the_host() {
     // Whether it is that of either was not seen.
     for pid in ["1", "self"] {
         let machine = Machine::v2().running("web", RuntimeKind::Crun);
-        let unread = Machine::cannot_be_read(&machine.proc().join(pid).join("cgroup"));
+        let file = machine.proc().join(pid).join("cgroup");
+        let unread = Machine::cannot_be_read(&file);
         let kernel = FakeKernel::over(&machine);
         let (verdict, _) = delete(&machine, &kernel);
         let why = Forbidden::Unseen(web(&machine), unread).into();
         assert_eq!(verdict, Verdict::Refused(why));
+        // Both are always there: one that is not has not been seen. A user may have pid 1 hidden.
+        fs::remove_dir(&file).unwrap();
+        if pid == "self" || rustix::process::geteuid().is_root() {
+            let why = WhyUnread::Refused(rustix::io::Errno::NOENT.raw_os_error());
+            let why = Forbidden::Unseen(web(&machine), Unread::dir(&file, why)).into();
+            let (verdict, _) = delete(&machine, &kernel);
+            assert_eq!(verdict, Verdict::Refused(why));
+        }
         assert_eq!(kernel.changes(), 0);
     }
 

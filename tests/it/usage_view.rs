@@ -14,7 +14,7 @@ use ratatui::crossterm::event::{
 use ratatui::style::Color;
 
 use crate::measured::{self, LOOKED, busy, host_usage, idle, opaque, past, unlimited};
-use crate::stage::{Stage, container, stopped, zoo};
+use crate::stage::{Stage, container, stopped, written, zoo};
 
 const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 10)];
 
@@ -324,7 +324,7 @@ fn what_is_exported_has_the_details_that_there_are() {
     stage.keys("x<Enter>");
     stage.keys("xj<Enter>");
     let saved = stage.effects.iter().filter_map(|effect| match effect {
-        Effect::Save { content, .. } => Some(content.text()),
+        Effect::Save { content, .. } => Some(written(content)),
         _ => None,
     });
     let [csv, json] = &saved.collect::<Vec<_>>()[..] else {

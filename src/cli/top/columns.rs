@@ -167,3 +167,30 @@ pub(super) fn csv(snapshot: &Snapshot, first: bool) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::usage::Hugetlb;
+
+    #[test]
+    fn more_huge_pages_than_can_be_counted_are_the_most_that_can_be() {
+        let pages = |usage| Hugetlb {
+            size: "2MB".to_owned(),
+            usage,
+            limit: None,
+            failures: None,
+        };
+        let (_, sum) = NUMBERS.iter().find(|(name, _)| *name == "hugetlb").unwrap();
+        let of = |usages: [Option<u64>; 2]| {
+            let detail = Detail {
+                hugetlb: usages.map(pages).into(),
+                ..Detail::default()
+            };
+            sum(&Usage::default(), &detail)
+        };
+        assert_eq!(of([Some(u64::MAX), Some(1)]), json!(u64::MAX));
+        assert_eq!(of([Some(1), Some(2)]), json!(3));
+        assert_eq!(of([Some(1), None]), json!(null));
+    }
+}

@@ -9,7 +9,7 @@ use crate::lifecycle::claims::Claims;
 use crate::lifecycle::doubt::Doubt;
 use crate::lifecycle::guard::{self, Forbidden};
 use crate::lifecycle::kin::Kin;
-use crate::lifecycle::{Common, Kept, astray, held, own, procs, sharing};
+use crate::lifecycle::{Common, Kept, held, own, procs, sharing, straggler};
 
 impl Evidence {
     /// Applies the guard and counts who would die.
@@ -54,7 +54,7 @@ impl Evidence {
         if let (Some(init), true) = (init, self.pins.is_empty()) {
             self.kin = Some(Kin::of(machine, init, claims));
         }
-        self.look_astray(machine, claims);
+        self.look_for_stragglers(machine, claims);
         self.count(machine);
         self.held = held::look(
             machine,
@@ -71,7 +71,7 @@ impl Evidence {
 
     /// Without a cgroup and with init dead nothing tells who was of it, but that init's death ended all
     /// in a pid namespace of its own.
-    fn look_astray(&mut self, machine: &Machine, claims: &Claims) {
+    fn look_for_stragglers(&mut self, machine: &Machine, claims: &Claims) {
         let has_cgroup = self.has_cgroup() || !cgroups_of(machine, &self.entry).is_empty();
         let pids_are_own = match &self.entry.record {
             Ok(record) => record.private_pid_namespace,
@@ -81,10 +81,10 @@ impl Evidence {
             return;
         }
         let shared = pids_are_own == Some(false);
-        match astray::maybe(machine, &self.entry, claims) {
+        match straggler::maybe(machine, &self.entry, claims) {
             // youki does not record it: what was not seen is no reason then.
-            Some(doubt) if shared || matches!(doubt, Doubt::Astray { .. }) => self.doubt(doubt),
-            _ if shared => self.notes.push(astray::NOTE.to_owned()),
+            Some(doubt) if shared || matches!(doubt, Doubt::Straggler { .. }) => self.doubt(doubt),
+            _ if shared => self.notes.push(straggler::NOTE.to_owned()),
             _ => {}
         }
     }

@@ -14,7 +14,7 @@ use ocitop::tui::{Effect, EventKind};
 
 use super::{cgroup, healthy, killed, mount, task, wait};
 use crate::machine::Machine;
-use crate::stage::{Stage, key, preview, zoo};
+use crate::stage::{Stage, key, preview, written, zoo};
 
 const API: &str = "api-worker-7f3c";
 
@@ -143,7 +143,7 @@ fn the_saved_page_has_every_check_with_its_proof() {
     stage.effects.clear();
     stage.keys("<C-s>");
     let text = stage.effects.iter().find_map(|effect| match effect {
-        Effect::Save { content, .. } => Some(content.text()),
+        Effect::Save { content, .. } => Some(written(content)),
         _ => None,
     });
     let text = text.unwrap();

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
+use ocitop::inventory::unread::{Unread, WhyUnread};
 use ocitop::kernel::Signal;
 use ocitop::lifecycle::{Doubt, Force, Job, Outcome, Refusal, StepError, StepKind, Verdict};
 use ocitop::oci::RuntimeKind;
@@ -194,7 +195,7 @@ fn got_away(pid_namespace: &str) -> (Machine, i32, PathBuf) {
 #[test]
 fn while_who_got_away_lives_the_next_delete_does_not_say_that_it_is_done() {
     let (machine, away, rootfs) = got_away("NEWUTS");
-    let why = Refusal::CannotKnow(Doubt::Astray {
+    let why = Refusal::CannotKnow(Doubt::Straggler {
         pid: away,
         rootfs: rootfs.display().to_string(),
     });
@@ -217,6 +218,20 @@ fn while_who_got_away_lives_the_next_delete_does_not_say_that_it_is_done() {
         _ => None,
     });
     assert!(noted.unwrap().contains("shared the pids of others"));
+}
+
+#[test]
+fn where_its_root_directory_cannot_be_looked_at_its_record_stays() {
+    let (machine, _, rootfs) = got_away("NEWUTS");
+    fs::remove_dir(&rootfs).unwrap();
+    symlink(&rootfs, &rootfs).unwrap();
+    let why = WhyUnread::Refused(rustix::io::Errno::LOOP.raw_os_error());
+    let why = Doubt::Members(Unread::dir(&rootfs, why));
+    let kernel = FakeKernel::over(&machine);
+    let (verdict, _) = delete(&machine, &kernel);
+    assert_eq!(verdict, Verdict::Refused(Refusal::CannotKnow(why)));
+    assert_eq!(kernel.changes(), 0);
+    assert!(machine.state_dir("web").is_dir());
 }
 
 #[test]

@@ -4,12 +4,12 @@
 //! each of which forks one and dies, none may be: the one that is listed is dead when it is read, and its
 //! child came to stand behind the place that the list had come to. Pids are given out in order, and the
 //! kernel tells the last one (`/proc/loadavg`): the newest are read one by one, again and again, until
-//! none was given out meanwhile. A pid is given out a moment before its process is to be seen, and its
-//! parent lives until then: it is seen instead, where it is read before its child. The other way round,
-//! once the lowest pids are given out again, it is by the second time.
+//! none was given out meanwhile. The newest first: of a chain it is the one that lives, and by the time
+//! that those before it were read it would be dead, each time anew. A pid is given out a moment before
+//! its process is to be seen; its parent lives until then, and is the next that is read.
 //!
 //! On a host where others fork all the time there is no such moment. A chain that slips through once does
-//! not slip through sixteen times.
+//! not slip through as often as they are read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -24,14 +24,14 @@ const LIMIT: Duration = Duration::from_secs(2);
 /// So often in a row nothing new has to be given out.
 const QUIET: usize = 2;
 /// Or they are read so often.
-const OFTEN: usize = 16;
+const OFTEN: usize = 64;
 /// So many that were given out right before are read again too: they may not have been seen yet.
-const BEFORE: i32 = 64;
+const BEFORE: i32 = 16;
 /// Where so many pids were given out, all processes are listed anew.
 const FEW: i32 = 20_000;
 
 /// The processes of the host at one look.
-pub(super) struct Look<'a> {
+pub(super) struct ProcessTable<'a> {
     is_among: &'a dyn Fn(i32) -> bool,
     pub(super) stats: BTreeMap<i32, ProcStat>,
     /// By the pid of their parent.
@@ -44,7 +44,7 @@ pub(super) struct Look<'a> {
     pub(super) is_outrun: bool,
 }
 
-impl<'a> Look<'a> {
+impl<'a> ProcessTable<'a> {
     /// Looks once: whoever lives all the while is seen.
     pub(super) fn once(machine: &Machine) -> Self {
         let mut look = Self::blank(&|_| false);
@@ -86,7 +86,8 @@ impl<'a> Look<'a> {
             }
             let newest = before.saturating_sub(BEFORE);
             if newest <= now && now - newest <= FEW {
-                (newest.max(0) + 1..=now).for_each(|pid| look.read_new(machine, pid));
+                let newest_first = (newest.max(0) + 1..=now).rev();
+                newest_first.for_each(|pid| look.read_new(machine, pid));
             } else {
                 // They began at the lowest again.
                 look.list(machine);
