@@ -1,7 +1,7 @@
 //! Containers without a cgroup, in the pid namespace of the host: real processes that fork while they are
 //! deleted, and ones that nothing ties to init. All of them end by themselves.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -38,6 +38,8 @@ struct Bare {
     id: String,
     init: Child,
     mounts: PathBuf,
+    /// While it is open its number is nobody else's: what is among these mounts is killed.
+    _held: File,
     output: ChildStdout,
 }
 
@@ -68,12 +70,14 @@ impl Bare {
         });
         fs::create_dir(rig.state_dir(&id)).unwrap();
         fs::write(rig.state_dir(&id).join("state.json"), state.to_string()).unwrap();
+        let held = File::open(format!("/proc/{pid}/ns/mnt")).map_err(|error| error.to_string())?;
         let mounts = mounts_of(pid).ok_or("init is dead")?;
         Ok(Self {
             rig,
             id,
             init,
             mounts,
+            _held: held,
             output,
         })
     }
@@ -145,6 +149,28 @@ fn of_chains_of_forking_processes_all_are_gone_or_it_is_said() {
         bare.delete(&["--force"]).ok();
         assert!(!bare.is_recorded());
     }
+}
+
+/// The kernel gives the number of a mount namespace to the next one: not known by that alone, for the
+/// rig kills what lives among its mounts.
+#[test]
+fn what_is_made_when_it_has_ended_is_not_taken_for_it() {
+    let sleep = ["-m", "sh", "-c", "echo begun; exec sleep 60"];
+    let mut init = Command::new("unshare");
+    let mut bare = match Bare::new(init.args(sleep), None) {
+        Ok(bare) => bare,
+        Err(reason) => return skip("what is made when it has ended", &reason),
+    };
+    bare.init.kill().unwrap();
+    bare.init.wait().unwrap();
+    until("it ends", || bare.has_ended());
+    // What runs beside this may get it first, and give it back.
+    let others: Vec<_> = (0..8)
+        .map(|_| Bare::new(Command::new("unshare").args(sleep), None).unwrap())
+        .collect();
+    let living: Vec<_> = others.iter().map(Bare::living).collect();
+    assert_eq!(bare.living(), [0; 0], "{living:?}");
+    assert!(living.iter().all(|pids| pids.len() == 1), "{living:?}");
 }
 
 #[test]
