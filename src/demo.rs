@@ -5,15 +5,15 @@
 //! The containers are the `cast`; what a process does is in `child`, how its runtime describes it
 //! in `files`. A lab that was killed is removed by the next one, from its [`Manifest`].
 
-mod cast;
 mod child;
+mod containers;
 mod files;
-mod gate;
 mod groups;
 mod lab;
 mod manifest;
 mod reaper;
 mod remains;
+mod start_wait;
 mod sweep;
 mod wait;
 
@@ -27,7 +27,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 pub use lab::{Lab, Stage};
-pub use manifest::{Distrust, Host, Manifest};
+pub use manifest::{Manifest, NotOurLab, PidSpace};
 
 use crate::config::{Config, Roots};
 

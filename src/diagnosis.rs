@@ -15,9 +15,9 @@ mod checks;
 pub mod evidence;
 mod gather;
 mod judge;
-pub mod nature;
 pub mod remedy;
-mod wording;
+pub mod wait_kind;
+mod words;
 
 use std::path::PathBuf;
 
@@ -25,7 +25,7 @@ use serde::Serialize;
 
 pub use cause::Cause;
 use cause::StateCause;
-pub use checks::{About, Check, Verdict, checks};
+pub use checks::{About, Check, CheckResult, checks};
 pub use evidence::Evidence;
 pub use gather::{Examiner, NotExamined};
 pub use judge::judge;
@@ -113,8 +113,8 @@ impl Diagnosis {
         }
         let ails = |finding: &&Finding| finding.weight == Weight::Ails;
         let ails: Vec<&Finding> = self.findings.iter().filter(ails).collect();
-        let unseen = |check: &&Check| check.verdict == Verdict::NotLookedAt;
+        let unseen = |check: &&Check| check.verdict == CheckResult::NotLookedAt;
         let unseen = self.checks.iter().filter(unseen).count();
-        wording::of_running(&first.cause, &ails, unseen)
+        words::of_running(&first.cause, &ails, unseen)
     }
 }

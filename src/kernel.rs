@@ -20,8 +20,8 @@ pub mod program;
 pub mod read;
 pub mod refused;
 mod removal;
+mod scope;
 mod signal;
-mod unit;
 pub mod walk;
 pub mod way;
 
@@ -37,8 +37,8 @@ pub use mark::Mark;
 pub use opened::Opened;
 pub use program::Program;
 pub use removal::Removal;
+pub use scope::Scope;
 pub use signal::{Signal, UnknownSignal};
-pub use unit::Unit;
 
 use rustix::fs::FileType;
 
@@ -65,7 +65,7 @@ impl Inode {
 
     /// As [`Self::at`], if it is a directory.
     pub fn of_dir(path: &Path) -> io::Result<Option<Self>> {
-        let place = long::Place::of(path)?;
+        let place = long::LongPath::of(path)?;
         match read::stat_beneath(place.dir(), place.rest().as_os_str()) {
             Ok(None) => Ok(None),
             Ok(Some(stat)) => {
@@ -190,7 +190,7 @@ pub trait Kernel: Sync {
 
     /// Has systemd stop a scope, waits for its job, and forgets its failure. `ENOENT` if systemd
     /// does not know it, `EPERM` if it has another cgroup, `ETIMEDOUT` after `limit`.
-    fn stop_unit(&self, unit: &Unit, limit: Duration) -> io::Result<()>;
+    fn stop_scope(&self, unit: &Scope, limit: Duration) -> io::Result<()>;
 
     /// Removes cgroups with all below them, children first, however deep: each has its own result.
     /// One that cannot go keeps those above it, and no other.

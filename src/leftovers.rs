@@ -17,7 +17,7 @@ mod pins;
 mod state;
 mod strays;
 mod walk;
-mod wording;
+mod words;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,13 +34,13 @@ use crate::inventory::owners::{Owner, Owners};
 use crate::inventory::unread::{Place, WhyUnread};
 use crate::inventory::{Machine, Manager, OutOfSight, Unread, mounts};
 use crate::kernel::read::{is_gone, kernel_file};
-use crate::kernel::{Inode, Unit};
+use crate::kernel::{Inode, Scope};
 use crate::lifecycle::{Accounts, Claims};
 use crate::oci::{ContainerKey, RuntimeKind};
 
 pub use carriers::{Carried, Carriers};
 pub use names::Producer;
-pub use order::{Kill, NoOrder, order};
+pub use order::{KillOrphans, NoOrder, order};
 
 /// A cgroup without a process that is younger than this may be one whose container is being made.
 pub const YOUNG: Duration = Duration::from_mins(1);
@@ -52,7 +52,7 @@ const MOST_ENTRIES: usize = 10_000;
 
 /// What the caller knows beforehand.
 #[derive(Debug, Clone, Default)]
-pub struct Known {
+pub struct KnownBefore {
     /// Ids of containers that this session saw die or vanish, and who wrote their records.
     pub gone: BTreeSet<(String, Author)>,
     /// When this session first saw a directory.
@@ -61,9 +61,9 @@ pub struct Known {
     pub within: Vec<PathBuf>,
 }
 
-impl Known {
+impl KnownBefore {
     /// Remembers when the directories of `found` were seen first, and forgets those that are gone.
-    pub fn remember(&mut self, found: &Found) {
+    pub fn remember(&mut self, found: &FoundLeftovers) {
         let before = std::mem::take(&mut self.seen);
         for inode in found.list.iter().flat_map(Leftover::inodes) {
             let key = (inode.device, inode.number);
@@ -102,7 +102,7 @@ impl Known {
 /// What kind of thing is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum LeftoverKind {
     /// A cgroup, in one or more hierarchies.
     Cgroup,
     /// A state directory, with the cgroups that belong to it.
@@ -181,7 +181,7 @@ pub enum Argument {
 /// Why it is still there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Why {
+pub enum WhyItStays {
     /// It has an owner, and is cleaned once that has let go of it.
     Owned(Owner),
     /// Processes live in it.
@@ -215,7 +215,7 @@ pub struct Leftover {
     /// The directory it is in and its name: what it is told apart by.
     pub key: ContainerKey,
     /// What it is.
-    pub kind: Kind,
+    pub kind: LeftoverKind,
     /// Who names things like this.
     pub producer: Option<Producer>,
     /// The container id it is named after.
@@ -237,18 +237,18 @@ pub struct Leftover {
     /// Memory still charged to it, bytes.
     pub memory: Option<u64>,
     /// Why it is still there, what hinders most first.
-    pub why: Vec<Why>,
+    pub why: Vec<WhyItStays>,
     /// How sure it is that nobody owns it.
     pub confidence: Confidence,
     /// What speaks for that and against it.
     pub arguments: Vec<Argument>,
     /// What it is made of, for [`order()`].
-    pub parts: Parts,
+    pub parts: LeftoverParts,
 }
 
 /// What would be removed, pinned.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Parts {
+pub struct LeftoverParts {
     /// The state directory, the file or the first directory itself.
     pub own: Option<Inode>,
     /// Cgroups, each with what its directory was.
@@ -256,7 +256,7 @@ pub struct Parts {
     /// resctrl groups, likewise.
     pub rdt: Vec<(PathBuf, Inode)>,
     /// The systemd scope that failed.
-    pub unit: Option<Unit>,
+    pub scope: Option<Scope>,
     /// Who wrote the state directory: nothing goes with it that is not that user's.
     pub author: Author,
     /// Its record can be read: deleting it is the engine's usual work, hooks included.
@@ -265,7 +265,7 @@ pub struct Parts {
 
 impl Leftover {
     /// A leftover of which nothing else is known.
-    pub fn new(key: ContainerKey, kind: Kind) -> Self {
+    pub fn new(key: ContainerKey, kind: LeftoverKind) -> Self {
         Self {
             paths: vec![key.dir()],
             key,
@@ -282,7 +282,7 @@ impl Leftover {
             why: Vec::new(),
             confidence: Confidence::Unknown,
             arguments: Vec::new(),
-            parts: Parts::default(),
+            parts: LeftoverParts::default(),
         }
     }
 
@@ -294,15 +294,15 @@ impl Leftover {
             _ => None,
         });
         if let Some(owner) = owner.filter(|_| !self.parts.recorded) {
-            self.why.retain(|why| *why != Why::Nothing);
-            self.why.insert(0, Why::Owned(owner));
+            self.why.retain(|why| *why != WhyItStays::Nothing);
+            self.why.insert(0, WhyItStays::Owned(owner));
         }
     }
 
     /// Who has it.
     pub fn owned_by(&self) -> Option<&Owner> {
         self.why.iter().find_map(|why| match why {
-            Why::Owned(owner) => Some(owner),
+            WhyItStays::Owned(owner) => Some(owner),
             _ => None,
         })
     }
@@ -322,7 +322,7 @@ impl Leftover {
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundLeftovers {
     /// The leftovers: those of which it is surest first, then by kind and path.
     pub list: Vec<Leftover>,
     /// When.
@@ -337,7 +337,7 @@ pub struct Found {
     pub unread: Vec<Unread>,
 }
 
-impl Found {
+impl FoundLeftovers {
     /// Those of a confidence.
     pub fn of(&self, confidence: Confidence) -> impl Iterator<Item = &Leftover> {
         let all = self.list.iter();
@@ -346,9 +346,9 @@ impl Found {
 }
 
 /// What the parts of the search share.
-struct Search<'a> {
+struct LeftoverSearch<'a> {
     machine: &'a Machine,
-    known: &'a Known,
+    known: &'a KnownBefore,
     claims: &'a Claims,
     accounts: Accounts<'a>,
     owners: Owners,
@@ -359,7 +359,7 @@ struct Search<'a> {
     missed: RefCell<Vec<Unread>>,
 }
 
-impl Search<'_> {
+impl LeftoverSearch<'_> {
     /// The entries of a directory in which leftovers may be; that it could not be listed is remembered.
     fn entries(&self, dir: &Path) -> Vec<DirEntry> {
         let listed = std::fs::read_dir(dir).and_then(|all| all.take(MOST_ENTRIES).collect());
@@ -375,12 +375,12 @@ impl Search<'_> {
 
 /// Looks for leftovers. Reading only: no file system that may never answer is asked, and what can
 /// wait for a lock is read by a thread that can be left behind.
-pub fn find(machine: &Machine, known: &Known) -> Found {
+pub fn find(machine: &Machine, known: &KnownBefore) -> FoundLeftovers {
     search(machine, known).0
 }
 
 /// As [`find`], with who was asked.
-fn search(machine: &Machine, known: &Known) -> (Found, Owners) {
+fn search(machine: &Machine, known: &KnownBefore) -> (FoundLeftovers, Owners) {
     let start = Instant::now();
     let claims = Claims::read(machine);
     let owners = Owners::read(machine);
@@ -395,7 +395,7 @@ fn search(machine: &Machine, known: &Known) -> (Found, Owners) {
         .cloned()
         .chain(out_of_sight(machine))
         .collect();
-    let mut search = Search {
+    let mut search = LeftoverSearch {
         machine,
         known,
         claims: &claims,
@@ -421,7 +421,7 @@ fn search(machine: &Machine, known: &Known) -> (Found, Owners) {
         let order = |one: &Leftover| (one.confidence, one.kind);
         order(a).cmp(&order(b)).then_with(|| a.paths.cmp(&b.paths))
     });
-    let found = Found {
+    let found = FoundLeftovers {
         list,
         taken: search.now,
         took: start.elapsed(),

@@ -1,8 +1,8 @@
 //! Logging: tracing into a file, one a day, seven kept. Never onto the terminal: a log that cannot be
 //! written is lost, and nothing else is.
 
-mod apart;
 mod file;
+mod writer_thread;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -11,16 +11,16 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::cli::Failure;
 use crate::cli::args::{LogArguments, LogFormat};
-pub use apart::Guard;
 use file::Log;
+pub use writer_thread::LogGuard;
 
 /// Starts logging; the log is written out when the guard is dropped. A default log that cannot be
 /// written, or that another user could lead elsewhere, is no reason not to work; one that was asked
 /// for is.
 ///
-/// `apart`: lines are written by a thread of their own, for the screen. A command that is over in
+/// `own_thread`: lines are written by a thread of their own, for the screen. A command that is over in
 /// milliseconds writes them itself, and so does the screen where no thread can be made.
-pub fn start(log: &LogArguments, apart: bool) -> Result<Option<Guard>, Failure> {
+pub fn start(log: &LogArguments, own_thread: bool) -> Result<Option<LogGuard>, Failure> {
     let file = match (&log.log, default_dir()) {
         (Some(file), _) => Log::named(file).map_err(|error| Failure {
             code: 1,
@@ -32,7 +32,7 @@ pub fn start(log: &LogArguments, apart: bool) -> Result<Option<Guard>, Failure> 
         },
         (None, None) => return Ok(None),
     };
-    if apart && let Ok((lines, guard)) = apart::start(file.clone()) {
+    if own_thread && let Ok((lines, guard)) = writer_thread::start(file.clone()) {
         subscribe(log, move || lines.clone());
         return Ok(Some(guard));
     }

@@ -5,7 +5,7 @@
 //! words that the kernel writes in place of a number stay words.
 //!
 //! Every read of `mon_data` interrupts a CPU of its domain and holds a mutex of the kernel, so
-//! [`Reader::read`] belongs on a thread of its own, once a second at most. Groups come and go while
+//! [`ResctrlReader::read`] belongs on a thread of its own, once a second at most. Groups come and go while
 //! they are read; the mount is not locked (resctrl.rst "Locking"), as a lock could keep others.
 
 pub mod group;
@@ -14,10 +14,10 @@ pub mod mon_data;
 mod reader;
 pub mod schemata;
 
-pub use group::{Group, GroupName, Membership, Overlap};
+pub use group::{GroupName, Overlap, RdtMembership, ResctrlGroup};
 pub use info::{Bandwidth, Cache, Info, Monitoring};
 pub use mon_data::{Counter, MonDomain, MonValue};
-pub use reader::{InUse, Overview, Reader, Survey, survey};
+pub use reader::{InUse, Overview, ResctrlReader, Survey, survey};
 pub use schemata::{Cbm, Schemata, Setting, Settings, Sizes};
 
 /// Text that does not have the documented shape.

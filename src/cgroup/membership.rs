@@ -8,10 +8,10 @@ use super::{CgroupPath, Hierarchies, Hierarchy, Version};
 
 /// The cgroups of one process, one per hierarchy.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Membership(Vec<Line>);
+pub struct Membership(Vec<MembershipLine>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Line {
+struct MembershipLine {
     /// Empty for v2.
     controllers: Vec<u8>,
     path: PathBuf,
@@ -24,7 +24,7 @@ impl Membership {
         let line = |line: &[u8]| {
             let mut fields = line.splitn(3, |byte| *byte == b':');
             let (_id, controllers, path) = (fields.next()?, fields.next()?, fields.next()?);
-            Some(Line {
+            Some(MembershipLine {
                 controllers: controllers.to_vec(),
                 path: PathBuf::from(OsStr::from_bytes(path)),
             })
@@ -76,7 +76,7 @@ impl Membership {
     }
 }
 
-impl Line {
+impl MembershipLine {
     fn is_of(&self, hierarchy: &Hierarchy) -> bool {
         match hierarchy.version {
             Version::V2 => self.controllers.is_empty(),

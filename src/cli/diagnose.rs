@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::diagnosis::{Check, Diagnosis, Examiner, Finding};
 use crate::inventory::Machine;
 use crate::inventory::cgroups::CgroupDir;
-use crate::leftovers::{self, Known, Leftover};
+use crate::leftovers::{self, KnownBefore, Leftover};
 use crate::lifecycle::Claims;
 use crate::look::probe::Probe;
 use crate::oci::ContainerKey;
@@ -57,7 +57,7 @@ fn subject(machine: &Machine, text: &str) -> Result<Subject, Failure> {
     let container = match find(machine, &sought, text)? {
         Found::One(container) => container,
         Found::Absent(absent) => {
-            let list = leftovers::find(machine, &Known::default()).list;
+            let list = leftovers::find(machine, &KnownBefore::default()).list;
             let named = |one: &Leftover| one.id.as_deref() == Some(text) || one.key.name() == text;
             return only(list.into_iter().filter(named).collect(), text)
                 .unwrap_or_else(|| Err(absent.failure()));
@@ -68,7 +68,7 @@ fn subject(machine: &Machine, text: &str) -> Result<Subject, Failure> {
     if container.init.is_some() {
         return Ok(Subject::Container(key));
     }
-    let list = leftovers::find(machine, &Known::default()).list;
+    let list = leftovers::find(machine, &KnownBefore::default()).list;
     let left = list.into_iter().find(|one| one.key == key);
     Ok(left.map_or(Subject::Container(key), |left| {
         Subject::Leftover(Box::new(left))
@@ -92,7 +92,7 @@ fn only(found: Vec<Leftover>, text: &str) -> Option<Result<Subject, Failure>> {
 
 /// What is left at a path, or the container whose state directory it is or whose cgroup.
 fn at(machine: &Machine, path: &Path) -> Result<Subject, Failure> {
-    let list = leftovers::find(machine, &Known::default()).list;
+    let list = leftovers::find(machine, &KnownBefore::default()).list;
     if let Some(left) = list.into_iter().find(|one| one.is_at(path)) {
         return Ok(Subject::Leftover(Box::new(left)));
     }

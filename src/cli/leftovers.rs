@@ -13,16 +13,16 @@ use super::{Failure, Outcome, delete, render};
 use crate::config::Config;
 use crate::inventory::Machine;
 use crate::kernel::LiveKernel;
-use crate::leftovers::{Confidence, Found, Known, Leftover, find};
+use crate::leftovers::{Confidence, FoundLeftovers, KnownBefore, Leftover, find};
 use crate::lifecycle::{Job, Options, StepEvent, Verdict, preview, run as run_job};
 use crate::text::visible_path;
 use choose::{Chosen, NotJudged, choose};
 
 pub(super) fn run(config: &Config, asked: &Leftovers) -> Outcome {
     let machine = Machine::new(&config.roots);
-    let known = Known {
+    let known = KnownBefore {
         within: asked.within.iter().map(|dir| plain(dir)).collect(),
-        ..Known::default()
+        ..KnownBefore::default()
     };
     let found = find(&machine, &known);
     match asked.action {
@@ -37,7 +37,7 @@ pub(super) fn plain(path: &Path) -> PathBuf {
     path.components().collect()
 }
 
-fn list(asked: &Leftovers, found: &Found) -> Outcome {
+fn list(asked: &Leftovers, found: &FoundLeftovers) -> Outcome {
     let shown = |leftover: &&Leftover| asked.all || leftover.confidence != Confidence::Unknown;
     let (list, misses) = if asked.paths.is_empty() {
         (found.list.iter().filter(shown).collect(), Vec::new())
@@ -116,7 +116,7 @@ fn entry(leftover: &Leftover) -> Value {
     })
 }
 
-fn clean(config: &Config, machine: &Machine, asked: &Leftovers, found: &Found) -> Outcome {
+fn clean(config: &Config, machine: &Machine, asked: &Leftovers, found: &FoundLeftovers) -> Outcome {
     if !asked.dry_run {
         super::lifecycle::check_writable(config, "clean")?;
     }

@@ -9,11 +9,11 @@ use crate::config::Config;
 use crate::inventory::Machine;
 use crate::kernel::read::kernel_file;
 use crate::lifecycle::Claims;
-use crate::lifecycle::evidence::Evidence;
+use crate::lifecycle::evidence::TeardownEvidence;
 
 pub(super) fn run(config: &Config, ps: &Ps) -> Outcome {
     let (machine, container) = select::one(config, &ps.id)?;
-    let evidence = Evidence::gather(&machine, &container.key, &Claims::default())
+    let evidence = TeardownEvidence::gather(&machine, &container.key, &Claims::default())
         .map_err(|error| Failure::of(&error))?;
     if ps.format == Format::Json {
         // runc's word for none is `null`.

@@ -1,6 +1,6 @@
 //! The lab's processes: ocitop itself, started again with a hidden argument.
 //!
-//! A process reads its orders from stdin, ties its life to its parent's, enters its cgroups, starts
+//! A process reads its instructions from stdin, ties its life to its parent's, enters its cgroups, starts
 //! its helpers, says `ready` on stdout and plays its role until it is killed. The init of a created
 //! container waits for its start exactly as its runtime's init does.
 
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal};
 use serde::{Deserialize, Serialize};
 
-use super::gate::Gate;
+use super::start_wait::StartWait;
 use super::wait::nap;
 use crate::oci::RuntimeKind;
 
@@ -71,7 +71,7 @@ mod runtime_name {
 
 /// Everything a process of the lab is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Orders {
+pub(super) struct Instructions {
     /// Who started it: when that one is gone, it goes too.
     pub(super) parent: i32,
     /// The name it takes.
@@ -85,15 +85,15 @@ pub(super) struct Orders {
     /// Where [`Role::Write`] writes.
     pub(super) scratch: PathBuf,
     /// The processes it starts.
-    pub(super) helpers: Vec<Orders>,
+    pub(super) helpers: Vec<Instructions>,
 }
 
 /// Starts a process of the lab; its stdout will say `ready`.
-pub(super) fn launch(program: &Path, orders: &Orders) -> io::Result<Child> {
+pub(super) fn launch(program: &Path, instructions: &Instructions) -> io::Result<Child> {
     use std::os::unix::process::CommandExt;
     let mut child = Command::new(program)
         .arg0("ocitop")
-        .args([HIDDEN, &orders.name])
+        .args([HIDDEN, &instructions.name])
         .env_clear()
         .current_dir("/")
         // Signals for the terminal's foreground group (Ctrl-C, Ctrl-Z) are for ocitop alone.
@@ -102,12 +102,12 @@ pub(super) fn launch(program: &Path, orders: &Orders) -> io::Result<Child> {
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()?;
-    let orders = Orders {
+    let instructions = Instructions {
         parent: i32::try_from(std::process::id()).map_err(io::Error::other)?,
-        ..orders.clone()
+        ..instructions.clone()
     };
     if let Some(mut stdin) = child.stdin.take() {
-        match stdin.write_all(&serde_json::to_vec(&orders)?) {
+        match stdin.write_all(&serde_json::to_vec(&instructions)?) {
             // It died at once; the wait for `ready` will tell.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
             written => written?,
@@ -144,12 +144,12 @@ pub(super) fn play(name: &str) -> io::Result<()> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     let mut text = Vec::new();
     io::stdin().lock().take(1 << 20).read_to_end(&mut text)?;
-    let orders: Orders = serde_json::from_slice(&text)?;
+    let instructions: Instructions = serde_json::from_slice(&text)?;
     // The parent may have died before the line above the last took hold.
-    if rustix::process::getppid().map(Pid::as_raw_pid) != Some(orders.parent) {
+    if rustix::process::getppid().map(Pid::as_raw_pid) != Some(instructions.parent) {
         return Ok(());
     }
-    let prepared = prepare(&orders);
+    let prepared = prepare(&instructions);
     let line = match &prepared {
         Ok((helpers, _)) => {
             let pids: Vec<String> = helpers.iter().map(|child| child.id().to_string()).collect();
@@ -161,26 +161,29 @@ pub(super) fn play(name: &str) -> io::Result<()> {
     stdout.write_all(line.as_bytes())?;
     stdout.flush()?;
     let (mut helpers, gate) = prepared?;
-    perform(&orders, gate, &mut helpers)
+    perform(&instructions, gate, &mut helpers)
 }
 
-fn prepare(orders: &Orders) -> io::Result<(Vec<Child>, Option<Gate>)> {
-    for dir in &orders.cgroups {
+fn prepare(instructions: &Instructions) -> io::Result<(Vec<Child>, Option<StartWait>)> {
+    for dir in &instructions.cgroups {
         let entered = fs::write(dir.join("cgroup.procs"), "0");
         entered.map_err(|error| io::Error::other(format!("enter {}: {error}", dir.display())))?;
     }
-    let name: String = orders.name.chars().take(15).collect();
+    let name: String = instructions.name.chars().take(15).collect();
     rustix::thread::set_name(&CString::new(name)?)?;
     let program = Path::new("/proc/self/exe");
-    let launched = orders.helpers.iter().map(|helper| launch(program, helper));
+    let launched = instructions
+        .helpers
+        .iter()
+        .map(|helper| launch(program, helper));
     let mut helpers = launched.collect::<io::Result<Vec<Child>>>()?;
     for helper in &mut helpers {
         if let Said::Failed(why) = listen(helper)? {
             return Err(io::Error::other(format!("a helper: {why}")));
         }
     }
-    let gate = match orders.role {
-        Role::Await(runtime) => Some(Gate::open(runtime, &orders.state)?),
+    let gate = match instructions.role {
+        Role::Await(runtime) => Some(StartWait::open(runtime, &instructions.state)?),
         _ => None,
     };
     Ok((helpers, gate))
@@ -194,19 +197,23 @@ fn listen(child: &mut Child) -> io::Result<Said> {
     Ok(Said::parse(&text))
 }
 
-fn perform(orders: &Orders, gate: Option<Gate>, helpers: &mut [Child]) -> io::Result<()> {
+fn perform(
+    instructions: &Instructions,
+    gate: Option<StartWait>,
+    helpers: &mut [Child],
+) -> io::Result<()> {
     // Only now: until all are ready, those who are must not be in the way of the others.
     rustix::process::setpriority_process(None, NICE)?;
     if let Some(gate) = gate {
         gate.wait()?;
     }
-    match orders.role {
+    match instructions.role {
         Role::Leave => Ok(()),
         Role::Burn => loop {
             spin(Duration::from_secs(1));
         },
         Role::Tide => tide(),
-        Role::Write => write_and_sync(&orders.scratch),
+        Role::Write => write_and_sync(&instructions.scratch),
         Role::Work { percent } => work(percent, helpers),
         Role::Await(_) => work(3, helpers),
     }
@@ -282,7 +289,7 @@ mod tests {
 
     #[test]
     fn orders_survive_their_way_through_the_pipe() {
-        let helper = Orders {
+        let helper = Instructions {
             parent: 7,
             name: "helper".to_owned(),
             cgroups: vec![PathBuf::from("/sys/fs/cgroup/pids/x")],
@@ -291,13 +298,16 @@ mod tests {
             scratch: PathBuf::new(),
             helpers: Vec::new(),
         };
-        let orders = Orders {
+        let instructions = Instructions {
             role: Role::Await(RuntimeKind::Crun),
             helpers: vec![helper.clone()],
             ..helper
         };
-        let text = serde_json::to_vec(&orders).unwrap();
-        assert_eq!(serde_json::from_slice::<Orders>(&text).unwrap(), orders);
+        let text = serde_json::to_vec(&instructions).unwrap();
+        assert_eq!(
+            serde_json::from_slice::<Instructions>(&text).unwrap(),
+            instructions
+        );
     }
 
     #[test]

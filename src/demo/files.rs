@@ -10,18 +10,18 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::cast::{Limits, Part, Scene};
 use super::child::{HIDDEN, REFUSE};
-use super::gate::bind;
+use super::containers::{LabContainer, LabLimits, Situation};
 use super::groups::GroupDirs;
+use super::start_wait::bind;
 use crate::cgroup::Version;
 use crate::oci::{RuntimeKind, Status, record};
 use crate::process::InitProcess;
 
 /// What is known of a container when its files are written.
-pub(super) struct Facts<'a> {
-    /// Its part.
-    pub(super) part: &'a Part,
+pub(super) struct RecordFacts<'a> {
+    /// Its container.
+    pub(super) container: &'a LabContainer,
     /// Its init, or who has that pid now.
     pub(super) init: InitProcess,
     /// Its cgroups.
@@ -36,10 +36,10 @@ pub(super) struct Facts<'a> {
     pub(super) program: &'a Path,
 }
 
-/// Makes the state directory of `part` in `root`, with its runtime's mode.
-pub(super) fn make_state_dir(root: &Path, part: &Part) -> io::Result<PathBuf> {
-    let dir = root.join(&part.id);
-    let mode = match part.runtime {
+/// Makes the state directory of `container` in `root`, with its runtime's mode.
+pub(super) fn make_state_dir(root: &Path, container: &LabContainer) -> io::Result<PathBuf> {
+    let dir = root.join(&container.id);
+    let mode = match container.runtime {
         RuntimeKind::Youki => 0o755,
         RuntimeKind::Runc => 0o711,
         RuntimeKind::Crun => 0o700,
@@ -49,25 +49,29 @@ pub(super) fn make_state_dir(root: &Path, part: &Part) -> io::Result<PathBuf> {
     Ok(dir)
 }
 
-/// Makes the bundle of `part` below `base`.
-pub(super) fn make_bundle(base: &Path, part: &Part, cgroups_path: &str) -> io::Result<PathBuf> {
-    let bundle = match part.scene {
+/// Makes the bundle of `container` below `base`.
+pub(super) fn make_bundle(
+    base: &Path,
+    container: &LabContainer,
+    cgroups_path: &str,
+) -> io::Result<PathBuf> {
+    let bundle = match container.situation {
         // Where podman keeps it; told apart by this and by its annotation.
-        Scene::Managed => base
+        Situation::Managed => base
             .join("containers/storage/overlay-containers")
-            .join(&part.id)
+            .join(&container.id)
             .join("userdata"),
-        _ => base.join(&part.id),
+        _ => base.join(&container.id),
     };
     fs::create_dir_all(bundle.join("rootfs"))?;
-    let config = spec(part, &bundle.join("rootfs"), cgroups_path);
+    let config = spec(container, &bundle.join("rootfs"), cgroups_path);
     fs::write(bundle.join("config.json"), serde_json::to_vec(&config)?)?;
     Ok(bundle)
 }
 
 /// Writes the files of one container into its state directory.
-pub(super) fn write(dir: &Path, facts: &Facts<'_>) -> io::Result<()> {
-    match facts.part.runtime {
+pub(super) fn write(dir: &Path, facts: &RecordFacts<'_>) -> io::Result<()> {
+    match facts.container.runtime {
         RuntimeKind::Youki => write_youki(dir, facts),
         RuntimeKind::Runc => write_runc(dir, facts),
         RuntimeKind::Crun => write_crun(dir, facts),
@@ -76,7 +80,7 @@ pub(super) fn write(dir: &Path, facts: &Facts<'_>) -> io::Result<()> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct YoukiState<'a> {
+struct YoukiStateFile<'a> {
     oci_version: &'static str,
     id: &'a str,
     status: Status,
@@ -90,33 +94,33 @@ struct YoukiState<'a> {
 }
 
 #[derive(Serialize)]
-struct YoukiConfig {
+struct YoukiConfigFile {
     hooks: Value,
     cgroup_path: String,
 }
 
-fn write_youki(dir: &Path, facts: &Facts<'_>) -> io::Result<()> {
-    let state = YoukiState {
+fn write_youki(dir: &Path, facts: &RecordFacts<'_>) -> io::Result<()> {
+    let state = YoukiStateFile {
         oci_version: "1.1.0",
-        id: &facts.part.id,
+        id: &facts.container.id,
         status: facts.status,
         pid: facts.init.pid,
         bundle: facts.bundle,
-        annotations: annotations(facts.part),
+        annotations: annotations(facts.container),
         created: format!("{:.9}", facts.created),
         creator: rustix::process::geteuid().as_raw(),
         use_systemd: false,
         intel_rdt_dir: None,
     };
-    let hooks = match facts.part.scene {
-        Scene::FailingHook => json!({"poststop": [{
+    let hooks = match facts.container.situation {
+        Situation::FailingHook => json!({"poststop": [{
             "path": facts.program, "args": ["ocitop", HIDDEN, REFUSE], "timeout": 5,
         }]}),
         _ => Value::Null,
     };
-    let config = YoukiConfig {
+    let config = YoukiConfigFile {
         hooks,
-        cgroup_path: cgroups_path(facts.part, facts.groups),
+        cgroup_path: cgroups_path(facts.container, facts.groups),
     };
     put(
         dir,
@@ -131,14 +135,14 @@ fn write_youki(dir: &Path, facts: &Facts<'_>) -> io::Result<()> {
         &serde_json::to_vec(&config)?,
     )?;
     // The socket file outlives the start; a waiting init has bound its own.
-    if facts.part.scene == Scene::Created {
+    if facts.container.situation == Situation::Created {
         return Ok(());
     }
     bind(dir).map(drop)
 }
 
 #[derive(Serialize)]
-struct RuncState<'a> {
+struct RuncStateFile<'a> {
     id: &'a str,
     init_process_pid: i32,
     init_process_start: u64,
@@ -151,7 +155,7 @@ struct RuncState<'a> {
     intel_rdt_path: &'static str,
 }
 
-fn write_runc(dir: &Path, facts: &Facts<'_>) -> io::Result<()> {
+fn write_runc(dir: &Path, facts: &RecordFacts<'_>) -> io::Result<()> {
     let namespaces = ["cgroup", "ipc", "net", "mnt", "pid", "user", "uts"];
     let keys = [
         "NEWCGROUP",
@@ -168,8 +172,8 @@ fn write_runc(dir: &Path, facts: &Facts<'_>) -> io::Result<()> {
         .zip(namespaces)
         .map(|(key, name)| (key, format!("/proc/{pid}/ns/{name}")))
         .collect();
-    let state = RuncState {
-        id: &facts.part.id,
+    let state = RuncStateFile {
+        id: &facts.container.id,
         init_process_pid: pid,
         init_process_start: facts.init.start_time,
         created: format!("{:.9}", facts.created),
@@ -195,9 +199,9 @@ fn runc_cgroups(groups: &GroupDirs) -> BTreeMap<String, &Path> {
     paths
 }
 
-fn runc_config(facts: &Facts<'_>) -> Value {
-    let part = facts.part;
-    let mut labels: Vec<String> = annotations(part)
+fn runc_config(facts: &RecordFacts<'_>) -> Value {
+    let container = facts.container;
+    let mut labels: Vec<String> = annotations(container)
         .into_iter()
         .map(|(key, value)| format!("{key}={value}"))
         .collect();
@@ -206,15 +210,15 @@ fn runc_config(facts: &Facts<'_>) -> Value {
         "no_pivot_root": false, "parent_death_signal": 0,
         "rootfs": facts.bundle.join("rootfs"), "umask": null, "readonlyfs": false,
         "rootPropagation": 0, "mounts": [], "devices": [], "mount_label": "",
-        "hostname": part.id, "namespaces": [], "capabilities": null, "networks": null,
+        "hostname": container.id, "namespaces": [], "capabilities": null, "networks": null,
         "routes": null,
         "cgroups": {
-            "path": cgroups_path(part, facts.groups), "scope_prefix": "", "devices": [],
-            "memory": part.limits.memory.unwrap_or(0), "memory_reservation": 0,
+            "path": cgroups_path(container, facts.groups), "scope_prefix": "", "devices": [],
+            "memory": container.limits.memory.unwrap_or(0), "memory_reservation": 0,
             "memory_swap": 0, "cpu_shares": 0,
-            "cpu_quota": part.limits.cpu.unwrap_or(0) * 1000,
-            "cpu_period": part.limits.cpu.map_or(0, |_| 100_000),
-            "pids_limit": part.limits.pids, "Systemd": false, "Rootless": false,
+            "cpu_quota": container.limits.cpu.unwrap_or(0) * 1000,
+            "cpu_period": container.limits.cpu.map_or(0, |_| 100_000),
+            "pids_limit": container.limits.pids, "Systemd": false, "Rootless": false,
         },
         "uid_mappings": null, "gid_mappings": null, "mask_paths": null, "readonly_paths": null,
         "sysctl": null, "seccomp": null, "no_new_privileges": true,
@@ -228,7 +232,7 @@ fn runc_config(facts: &Facts<'_>) -> Value {
 
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct CrunStatus<'a> {
+struct CrunStatusFile<'a> {
     pid: i32,
     process_start_time: u64,
     cgroup_path: String,
@@ -243,10 +247,10 @@ struct CrunStatus<'a> {
     external_descriptors: &'static str,
 }
 
-fn write_crun(dir: &Path, facts: &Facts<'_>) -> io::Result<()> {
+fn write_crun(dir: &Path, facts: &RecordFacts<'_>) -> io::Result<()> {
     let uid = nix::unistd::geteuid();
     let user = nix::unistd::User::from_uid(uid).ok().flatten();
-    let status = CrunStatus {
+    let status = CrunStatusFile {
         pid: facts.init.pid,
         process_start_time: facts.init.start_time,
         cgroup_path: facts
@@ -270,7 +274,7 @@ fn write_crun(dir: &Path, facts: &Facts<'_>) -> io::Result<()> {
         &mut text, indent,
     ))?;
     text.push(b'\n');
-    if facts.part.scene == Scene::Corrupt {
+    if facts.container.situation == Situation::Corrupt {
         text.truncate(text.len() / 3);
     }
     put(dir, record::crun::STATUS, 0o700, &text)?;
@@ -279,17 +283,17 @@ fn write_crun(dir: &Path, facts: &Facts<'_>) -> io::Result<()> {
 }
 
 /// The bundle's `config.json`.
-fn spec(part: &Part, rootfs: &Path, cgroups_path: &str) -> Value {
-    let Limits { cpu, memory, pids } = part.limits;
+fn spec(container: &LabContainer, rootfs: &Path, cgroups_path: &str) -> Value {
+    let LabLimits { cpu, memory, pids } = container.limits;
     json!({
         "ociVersion": "1.0.2",
         "process": {
             "terminal": false, "user": {"uid": 0, "gid": 0}, "cwd": "/",
-            "args": ["ocitop", HIDDEN, part.id], "noNewPrivileges": true,
+            "args": ["ocitop", HIDDEN, container.id], "noNewPrivileges": true,
         },
         "root": {"path": rootfs, "readonly": false},
-        "hostname": part.id,
-        "annotations": annotations(part),
+        "hostname": container.id,
+        "annotations": annotations(container),
         "linux": {
             "cgroupsPath": cgroups_path,
             "resources": {
@@ -304,17 +308,17 @@ fn spec(part: &Part, rootfs: &Path, cgroups_path: &str) -> Value {
 }
 
 /// `linux.cgroupsPath` of a container.
-pub(super) fn cgroups_path(part: &Part, groups: &GroupDirs) -> String {
-    match (&groups.path, part.runtime) {
+pub(super) fn cgroups_path(container: &LabContainer, groups: &GroupDirs) -> String {
+    match (&groups.path, container.runtime) {
         (Some(path), _) => path.to_string(),
-        (None, RuntimeKind::Youki) => format!(":youki:{}", part.id),
+        (None, RuntimeKind::Youki) => format!(":youki:{}", container.id),
         (None, _) => String::new(),
     }
 }
 
-fn annotations(part: &Part) -> BTreeMap<&'static str, String> {
-    let mut all = BTreeMap::from([("ocitop.demo", part.id.clone())]);
-    if part.scene == Scene::Managed {
+fn annotations(container: &LabContainer) -> BTreeMap<&'static str, String> {
+    let mut all = BTreeMap::from([("ocitop.demo", container.id.clone())]);
+    if container.situation == Situation::Managed {
         all.insert("io.container.manager", "libpod".to_owned());
     }
     all
@@ -334,7 +338,7 @@ fn put(dir: &Path, name: &str, mode: u32, bytes: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::cast::everyone;
+    use crate::demo::containers::all;
     use crate::oci::Record;
     use crate::oci::record::{RecordedCgroup, crun, runc, youki};
 
@@ -343,21 +347,22 @@ mod tests {
         start_time: 99,
     };
 
-    /// Writes the container with this scene and reads it back with ocitop's own parsers.
-    fn round_trip(runtime: RuntimeKind, scene: Scene) -> Record {
-        let mut cast = everyone("7").into_iter();
-        let part = cast
-            .find(|part| part.runtime == runtime && part.scene == scene)
+    /// Writes the container with this situation and reads it back with ocitop's own parsers.
+    fn round_trip(runtime: RuntimeKind, situation: Situation) -> Record {
+        let mut containers = all("7").into_iter();
+        let container = containers
+            .find(|container| container.runtime == runtime && container.situation == situation)
             .unwrap();
         let lab = tempfile::tempdir().unwrap();
         let groups = GroupDirs::default();
-        let bundle = make_bundle(lab.path(), &part, &cgroups_path(&part, &groups)).unwrap();
-        let dir = make_state_dir(lab.path().join("state").as_path(), &part);
+        let bundle =
+            make_bundle(lab.path(), &container, &cgroups_path(&container, &groups)).unwrap();
+        let dir = make_state_dir(lab.path().join("state").as_path(), &container);
         assert!(dir.is_err(), "the state root is made by the lab");
         fs::create_dir(lab.path().join("state")).unwrap();
-        let dir = make_state_dir(&lab.path().join("state"), &part).unwrap();
-        let facts = Facts {
-            part: &part,
+        let dir = make_state_dir(&lab.path().join("state"), &container).unwrap();
+        let facts = RecordFacts {
+            container: &container,
             init: INIT,
             groups: &groups,
             bundle: &bundle,
@@ -375,7 +380,7 @@ mod tests {
             }
             RuntimeKind::Runc => runc::parse(&read(runc::STATE)).unwrap(),
             RuntimeKind::Crun => {
-                let mut record = crun::parse(&part.id, &read(crun::STATUS)).unwrap();
+                let mut record = crun::parse(&container.id, &read(crun::STATUS)).unwrap();
                 crun::complete(&mut record, &read(crun::CONFIG)).unwrap();
                 record
             }
@@ -385,7 +390,7 @@ mod tests {
     #[test]
     fn every_runtimes_files_parse_back() {
         for runtime in [RuntimeKind::Youki, RuntimeKind::Runc, RuntimeKind::Crun] {
-            let record = round_trip(runtime, Scene::Running);
+            let record = round_trip(runtime, Situation::Running);
             assert_eq!(record.runtime, runtime);
             let init = record.init.unwrap();
             assert_eq!(init.pid, INIT.pid);
@@ -403,13 +408,13 @@ mod tests {
 
     #[test]
     fn crun_without_a_cgroup_says_so() {
-        let record = round_trip(RuntimeKind::Crun, Scene::Running);
+        let record = round_trip(RuntimeKind::Crun, Situation::Running);
         assert_eq!(record.cgroup, RecordedCgroup::Disabled);
     }
 
     #[test]
     fn the_failing_hook_is_a_poststop_hook_of_this_program() {
-        let record = round_trip(RuntimeKind::Youki, Scene::FailingHook);
+        let record = round_trip(RuntimeKind::Youki, Situation::FailingHook);
         let hooks = record.hooks.unwrap();
         assert_eq!(hooks.poststop.len(), 1);
         assert_eq!(hooks.poststop[0].args, ["ocitop", "__lab", "refuse"]);
@@ -418,7 +423,7 @@ mod tests {
 
     #[test]
     fn the_managed_container_is_podmans() {
-        let record = round_trip(RuntimeKind::Crun, Scene::Managed);
+        let record = round_trip(RuntimeKind::Crun, Situation::Managed);
         let manager = crate::inventory::manager::manager_of(
             Path::new("/run/crun"),
             &record.bundle,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustix::fs::Access;
 
-use super::cast::Limits;
+use super::containers::LabLimits;
 use super::wait;
 use crate::cgroup::{CgroupPath, Hierarchies, Hierarchy, Version};
 use crate::inventory::cgroups::YOUKI_V1;
@@ -140,7 +140,7 @@ impl GroupDirs {
     }
 
     /// Sets what limits there are controllers for; `false` if the CPU limit did not hold.
-    pub(super) fn limit(&self, limits: Limits) -> bool {
+    pub(super) fn limit(&self, limits: LabLimits) -> bool {
         let set = |controller: &str, v1: &[(&str, String)], v2: (&str, String)| {
             let Some((version, dir)) = self.of(controller) else {
                 return false;

@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::cast::{self, Part, Scene};
-use super::child::{self, Orders, Role, Said};
-use super::files::{self, Facts};
+use super::child::{self, Instructions, Role, Said};
+use super::containers::{self, LabContainer, Situation};
+use super::files::{self, RecordFacts};
 use super::groups::{GroupDirs, Groups};
-use super::manifest::{Host, Manifest, identify};
+use super::manifest::{Manifest, PidSpace, identify};
 use super::reaper::Reaper;
 use super::{remains, sweep, wait};
 use crate::cgroup::Hierarchies;
@@ -80,7 +80,7 @@ pub struct Lab {
 impl Lab {
     /// Removes what dead labs left, then makes a new one.
     pub fn start(stage: &Stage) -> io::Result<Self> {
-        let host = Host::current()?;
+        let host = PidSpace::current()?;
         let notices = sweep::abandoned(&stage.bases, &stage.scratch, &host);
         let owner = own_identity()?;
         let name = Manifest::name_for(owner);
@@ -170,23 +170,23 @@ impl Lab {
     fn open(&mut self, stage: &Stage, groups: &Groups) -> io::Result<()> {
         fs::DirBuilder::new().mode(0o700).create(&self.root)?;
         let tag = self.manifest.owner.pid.to_string();
-        let mut players = Vec::new();
+        let mut all = Vec::new();
         // All are started before the first is waited for.
-        for part in cast::everyone(&tag) {
-            let id = part.id.clone();
-            match self.launch(stage, groups, part) {
-                Ok(player) => players.push(player),
+        for container in containers::all(&tag) {
+            let id = container.id.clone();
+            match self.launch(stage, groups, container) {
+                Ok(started) => all.push(started),
                 Err(error) => self.notices.push(format!("{id} is missing: {error}")),
             }
         }
-        self.listen(&mut players);
+        self.listen(&mut all);
         self.save()?;
         // Orphans of a dead init come to this process, which buries them.
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
         self.reaper = Some(Reaper::start(&self.manifest.processes)?);
-        for player in &players {
-            if let Err(error) = settle(stage, player) {
-                let id = &player.part.id;
+        for started in &all {
+            if let Err(error) = settle(stage, started) {
+                let id = &started.container.id;
                 self.notices
                     .push(format!("{id} is not as it should be: {error}"));
             }
@@ -198,21 +198,33 @@ impl Lab {
         Ok(())
     }
 
-    fn launch(&mut self, stage: &Stage, groups: &Groups, part: Part) -> io::Result<Player> {
-        let dirs = groups.container(&part.id, part.runtime == crate::oci::RuntimeKind::Youki)?;
-        let limited = dirs.limit(part.limits);
+    fn launch(
+        &mut self,
+        stage: &Stage,
+        groups: &Groups,
+        container: LabContainer,
+    ) -> io::Result<Started> {
+        let dirs = groups.container(
+            &container.id,
+            container.runtime == crate::oci::RuntimeKind::Youki,
+        )?;
+        let limited = dirs.limit(container.limits);
         let scratch = self.manifest.scratch.as_ref().unwrap_or(&self.dir).clone();
-        if part.role == Role::Write {
+        if container.role == Role::Write {
             dirs.count_io(&scratch);
         }
-        let inner = match part.scene {
-            Scene::NestedFrozen => Some(dirs.below("inner")?),
+        let inner = match container.situation {
+            Situation::NestedFrozen => Some(dirs.below("inner")?),
             _ => None,
         };
         let bundles = self.dir.join("bundles");
-        let bundle = files::make_bundle(&bundles, &part, &files::cgroups_path(&part, &dirs))?;
-        let own_dir = files::make_state_dir(&self.root, &part)?;
-        let helper = |(name, percent): &(&str, u32)| Orders {
+        let bundle = files::make_bundle(
+            &bundles,
+            &container,
+            &files::cgroups_path(&container, &dirs),
+        )?;
+        let own_dir = files::make_state_dir(&self.root, &container)?;
+        let helper = |(name, percent): &(&str, u32)| Instructions {
             parent: 0,
             name: (*name).to_owned(),
             cgroups: inner.as_ref().map(GroupDirs::dirs).unwrap_or_default(),
@@ -221,30 +233,30 @@ impl Lab {
             scratch: PathBuf::new(),
             helpers: Vec::new(),
         };
-        let role = match part.role {
+        let role = match container.role {
             // No quota to hold it back: it has to hold itself back.
             Role::Burn if !limited => Role::Work { percent: 50 },
             ref role => role.clone(),
         };
-        let orders = Orders {
+        let instructions = Instructions {
             parent: 0,
-            name: part.id.clone(),
-            cgroups: match part.scene {
+            name: container.id.clone(),
+            cgroups: match container.situation {
                 // A stranger: it has the pid, and nothing to do with the container.
-                Scene::Recycled => Vec::new(),
+                Situation::Recycled => Vec::new(),
                 _ => dirs.dirs(),
             },
             role,
             state: own_dir.clone(),
             scratch,
-            helpers: part.helpers.iter().map(helper).collect(),
+            helpers: container.helpers.iter().map(helper).collect(),
         };
-        let process = child::launch(&stage.program, &orders)?;
+        let process = child::launch(&stage.program, &instructions)?;
         let init = identify(process.id().cast_signed())
             .ok_or_else(|| io::Error::other("it died at once"))?;
         self.manifest.processes.push(init);
-        Ok(Player {
-            part,
+        Ok(Started {
+            container,
             groups: dirs,
             inner,
             bundle,
@@ -255,11 +267,11 @@ impl Lab {
     }
 
     /// Waits until everyone said something; who failed, or said nothing, is taken out.
-    fn listen(&mut self, players: &mut Vec<Player>) {
+    fn listen(&mut self, all: &mut Vec<Started>) {
         let start = Instant::now();
-        players.retain_mut(|player| {
+        all.retain_mut(|started| {
             let left = READY_LIMIT.saturating_sub(start.elapsed());
-            let said = match hear(&mut player.process, left) {
+            let said = match hear(&mut started.process, left) {
                 Ok(text) => Said::parse(&text),
                 Err(error) => Said::Failed(error.to_string()),
             };
@@ -270,9 +282,9 @@ impl Lab {
                     true
                 }
                 Said::Failed(why) => {
-                    let id = &player.part.id;
+                    let id = &started.container.id;
                     self.notices.push(format!("{id} is missing: {why}"));
-                    dismiss(player);
+                    dismiss(started);
                     false
                 }
             }
@@ -290,8 +302,8 @@ impl Drop for Lab {
 
 /// A container on its way into the lab.
 #[derive(Debug)]
-struct Player {
-    part: Part,
+struct Started {
+    container: LabContainer,
     groups: GroupDirs,
     inner: Option<GroupDirs>,
     bundle: PathBuf,
@@ -303,57 +315,57 @@ struct Player {
 
 /// Takes out who failed. It has no files yet: with its directory or its cgroups left it would look
 /// like a broken container, or like what one leaves behind.
-fn dismiss(player: &Player) {
-    let outcome = sweep::end(player.init, &player.groups.dirs());
-    if let Err(error) = outcome.and_then(|()| sweep::remove_files(&player.own_dir)) {
-        tracing::warn!("{} is not quite gone: {error}", player.part.id);
+fn dismiss(started: &Started) {
+    let outcome = sweep::end(started.init, &started.groups.dirs());
+    if let Err(error) = outcome.and_then(|()| sweep::remove_files(&started.own_dir)) {
+        tracing::warn!("{} is not quite gone: {error}", started.container.id);
     }
 }
 
 /// Puts a container into its state and writes its files.
-fn settle(stage: &Stage, player: &Player) -> io::Result<()> {
-    let part = &player.part;
+fn settle(stage: &Stage, started: &Started) -> io::Result<()> {
+    let container = &started.container;
     let mut created = Timestamp::now();
     let mut status = Status::Running;
     let mut trouble = Ok(());
-    match part.scene {
-        Scene::Created => status = Status::Created,
+    match container.situation {
+        Situation::Created => status = Status::Created,
         // Without a cgroup it cannot be; that was said once for all.
-        Scene::Paused | Scene::NestedFrozen if player.groups.path.is_none() => {}
-        Scene::Paused => {
-            trouble = player.groups.freeze();
+        Situation::Paused | Situation::NestedFrozen if started.groups.path.is_none() => {}
+        Situation::Paused => {
+            trouble = started.groups.freeze();
             status = Status::Paused;
         }
-        Scene::NestedFrozen => {
-            let inner = player.inner.as_ref().map_or(Ok(()), GroupDirs::freeze);
-            trouble = inner.and_then(|()| player.groups.freeze());
+        Situation::NestedFrozen => {
+            let inner = started.inner.as_ref().map_or(Ok(()), GroupDirs::freeze);
+            trouble = inner.and_then(|()| started.groups.freeze());
             status = Status::Paused;
         }
-        Scene::Stopped | Scene::Left => {
+        Situation::Stopped | Situation::Left => {
             status = Status::Stopped;
             wait::until("exit", EXIT_LIMIT, || {
-                Ok(identify(player.init.pid) != Some(player.init))
+                Ok(identify(started.init.pid) != Some(started.init))
             })?;
         }
         // Who has the pid was not there an hour ago, when this container was made.
-        Scene::Recycled => created -= jiff::SignedDuration::from_hours(1),
-        Scene::Running | Scene::Corrupt | Scene::FailingHook | Scene::Managed => {}
+        Situation::Recycled => created -= jiff::SignedDuration::from_hours(1),
+        Situation::Running | Situation::Corrupt | Situation::FailingHook | Situation::Managed => {}
     }
     if trouble.is_err() {
         status = Status::Running;
     }
-    let facts = Facts {
-        part,
-        init: player.init,
-        groups: &player.groups,
-        bundle: &player.bundle,
+    let facts = RecordFacts {
+        container,
+        init: started.init,
+        groups: &started.groups,
+        bundle: &started.bundle,
         status,
         created,
         program: &stage.program,
     };
-    files::write(&player.own_dir, &facts)?;
-    if part.scene == Scene::Left {
-        remains::forget(&player.own_dir, &player.bundle)?;
+    files::write(&started.own_dir, &facts)?;
+    if container.situation == Situation::Left {
+        remains::forget(&started.own_dir, &started.bundle)?;
     }
     trouble
 }

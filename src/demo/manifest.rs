@@ -29,7 +29,7 @@ pub struct Manifest {
     /// The ocitop that made the lab. It and its lab go together.
     pub owner: InitProcess,
     /// The boot and the pid namespace in which the pids here mean something.
-    pub host: Host,
+    pub host: PidSpace,
     /// The lab's directory in each cgroup hierarchy.
     pub cgroups: Vec<PathBuf>,
     /// The lab's processes.
@@ -40,14 +40,14 @@ pub struct Manifest {
 
 /// Where a pid means something.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Host {
+pub struct PidSpace {
     /// `/proc/sys/kernel/random/boot_id`.
     pub boot: String,
     /// `/proc/self/ns/pid`.
     pub pid_namespace: String,
 }
 
-impl Host {
+impl PidSpace {
     /// This one, now.
     pub fn current() -> io::Result<Self> {
         let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
@@ -61,7 +61,7 @@ impl Host {
 
 /// Why a directory that looks like a lab is left alone.
 #[derive(Debug, thiserror::Error)]
-pub enum Distrust {
+pub enum NotOurLab {
     /// Someone else's.
     #[error("it belongs to uid {0}")]
     Owner(u32),
@@ -110,7 +110,7 @@ impl Manifest {
     }
 
     /// Reads the manifest of the lab `name` in `base`, if everything about it can be believed.
-    pub fn load(base: &Path, name: &OsStr) -> Result<Self, Distrust> {
+    pub fn load(base: &Path, name: &OsStr) -> Result<Self, NotOurLab> {
         let dir = own_dir(base, name)?;
         let bytes = read::file_beneath(&dir, FILE, CAP)?;
         let manifest: Self = serde_json::from_slice(&bytes)?;
@@ -121,24 +121,24 @@ impl Manifest {
         if honest {
             Ok(manifest)
         } else {
-            Err(Distrust::Name)
+            Err(NotOurLab::Name)
         }
     }
 
     /// Whether the lab's owner is gone; an error if that cannot be told from here.
-    pub fn is_abandoned(&self, here: &Host) -> Result<bool, Distrust> {
+    pub fn is_abandoned(&self, here: &PidSpace) -> Result<bool, NotOurLab> {
         if self.host.boot != here.boot {
             return Ok(true);
         }
         if self.host.pid_namespace != here.pid_namespace {
-            return Err(Distrust::Namespace);
+            return Err(NotOurLab::Namespace);
         }
         Ok(!is_alive(self.owner))
     }
 }
 
 /// Opens a directory that is this user's alone.
-pub(super) fn own_dir(base: &Path, name: &OsStr) -> Result<OwnedFd, Distrust> {
+pub(super) fn own_dir(base: &Path, name: &OsStr) -> Result<OwnedFd, NotOurLab> {
     let base = read::open_dir(base)?;
     let dir = read::open_dir_beneath(&base, name)?;
     let stat = rustix::fs::fstat(&dir).map_err(io::Error::from)?;
@@ -147,13 +147,13 @@ pub(super) fn own_dir(base: &Path, name: &OsStr) -> Result<OwnedFd, Distrust> {
     Ok(dir)
 }
 
-fn trust(owner: u32, mode: u32, me: u32) -> Result<(), Distrust> {
+fn trust(owner: u32, mode: u32, me: u32) -> Result<(), NotOurLab> {
     if owner != me {
-        return Err(Distrust::Owner(owner));
+        return Err(NotOurLab::Owner(owner));
     }
     match mode & 0o7777 {
         0o700 => Ok(()),
-        mode => Err(Distrust::Mode(mode)),
+        mode => Err(NotOurLab::Mode(mode)),
     }
 }
 
@@ -177,14 +177,14 @@ mod tests {
     #[test]
     fn only_the_users_own_closed_directory_is_trusted() {
         assert!(trust(1000, 0o40700, 1000).is_ok());
-        assert!(matches!(trust(0, 0o40700, 1000), Err(Distrust::Owner(0))));
+        assert!(matches!(trust(0, 0o40700, 1000), Err(NotOurLab::Owner(0))));
         assert!(matches!(
             trust(1000, 0o40755, 1000),
-            Err(Distrust::Mode(0o755))
+            Err(NotOurLab::Mode(0o755))
         ));
         assert!(matches!(
             trust(1000, 0o41700, 1000),
-            Err(Distrust::Mode(0o1700))
+            Err(NotOurLab::Mode(0o1700))
         ));
     }
 

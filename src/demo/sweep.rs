@@ -12,7 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::groups::write_control;
-use super::manifest::{Distrust, Host, Manifest, PREFIX, identify, own_dir};
+use super::manifest::{Manifest, NotOurLab, PREFIX, PidSpace, identify, own_dir};
 use super::wait;
 use crate::kernel::read::{is_gone, libc_errno};
 use crate::process::InitProcess;
@@ -22,7 +22,7 @@ const DEATH_LIMIT: Duration = Duration::from_secs(5);
 
 /// Removes the labs in `bases` whose owner is dead, and what is left on disks, in `scratch`, of those
 /// whose own directory is gone. Returns what there is to say about it.
-pub(super) fn abandoned(bases: &[PathBuf], scratch: &[PathBuf], here: &Host) -> Vec<String> {
+pub(super) fn abandoned(bases: &[PathBuf], scratch: &[PathBuf], here: &PidSpace) -> Vec<String> {
     let mut notices = Vec::new();
     let others = scratch.iter().filter(|base| !bases.contains(base));
     for base in bases.iter().chain(others) {
@@ -35,7 +35,7 @@ pub(super) fn abandoned(bases: &[PathBuf], scratch: &[PathBuf], here: &Host) -> 
                     Err(error) => format!("a dead lab is left in {}: {error}", dir.display()),
                 }),
                 // It made nothing yet, or has nothing left; a live one has a manifest in a moment.
-                Err(Distrust::Read(error)) if error.is_absent() => {}
+                Err(NotOurLab::Read(error)) if error.is_absent() => {}
                 Err(error) => notices.push(format!(
                     "left alone {}: {}",
                     dir.display(),
@@ -57,7 +57,7 @@ fn lab_names(base: &Path) -> Vec<OsString> {
 
 /// Removes everything of `lab`, whose own directory is `dir`.
 pub(super) fn remove(lab: &Manifest, dir: &Path) -> io::Result<()> {
-    let here = Host::current()?;
+    let here = PidSpace::current()?;
     if lab.host == here {
         kill_all(lab)?;
     }

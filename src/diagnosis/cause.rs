@@ -1,4 +1,4 @@
-//! What a container can be stuck on, as data. The words are in `wording`.
+//! What a container can be stuck on, as data. The words are in `words`.
 
 mod cgroup;
 mod leftover;
@@ -12,7 +12,7 @@ use crate::inventory::{Condition, Manager, OutOfSight};
 
 pub use cgroup::CgroupCause;
 pub use leftover::LeftoverCause;
-pub use task::{Hold, TaskCause};
+pub use task::{TaskCause, ZombieEffect};
 
 /// A cause, with what tells this one from another of its kind.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -2,18 +2,20 @@
 //!
 //! Pure, like [`super::judge()`], and after it: every cause belongs to exactly one check, and the
 //! verdict of a check is that of its findings. So the two cannot contradict each other, and without
-//! a finding a check is fine only if all of it was looked at: by a [`Seen`], never by default.
+//! a finding a check is fine only if all of it was looked at: by a [`LookedAt`], never by default.
 
 mod about;
 mod look;
 
 use serde::Serialize;
 
-pub(super) use look::{Cgroups, Freezers, Seen, Tasks, processes_of_host, strictest, tasks};
+pub(super) use look::{
+    AllTasks, LookedAt, OwnCgroups, ThawedFreezers, processes_of_host, strictest, tasks,
+};
 
 use super::cause::StateCause;
 use super::evidence::Evidence;
-use super::{Cause, Finding, Weight, wording};
+use super::{Cause, Finding, Weight, words};
 
 /// What a check is about, in the order they are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -97,7 +99,7 @@ const ALL: [About; 23] = [
 /// What came of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Verdict {
+pub enum CheckResult {
     /// The container is as it is because of this.
     Cause,
     /// It makes things slow or incomplete.
@@ -118,7 +120,7 @@ pub struct Check {
     /// What was found, or why it was not looked at; safe to print.
     pub found: String,
     /// What that means.
-    pub verdict: Verdict,
+    pub verdict: CheckResult,
     /// All that was seen, a line each, safe to print.
     pub proof: Vec<String>,
 }
@@ -173,24 +175,24 @@ fn check(about: About, evidence: &Evidence, findings: &[Finding]) -> Check {
     let found = own.iter().map(|(at, finding)| weighed(*at == 0, finding));
     let verdict = match (found.min(), &looked) {
         // How it is proves nothing of what was not looked at.
-        (Some(Verdict::Ok) | None, Err(_)) => Verdict::NotLookedAt,
+        (Some(CheckResult::Ok) | None, Err(_)) => CheckResult::NotLookedAt,
         (Some(found), _) => found,
-        (None, Ok(_)) => Verdict::Ok,
+        (None, Ok(_)) => CheckResult::Ok,
     };
     let mut proof: Vec<String> = Vec::new();
     for (_, finding) in &own {
         proof.push(finding.cause.words());
         proof.extend(finding.evidence.iter().cloned());
     }
-    let more = wording::proof(about, evidence);
+    let more = words::proof(about, evidence);
     proof.extend(
         more.into_iter()
             .filter(|line| !proof.contains(line))
             .collect::<Vec<_>>(),
     );
     let found = match (verdict, &looked) {
-        (Verdict::NotLookedAt, Err(why)) => why.clone(),
-        _ => wording::found(about, evidence, &own, looked.as_ref()),
+        (CheckResult::NotLookedAt, Err(why)) => why.clone(),
+        _ => words::found(about, evidence, &own, looked.as_ref()),
     };
     // What was found may not be all there is.
     proof.extend(looked.err().map(|why| format!("not looked at: {why}")));
@@ -203,15 +205,15 @@ fn check(about: About, evidence: &Evidence, findings: &[Finding]) -> Check {
 }
 
 /// What a finding makes of its check; `first` is the answer of the whole diagnosis.
-fn weighed(first: bool, finding: &Finding) -> Verdict {
+fn weighed(first: bool, finding: &Finding) -> CheckResult {
     match (&finding.cause, finding.weight, first) {
-        (Cause::State(StateCause::Running { .. }), ..) => Verdict::Ok,
-        (Cause::State(StateCause::OutOfSight { .. }), ..) => Verdict::NotLookedAt,
+        (Cause::State(StateCause::Running { .. }), ..) => CheckResult::Ok,
+        (Cause::State(StateCause::OutOfSight { .. }), ..) => CheckResult::NotLookedAt,
         // Created is a state, and no fault.
         (Cause::State(StateCause::Created { .. }), ..)
         | (_, Weight::State, false)
-        | (_, Weight::Note, _) => Verdict::Note,
-        (_, Weight::Blocks, _) | (_, Weight::Hampers | Weight::State, true) => Verdict::Cause,
-        (_, Weight::Hampers, false) | (_, Weight::Ails, _) => Verdict::Look,
+        | (_, Weight::Note, _) => CheckResult::Note,
+        (_, Weight::Blocks, _) | (_, Weight::Hampers | Weight::State, true) => CheckResult::Cause,
+        (_, Weight::Hampers, false) | (_, Weight::Ails, _) => CheckResult::Look,
     }
 }

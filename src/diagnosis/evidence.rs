@@ -9,12 +9,12 @@ use crate::inventory::freezers::Over;
 use crate::inventory::processes::{Closeup, Place, Process};
 use crate::inventory::sight::{CgroupsOutOfSight, OutOfSight};
 use crate::inventory::{Condition, Managed};
-use crate::leftovers::{Kind, Leftover};
+use crate::leftovers::{Leftover, LeftoverKind};
 use crate::oci::{ContainerKey, RuntimeKind};
 use crate::process::InitProcess;
 
-use super::nature::Nature;
-pub use cgroup::{CgroupSeen, Counts, Level};
+use super::wait_kind::WaitKind;
+pub use cgroup::{CgroupSeen, EventCounts, Level};
 
 /// Everything that was seen.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,7 +60,7 @@ pub struct Evidence {
     /// What ocitop itself may see and do.
     pub viewer: Viewer,
     /// What could not be looked at.
-    pub unseen: Unseen,
+    pub unseen: NotSeen,
     /// What the search for leftovers says of it, if it is one.
     pub leftover: Option<Box<Leftover>>,
     /// Time over which changes were seen.
@@ -77,7 +77,7 @@ impl Evidence {
     /// Whether it is a leftover without a record: there is no container to be said anything of.
     pub fn is_bare(&self) -> bool {
         let leftover = self.leftover.as_ref();
-        leftover.is_some_and(|leftover| leftover.kind != Kind::StateDir)
+        leftover.is_some_and(|leftover| leftover.kind != LeftoverKind::StateDir)
     }
 }
 
@@ -151,7 +151,7 @@ pub struct Task {
     /// It runs in the host's mount and pid namespaces, and init does not.
     pub of_host: bool,
     /// Hierarchies in which it is not in the container's cgroup, though it is in others.
-    pub missing_from: Vec<Astray>,
+    pub missing_from: Vec<MissingFrom>,
     /// It was forked and has not executed a program since.
     pub not_executed: bool,
     /// A core dump of it is being written.
@@ -168,7 +168,7 @@ pub struct Task {
 
 /// A hierarchy in which a task is not in the container's cgroup.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Astray {
+pub struct MissingFrom {
     /// Its controllers, safe to print.
     pub hierarchy: String,
     /// Where the task is instead; safe to print.
@@ -195,7 +195,7 @@ pub struct Wait {
     /// The mount that file is on, or the one that it must be.
     pub mount: Option<MountSeen>,
     /// What all that says.
-    pub nature: Nature,
+    pub kind: WaitKind,
 }
 
 /// A mount, as the process sees it and as ocitop does.
@@ -288,7 +288,7 @@ pub struct RdtSeen {
     /// Whether that is there, as far as it could be looked for.
     pub there: Option<bool>,
     /// Whether there is resctrl here.
-    pub mount: Resctrl,
+    pub mount: ResctrlPresence,
     /// Control groups in use, and how many there can be.
     pub closids: Option<(u64, u64)>,
     /// Groups that are monitored, and how many can be.
@@ -299,7 +299,7 @@ pub struct RdtSeen {
 
 /// Whether a host has resctrl.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Resctrl {
+pub enum ResctrlPresence {
     /// The kernel does not know it.
     #[default]
     Absent,
@@ -330,7 +330,7 @@ pub struct Viewer {
 
 /// What could not be looked at, beyond what the rest says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Unseen {
+pub struct NotSeen {
     /// Its hooks cannot be read.
     pub hooks: bool,
     /// The mounts cannot be read.

@@ -12,14 +12,16 @@ use std::time::Duration;
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
 use super::Diagnosis;
-use super::evidence::{Counts, Evidence, InitSeen, PidNamespace, RdtSeen, RecordSeen, Unseen};
+use super::evidence::{
+    EventCounts, Evidence, InitSeen, NotSeen, PidNamespace, RdtSeen, RecordSeen,
+};
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::processes::{Listing, Reader, Subject};
 use crate::inventory::scan::cgroups_out_of_sight;
 use crate::inventory::{Condition, Machine, mounts};
 use crate::kernel::bounded::{Bounded, Late, Lateness, NotAsked, Unanswered};
 use crate::kernel::read::is_there;
-use crate::leftovers::{Kind, Leftover};
+use crate::leftovers::{Leftover, LeftoverKind};
 use crate::lifecycle::Refusal;
 use crate::lifecycle::evidence::NoEvidence;
 use crate::oci::{ContainerKey, Status};
@@ -65,7 +67,7 @@ struct Before {
     /// Context switches of threads that are not the first of their process.
     threads: HashMap<i32, u64>,
     /// Counters of its cgroups and those above.
-    counts: HashMap<std::path::PathBuf, Counts>,
+    counts: HashMap<std::path::PathBuf, EventCounts>,
 }
 
 /// Examines one container after the other, or one again and again.
@@ -107,7 +109,7 @@ impl Examiner {
     /// It is gone, or its state root does not answer.
     pub fn examine_leftover(&mut self, leftover: &Leftover) -> Result<Diagnosis, NotExamined> {
         let mut evidence = match leftover.kind {
-            Kind::StateDir => self.gather(&leftover.key)?,
+            LeftoverKind::StateDir => self.gather(&leftover.key)?,
             _ => self.gather_bare(leftover)?,
         };
         evidence.leftover = Some(Box::new(leftover.clone()));
@@ -122,7 +124,7 @@ impl Examiner {
             .map(|(cgroup, _)| cgroup.clone())
             .filter(|cgroup| is_there(&cgroup.dir(&self.machine.hierarchies)).unwrap_or(true))
             .collect();
-        if leftover.kind == Kind::Cgroup && cgroups.is_empty() {
+        if leftover.kind == LeftoverKind::Cgroup && cgroups.is_empty() {
             return Err(NotExamined::Gone);
         }
         let (listing, before) = self.looks(&leftover.key, None, &cgroups);
@@ -160,10 +162,10 @@ impl Examiner {
             disk: None,
             rdt: RdtSeen::default(),
             viewer: host::viewer(&self.machine, &cgroups),
-            unseen: Unseen {
+            unseen: NotSeen {
                 mounts: mounts.is_empty(),
                 pids: self.machine.sight.processes(),
-                ..Unseen::default()
+                ..NotSeen::default()
             },
             more_cgroups: groups::are_cut(&seen),
             cgroups: seen,
@@ -301,7 +303,7 @@ impl Examiner {
             threads: &before.threads,
         };
         let init = record::init(&crowd, case);
-        let mut lines = host::Lines::new(machine, &self.bounded);
+        let mut lines = host::CommandLines::new(machine, &self.bounded);
         let supervisor = host::supervisor(&crowd, &mut lines, case);
         let runtimes = host::runtimes(&crowd, &mut lines, case);
         let hooks = host::hooks(&crowd, &mut lines, case);
@@ -328,7 +330,7 @@ impl Examiner {
             leftover: None,
             disk: case.disk.clone(),
             viewer: host::viewer(machine, &case.cgroups),
-            unseen: Unseen {
+            unseen: NotSeen {
                 hooks: case.found.hooks.is_none(),
                 mounts: mounts.is_empty(),
                 rdt: rdt.is_none(),

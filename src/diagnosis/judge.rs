@@ -46,7 +46,7 @@ fn merged(findings: Vec<Finding>) -> Vec<Finding> {
         }
     }
     let complete = |(finding, more): (Finding, Vec<i32>)| {
-        let line = super::wording::of_more(&more);
+        let line = super::words::of_more(&more);
         finding.seen(line)
     };
     out.into_iter().map(complete).collect()

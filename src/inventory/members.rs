@@ -12,7 +12,7 @@ use super::unread::{Unread, WhyUnread};
 use crate::cgroup::Version;
 use crate::cgroup::freezer::parse_populated;
 use crate::kernel::read::kernel_text;
-use crate::kernel::walk::{MOST, Spot, walk};
+use crate::kernel::walk::{MOST, WalkedCgroup, walk};
 use crate::process::ProcStat;
 use crate::process::status::ProcStatus;
 
@@ -34,10 +34,10 @@ pub struct Members {
 impl Members {
     /// Adds those of a cgroup and of all below it, however deep.
     pub fn add(&mut self, top: &Path) {
-        let walked = walk(top, MOST, &mut |spot| {
-            match listed(|file| spot.text(file)) {
+        let walked = walk(top, MOST, &mut |cgroup| {
+            match listed(|file| cgroup.text(file)) {
                 Ok(pids) => self.pids.extend(pids),
-                Err(error) => self.miss(spot.path(), &error),
+                Err(error) => self.miss(cgroup.path(), &error),
             }
             ControlFlow::Continue(())
         });
@@ -193,8 +193,8 @@ pub fn is_empty(top: &Path, version: Version) -> bool {
         return false;
     }
     let mut empty = true;
-    let walked = walk(top, MOST, &mut |spot| {
-        empty = is_bare(spot, version);
+    let walked = walk(top, MOST, &mut |cgroup| {
+        empty = is_bare(cgroup, version);
         if empty {
             ControlFlow::Continue(())
         } else {
@@ -205,16 +205,17 @@ pub fn is_empty(top: &Path, version: Version) -> bool {
 }
 
 /// Whether nothing is in one cgroup, not counting those below it.
-fn is_bare(spot: &Spot<'_>, version: Version) -> bool {
+fn is_bare(cgroup: &WalkedCgroup<'_>, version: Version) -> bool {
     let blank = |text: &str| text.trim().is_empty();
     let says = |file: &str| {
-        spot.text(file)
+        cgroup
+            .text(file)
             .is_ok_and(|text| text.is_none_or(|text| blank(&text)))
     };
     match version {
         Version::V1 => says("cgroup.procs") && says("tasks"),
         // A threaded cgroup has no list of processes.
-        Version::V2 => match spot.text("cgroup.procs") {
+        Version::V2 => match cgroup.text("cgroup.procs") {
             Ok(Some(text)) => blank(&text),
             Ok(None) => says("cgroup.threads"),
             Err(_) => false,

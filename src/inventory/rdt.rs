@@ -8,9 +8,9 @@ use std::path::{Component, Path, PathBuf};
 use super::{Container, Machine};
 use crate::kernel::read::kernel_file;
 use crate::oci::record::{RdtGroup, RecordedRdt};
-use crate::resctrl::{GroupName, Membership, Overview};
+use crate::resctrl::{GroupName, Overview};
 
-pub use crate::resctrl::Membership as RdtMembership;
+pub use crate::resctrl::RdtMembership;
 pub use view::{GroupKind, Owners, RdtGroups, RdtView, bandwidth, look, occupancy};
 
 /// The control group that its runtime made for the container `id` alone, if it exists. The three
@@ -76,8 +76,8 @@ pub fn membership(
     mount: &Path,
     overview: &Overview,
     container: &Container,
-    kernels: impl FnOnce(i32) -> Option<Membership>,
-) -> Option<Membership> {
+    kernels: impl FnOnce(i32) -> Option<RdtMembership>,
+) -> Option<RdtMembership> {
     recorded(&container.rdt, mount).or_else(|| {
         let pid = container.init?.pid;
         kernels(pid).or_else(|| listed(pid, overview))
@@ -86,37 +86,37 @@ pub fn membership(
 
 /// What the kernel says of a process. It speaks of its own mount, so of another place
 /// (`--resctrl-root`) it says nothing.
-pub fn kernels(machine: &Machine, mount: &Path) -> impl Fn(i32) -> Option<Membership> {
+pub fn kernels(machine: &Machine, mount: &Path) -> impl Fn(i32) -> Option<RdtMembership> {
     let own = machine.mounted_resctrl().is_some_and(|own| own == mount);
     move |pid| {
         let file = machine.pid_file(pid, "cpu_resctrl_groups");
-        Membership::parse(&kernel_file(&file).ok().filter(|_| own)?)
+        RdtMembership::parse(&kernel_file(&file).ok().filter(|_| own)?)
     }
 }
 
 /// From the directories of a record: a MON group tells its CTRL_MON group as well.
-fn recorded(dirs: &[PathBuf], mount: &Path) -> Option<Membership> {
+fn recorded(dirs: &[PathBuf], mount: &Path) -> Option<RdtMembership> {
     let names: Vec<GroupName> = dirs
         .iter()
         .filter_map(|dir| GroupName::of_dir(dir, mount))
         .collect();
     let monitoring = names.iter().find(|name| name.monitoring.is_some());
     let control = names.iter().find(|name| name.monitoring.is_none());
-    Some(Membership {
+    Some(RdtMembership {
         control: control.cloned().or_else(|| Some(monitoring?.above()))?,
         monitoring: monitoring.cloned(),
     })
 }
 
 /// A CTRL_MON group lists the tasks of its MON groups as well.
-fn listed(pid: i32, overview: &Overview) -> Option<Membership> {
+fn listed(pid: i32, overview: &Overview) -> Option<RdtMembership> {
     let has = |tasks: &Option<Vec<i32>>| tasks.as_ref().is_some_and(|tasks| tasks.contains(&pid));
     let mut groups = overview.groups.iter().filter(|group| has(&group.tasks));
     let first = groups.next()?;
     let monitoring = std::iter::once(first)
         .chain(groups)
         .find(|group| group.name.monitoring.is_some());
-    Some(Membership {
+    Some(RdtMembership {
         control: first.name.above(),
         monitoring: monitoring.map(|group| group.name.clone()),
     })
@@ -126,10 +126,10 @@ fn listed(pid: i32, overview: &Overview) -> Option<Membership> {
 mod tests {
     use super::*;
     use crate::kernel::Inode;
-    use crate::resctrl::{Group, Survey};
+    use crate::resctrl::{ResctrlGroup, Survey};
 
-    fn group(name: GroupName, tasks: &[i32]) -> Group {
-        Group {
+    fn group(name: GroupName, tasks: &[i32]) -> ResctrlGroup {
+        ResctrlGroup {
             name,
             inode: Inode {
                 device: 1,

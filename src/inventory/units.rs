@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use super::Machine;
-use crate::kernel::Unit;
+use crate::kernel::Scope;
 use crate::kernel::read::{is_gone, is_there};
 
 /// What precedes the name of an active unit in the name of its link.
@@ -23,7 +23,7 @@ pub struct UnitState {
 }
 
 /// What the manager of a unit knows of it. An error where that cannot be looked at.
-pub fn state(machine: &Machine, unit: &Unit) -> io::Result<UnitState> {
+pub fn state(machine: &Machine, unit: &Scope) -> io::Result<UnitState> {
     state_in(&home_of(machine, &unit.cgroup), &unit.name)
 }
 

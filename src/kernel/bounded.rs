@@ -23,11 +23,11 @@ const MOST_LEFT: usize = 4;
 static CHANGES: AtomicUsize = AtomicUsize::new(0);
 static READS: AtomicUsize = AtomicUsize::new(0);
 
-type Call = Box<dyn FnOnce() + Send>;
+type BoxedCall = Box<dyn FnOnce() + Send>;
 
 #[derive(Debug)]
-struct Worker {
-    calls: Sender<Call>,
+struct CallThread {
+    calls: Sender<BoxedCall>,
     /// Set once, when it is left behind; its thread ends after the call it is in.
     abandoned: Arc<AtomicBool>,
 }
@@ -35,7 +35,7 @@ struct Worker {
 /// Threads that wait for a call to make.
 #[derive(Debug)]
 pub struct Bounded {
-    idle: Mutex<Vec<Worker>>,
+    idle: Mutex<Vec<CallThread>>,
     left: &'static AtomicUsize,
 }
 
@@ -167,22 +167,25 @@ impl Bounded {
     }
 
     /// A thread that waits for a call, or a new one.
-    fn worker(&self) -> Result<Worker, NotAsked> {
+    fn worker(&self) -> Result<CallThread, NotAsked> {
         if self.left.load(Ordering::SeqCst) >= MOST_LEFT {
             return Err(NotAsked::TooMany);
         }
         let idle = self.lock().pop();
-        idle.map_or_else(|| Worker::start(self.left).map_err(NotAsked::NoThread), Ok)
+        idle.map_or_else(
+            || CallThread::start(self.left).map_err(NotAsked::NoThread),
+            Ok,
+        )
     }
 
     fn ask_by<T: Send + 'static>(
         &self,
-        worker: Worker,
+        worker: CallThread,
         limit: Duration,
         question: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Unanswered<T>> {
         let (answer, answers) = channel();
-        let call: Call = Box::new(move || {
+        let call: BoxedCall = Box::new(move || {
             // Without a listener there is nobody to tell.
             answer.send(question()).ok();
         });
@@ -205,7 +208,7 @@ impl Bounded {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Worker>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<CallThread>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -224,9 +227,9 @@ impl Drop for Account {
     }
 }
 
-impl Worker {
+impl CallThread {
     fn start(left: &'static AtomicUsize) -> io::Result<Self> {
-        let (calls, orders) = channel::<Call>();
+        let (calls, orders) = channel::<BoxedCall>();
         let abandoned = Arc::new(AtomicBool::new(false));
         let account = Account {
             left,

@@ -13,7 +13,7 @@ use nix::fcntl::AtFlags;
 use rustix::fs::{Mode, OFlags};
 
 use super::limit;
-use super::program::{Call, Program};
+use super::program::{ExecBy, Program};
 
 /// The hidden command that becomes a program.
 const ENTER: &str = "__enter";
@@ -54,7 +54,7 @@ impl Again {
     /// To become `program` in `root`, in its directory `cwd`.
     pub(super) fn to_run(
         program: &Program,
-        how: &Call,
+        how: &ExecBy,
         args: &[String],
         (root, cwd): (Option<&Path>, Option<&Path>),
     ) -> io::Result<Self> {
@@ -70,12 +70,12 @@ impl Again {
         }
         let mut inherited = None;
         let number = match how {
-            Call::Name => None,
-            Call::Closed(file) => {
+            ExecBy::Name => None,
+            ExecBy::Closed(file) => {
                 let file = inherited.insert(rustix::io::dup(&**file)?);
                 Some(file.as_raw_fd())
             }
-            Call::Kept(file) => {
+            ExecBy::Kept(file) => {
                 command.arg("--keep");
                 Some(file.as_raw_fd())
             }

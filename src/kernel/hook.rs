@@ -16,7 +16,7 @@ use rustix::process::{Pid, PidfdFlags};
 
 use super::enter::Again;
 use super::live::timespec;
-use super::program::Call;
+use super::program::ExecBy;
 use super::{HookCall, HookEnd, HookStatus, limit};
 
 /// How much of a hook's output is kept: its end, where the reason of a failure stands.
@@ -40,7 +40,7 @@ pub(super) enum Itself {
 
 /// Why a hook's time is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Over {
+enum HookOver {
     Ended,
     TimedOut,
     Interrupted,
@@ -79,7 +79,7 @@ pub(super) fn run(call: &HookCall, itself: Itself) -> io::Result<HookEnd> {
     };
     let mut output = Vec::new();
     let over = attend(&mut child, (pid, &exit), &reader, call, &mut output);
-    if !matches!(over, Ok(Over::Ended)) {
+    if !matches!(over, Ok(HookOver::Ended)) {
         family::kill(pid, &exit);
     }
     let died = has_ended(&exit, REAP_WITHIN);
@@ -119,12 +119,12 @@ fn leave(mut child: Child) {
     });
 }
 
-fn status(over: Over, status: ExitStatus) -> HookStatus {
+fn status(over: HookOver, status: ExitStatus) -> HookStatus {
     match (over, status.code(), status.signal()) {
-        (Over::TimedOut, ..) => HookStatus::TimedOut,
-        (Over::Interrupted, ..) => HookStatus::Interrupted,
-        (Over::Ended, Some(code), _) => HookStatus::Exited(code),
-        (Over::Ended, None, signal) => HookStatus::Signaled(signal.unwrap_or(0)),
+        (HookOver::TimedOut, ..) => HookStatus::TimedOut,
+        (HookOver::Interrupted, ..) => HookStatus::Interrupted,
+        (HookOver::Ended, Some(code), _) => HookStatus::Exited(code),
+        (HookOver::Ended, None, signal) => HookStatus::Signaled(signal.unwrap_or(0)),
     }
 }
 
@@ -138,7 +138,7 @@ fn has_ended(exit: &OwnedFd, within: Duration) -> bool {
 
 /// The program itself; ocitop's own, which becomes it, in another root directory or where a limit was
 /// raised that is not for it.
-fn command(call: &HookCall, how: &Call, itself: Itself) -> io::Result<Again> {
+fn command(call: &HookCall, how: &ExecBy, itself: Itself) -> io::Result<Again> {
     let raised = itself == Itself::Ocitop && limit::before().is_some();
     if call.root.is_some() || raised {
         let places = (call.root.as_deref(), call.cwd.as_deref());
@@ -178,18 +178,18 @@ impl Times {
     }
 
     /// Whether its time is over; asks it to end when ocitop is.
-    fn over(&mut self, call: &HookCall, hook: Pid) -> Option<Over> {
+    fn over(&mut self, call: &HookCall, hook: Pid) -> Option<HookOver> {
         let now = Instant::now();
         if self.asked.is_none() && call.cancel.is_asked() {
             self.asked = Some(now);
             rustix::process::kill_process_group(hook, rustix::process::Signal::TERM).ok();
         }
         if self.asked.is_some_and(|asked| now >= asked + GRACE) {
-            return Some(Over::Interrupted);
+            return Some(HookOver::Interrupted);
         }
         self.deadline
             .is_some_and(|at| now >= at)
-            .then_some(Over::TimedOut)
+            .then_some(HookOver::TimedOut)
     }
 
     /// How long nothing has to be looked at.
@@ -208,7 +208,7 @@ fn attend(
     reader: &OwnedFd,
     call: &HookCall,
     output: &mut Vec<u8>,
-) -> io::Result<Over> {
+) -> io::Result<HookOver> {
     let mut stdin: Option<OwnedFd> = child.stdin.take().map(OwnedFd::from);
     if let Some(fd) = &stdin {
         rustix::io::ioctl_fionbio(fd, true)?;
@@ -234,7 +234,7 @@ fn attend(
         drop(fds);
         output_open = output_open && collect(reader, output);
         if ended {
-            return Ok(Over::Ended);
+            return Ok(HookOver::Ended);
         }
         if stdin.is_some() && feed(stdin.as_ref(), &mut input) {
             stdin = None;

@@ -17,12 +17,12 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket
 use super::bounded::Bounded;
 use super::clear::{empty, forget, open_or_detach};
 use super::hook::{self, Itself};
-use super::long::Place;
+use super::long::LongPath;
 use super::read::{is_gone, open_dir_beneath, open_root, stat_beneath};
 use super::walk::{MOST, walk};
 use super::{
-    Contents, HookCall, HookEnd, Inode, Kernel, Mark, Opened, Release, Removal, Signal, StateDir,
-    Unit, mark, unit,
+    Contents, HookCall, HookEnd, Inode, Kernel, Mark, Opened, Release, Removal, Scope, Signal,
+    StateDir, mark, scope,
 };
 
 /// Most processes one wait looks at: beyond it the death of any of these is news enough.
@@ -106,7 +106,7 @@ impl Kernel for LiveKernel {
         self.bounded.call(CALL_WITHIN, move || {
             // Never O_CREAT: to a missing control file it gives EACCES instead of ENOENT.
             let flags = OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-            let place = Place::of(&file)?;
+            let place = LongPath::of(&file)?;
             let fd = rustix::fs::openat(place.dir(), place.rest(), flags, Mode::empty())?;
             rustix::io::write(&fd, value.as_bytes())?;
             Ok(())
@@ -124,19 +124,19 @@ impl Kernel for LiveKernel {
         let work = tops.clone();
         let made = self.bounded.call(CALL_WITHIN, move || {
             for (at, top) in work.iter().enumerate() {
-                let walked = walk(top, MOST, &mut |spot| {
-                    let result = match spot.remove() {
+                let walked = walk(top, MOST, &mut |cgroup| {
+                    let result = match cgroup.remove() {
                         Err(error) if is_gone(&error) => return ControlFlow::Continue(()),
-                        result => result.map_err(|error| (spot.path().to_owned(), error)),
+                        result => result.map_err(|error| (cgroup.path().to_owned(), error)),
                     };
                     // Left behind by now, with nobody listening: the rest is not removed either.
-                    match answer.send((at, Told::Of(result))) {
+                    match answer.send((at, RemovalReport::Of(result))) {
                         Ok(()) => ControlFlow::Continue(()),
                         Err(_) => ControlFlow::Break(()),
                     }
                 });
                 let unseen = walked.unseen.map(|unseen| (unseen.at, unseen.why));
-                let told = answer.send((at, Told::Over(unseen)));
+                let told = answer.send((at, RemovalReport::Over(unseen)));
                 told.map_err(|_unheard| io::Error::from(Errno::TIMEDOUT))?;
             }
             Ok(())
@@ -149,9 +149,9 @@ impl Kernel for LiveKernel {
                 continue;
             };
             match told {
-                Told::Of(Ok(())) => removal.removed += 1,
-                Told::Of(Err(failed)) => removal.miss(Some(failed)),
-                Told::Over(unseen) => {
+                RemovalReport::Of(Ok(())) => removal.removed += 1,
+                RemovalReport::Of(Err(failed)) => removal.miss(Some(failed)),
+                RemovalReport::Over(unseen) => {
                     removal.miss(unseen);
                     *is_over = true;
                 }
@@ -168,10 +168,10 @@ impl Kernel for LiveKernel {
         .collect()
     }
 
-    fn stop_unit(&self, unit: &Unit, limit: Duration) -> io::Result<()> {
-        let (unit, bus) = (unit.clone(), self.bus.clone());
+    fn stop_scope(&self, scope: &Scope, limit: Duration) -> io::Result<()> {
+        let (scope, bus) = (scope.clone(), self.bus.clone());
         self.bounded
-            .call(limit, move || unit::stop(&unit, bus.as_deref(), limit))
+            .call(limit, move || scope::stop(&scope, bus.as_deref(), limit))
     }
 
     fn write_state(&self, dir: StateDir<'_>, file: &str, bytes: &[u8]) -> io::Result<()> {
@@ -267,7 +267,7 @@ impl Kernel for LiveKernel {
 }
 
 fn remove(dir: &Path) -> io::Result<()> {
-    let place = Place::of(dir)?;
+    let place = LongPath::of(dir)?;
     Ok(rustix::fs::unlinkat(
         place.dir(),
         place.rest(),
@@ -276,7 +276,7 @@ fn remove(dir: &Path) -> io::Result<()> {
 }
 
 /// What is told of a tree that is removed.
-enum Told {
+enum RemovalReport {
     /// Of one cgroup of it.
     Of(Result<(), (PathBuf, io::Error)>),
     /// That it was walked to its end, or what of it was not seen.

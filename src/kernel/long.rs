@@ -11,12 +11,12 @@ const PIECE: usize = 3500;
 
 /// A path as a directory that is open and what is left of it, short enough for any call.
 #[derive(Debug)]
-pub(super) struct Place<'a> {
+pub(super) struct LongPath<'a> {
     dir: Option<OwnedFd>,
     rest: std::borrow::Cow<'a, Path>,
 }
 
-impl<'a> Place<'a> {
+impl<'a> LongPath<'a> {
     /// Opens as much of a path as it takes; nothing of a short one.
     pub(super) fn of(path: &'a Path) -> io::Result<Self> {
         if path.as_os_str().len() <= PIECE {

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::way::{self, Blocked, Foreign, Place};
+use super::way::{self, Blocked, Foreign, Waypoint};
 use crate::text::visible_path;
 
 /// Why a directory is not used. Paths are safe to print.
@@ -36,7 +36,7 @@ impl From<NotOwn> for io::Error {
 
 /// The directory, held.
 #[derive(Debug)]
-pub struct OwnDir(Place);
+pub struct OwnDir(Waypoint);
 
 impl OwnDir {
     /// Opens it; what is missing of it is made, for its user alone.
@@ -114,12 +114,12 @@ impl OwnDir {
 }
 
 /// What a path leads to, past nothing that another user could have made.
-fn walk(path: &Path) -> io::Result<Option<Place>> {
+fn walk(path: &Path) -> io::Result<Option<Waypoint>> {
     let way = way::from_top(path).map_err(|Blocked { source, .. }| source)?;
     // Root's own directories are no group's; a user's may be, where each user has a group.
     let is_root = rustix::process::geteuid().is_root();
     let others = if is_root { 0o022 } else { 0o002 };
-    let trusted = |place: &Place| place.check(others).map_err(NotOwn::from);
+    let trusted = |place: &Waypoint| place.check(others).map_err(NotOwn::from);
     way.passed.iter().try_for_each(trusted)?;
     Ok(way.end)
 }

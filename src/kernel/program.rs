@@ -12,11 +12,11 @@ use std::sync::Arc;
 
 use rustix::fs::{FileType, Mode, OFlags};
 
-use super::way::Place;
+use super::way::Waypoint;
 
 /// Who can put another file under a program's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Name {
+pub enum NameSafety {
     /// Only who may write the program too: its name is as good as the file.
     Sure,
     /// Others can make names on the way to it: in a sticky directory.
@@ -28,7 +28,7 @@ pub enum Name {
 pub struct Program {
     path: PathBuf,
     file: Arc<OwnedFd>,
-    name: Name,
+    name: NameSafety,
 }
 
 /// The same under the same name.
@@ -42,7 +42,7 @@ impl Eq for Program {}
 
 impl Program {
     /// What a way led to, as `path` names it in its own root directory.
-    pub fn at(path: &Path, place: &Place, name: Name) -> Self {
+    pub fn at(path: &Path, place: &Waypoint, name: NameSafety) -> Self {
         Self {
             path: path.to_owned(),
             file: place.file(),
@@ -56,7 +56,7 @@ impl Program {
         Ok(Self {
             path: path.to_owned(),
             file: Arc::new(rustix::fs::open(path, flags, Mode::empty())?),
-            name: Name::Sure,
+            name: NameSafety::Sure,
         })
     }
 
@@ -66,15 +66,15 @@ impl Program {
     }
 
     /// How to run it.
-    pub(super) fn call(&self) -> io::Result<Call> {
+    pub(super) fn call(&self) -> io::Result<ExecBy> {
         match self.name {
             // It is called as its runtime calls it: a script finds what lies beside it by its name.
-            Name::Sure => Ok(Call::Name),
+            NameSafety::Sure => Ok(ExecBy::Name),
             // Whoever reads it opens it by the name that it is given, after the exec.
-            Name::Unsure if self.is_read_by_another() => {
-                Ok(Call::Kept(rustix::io::dup(&*self.file)?))
+            NameSafety::Unsure if self.is_read_by_another() => {
+                Ok(ExecBy::Kept(rustix::io::dup(&*self.file)?))
             }
-            Name::Unsure => Ok(Call::Closed(Arc::clone(&self.file))),
+            NameSafety::Unsure => Ok(ExecBy::Closed(Arc::clone(&self.file))),
         }
     }
 
@@ -97,7 +97,7 @@ impl Program {
 
 /// How a program is run, so that it is the one that was opened.
 #[derive(Debug)]
-pub(super) enum Call {
+pub(super) enum ExecBy {
     /// By its name.
     Name,
     /// By a descriptor that it does not get to see.
@@ -106,7 +106,7 @@ pub(super) enum Call {
     Kept(OwnedFd),
 }
 
-impl Call {
+impl ExecBy {
     /// What exec(3) is given.
     pub(super) fn path(&self, program: &Program) -> PathBuf {
         match self {

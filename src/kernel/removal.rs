@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use super::read::is_gone;
-use super::walk::{MOST, Spot, walk};
+use super::walk::{MOST, WalkedCgroup, walk};
 
 /// How many directories went, and why others did not.
 #[derive(Debug, Default)]
@@ -18,10 +18,10 @@ pub struct Removal {
 
 impl Removal {
     /// Walks a tree and removes each cgroup in it.
-    pub fn of(top: &Path, mut remove: impl FnMut(&Spot<'_>) -> io::Result<()>) -> Self {
+    pub fn of(top: &Path, mut remove: impl FnMut(&WalkedCgroup<'_>) -> io::Result<()>) -> Self {
         let mut removal = Self::default();
-        let walked = walk(top, MOST, &mut |spot| {
-            removal.take(|| spot.path().to_owned(), remove(spot));
+        let walked = walk(top, MOST, &mut |cgroup| {
+            removal.take(|| cgroup.path().to_owned(), remove(cgroup));
             ControlFlow::Continue(())
         });
         removal.miss(walked.unseen.map(|unseen| (unseen.at, unseen.why)));

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 
 use super::Inode;
-use super::long::Place;
+use super::long::LongPath;
 use super::read::{as_text, is_gone, kernel_file_at, stat_beneath};
 
 /// Most cgroups that one walk looks at. It holds none of them, so this bounds its time.
@@ -22,13 +22,13 @@ pub const MOST: usize = 1_000_000;
 
 /// One cgroup on the way.
 #[derive(Debug)]
-pub struct Spot<'a> {
+pub struct WalkedCgroup<'a> {
     above: BorrowedFd<'a>,
     name: &'a Path,
     path: &'a Path,
 }
 
-impl Spot<'_> {
+impl WalkedCgroup<'_> {
     /// Its path. It may be longer than any that the system takes.
     pub fn path(&self) -> &Path {
         self.path
@@ -55,12 +55,12 @@ pub struct Walked {
     /// How many were looked at.
     pub cgroups: usize,
     /// The first that could not be looked at or into, and why; or where the walk was cut.
-    pub unseen: Option<Unseen>,
+    pub unseen: Option<UnseenPart>,
 }
 
 /// A part of a tree that was not seen.
 #[derive(Debug)]
-pub struct Unseen {
+pub struct UnseenPart {
     /// Where.
     pub at: PathBuf,
     /// Why.
@@ -71,13 +71,13 @@ impl Walked {
     fn miss(&mut self, at: &Path, why: io::Error) {
         if !is_gone(&why) && self.unseen.is_none() {
             let at = at.to_owned();
-            self.unseen = Some(Unseen { at, why });
+            self.unseen = Some(UnseenPart { at, why });
         }
     }
 }
 
 /// A directory on the way down, and what below it is still to be looked at.
-struct Level {
+struct WalkLevel {
     name: OsString,
     inode: Inode,
     todo: Vec<OsString>,
@@ -88,19 +88,19 @@ struct Level {
 pub fn walk(
     top: &Path,
     most: usize,
-    visit: &mut dyn FnMut(&Spot<'_>) -> ControlFlow<()>,
+    visit: &mut dyn FnMut(&WalkedCgroup<'_>) -> ControlFlow<()>,
 ) -> Walked {
     let mut walked = Walked::default();
-    let result = Walk::begin(top, most, &mut walked, visit);
+    let result = TreeWalk::begin(top, most, &mut walked, visit);
     if let Err((at, why)) = result {
         walked.miss(&at, why);
     }
     walked
 }
 
-struct Walk<'a> {
-    base: Place<'a>,
-    levels: Vec<Level>,
+struct TreeWalk<'a> {
+    base: LongPath<'a>,
+    levels: Vec<WalkLevel>,
     /// The deepest level.
     dir: OwnedFd,
     path: PathBuf,
@@ -108,16 +108,16 @@ struct Walk<'a> {
 
 type Missed = (PathBuf, io::Error);
 
-impl<'a> Walk<'a> {
+impl<'a> TreeWalk<'a> {
     fn begin(
         top: &'a Path,
         most: usize,
         walked: &mut Walked,
-        visit: &mut dyn FnMut(&Spot<'_>) -> ControlFlow<()>,
+        visit: &mut dyn FnMut(&WalkedCgroup<'_>) -> ControlFlow<()>,
     ) -> Result<(), Missed> {
         let missed = |why: io::Error| (top.to_owned(), why);
-        let base = Place::of(top).map_err(missed)?;
-        let spot = Spot {
+        let base = LongPath::of(top).map_err(missed)?;
+        let cgroup = WalkedCgroup {
             above: base.dir(),
             name: base.rest(),
             path: top,
@@ -125,7 +125,7 @@ impl<'a> Walk<'a> {
         match stat_beneath(base.dir(), base.rest().as_os_str()).map_err(missed)? {
             Some(stat) if is_dir(&stat) && is_leaf(&stat) => {
                 walked.cgroups += 1;
-                let _ends: ControlFlow<()> = visit(&spot);
+                let _ends: ControlFlow<()> = visit(&cgroup);
                 return Ok(());
             }
             Some(stat) if is_dir(&stat) => {}
@@ -149,7 +149,7 @@ impl<'a> Walk<'a> {
             walked.miss(&self.path, why);
             Vec::new()
         });
-        self.levels.push(Level { name, inode, todo });
+        self.levels.push(WalkLevel { name, inode, todo });
         Ok(())
     }
 
@@ -157,7 +157,7 @@ impl<'a> Walk<'a> {
         &mut self,
         most: usize,
         walked: &mut Walked,
-        visit: &mut dyn FnMut(&Spot<'_>) -> ControlFlow<()>,
+        visit: &mut dyn FnMut(&WalkedCgroup<'_>) -> ControlFlow<()>,
     ) -> Result<(), Missed> {
         while let Some(level) = self.levels.last_mut() {
             let is_over = if let Some(name) = level.todo.pop() {
@@ -166,7 +166,7 @@ impl<'a> Walk<'a> {
                 match leaf {
                     Ok(true) => {
                         walked.cgroups += 1;
-                        let ends = visit(&self.spot(self.dir.as_fd(), Path::new(&name)));
+                        let ends = visit(&self.cgroup(self.dir.as_fd(), Path::new(&name)));
                         self.path.pop();
                         ends.is_break()
                     }
@@ -192,8 +192,8 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn spot<'s>(&'s self, above: BorrowedFd<'s>, name: &'s Path) -> Spot<'s> {
-        Spot {
+    fn cgroup<'s>(&'s self, above: BorrowedFd<'s>, name: &'s Path) -> WalkedCgroup<'s> {
+        WalkedCgroup {
             above,
             name,
             path: &self.path,
@@ -222,14 +222,14 @@ impl<'a> Walk<'a> {
     /// Leaves the deepest level, shows it, and goes up; whether the walk is over.
     fn ascend(
         &mut self,
-        visit: &mut dyn FnMut(&Spot<'_>) -> ControlFlow<()>,
+        visit: &mut dyn FnMut(&WalkedCgroup<'_>) -> ControlFlow<()>,
     ) -> Result<bool, Missed> {
         let Some(left) = self.levels.pop() else {
             return Ok(true);
         };
         let Some(above) = self.levels.last() else {
-            let spot = self.spot(self.base.dir(), self.base.rest());
-            let _over: ControlFlow<()> = visit(&spot);
+            let cgroup = self.cgroup(self.base.dir(), self.base.rest());
+            let _over: ControlFlow<()> = visit(&cgroup);
             return Ok(true);
         };
         let up = open(self.dir.as_fd(), OsStr::new(".."));
@@ -241,7 +241,7 @@ impl<'a> Walk<'a> {
             // It was removed or moved meanwhile: by the names from the top.
             None => self.again().map_err(|why| (self.path.clone(), why))?,
         };
-        let ends = visit(&self.spot(self.dir.as_fd(), Path::new(&left.name)));
+        let ends = visit(&self.cgroup(self.dir.as_fd(), Path::new(&left.name)));
         self.path.pop();
         Ok(ends.is_break())
     }
@@ -313,8 +313,8 @@ mod tests {
         let name = "n".repeat(255);
         chain(&top, 1000, &name);
         let mut found = Vec::new();
-        let walked = walk(&top, MOST, &mut |spot| {
-            found.extend(spot.text("cgroup.procs").unwrap());
+        let walked = walk(&top, MOST, &mut |cgroup| {
+            found.extend(cgroup.text("cgroup.procs").unwrap());
             ControlFlow::Continue(())
         });
         assert!(walked.unseen.is_none(), "{walked:?}");
@@ -324,10 +324,10 @@ mod tests {
         );
         // As cgroupfs would: the deepest has a file here, which goes first.
         let mut removed = 0;
-        let walked = walk(&top, MOST, &mut |spot| {
-            let file = spot.name.join("cgroup.procs");
-            rustix::fs::unlinkat(spot.above, file, AtFlags::empty()).ok();
-            spot.remove().unwrap();
+        let walked = walk(&top, MOST, &mut |cgroup| {
+            let file = cgroup.name.join("cgroup.procs");
+            rustix::fs::unlinkat(cgroup.above, file, AtFlags::empty()).ok();
+            cgroup.remove().unwrap();
             removed += 1;
             ControlFlow::Continue(())
         });
@@ -344,8 +344,8 @@ mod tests {
         }
         std::os::unix::fs::symlink("a", top.join("link")).unwrap();
         let mut seen = Vec::new();
-        let walked = walk(&top, MOST, &mut |spot| {
-            seen.push(spot.path().strip_prefix(&top).unwrap().to_owned());
+        let walked = walk(&top, MOST, &mut |cgroup| {
+            seen.push(cgroup.path().strip_prefix(&top).unwrap().to_owned());
             ControlFlow::Continue(())
         });
         assert!(walked.unseen.is_none());

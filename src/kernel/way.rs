@@ -40,14 +40,14 @@ pub enum Foreign {
 
 /// Something on a way: a directory, a link, or what it leads to.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct Waypoint {
     /// By which name it was come to.
     pub path: PathBuf,
     file: Arc<OwnedFd>,
     stat: Stat,
 }
 
-impl Place {
+impl Waypoint {
     fn of(path: PathBuf, file: OwnedFd) -> io::Result<Self> {
         let stat = rustix::fs::fstat(&file)?;
         let file = Arc::new(file);
@@ -101,7 +101,7 @@ impl Place {
     }
 }
 
-impl AsFd for Place {
+impl AsFd for Waypoint {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
     }
@@ -111,9 +111,9 @@ impl AsFd for Place {
 #[derive(Debug)]
 pub struct Way {
     /// Every directory and link on it, in order, its start among them.
-    pub passed: Vec<Place>,
+    pub passed: Vec<Waypoint>,
     /// What it leads to; `None` where something on it is not there.
-    pub end: Option<Place>,
+    pub end: Option<Waypoint>,
 }
 
 /// Why a way could not be walked to its end.
@@ -131,7 +131,7 @@ pub fn from_top(path: &Path) -> Result<Way, Blocked> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let start = rustix::fs::open(&top, flags, Mode::empty())
         .map_err(io::Error::from)
-        .and_then(|file| Place::of(top.clone(), file));
+        .and_then(|file| Waypoint::of(top.clone(), file));
     match start {
         Ok(start) => from(&start, path),
         Err(source) => Err(Blocked { path: top, source }),
@@ -139,7 +139,7 @@ pub fn from_top(path: &Path) -> Result<Way, Blocked> {
 }
 
 /// Walks `path` as a process with the root directory `root` would.
-pub fn from(root: &Place, path: &Path) -> Result<Way, Blocked> {
+pub fn from(root: &Waypoint, path: &Path) -> Result<Way, Blocked> {
     let mut todo: VecDeque<OsString> = names(path).into();
     // From the root directory to where the way has come.
     let mut stack = vec![root.clone()];
@@ -186,11 +186,11 @@ pub fn from(root: &Place, path: &Path) -> Result<Way, Blocked> {
 }
 
 /// What has this name in a directory, a link not followed; `None` if nothing has.
-pub fn below(dir: &Place, name: &OsStr) -> Result<Option<Place>, Blocked> {
+pub fn below(dir: &Waypoint, name: &OsStr) -> Result<Option<Waypoint>, Blocked> {
     let path = dir.path.join(name);
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let place = match rustix::fs::openat(dir, name, flags, Mode::empty()) {
-        Ok(file) => Place::of(path.clone(), file),
+        Ok(file) => Waypoint::of(path.clone(), file),
         Err(Errno::NOENT) => return Ok(None),
         Err(errno) => Err(errno.into()),
     };

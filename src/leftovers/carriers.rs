@@ -2,7 +2,7 @@
 //! monitors that were told it. A state directory can be removed behind the runtime's back while its
 //! container lives; a delete that looks for the record alone then reports success.
 
-use super::{Found, Kind, Known, Leftover, search};
+use super::{FoundLeftovers, KnownBefore, Leftover, LeftoverKind, search};
 use crate::inventory::owners::{Owners, Told};
 use crate::inventory::{Machine, Unread};
 use crate::lifecycle::find::is_name_of;
@@ -10,7 +10,7 @@ use crate::lifecycle::find::is_name_of;
 /// One search of the host, to be asked for any id.
 #[derive(Debug)]
 pub struct Carriers {
-    found: Found,
+    found: FoundLeftovers,
     owners: Owners,
     /// Those who called: a shim that has a container deleted was told its id as well.
     callers: Vec<i32>,
@@ -37,7 +37,7 @@ impl Carried {
 impl Carriers {
     /// Looks at the host.
     pub fn read(machine: &Machine) -> Self {
-        let (found, owners) = search(machine, &Known::default());
+        let (found, owners) = search(machine, &KnownBefore::default());
         Self {
             found,
             owners,
@@ -66,7 +66,7 @@ impl Carriers {
 fn is_of(leftover: &Leftover, id: &str) -> bool {
     let mut names = leftover.paths.iter().filter_map(|path| path.file_name());
     // A record in another root is that container's, which has the same id.
-    if leftover.kind == Kind::StateDir {
+    if leftover.kind == LeftoverKind::StateDir {
         return false;
     }
     leftover.id.as_deref() == Some(id)

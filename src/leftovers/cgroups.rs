@@ -4,16 +4,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::path::Path;
 
-use super::judge::{Facts, Thing};
-use super::names::{self, Name};
+use super::judge::{LeftoverFacts, Thing};
+use super::names::{self, CgroupName};
 use super::walk::{Candidate, Tree};
-use super::{Argument, Kind, Leftover, Producer, Search, Why};
+use super::{Argument, Leftover, LeftoverKind, LeftoverSearch, Producer, WhyItStays};
 use crate::cgroup::{CgroupPath, Hierarchy, Version};
 use crate::inventory::author::Whose;
 use crate::inventory::cgroups::{CgroupDir, YOUKI_V1};
 use crate::inventory::{members, units};
 use crate::kernel::read::kernel_words;
-use crate::kernel::{Inode, Unit};
+use crate::kernel::{Inode, Scope};
 use crate::lifecycle::{Accounted, procs};
 use crate::oci::ContainerKey;
 use crate::text::visible_path;
@@ -29,11 +29,11 @@ pub(super) struct Measured {
     pub(super) children: usize,
     pub(super) dying: Option<u64>,
     pub(super) memory: Option<u64>,
-    pub(super) why: Vec<Why>,
+    pub(super) why: Vec<WhyItStays>,
 }
 
 /// Reads what is in these cgroups.
-pub(super) fn measure(search: &Search<'_>, candidates: &[Candidate]) -> Measured {
+pub(super) fn measure(search: &LeftoverSearch<'_>, candidates: &[Candidate]) -> Measured {
     let mut measured = Measured::default();
     let mut pids = BTreeSet::new();
     let number = |dir: &Path, file: &str| -> Option<u64> {
@@ -64,22 +64,22 @@ pub(super) fn measure(search: &Search<'_>, candidates: &[Candidate]) -> Measured
         };
         measured.memory = measured.memory.max(memory);
         if hierarchy.read_only {
-            measured.why.push(Why::ReadOnly);
+            measured.why.push(WhyItStays::ReadOnly);
         }
         let mounts = search.mounts.iter();
         let on = mounts.filter(|mount| mount.point.starts_with(dir));
         measured
             .why
-            .extend(on.map(|mount| Why::Mounted(mount.point.clone())));
+            .extend(on.map(|mount| WhyItStays::Mounted(mount.point.clone())));
     }
     measured.why.dedup();
     if measured.children > 0 {
-        measured.why.push(Why::Children(measured.children));
+        measured.why.push(WhyItStays::Children(measured.children));
     }
     match pids.len() {
-        0 if measured.populated => measured.why.insert(0, Why::Unseen),
+        0 if measured.populated => measured.why.insert(0, WhyItStays::Unseen),
         0 => {}
-        count => measured.why.insert(0, Why::Processes(count)),
+        count => measured.why.insert(0, WhyItStays::Processes(count)),
     }
     measured.processes = pids.into_iter().take(MOST_PIDS).collect();
     measured
@@ -95,7 +95,7 @@ fn dying(stat: &str) -> Option<u64> {
 }
 
 /// What the candidates are, one leftover per name.
-pub(super) fn leftovers(search: &Search<'_>, tree: Tree) -> Vec<Leftover> {
+pub(super) fn leftovers(search: &LeftoverSearch<'_>, tree: Tree) -> Vec<Leftover> {
     let groups = grouped(tree.candidates);
     groups
         .into_iter()
@@ -109,7 +109,7 @@ fn grouped(candidates: Vec<Candidate>) -> Vec<Vec<Candidate>> {
     let mut by_name: BTreeMap<(Option<String>, bool), Vec<Candidate>> = BTreeMap::new();
     for candidate in candidates {
         let last = candidate.dir.file_name().and_then(OsStr::to_str);
-        let plain = matches!(candidate.name, Name::Plain);
+        let plain = matches!(candidate.name, CgroupName::Plain);
         by_name
             .entry((last.map(str::to_owned), plain))
             .or_default()
@@ -134,12 +134,12 @@ fn grouped(candidates: Vec<Candidate>) -> Vec<Vec<Candidate>> {
     groups
 }
 
-fn leftover(search: &Search<'_>, group: Vec<Candidate>) -> Option<Leftover> {
+fn leftover(search: &LeftoverSearch<'_>, group: Vec<Candidate>) -> Option<Leftover> {
     let first = group.first()?;
     let key = ContainerKey::new(first.dir.parent()?, first.dir.file_name()?);
     let id = first.id().map(str::to_owned);
     let producer = match &first.name {
-        Name::Container(producer, _) | Name::Pod(producer, _) => Some(*producer),
+        CgroupName::Container(producer, _) | CgroupName::Pod(producer, _) => Some(*producer),
         _ => None,
     };
     let whose: Vec<Whose> = group.iter().map(|one| one.whose).collect();
@@ -156,11 +156,11 @@ fn leftover(search: &Search<'_>, group: Vec<Candidate>) -> Option<Leftover> {
         return None;
     }
     let known = named_after.and_then(|id| search.owners.of(id, &whose));
-    let mut facts = Facts {
+    let mut facts = LeftoverFacts {
         owner: known.or_else(|| search.held(accounted)),
         ..by_name(&first.name, measured.populated)
     };
-    let (unit, mut why) = unit_of(search, first, measured.populated, &mut facts.doubts);
+    let (scope, mut why) = unit_of(search, first, measured.populated, &mut facts.doubts);
     why.extend(measured.why);
     facts.empty = !measured.populated;
     facts.processes = measured.processes.len();
@@ -175,11 +175,11 @@ fn leftover(search: &Search<'_>, group: Vec<Candidate>) -> Option<Leftover> {
         whose,
     };
     let (confidence, arguments) = search.grade(&thing, facts);
-    let mut leftover = Leftover::new(key, Kind::Cgroup);
+    let mut leftover = Leftover::new(key, LeftoverKind::Cgroup);
     leftover.paths = group.iter().map(|one| one.dir.clone()).collect();
     leftover.hierarchies = labels(search, &group);
     leftover.parts.own = Some(first.inode);
-    leftover.parts.unit = unit;
+    leftover.parts.scope = scope;
     leftover.parts.cgroups = pinned(group);
     Some(Leftover {
         producer,
@@ -198,15 +198,15 @@ fn leftover(search: &Search<'_>, group: Vec<Candidate>) -> Option<Leftover> {
 }
 
 /// What its name says of it.
-fn by_name(name: &Name, populated: bool) -> Facts {
+fn by_name(name: &CgroupName, populated: bool) -> LeftoverFacts {
     let (named, sign) = match name {
-        Name::Container(producer, _) => (true, Argument::Named(*producer)),
-        Name::Pod(producer, _) => (true, Argument::NamedPod(*producer)),
+        CgroupName::Container(producer, _) => (true, Argument::Named(*producer)),
+        CgroupName::Pod(producer, _) => (true, Argument::NamedPod(*producer)),
         _ => (false, Argument::NotContainerLike),
     };
     // Whose records ocitop does not know, nobody can be said to be without an owner.
     let doubt = match name {
-        Name::Container(producer @ (Producer::Lxc | Producer::Kata | Producer::Nomad), _)
+        CgroupName::Container(producer @ (Producer::Lxc | Producer::Kata | Producer::Nomad), _)
             if populated =>
         {
             let doubt = format!("the records of {producer} are not known to ocitop");
@@ -214,18 +214,18 @@ fn by_name(name: &Name, populated: bool) -> Facts {
         }
         _ => None,
     };
-    Facts {
+    LeftoverFacts {
         named,
         signs: vec![sign],
         doubts: doubt.into_iter().collect(),
-        ..Facts::default()
+        ..LeftoverFacts::default()
     }
 }
 
 /// That nothing holds it, if nothing was found that does.
-pub(super) fn settled(why: Vec<Why>) -> Vec<Why> {
+pub(super) fn settled(why: Vec<WhyItStays>) -> Vec<WhyItStays> {
     if why.is_empty() {
-        vec![Why::Nothing]
+        vec![WhyItStays::Nothing]
     } else {
         why
     }
@@ -238,7 +238,7 @@ pub(super) fn pinned(group: Vec<Candidate>) -> Vec<(CgroupDir, Inode)> {
         .collect()
 }
 
-pub(super) fn labels(search: &Search<'_>, group: &[Candidate]) -> Vec<String> {
+pub(super) fn labels(search: &LeftoverSearch<'_>, group: &[Candidate]) -> Vec<String> {
     let at = group
         .iter()
         .map(|one| search.machine.hierarchies.at(one.cgroup.hierarchy));
@@ -247,18 +247,18 @@ pub(super) fn labels(search: &Search<'_>, group: &[Candidate]) -> Vec<String> {
 
 /// Its systemd unit, and what that says.
 fn unit_of(
-    search: &Search<'_>,
+    search: &LeftoverSearch<'_>,
     first: &Candidate,
     populated: bool,
     doubts: &mut Vec<Argument>,
-) -> (Option<Unit>, Vec<Why>) {
+) -> (Option<Scope>, Vec<WhyItStays>) {
     let last = first.dir.file_name().and_then(OsStr::to_str);
     let is_unit = |name: &&str| names::is_unit(name, "slice") || names::is_unit(name, "scope");
     let Some(name) = last.filter(is_unit) else {
         return (None, Vec::new());
     };
     let is_slice = names::is_unit(name, "slice");
-    let unit = Unit {
+    let unit = Scope {
         name: name.to_owned(),
         cgroup: Path::new("/").join(first.cgroup.path.relative()),
     };
@@ -274,25 +274,29 @@ fn unit_of(
             doubts.push(Argument::UnitActive(name.to_owned()));
             let unit = search.machine.systemd.then_some(unit);
             let unit = unit.filter(|_| populated && !is_slice);
-            (unit, vec![Why::UnitLoaded(name.to_owned())])
+            (unit, vec![WhyItStays::UnitLoaded(name.to_owned())])
         }
         // A slice is loaded for as long as anything names it; it is not ocitop's to stop.
-        (false, true) if is_slice => (None, vec![Why::UnitLoaded(name.to_owned())]),
+        (false, true) if is_slice => (None, vec![WhyItStays::UnitLoaded(name.to_owned())]),
         (false, true) => {
             let unit = search.machine.systemd.then_some(unit);
-            (unit, vec![Why::UnitFailed(name.to_owned())])
+            (unit, vec![WhyItStays::UnitFailed(name.to_owned())])
         }
         (false, false) => (None, Vec::new()),
     }
 }
 
 /// Whether it is missing where its producer would have made it.
-fn partial(search: &Search<'_>, producer: Option<Producer>, group: &[Candidate]) -> Option<Why> {
+fn partial(
+    search: &LeftoverSearch<'_>,
+    producer: Option<Producer>,
+    group: &[Candidate],
+) -> Option<WhyItStays> {
     let youki = producer == Some(Producer::Youki);
     let hierarchies = search.machine.hierarchies.iter();
     let joined =
         hierarchies.filter(|hierarchy| !youki || YOUKI_V1.iter().any(|name| hierarchy.has(name)));
     let (found, of) = (group.len(), joined.count());
     (producer.is_some() && found < of && search.known.within.is_empty())
-        .then_some(Why::SomeHierarchies { found, of })
+        .then_some(WhyItStays::SomeHierarchies { found, of })
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Argument, Confidence, SEEN, Search, YOUNG};
+use super::{Argument, Confidence, LeftoverSearch, SEEN, YOUNG};
 use crate::inventory::Unread;
 use crate::inventory::author::{Author, Whose};
 use crate::inventory::owners::Owner;
@@ -17,7 +17,7 @@ use crate::kernel::Inode;
     clippy::struct_excessive_bools,
     reason = "each is a fact of its own: any combination can be seen"
 )]
-pub(super) struct Facts {
+pub(super) struct LeftoverFacts {
     /// What says that it is a container's at all.
     pub(super) signs: Vec<Argument>,
     /// It is the container's beyond its name: there is evidence of the container's end.
@@ -42,7 +42,7 @@ pub(super) struct Facts {
     pub(super) doubts: Vec<Argument>,
 }
 
-impl Facts {
+impl LeftoverFacts {
     /// Those of something of which only this is known yet.
     pub(super) fn with(sign: Argument) -> Self {
         Self {
@@ -84,7 +84,7 @@ impl<'a> Thing<'a> {
 }
 
 /// The confidence, with the arguments for it first.
-fn judge(facts: Facts) -> (Confidence, Vec<Argument>) {
+fn judge(facts: LeftoverFacts) -> (Confidence, Vec<Argument>) {
     let mut arguments = facts.signs;
     let mut doubts = facts.doubts;
     let known = facts.owner.is_some();
@@ -115,7 +115,7 @@ fn judge(facts: Facts) -> (Confidence, Vec<Argument>) {
     (confidence, arguments)
 }
 
-impl Search<'_> {
+impl LeftoverSearch<'_> {
     /// How old something is at least. The time stamp of a cgroup is that of its first look-up, so
     /// an old one proves its age and a young one nothing; one from the future neither. Of what is a
     /// user's own that user sets the time of the last change (utimensat(2)), and not that at which it
@@ -143,7 +143,11 @@ impl Search<'_> {
 
     /// Grades something by what is known of it, and by what holds for whatever was found: what this
     /// session saw end, what was read, and what could not be. Every grade is given here.
-    pub(super) fn grade(&self, thing: &Thing<'_>, own: Facts) -> (Confidence, Vec<Argument>) {
+    pub(super) fn grade(
+        &self,
+        thing: &Thing<'_>,
+        own: LeftoverFacts,
+    ) -> (Confidence, Vec<Argument>) {
         let gone = thing
             .id
             .is_some_and(|id| self.known.saw_end(id, &thing.whose));
@@ -152,7 +156,7 @@ impl Search<'_> {
             let mut uids = thing.whose.iter().map(|whose| whose.uid);
             uids.any(|uid| unread.may_own(uid, thing.path))
         };
-        judge(Facts {
+        judge(LeftoverFacts {
             signs: signs.chain(own.signs).collect(),
             proven: gone || own.proven,
             roots: self.claims.roots,
@@ -174,18 +178,18 @@ mod tests {
     use crate::inventory::unread::WhyUnread;
 
     /// A container-like cgroup that nobody knows, empty and three hours old.
-    fn facts() -> Facts {
-        Facts {
+    fn facts() -> LeftoverFacts {
+        LeftoverFacts {
             signs: vec![Argument::Named(Producer::Docker)],
             named: true,
             empty: true,
             age: Some(Duration::from_hours(3)),
             roots: 5,
-            ..Facts::default()
+            ..LeftoverFacts::default()
         }
     }
 
-    fn confidence(change: impl FnOnce(&mut Facts)) -> Confidence {
+    fn confidence(change: impl FnOnce(&mut LeftoverFacts)) -> Confidence {
         let mut facts = facts();
         change(&mut facts);
         judge(facts).0
@@ -200,10 +204,10 @@ mod tests {
 
     #[test]
     fn what_may_have_been_made_just_now_is_unknown_until_it_was_watched() {
-        let young = |facts: &mut Facts| facts.age = Some(Duration::from_secs(59));
+        let young = |facts: &mut LeftoverFacts| facts.age = Some(Duration::from_secs(59));
         assert_eq!(confidence(young), Confidence::Unknown);
         assert_eq!(confidence(|facts| facts.age = None), Confidence::Unknown);
-        let watched = |facts: &mut Facts| {
+        let watched = |facts: &mut LeftoverFacts| {
             facts.age = None;
             facts.watched = true;
         };
@@ -212,12 +216,12 @@ mod tests {
 
     #[test]
     fn an_owner_or_a_doubt_makes_it_unknown_whatever_else_is_known() {
-        let owned = |facts: &mut Facts| {
+        let owned = |facts: &mut LeftoverFacts| {
             facts.proven = true;
             facts.owner = Some(Owner::Record("/var/lib/docker/containers/x".into()));
         };
         assert_eq!(confidence(owned), Confidence::Unknown);
-        let doubted = |facts: &mut Facts| {
+        let doubted = |facts: &mut LeftoverFacts| {
             facts.proven = true;
             facts.doubts.push(Argument::MayBeAlive(7));
         };
@@ -239,7 +243,7 @@ mod tests {
 
     #[test]
     fn what_something_lives_in_is_never_certain() {
-        let full = |facts: &mut Facts| {
+        let full = |facts: &mut LeftoverFacts| {
             facts.proven = true;
             facts.empty = false;
             facts.processes = 2;

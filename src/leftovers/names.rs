@@ -69,7 +69,7 @@ impl fmt::Display for Producer {
 
 /// What a cgroup's path says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Name {
+pub enum CgroupName {
     /// It is a container's.
     Container(Producer, String),
     /// It is a pod's: containers are below it, and it is the pod's own only while there are none.
@@ -160,12 +160,12 @@ fn is_uid(uid: &str) -> bool {
     parts.iter().all(|part| hex(part)) && (lengths == [8, 4, 4, 4, 12] || lengths == [32])
 }
 
-fn container(producer: Producer, id: &str) -> Name {
-    Name::Container(producer, id.to_owned())
+fn container(producer: Producer, id: &str) -> CgroupName {
+    CgroupName::Container(producer, id.to_owned())
 }
 
 /// What the last name of a path says; `above` are those above it, from the hierarchy's root.
-pub fn parse(above: &[&str], name: &str) -> Name {
+pub fn parse(above: &[&str], name: &str) -> CgroupName {
     let parent = above.last().copied().unwrap_or_default();
     if let Some(id) = name.strip_prefix(":youki:").filter(|id| is_id(id)) {
         return container(Producer::Youki, id);
@@ -177,10 +177,10 @@ pub fn parse(above: &[&str], name: &str) -> Name {
         return scope(parent, stem);
     }
     if let Some(stem) = name.strip_suffix(".slice") {
-        return pod_slice(stem).unwrap_or(Name::Unit);
+        return pod_slice(stem).unwrap_or(CgroupName::Unit);
     }
     if UNITS.iter().any(|end| name.ends_with(end)) {
-        return Name::Unit;
+        return CgroupName::Unit;
     }
     if is_long(name) {
         return container(of_parent(above), name);
@@ -195,7 +195,7 @@ pub fn parse(above: &[&str], name: &str) -> Name {
         .strip_prefix("pod")
         .filter(|uid| is_uid(uid) && below("kubepods"))
     {
-        return Name::Pod(Producer::Kubelet, uid.to_owned());
+        return CgroupName::Pod(Producer::Kubelet, uid.to_owned());
     }
     for prefix in ["lxc.payload.", "lxc.monitor."] {
         if let Some(id) = name.strip_prefix(prefix).filter(|id| is_id(id)) {
@@ -208,17 +208,17 @@ pub fn parse(above: &[&str], name: &str) -> Name {
     let shared = SHARED.contains(&name) && (name != "conmon" || parent == "libpod_parent");
     let inner = matches!(name, "burstable" | "besteffort" | "guaranteed") && parent != "kubepods";
     if shared && !inner {
-        return Name::Shared;
+        return CgroupName::Shared;
     }
     match NAMESPACES.iter().find(|(known, _)| *known == parent) {
         // At the top of its hierarchy only: `default` may be anybody's anywhere else.
         Some((_, producer)) if above.len() == 1 && is_id(name) => container(*producer, name),
-        _ => Name::Plain,
+        _ => CgroupName::Plain,
     }
 }
 
 /// A systemd-style path that a cgroupfs driver took literally: `SLICE:PREFIX:NAME`.
-fn literal(name: &str) -> Option<Name> {
+fn literal(name: &str) -> Option<CgroupName> {
     let mut parts = name.splitn(3, ':');
     let (slice, prefix, id) = (parts.next()?, parts.next()?, parts.next()?);
     if !is_unit(slice, "slice") || !is_id(id) {
@@ -233,7 +233,7 @@ fn literal(name: &str) -> Option<Name> {
     Some(container(producer, id))
 }
 
-fn scope(parent: &str, stem: &str) -> Name {
+fn scope(parent: &str, stem: &str) -> CgroupName {
     if let Some((id, producer)) = long(stem) {
         return container(producer, id);
     }
@@ -249,7 +249,7 @@ fn scope(parent: &str, stem: &str) -> Name {
         Some((alloc, _)) if parent == "nomad.slice" && is_uid(alloc) && is_id(stem) => {
             container(Producer::Nomad, stem)
         }
-        _ => Name::Unit,
+        _ => CgroupName::Unit,
     }
 }
 
@@ -261,14 +261,14 @@ fn long(stem: &str) -> Option<(&str, Producer)> {
 }
 
 /// `kubepods-burstable-podUID`, kind's `kubelet-kubepods-…`, `machine-libpod_pod_ID`.
-fn pod_slice(stem: &str) -> Option<Name> {
+fn pod_slice(stem: &str) -> Option<CgroupName> {
     let (before, last) = stem.rsplit_once('-').unwrap_or(("", stem));
     if let Some(id) = last.strip_prefix("libpod_pod_").filter(|id| is_long(id)) {
-        return Some(Name::Pod(Producer::Podman, id.to_owned()));
+        return Some(CgroupName::Pod(Producer::Podman, id.to_owned()));
     }
     let uid = last.strip_prefix("pod").filter(|uid| is_uid(uid))?;
     let kubelet = before.split('-').any(|part| part == "kubepods");
-    kubelet.then(|| Name::Pod(Producer::Kubelet, uid.to_owned()))
+    kubelet.then(|| CgroupName::Pod(Producer::Kubelet, uid.to_owned()))
 }
 
 /// Whose an id of 64 digits is, by what it lies in.
@@ -289,7 +289,7 @@ mod tests {
     const ID: &str = "7f3c0e5d9a41b2c8e6f07d13a95b4c7280fe16d3925ab7c4e1d80f6b23a94c57";
     const UID: &str = "0a1b2c3d-1111-2222-3333-444455556666";
 
-    fn of(path: &str) -> Name {
+    fn of(path: &str) -> CgroupName {
         let uid = UID.replace('-', "_");
         let path = path
             .replace("ID64", ID)
@@ -350,7 +350,7 @@ mod tests {
             ("nomad.slice/UID.web.scope", P::Nomad, "UID.web"),
         ] {
             let id = id.replace("UID", UID);
-            assert_eq!(of(path), Name::Container(producer, id), "{path}");
+            assert_eq!(of(path), CgroupName::Container(producer, id), "{path}");
         }
     }
 
@@ -368,7 +368,7 @@ mod tests {
             ("machine.slice/machine-libpod_pod_ID64.slice", P::Podman),
         ] {
             assert!(
-                matches!(of(path), Name::Pod(found, _) if found == producer),
+                matches!(of(path), CgroupName::Pod(found, _) if found == producer),
                 "{path}"
             );
         }
@@ -396,10 +396,13 @@ mod tests {
             ":youki:a/b",
         ] {
             let name = of(path);
-            assert!(matches!(name, Name::Plain | Name::Unit), "{path}: {name:?}");
+            assert!(
+                matches!(name, CgroupName::Plain | CgroupName::Unit),
+                "{path}: {name:?}"
+            );
         }
         let upper = format!("docker/{}", ID.to_uppercase());
-        assert_eq!(of(&upper), Name::Plain);
+        assert_eq!(of(&upper), CgroupName::Plain);
     }
 
     #[test]
@@ -417,7 +420,7 @@ mod tests {
             "nomad.slice/share.slice",
             "nomad.slice/UID.a b.scope",
         ] {
-            assert_eq!(of(path), Name::Unit, "{path}");
+            assert_eq!(of(path), CgroupName::Unit, "{path}");
         }
         for path in [
             "docker",
@@ -431,7 +434,7 @@ mod tests {
             "lxc",
             "ecs",
         ] {
-            assert_eq!(of(path), Name::Shared, "{path}");
+            assert_eq!(of(path), CgroupName::Shared, "{path}");
         }
     }
 }

@@ -1,12 +1,12 @@
 //! From a leftover to a job for the engine.
 
-use super::{Confidence, Kind, Leftover};
+use super::{Confidence, Leftover, LeftoverKind};
 use crate::inventory::Inode;
 use crate::lifecycle::{Clean, Force, Job, Target};
 
 /// Whether processes in a leftover may be killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kill {
+pub enum KillOrphans {
     /// Yes: it was asked for by name.
     Yes,
     /// No.
@@ -26,8 +26,8 @@ pub enum NoOrder {
 
 /// The job that removes it. Of a container whose record can be read that is its delete, hooks
 /// included.
-pub fn order(leftover: &Leftover, kill: Kill) -> Result<Job, NoOrder> {
-    if leftover.populated && kill == Kill::No {
+pub fn order(leftover: &Leftover, kill: KillOrphans) -> Result<Job, NoOrder> {
+    if leftover.populated && kill == KillOrphans::No {
         return Err(NoOrder::Populated);
     }
     let parts = &leftover.parts;
@@ -37,7 +37,7 @@ pub fn order(leftover: &Leftover, kill: Kill) -> Result<Job, NoOrder> {
         number: 0,
     };
     let own = match leftover.kind {
-        Kind::Mount => nothing,
+        LeftoverKind::Mount => nothing,
         _ => parts.own.ok_or(NoOrder::Gone)?,
     };
     let target = Target {
@@ -45,12 +45,12 @@ pub fn order(leftover: &Leftover, kill: Kill) -> Result<Job, NoOrder> {
         state_dir: own,
         init: None,
     };
-    if leftover.kind == Kind::StateDir && parts.recorded {
+    if leftover.kind == LeftoverKind::StateDir && parts.recorded {
         return Ok(Job::Delete(target, Force::No));
     }
-    let pin = (leftover.kind == Kind::BpfPin).then(|| (leftover.key.dir(), own));
+    let pin = (leftover.kind == LeftoverKind::BpfPin).then(|| (leftover.key.dir(), own));
     let mounts = match leftover.kind {
-        Kind::Mount => vec![leftover.key.dir()],
+        LeftoverKind::Mount => vec![leftover.key.dir()],
         _ => Vec::new(),
     };
     let clean = Clean {
@@ -60,12 +60,12 @@ pub fn order(leftover: &Leftover, kill: Kill) -> Result<Job, NoOrder> {
             .filter(|_| leftover.producer.is_some() || !is_cgroup(leftover)),
         cgroups: parts.cgroups.clone(),
         rdt: parts.rdt.clone(),
-        unit: parts.unit.clone(),
+        scope: parts.scope.clone(),
         mounts,
         pin,
-        state_dir: leftover.kind == Kind::StateDir,
+        state_dir: leftover.kind == LeftoverKind::StateDir,
         author: parts.author,
-        kill: kill == Kill::Yes && leftover.populated,
+        kill: kill == KillOrphans::Yes && leftover.populated,
         sure: leftover.confidence != Confidence::Unknown,
     };
     Ok(Job::Clean(target, Box::new(clean)))
@@ -73,5 +73,5 @@ pub fn order(leftover: &Leftover, kill: Kill) -> Result<Job, NoOrder> {
 
 /// Whether its name is all that it is told by.
 fn is_cgroup(leftover: &Leftover) -> bool {
-    leftover.kind == Kind::Cgroup
+    leftover.kind == LeftoverKind::Cgroup
 }

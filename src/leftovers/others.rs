@@ -5,15 +5,15 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::cgroups::settled;
-use super::judge::{Facts, Thing};
-use super::names::{self, Name};
+use super::judge::{LeftoverFacts, Thing};
+use super::names::{self, CgroupName};
 use super::walk::Tree;
-use super::{Argument, Kind, Leftover, Producer, Search, Why};
+use super::{Argument, Leftover, LeftoverKind, LeftoverSearch, Producer, WhyItStays};
 use crate::inventory::author::{Author, Whose};
 use crate::inventory::cgroups::scope_path;
 use crate::inventory::units;
 use crate::kernel::read::{file_beneath, kernel_text, open_dir};
-use crate::kernel::{Inode, Unit};
+use crate::kernel::{Inode, Scope};
 use crate::oci::ContainerKey;
 
 /// A unit file that systemd writes for a transient unit has a few hundred bytes.
@@ -25,7 +25,7 @@ pub(super) fn inode_of(path: &Path) -> Option<Inode> {
 }
 
 /// The directories in a directory, no link followed.
-fn directories(search: &Search<'_>, dir: &Path) -> Vec<PathBuf> {
+fn directories(search: &LeftoverSearch<'_>, dir: &Path) -> Vec<PathBuf> {
     let entries = search.entries(dir).into_iter();
     let dirs = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
     dirs.map(|entry| entry.path()).collect()
@@ -33,16 +33,16 @@ fn directories(search: &Search<'_>, dir: &Path) -> Vec<PathBuf> {
 
 /// Looks at something that is named after `id`, and grades it.
 pub(super) fn graded(
-    search: &Search<'_>,
+    search: &LeftoverSearch<'_>,
     mut leftover: Leftover,
     id: &str,
-    facts: Facts,
+    facts: LeftoverFacts,
 ) -> Leftover {
     let dir = leftover.key.dir();
     let age = search.age(&dir);
     let inode = leftover.parts.own;
     let thing = Thing::at(&dir, Some(id));
-    let facts = Facts {
+    let facts = LeftoverFacts {
         owner: search.owners.of(id, &thing.whose),
         age,
         watched: inode.is_some_and(|inode| search.watched(&[inode])),
@@ -59,7 +59,7 @@ pub(super) fn graded(
 /// resctrl groups (resctrl.rst) that are named after a container and have neither tasks nor CPUs. A
 /// name that is no id is an operator's class, and whether that is used is his business. Those of a
 /// state directory in `states` become part of it.
-pub(super) fn rdt(search: &Search<'_>, states: &mut [Leftover]) -> Vec<Leftover> {
+pub(super) fn rdt(search: &LeftoverSearch<'_>, states: &mut [Leftover]) -> Vec<Leftover> {
     let mut found = Vec::new();
     let Some(mount) = search.machine.resctrl.as_deref() else {
         return found;
@@ -82,14 +82,14 @@ pub(super) fn rdt(search: &Search<'_>, states: &mut [Leftover]) -> Vec<Leftover>
     found
 }
 
-fn rdt_group(search: &Search<'_>, states: &mut [Leftover], dir: &Path) -> Option<Leftover> {
+fn rdt_group(search: &LeftoverSearch<'_>, states: &mut [Leftover], dir: &Path) -> Option<Leftover> {
     let id = dir.file_name()?.to_str()?;
     let inode = inode_of(dir).filter(|_| search.known.covers(dir))?;
     let state = states
         .iter_mut()
         // Only root makes these.
         .find(|state| state.id.as_deref() == Some(id) && state.parts.author == Author::Trusted);
-    let is_named = matches!(names::parse(&[], id), Name::Container(..));
+    let is_named = matches!(names::parse(&[], id), CgroupName::Container(..));
     let is_known = state.is_some() || search.known.saw_end(id, &[Whose::ROOTS]);
     if !(is_named || is_known)
         || search.is_alive(id, &[Whose::ROOTS])
@@ -114,8 +114,8 @@ fn rdt_group(search: &Search<'_>, states: &mut [Leftover], dir: &Path) -> Option
         return None;
     }
     let key = ContainerKey::new(dir.parent()?, dir.file_name()?);
-    let mut leftover = Leftover::new(key, Kind::RdtGroup);
-    leftover.why = vec![Why::Nothing];
+    let mut leftover = Leftover::new(key, LeftoverKind::RdtGroup);
+    leftover.why = vec![WhyItStays::Nothing];
     leftover.parts.own = Some(inode);
     // Its own monitoring groups go with it, so they are pinned with it.
     let below = directories(search, &dir.join("mon_groups"));
@@ -124,16 +124,16 @@ fn rdt_group(search: &Search<'_>, states: &mut [Leftover], dir: &Path) -> Option
             .iter()
             .any(|group| group.file_name() != dir.file_name())
     {
-        leftover.why = vec![Why::Children(below.len())];
+        leftover.why = vec![WhyItStays::Children(below.len())];
     }
     leftover.parts.rdt = vec![(dir.to_owned(), inode)];
-    let facts = Facts::with(Argument::Named(Producer::Runtime));
+    let facts = LeftoverFacts::with(Argument::Named(Producer::Runtime));
     Some(graded(search, leftover, id, facts))
 }
 
 /// Scopes of containers that failed: systemd removes their cgroup and keeps the unit, and with it the
 /// name, so that the next container of that name cannot start.
-pub(super) fn units(search: &Search<'_>, tree: &Tree) -> Vec<Leftover> {
+pub(super) fn units(search: &LeftoverSearch<'_>, tree: &Tree) -> Vec<Leftover> {
     let home = search.machine.run.join("systemd/transient");
     let with_cgroup: BTreeSet<&OsStr> = tree
         .candidates
@@ -147,7 +147,7 @@ pub(super) fn units(search: &Search<'_>, tree: &Tree) -> Vec<Leftover> {
         let Some(name) = file.to_str().filter(|name| names::is_unit(name, "scope")) else {
             continue;
         };
-        let Name::Container(producer, id) = names::parse(&[], name) else {
+        let CgroupName::Container(producer, id) = names::parse(&[], name) else {
             continue;
         };
         let state = units::system_state(search.machine, name);
@@ -169,15 +169,15 @@ pub(super) fn units(search: &Search<'_>, tree: &Tree) -> Vec<Leftover> {
             continue;
         }
         let key = ContainerKey::new(&*home, name);
-        let mut leftover = Leftover::new(key, Kind::Unit);
+        let mut leftover = Leftover::new(key, LeftoverKind::Unit);
         leftover.producer = Some(producer);
-        leftover.why = vec![Why::UnitFailed(name.to_owned())];
+        leftover.why = vec![WhyItStays::UnitFailed(name.to_owned())];
         leftover.parts.own = inode_of(&entry.path());
-        leftover.parts.unit = Some(Unit {
+        leftover.parts.scope = Some(Scope {
             name: name.to_owned(),
             cgroup: Path::new("/").join(path),
         });
-        let facts = Facts::with(Argument::Named(producer));
+        let facts = LeftoverFacts::with(Argument::Named(producer));
         found.push(graded(search, leftover, &id, facts));
     }
     found
@@ -200,7 +200,7 @@ fn slice_of(home: &Path, name: &str) -> String {
 
 /// Mounts below the directory that an engine made for a container, of which no process is told and no
 /// record is left. Only mountinfo is read: the mount itself is not touched.
-pub(super) fn mounts(search: &Search<'_>) -> Vec<Leftover> {
+pub(super) fn mounts(search: &LeftoverSearch<'_>) -> Vec<Leftover> {
     let mut found = Vec::new();
     for mount in &search.mounts {
         let point = &mount.point;
@@ -220,17 +220,17 @@ pub(super) fn mounts(search: &Search<'_>) -> Vec<Leftover> {
         let (Some(above), Some(name)) = (point.parent(), point.file_name()) else {
             continue;
         };
-        let mut leftover = Leftover::new(ContainerKey::new(above, name), Kind::Mount);
+        let mut leftover = Leftover::new(ContainerKey::new(above, name), LeftoverKind::Mount);
         leftover.producer = Some(Producer::Containerd);
-        leftover.why = settled(vec![Why::Mounted(point.clone())]);
+        leftover.why = settled(vec![WhyItStays::Mounted(point.clone())]);
         leftover.id = Some(id.clone());
-        let facts = Facts {
+        let facts = LeftoverFacts {
             signs: vec![Argument::Named(Producer::Containerd)],
             named: true,
             empty: true,
             // Its directory is under the mount: its age cannot be told without touching that.
             watched: true,
-            ..Facts::default()
+            ..LeftoverFacts::default()
         };
         // Nor whose it is: root alone mounts where everybody sees it.
         let thing = Thing {

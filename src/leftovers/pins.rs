@@ -1,14 +1,14 @@
 //! Device programs that crun pinned and nobody needs any more.
 
-use super::judge::Facts;
-use super::names::{self, Name};
+use super::judge::LeftoverFacts;
+use super::names::{self, CgroupName};
 use super::others::{graded, inode_of};
-use super::{Argument, Kind, Leftover, Producer, Search, Why};
+use super::{Argument, Leftover, LeftoverKind, LeftoverSearch, Producer, WhyItStays};
 use crate::inventory::pins::{self, Scopes};
 use crate::oci::ContainerKey;
 
 /// Every pin whose scope is in no record, has no cgroup and is no active unit.
-pub(super) fn find(search: &Search<'_>) -> Vec<Leftover> {
+pub(super) fn find(search: &LeftoverSearch<'_>) -> Vec<Leftover> {
     let home = pins::home(search.machine);
     let entries = search.entries(&home).into_iter();
     let entries = entries
@@ -26,17 +26,17 @@ pub(super) fn find(search: &Search<'_>) -> Vec<Leftover> {
         .collect()
 }
 
-fn pin(search: &Search<'_>, scopes: &Scopes, key: ContainerKey, name: &str) -> Leftover {
-    let mut leftover = Leftover::new(key, Kind::BpfPin);
+fn pin(search: &LeftoverSearch<'_>, scopes: &Scopes, key: ContainerKey, name: &str) -> Leftover {
+    let mut leftover = Leftover::new(key, LeftoverKind::BpfPin);
     leftover.producer = Some(Producer::Crun);
     leftover.parts.own = inode_of(&leftover.key.dir());
-    let mut facts = Facts::with(Argument::Named(Producer::Crun));
+    let mut facts = LeftoverFacts::with(Argument::Named(Producer::Crun));
     leftover.why = match scopes.loaded(name) {
         Some(unit) => {
             facts.doubts.push(Argument::UnitLoaded(unit.to_owned()));
-            vec![Why::UnitLoaded(unit.to_owned())]
+            vec![WhyItStays::UnitLoaded(unit.to_owned())]
         }
-        None => vec![Why::Nothing],
+        None => vec![WhyItStays::Nothing],
     };
     if !scopes.whole {
         let doubt = "not every unit and cgroup could be looked at";
@@ -51,7 +51,7 @@ fn id(name: &str) -> String {
         .strip_suffix("_scope")
         .map(|stem| format!("{stem}.scope"));
     match scope.as_deref().map(|scope| names::parse(&[], scope)) {
-        Some(Name::Container(_, id)) => id,
+        Some(CgroupName::Container(_, id)) => id,
         _ => name.to_owned(),
     }
 }

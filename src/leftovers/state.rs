@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::cgroups;
-use super::judge::{Facts, Thing};
+use super::judge::{LeftoverFacts, Thing};
 use super::walk::{Candidate, Tree};
-use super::{Argument, Kind, Leftover, Search};
+use super::{Argument, Leftover, LeftoverKind, LeftoverSearch};
 use crate::inventory::author::Whose;
 use crate::inventory::cgroups::existing;
 use crate::inventory::entry::Entry;
@@ -20,7 +20,7 @@ use crate::text::visible_path;
 
 /// Every one below the roots looked at, with the cgroups that belong to it, which are taken out of
 /// `tree`.
-pub(super) fn find(search: &Search<'_>, tree: &mut Tree) -> Vec<Leftover> {
+pub(super) fn find(search: &LeftoverSearch<'_>, tree: &mut Tree) -> Vec<Leftover> {
     let mut found = Vec::new();
     // One that may never answer is said by the claims, and asked nothing.
     let roots = search.machine.parted(search.machine.state_roots()).near;
@@ -45,7 +45,11 @@ pub(super) fn find(search: &Search<'_>, tree: &mut Tree) -> Vec<Leftover> {
     found
 }
 
-fn leftover(search: &Search<'_>, tree: &mut Tree, entry: &Entry<'static>) -> Option<Leftover> {
+fn leftover(
+    search: &LeftoverSearch<'_>,
+    tree: &mut Tree,
+    entry: &Entry<'static>,
+) -> Option<Leftover> {
     let id = entry.key.name().to_str()?.to_owned();
     let named = cgroups_of(search.machine, entry);
     let mut signs = Vec::new();
@@ -88,7 +92,7 @@ fn leftover(search: &Search<'_>, tree: &mut Tree, entry: &Entry<'static>) -> Opt
     }
     let mut leftover = assembled(search, entry, own);
     leftover.age = search.age(&entry.key.dir());
-    let facts = Facts {
+    let facts = LeftoverFacts {
         proven,
         named: true,
         empty: !leftover.populated,
@@ -98,7 +102,7 @@ fn leftover(search: &Search<'_>, tree: &mut Tree, entry: &Entry<'static>) -> Opt
         doubts,
         signs,
         owner: search.owners.of(&id, &[whose]),
-        ..Facts::default()
+        ..LeftoverFacts::default()
     };
     let thing = Thing {
         id: Some(&id),
@@ -118,8 +122,8 @@ fn is_ambiguous(own: &[Candidate]) -> bool {
 }
 
 /// Puts it together with its cgroups and mounts.
-fn assembled(search: &Search<'_>, entry: &Entry<'static>, own: Vec<Candidate>) -> Leftover {
-    let mut leftover = Leftover::new(entry.key.clone(), Kind::StateDir);
+fn assembled(search: &LeftoverSearch<'_>, entry: &Entry<'static>, own: Vec<Candidate>) -> Leftover {
+    let mut leftover = Leftover::new(entry.key.clone(), LeftoverKind::StateDir);
     let measured = cgroups::measure(search, &own);
     leftover.producer = entry.runtime.map(|runtime| match runtime {
         RuntimeKind::Youki => super::Producer::Youki,
@@ -140,10 +144,10 @@ fn assembled(search: &Search<'_>, entry: &Entry<'static>, own: Vec<Candidate>) -
         .as_ref()
         .ok()
         .map(|record| record.bundle.clone());
-    why.extend(search.mounts_in(&dir).map(super::Why::Mounted));
+    why.extend(search.mounts_in(&dir).map(super::WhyItStays::Mounted));
     let bundle = bundle.filter(|bundle| bundle.components().count() > 2);
     let bundle = bundle.iter().flat_map(|bundle| search.mounts_in(bundle));
-    why.extend(bundle.map(super::Why::Mounted));
+    why.extend(bundle.map(super::WhyItStays::Mounted));
     leftover.why = cgroups::settled(why);
     leftover.parts.own = Some(entry.inode);
     leftover.parts.author = entry.author();
@@ -154,7 +158,7 @@ fn assembled(search: &Search<'_>, entry: &Entry<'static>, own: Vec<Candidate>) -
 
 /// A record that can be read, of a container whose init is dead; true if its end is beyond doubt.
 fn recorded(
-    search: &Search<'_>,
+    search: &LeftoverSearch<'_>,
     entry: &Entry<'static>,
     record: &Record,
     signs: &mut Vec<Argument>,
@@ -216,7 +220,11 @@ fn is_empty(dir: &Path) -> bool {
 
 /// What the text of a state file names, whatever else is wrong with it, and is there: a process, or a
 /// cgroup that was not found otherwise.
-fn doubts_of_text(search: &Search<'_>, entry: &Entry<'static>, own: &[Candidate]) -> Vec<Argument> {
+fn doubts_of_text(
+    search: &LeftoverSearch<'_>,
+    entry: &Entry<'static>,
+    own: &[Candidate],
+) -> Vec<Argument> {
     let left = Remnant::read(search.machine, entry);
     let pid = left.alive.map(Argument::MayBeAlive);
     let mut other = left.cgroups.into_iter();
@@ -230,7 +238,7 @@ fn doubts_of_text(search: &Search<'_>, entry: &Entry<'static>, own: &[Candidate]
     pid.into_iter().chain(cgroup).collect()
 }
 
-impl Search<'_> {
+impl LeftoverSearch<'_> {
     /// What is mounted on a directory or in it.
     pub(super) fn mounts_in(&self, dir: &Path) -> impl Iterator<Item = PathBuf> {
         let mounts = self.mounts.iter();

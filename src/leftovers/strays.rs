@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::Search;
+use super::LeftoverSearch;
 use super::cgroups::MOST_PIDS;
 use crate::inventory::author::Author;
 use crate::inventory::cgroups::CgroupDir;
@@ -10,7 +10,7 @@ use crate::inventory::members;
 use crate::inventory::owners::{Owner, Told};
 use crate::lifecycle::{Accounted, procs};
 
-impl Search<'_> {
+impl LeftoverSearch<'_> {
     /// Whether processes live in a cgroup whose name says nothing, nobody accounts for any of them or
     /// of those below it, and they are few enough to be asked.
     pub(super) fn is_stray(&self, dir: &Path, own: &CgroupDir) -> bool {

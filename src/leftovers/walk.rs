@@ -8,8 +8,8 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::Search;
-use super::names::{self, Name};
+use super::LeftoverSearch;
+use super::names::{self, CgroupName};
 use crate::cgroup::{CgroupPath, Hierarchy};
 use crate::inventory::author::{Author, Whose};
 use crate::inventory::cgroups::CgroupDir;
@@ -32,15 +32,15 @@ pub(super) struct Candidate {
     pub(super) dir: PathBuf,
     pub(super) inode: Inode,
     pub(super) whose: Whose,
-    pub(super) name: Name,
+    pub(super) name: CgroupName,
 }
 
 impl Candidate {
     pub(super) fn id(&self) -> Option<&str> {
         match &self.name {
-            Name::Container(_, id) | Name::Pod(_, id) => Some(id),
-            Name::Plain => self.dir.file_name().and_then(OsStr::to_str),
-            Name::Shared | Name::Unit => None,
+            CgroupName::Container(_, id) | CgroupName::Pod(_, id) => Some(id),
+            CgroupName::Plain => self.dir.file_name().and_then(OsStr::to_str),
+            CgroupName::Shared | CgroupName::Unit => None,
         }
     }
 }
@@ -89,8 +89,8 @@ impl Tree {
 }
 
 /// One hierarchy being walked.
-struct Walk<'a> {
-    search: &'a Search<'a>,
+struct HierarchyWalk<'a> {
+    search: &'a LeftoverSearch<'a>,
     index: usize,
     hierarchy: &'a Hierarchy,
     /// Cgroups of live containers.
@@ -127,7 +127,7 @@ struct Holds {
 }
 
 /// Walks every hierarchy.
-pub(super) fn walk(search: &Search<'_>) -> Tree {
+pub(super) fn walk(search: &LeftoverSearch<'_>) -> Tree {
     let mut tree = Tree::default();
     let hierarchies = &search.machine.hierarchies;
     for (index, hierarchy) in hierarchies.iter().enumerate() {
@@ -144,7 +144,7 @@ pub(super) fn walk(search: &Search<'_>) -> Tree {
             spared.extend(own.iter().flat_map(above));
             spared.extend(own);
         }
-        let mut walk = Walk {
+        let mut walk = HierarchyWalk {
             search,
             index,
             hierarchy,
@@ -170,13 +170,13 @@ fn above(path: &CgroupPath) -> impl Iterator<Item = CgroupPath> {
     std::iter::successors(path.parent(), CgroupPath::parent)
 }
 
-fn membership(search: &Search<'_>, hierarchy: &Hierarchy, pid: &str) -> Option<CgroupPath> {
+fn membership(search: &LeftoverSearch<'_>, hierarchy: &Hierarchy, pid: &str) -> Option<CgroupPath> {
     let file = search.machine.proc.join(pid).join("cgroup");
     let bytes = crate::kernel::read::kernel_file(&file).ok()?;
     crate::cgroup::Membership::parse(&bytes).path(hierarchy)
 }
 
-impl Walk<'_> {
+impl HierarchyWalk<'_> {
     /// Looks at what is directly below `dir`, whose names from the root are `names`.
     fn children(&mut self, dir: &Path, names: &mut Vec<String>) -> Holds {
         let metadata = match std::fs::symlink_metadata(dir) {
@@ -272,7 +272,7 @@ impl Walk<'_> {
         let spared = self.spared.contains(&path);
         let above: Vec<&str> = names.iter().map(String::as_str).collect();
         let name = names::parse(&above, &last);
-        let is_container = matches!(name, Name::Container(..));
+        let is_container = matches!(name, CgroupName::Container(..));
         if is_container {
             if !spared {
                 let found = self.candidate(dir, path, name);
@@ -283,14 +283,14 @@ impl Walk<'_> {
         }
         let before = self.found.len();
         let candidate = self.candidate(dir, path, name.clone()).filter(|_| !spared);
-        if matches!(name, Name::Plain) {
+        if matches!(name, CgroupName::Plain) {
             self.plain.extend(candidate.clone());
         }
         names.push(last);
         let holds = self.children(dir, names);
         names.pop();
         match name {
-            Name::Plain if !spared => {
+            CgroupName::Plain if !spared => {
                 let own = candidate.as_ref().map(|one| &one.cgroup);
                 let most = own.and_then(|own| self.plain(dir, own, holds.most));
                 if most.is_some() {
@@ -300,7 +300,7 @@ impl Walk<'_> {
                 }
                 most.unwrap_or(holds.most)
             }
-            Name::Pod(..) if !holds.children && !spared => {
+            CgroupName::Pod(..) if !holds.children && !spared => {
                 self.found.extend(candidate);
                 Most::Something
             }
@@ -321,7 +321,7 @@ impl Walk<'_> {
         members::is_empty(dir, self.hierarchy.version)
     }
 
-    fn candidate(&self, dir: &Path, path: CgroupPath, name: Name) -> Option<Candidate> {
+    fn candidate(&self, dir: &Path, path: CgroupPath, name: CgroupName) -> Option<Candidate> {
         let stat = rustix::fs::lstat(dir)
             .ok()
             .filter(|_| self.search.known.covers(dir))?;

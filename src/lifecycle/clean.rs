@@ -18,11 +18,11 @@ use super::claims::Claims;
 use super::frame::{Reporter, one_step, undo};
 use super::plan::{kill, stop, warn};
 use super::procs::Members;
-use super::quarry::Quarry;
+use super::removable::Removable;
 use super::run::Context;
 use super::{
     Common, Options, Outcome, Plan, Preview, Reason, Refusal, Seen, Step, StepError, StepKind,
-    Survivor, Target, Verdict, drain, freeze, groups, procs, quota, survivors, unit,
+    Survivor, Target, Verdict, drain, freeze, groups, procs, quota, scope, survivors,
 };
 use check::{check, check_author, check_rdt, is_empty};
 pub use kept::Kept;
@@ -33,7 +33,7 @@ use crate::inventory::author::Author;
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::identity::is_member;
 use crate::kernel::read::{is_gone, open_root, stat_beneath};
-use crate::kernel::{Contents, Inode, Kernel, StateDir, Unit};
+use crate::kernel::{Contents, Inode, Kernel, Scope, StateDir};
 use crate::text::visible_path;
 
 /// What a leftover is made of, as it was shown.
@@ -46,7 +46,7 @@ pub struct Clean {
     /// Its resctrl groups, monitoring before control.
     pub rdt: Vec<(PathBuf, Inode)>,
     /// Its systemd scope, which failed or has no process.
-    pub unit: Option<Unit>,
+    pub scope: Option<Scope>,
     /// Mount points to detach, the last mounted first.
     pub mounts: Vec<PathBuf>,
     /// A pinned BPF program.
@@ -99,7 +99,7 @@ impl<'a> Remains<'a> {
     }
 }
 
-impl Quarry for Remains<'_> {
+impl Removable for Remains<'_> {
     fn cgroups(&self, machine: &Machine) -> Vec<CgroupDir> {
         let pins = self.order.cgroups.iter();
         let same =
@@ -122,8 +122,8 @@ impl Quarry for Remains<'_> {
                 || (stat.is_exiting() && machine.thread_memberships(pid).into_iter().any(inside)))
     }
 
-    fn unit(&self) -> Option<&Unit> {
-        self.order.unit.as_ref()
+    fn scope(&self) -> Option<&Scope> {
+        self.order.scope.as_ref()
     }
 
     fn common(&self) -> Option<&Common> {
@@ -140,7 +140,7 @@ fn plan(machine: &Machine, remains: &Remains<'_>, options: &Options) -> Plan {
         steps.extend(kill(machine, &remains.cgroups(machine), processes));
         steps.push(stop(Step::Drain { limit }));
     }
-    let unit = order.unit.iter().map(|unit| unit.name.clone());
+    let unit = order.scope.iter().map(|scope| scope.name.clone());
     steps.extend(unit.map(|unit| stop(Step::StopUnit { unit })));
     for (dir, _) in &order.rdt {
         let above = dir.parent().and_then(Path::file_name);
@@ -197,7 +197,7 @@ pub(super) fn preview(
 }
 
 /// Everything that cleaning one leftover needs.
-pub(super) struct Order<'a, K: Kernel> {
+pub(super) struct Cleaning<'a, K: Kernel> {
     pub(super) kernel: &'a K,
     pub(super) machine: &'a Machine,
     pub(super) options: &'a Options,
@@ -205,7 +205,7 @@ pub(super) struct Order<'a, K: Kernel> {
     pub(super) remains: Remains<'a>,
 }
 
-impl<K: Kernel> Order<'_, K> {
+impl<K: Kernel> Cleaning<'_, K> {
     /// Cleans, reporting every step but the end.
     pub(super) fn run(self, reporter: &mut Reporter<'_>) -> Verdict {
         let Self {
@@ -310,8 +310,8 @@ fn stop_unit<K: Kernel>(context: &mut Context<'_, K, Remains<'_>>) -> Result<Out
     let hierarchies = &context.machine.hierarchies;
     let path = context
         .evidence
-        .unit()
-        .map(|unit| CgroupPath::new(&unit.cgroup));
+        .scope()
+        .map(|scope| CgroupPath::new(&scope.cgroup));
     let killed = context.evidence.order.kill;
     for (at, hierarchy) in hierarchies.iter().enumerate() {
         let Some(Some(path)) = path.clone() else {
@@ -326,7 +326,7 @@ fn stop_unit<K: Kernel>(context: &mut Context<'_, K, Remains<'_>>) -> Result<Out
             return Err(refused(Kept::Entered(dir)));
         }
     }
-    unit::stop(context)
+    scope::stop(context)
 }
 
 /// The last look: somebody may have moved in since the first step.

@@ -10,10 +10,10 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::evidence::Evidence;
+use super::evidence::TeardownEvidence;
 use super::kin::Births;
 use super::procs::Unlisted;
-use super::quarry::Quarry;
+use super::removable::Removable;
 use super::run::Context;
 use super::{Outcome, Reason, Seen, StepError, Survivor, freeze, procs, survivors};
 use crate::cgroup::{Membership, Version};
@@ -36,7 +36,7 @@ const LONGEST_WAIT: Duration = Duration::from_millis(100);
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 
 /// Kills every process, in as many rounds as new ones appear.
-pub(super) fn kill<K: Kernel, Q: Quarry>(
+pub(super) fn kill<K: Kernel, Q: Removable>(
     context: &mut Context<'_, K, Q>,
 ) -> Result<Outcome, StepError> {
     let members = context.evidence.members(context.machine).pids;
@@ -79,7 +79,7 @@ pub(super) fn kill<K: Kernel, Q: Quarry>(
 }
 
 /// Signals the members not yet in `killed`; how many those were.
-fn kill_members<K: Kernel, Q: Quarry>(
+fn kill_members<K: Kernel, Q: Removable>(
     context: &Context<'_, K, Q>,
     killed: &mut BTreeSet<i32>,
 ) -> Result<usize, StepError> {
@@ -120,7 +120,7 @@ pub(super) fn is_target<K: Kernel>(context: &Context<'_, K>, pid: i32) -> bool {
 
 /// Whether a process is the container's: its verified init, or a member of its cgroups, or, where
 /// it has none, of init's family.
-pub(super) fn belongs(machine: &Machine, evidence: &Evidence, pid: i32) -> bool {
+pub(super) fn belongs(machine: &Machine, evidence: &TeardownEvidence, pid: i32) -> bool {
     let Ok(Some(stat)) = machine.stat(pid) else {
         return false;
     };
@@ -146,7 +146,7 @@ pub(super) fn belongs(machine: &Machine, evidence: &Evidence, pid: i32) -> bool 
 }
 
 /// v2, and the unified tree of a hybrid host: one write kills all, forks in flight included.
-fn cgroup_kill<K: Kernel, Q: Quarry>(context: &Context<'_, K, Q>) {
+fn cgroup_kill<K: Kernel, Q: Removable>(context: &Context<'_, K, Q>) {
     let cgroups = context.evidence.cgroups(context.machine);
     for dir in at_once(context.machine, &cgroups) {
         // A threaded cgroup refuses: the members are signalled one by one in any case.
@@ -167,7 +167,7 @@ pub(super) fn at_once(machine: &Machine, cgroups: &[CgroupDir]) -> Vec<PathBuf> 
 }
 
 /// Waits until every process is gone, killing what still appears, until the deadline.
-pub(super) fn drain<K: Kernel, Q: Quarry>(
+pub(super) fn drain<K: Kernel, Q: Removable>(
     context: &mut Context<'_, K, Q>,
     waiting: &mut dyn FnMut(Vec<Survivor>),
 ) -> Result<Outcome, StepError> {
@@ -217,7 +217,7 @@ pub(super) fn drain<K: Kernel, Q: Quarry>(
 }
 
 /// Whether nothing lives, as the last look asks it.
-pub(super) fn check_gone<K: Kernel, Q: Quarry>(
+pub(super) fn check_gone<K: Kernel, Q: Removable>(
     context: &Context<'_, K, Q>,
 ) -> Result<(), StepError> {
     let rest = Rest::of(context);
@@ -242,7 +242,7 @@ struct Rest {
 }
 
 impl Rest {
-    fn of<K: Kernel, Q: Quarry>(context: &Context<'_, K, Q>) -> Self {
+    fn of<K: Kernel, Q: Removable>(context: &Context<'_, K, Q>) -> Self {
         let members = context.evidence.members(context.machine);
         let mut living: Vec<i32> = members.pids.into_iter().collect();
         living.retain(|pid| procs::lives(context.machine, *pid));
@@ -269,7 +269,7 @@ impl Rest {
         self.living.is_empty() && self.unlisted.is_empty() && is_settled
     }
 
-    fn survivors<K: Kernel, Q: Quarry>(&self, context: &Context<'_, K, Q>) -> Vec<Survivor> {
+    fn survivors<K: Kernel, Q: Removable>(&self, context: &Context<'_, K, Q>) -> Vec<Survivor> {
         if !self.living.is_empty() {
             return survivors(context, &self.living);
         }
@@ -277,7 +277,7 @@ impl Rest {
         survivors(context, &self.unlisted.pids(context.machine, &cgroups))
     }
 
-    fn error<K: Kernel, Q: Quarry>(self, context: &Context<'_, K, Q>) -> StepError {
+    fn error<K: Kernel, Q: Removable>(self, context: &Context<'_, K, Q>) -> StepError {
         if let (Some(what), true) = (&self.unseen, self.living.is_empty()) {
             let what = what.clone();
             return StepError::Unread { what };
@@ -300,7 +300,7 @@ impl Rest {
     }
 }
 
-fn survivors<K: Kernel, Q: Quarry>(context: &Context<'_, K, Q>, pids: &[i32]) -> Vec<Survivor> {
+fn survivors<K: Kernel, Q: Removable>(context: &Context<'_, K, Q>, pids: &[i32]) -> Vec<Survivor> {
     let cgroups = context.evidence.cgroups(context.machine);
     survivors::of(context.machine, pids, &cgroups)
 }

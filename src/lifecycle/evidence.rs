@@ -10,7 +10,7 @@ use super::claims::Claims;
 use super::kin::{Births, Kin};
 use super::pin::{self, OwnPin};
 use super::procs::Members;
-use super::{Common, Held, Refusal, procs, unit};
+use super::{Common, OuterFreeze, Refusal, procs, scope};
 use crate::inventory::cgroups::{self, CgroupDir};
 use crate::inventory::entry::Entry;
 use crate::inventory::identity::{Identity, Recorded, Rigour, identify};
@@ -20,14 +20,14 @@ use crate::inventory::sight::{CgroupsOutOfSight, OutOfSight};
 use crate::inventory::tracked::derive;
 use crate::inventory::{Condition, Machine, Problem, rdt};
 use crate::kernel::read::{is_gone, open_root};
-use crate::kernel::{Inode, StateDir, Unit};
+use crate::kernel::{Inode, Scope, StateDir};
 use crate::oci::record::Hooks;
 use crate::oci::{ContainerId, ContainerKey, InvalidId, RecordedCgroup};
 use crate::process::InitProcess;
 
 /// What is known of a container.
 #[derive(Debug)]
-pub struct Evidence {
+pub struct TeardownEvidence {
     /// Its id.
     pub id: ContainerId,
     /// Its directory, held open.
@@ -43,7 +43,7 @@ pub struct Evidence {
     /// Whether they were found by their name alone.
     found_by_name: bool,
     /// Its systemd scope.
-    pub unit: Option<Unit>,
+    pub scope: Option<Scope>,
     /// The device program that was pinned for its scope.
     pub pin: Option<OwnPin>,
     /// Whether all that is left of it is its directory: a delete of it was killed at its very end.
@@ -59,7 +59,7 @@ pub struct Evidence {
     /// Its hooks, if they could be read.
     pub hooks: Option<Hooks>,
     /// What freezes it from outside.
-    pub held: Option<Held>,
+    pub held: Option<OuterFreeze>,
     /// Why nothing may be done with it.
     pub forbidden: Option<Refusal>,
     /// Which of its cgroups cannot be looked at from here.
@@ -90,7 +90,7 @@ pub enum NoEvidence {
     Entry(Problem),
 }
 
-impl Evidence {
+impl TeardownEvidence {
     /// Gathers it all. Changes nothing.
     pub fn gather(
         machine: &Machine,
@@ -144,7 +144,7 @@ impl Evidence {
             .unseen(entry.key.root(), recorded(&entry), &machine.hierarchies);
         let looked = cgroups::look(&named, &machine.hierarchies);
         let unread = || cgroups::out_of_sight(&looked.unread, &machine.hierarchies);
-        let unit = unit::own(machine, &entry, &named);
+        let scope = scope::own(machine, &entry, &named);
         let mut evidence = Self {
             id,
             condition,
@@ -153,8 +153,8 @@ impl Evidence {
             pins: looked.there,
             common: None,
             found_by_name: false,
-            pin: pin::own(machine, &entry, unit.as_ref()),
-            unit,
+            pin: pin::own(machine, &entry, scope.as_ref()),
+            scope,
             emptied,
             pids: Vec::new(),
             kin: None,

@@ -61,7 +61,7 @@ pub struct Ambiguous(pub String, pub String);
 pub fn by_name(machine: &Machine, id: &str, author: Author) -> Result<Vec<CgroupDir>, Doubt> {
     let mut found = Vec::new();
     for (index, hierarchy) in machine.hierarchies.iter().enumerate() {
-        let mut search = Search {
+        let mut search = CgroupSearch {
             id,
             author,
             left: MAX_DIRS,
@@ -88,7 +88,7 @@ pub fn by_name(machine: &Machine, id: &str, author: Author) -> Result<Vec<Cgroup
 }
 
 /// A search of one hierarchy.
-struct Search<'a> {
+struct CgroupSearch<'a> {
     id: &'a str,
     author: Author,
     /// How many more directories are looked at.
@@ -98,7 +98,7 @@ struct Search<'a> {
     hits: Vec<PathBuf>,
 }
 
-impl Search<'_> {
+impl CgroupSearch<'_> {
     /// Looks below a directory of `whose`; an error is the first part of it that was not looked at.
     /// How deep and how wide a user's own is says nothing of root's.
     fn below(&mut self, dir: &Path, depth: usize, whose: Author) -> Result<(), Unread> {

@@ -2,7 +2,7 @@
 //! reported once ended; and what is undone where the steps do not come to their end.
 
 use super::plan::warn;
-use super::quarry::Quarry;
+use super::removable::Removable;
 use super::run::Context;
 use super::{
     OnFailure, Outcome, PlannedStep, Refusal, Step, StepError, StepEvent, StepKind, Survivor, quota,
@@ -50,7 +50,7 @@ pub(super) fn one_step<K: Kernel, Q>(
 
 /// Undoes what was done only so that processes die faster, where they did not: also when ocitop was
 /// asked to leave off.
-pub(super) fn undo<K: Kernel, Q: Quarry>(
+pub(super) fn undo<K: Kernel, Q: Removable>(
     context: &mut Context<'_, K, Q>,
     number: usize,
     reporter: &mut Reporter<'_>,

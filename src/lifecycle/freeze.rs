@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::drain::io_error;
-use super::quarry::Quarry;
+use super::removable::Removable;
 use super::run::Context;
-use super::{Held, Outcome, Reason, Refusal, Seen, StepError, survivors};
+use super::{Outcome, OuterFreeze, Reason, Refusal, Seen, StepError, survivors};
 use crate::cgroup::Version;
 use crate::cgroup::freezer::Freezer;
 use crate::inventory::Machine;
@@ -21,7 +21,7 @@ use crate::text::visible_path;
 const FREEZE_WITHIN: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-fn place<K: Kernel, Q: Quarry>(
+fn place<K: Kernel, Q: Removable>(
     context: &Context<'_, K, Q>,
 ) -> Result<(PathBuf, Version), StepError> {
     let hierarchies = &context.machine.hierarchies;
@@ -41,7 +41,7 @@ fn control(version: Version, frozen: bool) -> (&'static str, &'static str) {
     }
 }
 
-fn write<K: Kernel, Q: Quarry>(
+fn write<K: Kernel, Q: Removable>(
     context: &Context<'_, K, Q>,
     dir: &Path,
     version: Version,
@@ -89,7 +89,9 @@ pub(super) fn thaw<K: Kernel>(context: &mut Context<'_, K>) -> Result<Outcome, S
         match freezer_at(&dir, version) {
             Some(Freezer::Thawed) => return Ok(Outcome::Done(Seen::Thawed)),
             Some(Freezer::FrozenAbove) => {
-                return Err(StepError::Refused(Refusal::FrozenOutside(Held::above())));
+                return Err(StepError::Refused(Refusal::FrozenOutside(
+                    OuterFreeze::above(),
+                )));
             }
             None => {
                 return Err(StepError::Refused(Refusal::CgroupGone));
@@ -126,7 +128,7 @@ pub(super) fn frozen(machine: &Machine, cgroups: &[CgroupDir]) -> Vec<(PathBuf, 
 
 /// Thaws the container and every cgroup below it that is frozen by itself, deepest first, so that
 /// what was killed there dies. How many those were.
-pub(super) fn thaw_tree<K: Kernel, Q: Quarry>(context: &Context<'_, K, Q>) -> usize {
+pub(super) fn thaw_tree<K: Kernel, Q: Removable>(context: &Context<'_, K, Q>) -> usize {
     let cgroups = context.evidence.cgroups(context.machine);
     let thaw = |(dir, version): &(PathBuf, Version)| write(context, dir, *version, false).is_ok();
     let found = frozen(context.machine, &cgroups);
@@ -134,7 +136,7 @@ pub(super) fn thaw_tree<K: Kernel, Q: Quarry>(context: &Context<'_, K, Q>) -> us
 }
 
 /// The thaw after a kill, as a step.
-pub(super) fn thaw_killed<K: Kernel, Q: Quarry>(
+pub(super) fn thaw_killed<K: Kernel, Q: Removable>(
     context: &mut Context<'_, K, Q>,
 ) -> Result<Outcome, StepError> {
     let cgroups = context.evidence.cgroups(context.machine);
@@ -153,13 +155,13 @@ pub(super) fn thaw_killed<K: Kernel, Q: Quarry>(
 const HOLD_WITHIN: Duration = Duration::from_millis(500);
 
 /// A freeze that ends when this is dropped, whatever happens in between.
-pub(super) struct Hold<'a, K: Kernel> {
+pub(super) struct BriefFreeze<'a, K: Kernel> {
     kernel: &'a K,
     dir: PathBuf,
     version: Version,
 }
 
-impl<K: Kernel> Drop for Hold<'_, K> {
+impl<K: Kernel> Drop for BriefFreeze<'_, K> {
     fn drop(&mut self) {
         let (file, value) = control(self.version, false);
         if let Err(error) = self.kernel.write_control(&self.dir.join(file), value) {
@@ -170,11 +172,13 @@ impl<K: Kernel> Drop for Hold<'_, K> {
 
 /// Freezes the container for the moment of a kill; `None` if it has no freezer. It need not be
 /// complete to help: what is frozen cannot fork.
-pub(super) fn hold<'a, K: Kernel, Q: Quarry>(context: &Context<'a, K, Q>) -> Option<Hold<'a, K>> {
+pub(super) fn hold<'a, K: Kernel, Q: Removable>(
+    context: &Context<'a, K, Q>,
+) -> Option<BriefFreeze<'a, K>> {
     let (dir, version) = place(context).ok()?;
     let kernel = context.kernel;
     // From here on it is thawed again, on every way out.
-    let hold = Hold {
+    let hold = BriefFreeze {
         kernel,
         dir,
         version,

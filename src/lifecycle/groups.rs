@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::drain::io_error;
-use super::quarry::Quarry;
+use super::removable::Removable;
 use super::run::Context;
 use super::{Outcome, Reason, Seen, StepError, sharing};
 use crate::kernel::Kernel;
@@ -20,7 +20,7 @@ const AT_LEAST: Duration = Duration::from_secs(2);
 
 /// Removes the container's cgroups in every hierarchy, children first. One that cannot go does not
 /// keep the others.
-pub(super) fn remove_cgroups<K: Kernel, Q: Quarry>(
+pub(super) fn remove_cgroups<K: Kernel, Q: Removable>(
     context: &mut Context<'_, K, Q>,
 ) -> Result<Outcome, StepError> {
     let hierarchies = &context.machine.hierarchies;
@@ -82,8 +82,8 @@ pub(super) fn remove_cgroups<K: Kernel, Q: Quarry>(
 }
 
 /// The scope that a directory is the only part of, as crun makes it; else the directory itself.
-fn whole<K: Kernel, Q: Quarry>(context: &Context<'_, K, Q>, dir: PathBuf) -> PathBuf {
-    let scope = context.evidence.unit().map(|unit| &unit.name);
+fn whole<K: Kernel, Q: Removable>(context: &Context<'_, K, Q>, dir: PathBuf) -> PathBuf {
+    let scope = context.evidence.scope().map(|scope| &scope.name);
     match (dir.parent(), scope) {
         (Some(above), Some(name)) if above.file_name().is_some_and(|last| *last == **name) => {
             above.to_owned()
@@ -116,7 +116,7 @@ fn may_settle(error: &io::Error, goes_on: bool) -> bool {
 }
 
 /// Removes one resctrl group. Its tasks fall back to the group above, so nothing has to die first.
-pub(super) fn remove_rdt<K: Kernel, Q: Quarry>(
+pub(super) fn remove_rdt<K: Kernel, Q: Removable>(
     context: &mut Context<'_, K, Q>,
     dir: &Path,
 ) -> Result<Outcome, StepError> {
@@ -138,7 +138,7 @@ pub(super) fn remove_rdt<K: Kernel, Q: Quarry>(
 }
 
 /// Why resctrl refused, in its own words.
-fn last_status<K: Kernel, Q: Quarry>(context: &Context<'_, K, Q>) -> Option<String> {
+fn last_status<K: Kernel, Q: Removable>(context: &Context<'_, K, Q>) -> Option<String> {
     let file = context
         .machine
         .resctrl

@@ -94,7 +94,7 @@ impl Forbidden {
 
 /// What is to be checked.
 #[derive(Debug)]
-pub struct Suspect<'a> {
+pub struct Checked<'a> {
     /// The container's entry.
     pub entry: &'a Entry<'static>,
     /// Its cgroups.
@@ -108,8 +108,8 @@ pub struct Suspect<'a> {
 }
 
 /// Checks every cgroup of a container, and its init.
-pub fn check(machine: &Machine, suspect: &Suspect<'_>, claims: &Claims) -> Result<(), Forbidden> {
-    let Suspect { entry, cgroups, .. } = suspect;
+pub fn check(machine: &Machine, suspect: &Checked<'_>, claims: &Claims) -> Result<(), Forbidden> {
+    let Checked { entry, cgroups, .. } = suspect;
     check_init(machine, suspect)?;
     let mut seen = BTreeSet::new();
     for cgroup in *cgroups {
@@ -144,7 +144,7 @@ fn other_user(entry: &Entry<'_>) -> Option<u32> {
 
 /// A user can name any pid with its true start time in a record. Only a process of that user, or
 /// one inside that user's own cgroup, is taken for init.
-fn check_init(machine: &Machine, suspect: &Suspect<'_>) -> Result<(), Forbidden> {
+fn check_init(machine: &Machine, suspect: &Checked<'_>) -> Result<(), Forbidden> {
     let Some(pid) = suspect.init else {
         return Ok(());
     };

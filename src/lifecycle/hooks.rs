@@ -14,7 +14,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::drain::io_error;
-use super::evidence::Evidence;
+use super::evidence::TeardownEvidence;
 use super::run::Context;
 use super::trust::Trusted;
 use super::{Outcome, Reason, Refusal, Seen, StepError, marks, trust};
@@ -60,7 +60,7 @@ pub(super) fn poststart<K: Kernel>(
 /// the host's. Where it is not on the host either, the hook fails as its runtime's would.
 pub(super) fn check_seen(
     machine: &Machine,
-    evidence: &Evidence,
+    evidence: &TeardownEvidence,
     hooks: &[Hook],
 ) -> Result<(), Refusal> {
     // Below the host's root directory the host's own are looked for.

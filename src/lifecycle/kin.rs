@@ -44,9 +44,9 @@ pub(super) struct Kin {
     /// The sessions that they lead, or led.
     sessions: BTreeSet<i32>,
     /// Its pid namespace, if that is not ocitop's.
-    pids: Option<Namespace>,
+    pids: Option<HeldNamespace>,
     /// Its mounts, if they are its own, until its processes have gone.
-    mounts: Option<Namespace>,
+    mounts: Option<HeldNamespace>,
     /// Who had its mounts at the last look, lived, and is not known.
     away: BTreeSet<i32>,
     /// Who was born at the last look: who died since may have forked again.
@@ -58,12 +58,12 @@ pub(super) struct Kin {
 /// A namespace, held open: the kernel gives the number of one that is gone to the next that is made,
 /// which is another container's.
 #[derive(Debug, Clone)]
-struct Namespace {
+struct HeldNamespace {
     name: PathBuf,
     _held: Option<Arc<File>>,
 }
 
-impl Namespace {
+impl HeldNamespace {
     /// That of a process; `None` if it cannot be told, or cannot be held.
     fn of(machine: &Machine, pid: i32, kind: &str) -> Option<Self> {
         let file = machine.pid_file(pid, kind);
@@ -86,9 +86,9 @@ impl Kin {
     /// The kin of a live init.
     pub(super) fn of(machine: &Machine, init: InitProcess, claims: &Claims) -> Self {
         let own = std::fs::read_link(machine.proc.join("self/ns/pid")).ok();
-        let theirs = Namespace::of(machine, init.pid, "ns/pid");
+        let theirs = HeldNamespace::of(machine, init.pid, "ns/pid");
         let mounts = |pid: &str| std::fs::read_link(machine.proc.join(pid).join("ns/mnt")).ok();
-        let held = Namespace::of(machine, init.pid, "ns/mnt");
+        let held = HeldNamespace::of(machine, init.pid, "ns/mnt");
         let of_init = held.as_ref().map(|held| held.name.clone());
         let others = claims.live_inits().filter(|(_, pid)| *pid != init.pid);
         let mut others = others.map(|(_, pid)| mounts(&pid.to_string()));
@@ -271,12 +271,12 @@ mod tests {
         let machine = Machine::new(&Roots::default());
         let own = i32::try_from(std::process::id()).unwrap();
         for kind in ["ns/pid", "ns/mnt"] {
-            let namespace = Namespace::of(&machine, own, kind).unwrap();
+            let namespace = HeldNamespace::of(&machine, own, kind).unwrap();
             let held = namespace._held.as_ref().unwrap();
             let number = rustix::fs::fstat(held).unwrap().st_ino;
             let name = namespace.name.to_string_lossy();
             assert!(name.ends_with(&format!(":[{number}]")), "{name}");
         }
-        assert!(Namespace::of(&machine, i32::MAX, "ns/pid").is_none());
+        assert!(HeldNamespace::of(&machine, i32::MAX, "ns/pid").is_none());
     }
 }

@@ -10,7 +10,7 @@ use std::io::{self, ErrorKind};
 
 use rustix::fs::StatVfsMountFlags;
 
-use super::evidence::Evidence;
+use super::evidence::TeardownEvidence;
 use super::run::Context;
 use super::{Outcome, Reason, Refusal, Seen, StepError};
 use crate::kernel::read::{is_gone, libc_errno};
@@ -69,20 +69,20 @@ fn reserved(number: usize) -> String {
 }
 
 /// The poststop hooks that have not begun yet.
-pub(super) fn due(evidence: &Evidence) -> Vec<usize> {
+pub(super) fn due(evidence: &TeardownEvidence) -> Vec<usize> {
     let hooks = evidence.hooks.as_ref();
     let count = hooks.map_or(0, |hooks| hooks.poststop.len());
     let begun = |number: &usize| evidence.entry.has(&mark(*number));
     (1..=count).filter(|number| !begun(number)).collect()
 }
 
-fn refusal(evidence: &Evidence, why: NotRemembered) -> Refusal {
+fn refusal(evidence: &TeardownEvidence, why: NotRemembered) -> Refusal {
     let dir = visible_path(&evidence.entry.key.dir());
     Refusal::NotRemembered { dir, why }
 }
 
 /// Looks whether what is due could be remembered, without trying: for the plan.
-pub(super) fn check(evidence: &Evidence, due: &[usize]) -> Result<(), Refusal> {
+pub(super) fn check(evidence: &TeardownEvidence, due: &[usize]) -> Result<(), Refusal> {
     let there = |number: &usize| evidence.entry.has(&reserved(*number));
     let Ok(disk) = evidence.entry.file_system() else {
         // The step that makes them will tell.
@@ -104,7 +104,7 @@ pub(super) fn check(evidence: &Evidence, due: &[usize]) -> Result<(), Refusal> {
 }
 
 /// Why it failed, in terms of what is missing.
-fn why(evidence: &Evidence, error: &io::Error) -> NotRemembered {
+fn why(evidence: &TeardownEvidence, error: &io::Error) -> NotRemembered {
     match error.raw_os_error() {
         Some(libc_errno::EROFS) => NotRemembered::ReadOnly,
         Some(libc_errno::ENOSPC) => {

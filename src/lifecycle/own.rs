@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::claims::Claims;
-use super::guard::{Origin, Suspect, origin};
+use super::guard::{Checked, Origin, origin};
 use super::procs;
 use crate::inventory::{Machine, Unread};
 
@@ -13,7 +13,7 @@ use crate::inventory::{Machine, Unread};
 /// be looked at, where nobody else was found.
 pub(super) fn maybe(
     machine: &Machine,
-    suspect: &Suspect<'_>,
+    suspect: &Checked<'_>,
     claims: &Claims,
 ) -> Result<Option<i32>, Unread> {
     let sharers = claims.sharers(&suspect.entry.key, suspect.cgroups);

@@ -14,7 +14,7 @@ use crate::inventory::pins::{self, Holder};
 use crate::inventory::sight::OutOfSight;
 use crate::inventory::{Machine, units};
 use crate::kernel::read::{is_gone, open_dir, stat_beneath};
-use crate::kernel::{Inode, Kernel, Unit};
+use crate::kernel::{Inode, Kernel, Scope};
 use crate::oci::RuntimeKind;
 use crate::text::visible_path;
 
@@ -43,7 +43,7 @@ impl OwnPin {
 }
 
 /// The pin of the scope that a record names; where that cannot be read, of its unit. It need not exist: crun before 1.11 makes none.
-pub(super) fn own(machine: &Machine, entry: &Entry<'_>, unit: Option<&Unit>) -> Option<OwnPin> {
+pub(super) fn own(machine: &Machine, entry: &Entry<'_>, scope: Option<&Scope>) -> Option<OwnPin> {
     // A plain user cannot pin: whom that user's record names is somebody else.
     let own = rustix::process::geteuid().as_raw();
     if entry.uid != 0 && entry.uid != own {
@@ -51,7 +51,7 @@ pub(super) fn own(machine: &Machine, entry: &Entry<'_>, unit: Option<&Unit>) -> 
     }
     let scope = match &entry.record {
         Ok(record) => record.scope.as_deref(),
-        Err(_) if entry.runtime == Some(RuntimeKind::Crun) => unit.map(|unit| &*unit.name),
+        Err(_) if entry.runtime == Some(RuntimeKind::Crun) => scope.map(|scope| &*scope.name),
         Err(_) => None,
     }?;
     let is_name = pins::is_scope(scope) && !scope.contains(['/', '\0']);
@@ -63,7 +63,7 @@ pub(super) fn own(machine: &Machine, entry: &Entry<'_>, unit: Option<&Unit>) -> 
 }
 
 /// What stands where a pin would.
-enum Found {
+enum PinFound {
     There(Inode),
     /// A link, a directory: what crun never made.
     Other,
@@ -71,7 +71,7 @@ enum Found {
     OutOfSight(OutOfSight),
 }
 
-fn look(machine: &Machine, pin: &OwnPin) -> std::io::Result<Found> {
+fn look(machine: &Machine, pin: &OwnPin) -> std::io::Result<PinFound> {
     let home = pins::home(machine);
     let stat = match open_dir(&home) {
         Ok(dir) => stat_beneath(&dir, OsStr::new(pin.name()))?,
@@ -80,11 +80,11 @@ fn look(machine: &Machine, pin: &OwnPin) -> std::io::Result<Found> {
     };
     Ok(match stat {
         Some(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile => {
-            Found::There(Inode::from(&stat))
+            PinFound::There(Inode::from(&stat))
         }
-        Some(_) => Found::Other,
-        None if pin.seen => Found::Gone,
-        None => hidden(machine, &home).map_or(Found::Gone, Found::OutOfSight),
+        Some(_) => PinFound::Other,
+        None if pin.seen => PinFound::Gone,
+        None => hidden(machine, &home).map_or(PinFound::Gone, PinFound::OutOfSight),
     })
 }
 
@@ -109,13 +109,13 @@ pub(super) fn remove<K: Kernel>(context: &mut Context<'_, K>) -> Result<Outcome,
     };
     let file = &pin.file;
     let inode = match look(machine, pin).map_err(|error| io_error("look at", file, &error))? {
-        Found::There(inode) => {
+        PinFound::There(inode) => {
             pin.seen = true;
             inode
         }
-        Found::Gone => return Ok(Outcome::Skipped(Reason::AlreadyGone)),
-        Found::Other => return Err(kept(Kept::NoPin(visible_path(file)))),
-        Found::OutOfSight(why) => {
+        PinFound::Gone => return Ok(Outcome::Skipped(Reason::AlreadyGone)),
+        PinFound::Other => return Err(kept(Kept::NoPin(visible_path(file)))),
+        PinFound::OutOfSight(why) => {
             let path = file.clone();
             return Err(StepError::OutOfSight { path, why });
         }
@@ -144,9 +144,9 @@ pub(super) fn look_again<K: Kernel>(
 ) -> Option<PathBuf> {
     let pin = context.evidence.pin.as_ref()?;
     match look(context.machine, pin) {
-        Ok(Found::There(_)) => left.push(pin.file.clone()),
-        Ok(Found::Gone | Found::Other) => {}
-        Ok(Found::OutOfSight(_)) | Err(_) => return Some(pin.file.clone()),
+        Ok(PinFound::There(_)) => left.push(pin.file.clone()),
+        Ok(PinFound::Gone | PinFound::Other) => {}
+        Ok(PinFound::OutOfSight(_)) | Err(_) => return Some(pin.file.clone()),
     }
     None
 }

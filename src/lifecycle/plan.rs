@@ -1,9 +1,9 @@
 //! What a job will do, from the evidence: data, printable with `--dry-run`.
 
-use super::evidence::Evidence;
+use super::evidence::TeardownEvidence;
 use super::{
-    Common, Force, Held, Job, OnFailure, Options, Plan, PlannedStep, Refusal, Step, drain, freeze,
-    hooks, marks, quota, signal, trust,
+    Common, Force, Job, OnFailure, Options, OuterFreeze, Plan, PlannedStep, Refusal, Step, drain,
+    freeze, hooks, marks, quota, signal, trust,
 };
 use crate::inventory::cgroups::{self, CgroupDir};
 use crate::inventory::identity::Identity;
@@ -30,7 +30,7 @@ pub(super) fn warn(step: Step) -> PlannedStep {
 pub(super) fn plan(
     machine: &Machine,
     job: &Job,
-    evidence: &Evidence,
+    evidence: &TeardownEvidence,
     options: &Options,
 ) -> Result<Plan, Refusal> {
     if let Some(forbidden) = &evidence.forbidden {
@@ -80,7 +80,7 @@ pub(super) fn plan(
 
 /// Nothing is done on the strength of what was not seen. A verified init can be signalled wherever
 /// its cgroups are; what concerns all of a container needs all of them.
-fn check_sight(job: &Job, evidence: &Evidence) -> Result<(), Refusal> {
+fn check_sight(job: &Job, evidence: &TeardownEvidence) -> Result<(), Refusal> {
     if let Identity::Unknown(why) = evidence.identity {
         return Err(Refusal::OutOfSight(why));
     }
@@ -97,7 +97,7 @@ fn check_sight(job: &Job, evidence: &Evidence) -> Result<(), Refusal> {
 fn delete(
     machine: &Machine,
     force: Force,
-    evidence: &Evidence,
+    evidence: &TeardownEvidence,
     options: &Options,
 ) -> Result<Vec<PlannedStep>, Refusal> {
     let free = matches!(
@@ -148,7 +148,7 @@ fn delete(
 fn remove_groups(
     machine: &Machine,
     cgroups: &[CgroupDir],
-    evidence: &Evidence,
+    evidence: &TeardownEvidence,
 ) -> Vec<PlannedStep> {
     let mut steps = Vec::new();
     let mon = evidence
@@ -161,10 +161,10 @@ fn remove_groups(
         .iter()
         .map(|dir| Step::RemoveCtrlGroup { dir: dir.clone() });
     steps.extend(ctrl.map(warn));
-    let unit = evidence.unit.iter().map(|unit| Step::StopUnit {
-        unit: unit.name.clone(),
+    let scope = evidence.scope.iter().map(|scope| Step::StopUnit {
+        unit: scope.name.clone(),
     });
-    steps.extend(unit.map(warn));
+    steps.extend(scope.map(warn));
     let dirs = cgroups
         .iter()
         .map(|cgroup| cgroup.dir(&machine.hierarchies))
@@ -201,14 +201,14 @@ fn thaw_killed(machine: &Machine, cgroups: &[CgroupDir]) -> Option<PlannedStep> 
 }
 
 /// What is frozen from outside dies only once that is thawed, which is not ocitop's to do.
-pub(super) fn check_held(held: Option<&Held>) -> Result<(), Refusal> {
+pub(super) fn check_held(held: Option<&OuterFreeze>) -> Result<(), Refusal> {
     match held {
         Some(held) if held.kills_wait => Err(Refusal::FrozenOutside(held.clone())),
         _ => Ok(()),
     }
 }
 
-fn alive(evidence: &Evidence) -> Result<(), Refusal> {
+fn alive(evidence: &TeardownEvidence) -> Result<(), Refusal> {
     match evidence.identity.alive() {
         Some(_) => Ok(()),
         None => Err(Refusal::NotRunning {
@@ -220,7 +220,7 @@ fn alive(evidence: &Evidence) -> Result<(), Refusal> {
 /// A signal, and after SIGKILL the thaw without which it would stay pending.
 fn signal_steps(
     machine: &Machine,
-    evidence: &Evidence,
+    evidence: &TeardownEvidence,
     signal: Signal,
     step: Step,
 ) -> Vec<PlannedStep> {
@@ -231,7 +231,11 @@ fn signal_steps(
     steps
 }
 
-fn with_status(evidence: &Evidence, steps: Vec<PlannedStep>, status: Status) -> Vec<PlannedStep> {
+fn with_status(
+    evidence: &TeardownEvidence,
+    steps: Vec<PlannedStep>,
+    status: Status,
+) -> Vec<PlannedStep> {
     let mut steps = steps;
     if evidence.entry.runtime == Some(RuntimeKind::Youki) {
         steps.push(stop(Step::Persist { status }));
@@ -239,7 +243,7 @@ fn with_status(evidence: &Evidence, steps: Vec<PlannedStep>, status: Status) -> 
     steps
 }
 
-fn freeze(machine: &Machine, evidence: &Evidence) -> Result<Vec<PlannedStep>, Refusal> {
+fn freeze(machine: &Machine, evidence: &TeardownEvidence) -> Result<Vec<PlannedStep>, Refusal> {
     alive(evidence)?;
     match evidence.condition {
         Condition::Known(Status::Running | Status::Created) | Condition::Freezing => {}
@@ -263,7 +267,7 @@ fn freeze(machine: &Machine, evidence: &Evidence) -> Result<Vec<PlannedStep>, Re
     ))
 }
 
-fn thaw(evidence: &Evidence) -> Result<Vec<PlannedStep>, Refusal> {
+fn thaw(evidence: &TeardownEvidence) -> Result<Vec<PlannedStep>, Refusal> {
     // A thaw of its own would change nothing.
     if let Some(held) = &evidence.held {
         return Err(Refusal::FrozenOutside(held.clone()));
@@ -281,7 +285,7 @@ fn thaw(evidence: &Evidence) -> Result<Vec<PlannedStep>, Refusal> {
 /// Refuses before anything is changed: a hook that is not run is not made up for later.
 fn check_hooks(
     machine: &Machine,
-    evidence: &Evidence,
+    evidence: &TeardownEvidence,
     options: &Options,
     which: impl Fn(&Hooks) -> &Vec<Hook>,
 ) -> Result<(), Refusal> {
@@ -299,7 +303,7 @@ fn check_hooks(
 }
 
 /// What has to be there before a hook runs: also refused before anything is changed.
-fn remember(evidence: &Evidence, options: &Options) -> Result<Vec<PlannedStep>, Refusal> {
+fn remember(evidence: &TeardownEvidence, options: &Options) -> Result<Vec<PlannedStep>, Refusal> {
     let due = if options.hooks {
         marks::due(evidence)
     } else {
@@ -314,7 +318,7 @@ fn remember(evidence: &Evidence, options: &Options) -> Result<Vec<PlannedStep>, 
 
 fn start(
     machine: &Machine,
-    evidence: &Evidence,
+    evidence: &TeardownEvidence,
     options: &Options,
 ) -> Result<Vec<PlannedStep>, Refusal> {
     if evidence.condition != Condition::Known(Status::Created) {

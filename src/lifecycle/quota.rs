@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::drain::io_error;
-use super::quarry::Quarry;
+use super::removable::Removable;
 use super::run::Context;
 use super::{Outcome, Reason, Seen, StepError};
 use crate::cgroup::Version;
@@ -22,7 +22,7 @@ use crate::kernel::walk::{MOST, walk};
 
 /// A quota, as it was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Quota {
+pub struct CpuQuota {
     /// The control file.
     pub file: PathBuf,
     /// What stood in it.
@@ -38,7 +38,7 @@ fn control(version: Version) -> (&'static str, &'static str) {
 }
 
 /// The quotas of these cgroups and of those below them.
-pub(super) fn set(machine: &Machine, cgroups: &[CgroupDir]) -> Vec<Quota> {
+pub(super) fn set(machine: &Machine, cgroups: &[CgroupDir]) -> Vec<CpuQuota> {
     let mut found = Vec::new();
     for cgroup in cgroups {
         let hierarchy = machine.hierarchies.at(cgroup.hierarchy);
@@ -53,7 +53,7 @@ pub(super) fn set(machine: &Machine, cgroups: &[CgroupDir]) -> Vec<Quota> {
             let was = text.trim().to_owned();
             if !was.is_empty() && !was.starts_with(none) {
                 let file = spot.path().join(name);
-                found.push(Quota { file, was });
+                found.push(CpuQuota { file, was });
             }
             ControlFlow::Continue(())
         });
@@ -62,7 +62,7 @@ pub(super) fn set(machine: &Machine, cgroups: &[CgroupDir]) -> Vec<Quota> {
 }
 
 /// Lifts every quota, and remembers each.
-pub(super) fn lift<K: Kernel, Q: Quarry>(
+pub(super) fn lift<K: Kernel, Q: Removable>(
     context: &mut Context<'_, K, Q>,
 ) -> Result<Outcome, StepError> {
     let cgroups = context.evidence.cgroups(context.machine);
@@ -87,7 +87,7 @@ pub(super) fn lift<K: Kernel, Q: Quarry>(
 
 /// The quotas that were lifted and whose cgroups are still there, those above first: none below
 /// another may be wider than that.
-pub(super) fn owed<K: Kernel, Q: Quarry>(context: &Context<'_, K, Q>) -> Vec<Quota> {
+pub(super) fn owed<K: Kernel, Q: Removable>(context: &Context<'_, K, Q>) -> Vec<CpuQuota> {
     let dirs: Vec<PathBuf> = context
         .evidence
         .cgroups(context.machine)
@@ -95,16 +95,16 @@ pub(super) fn owed<K: Kernel, Q: Quarry>(context: &Context<'_, K, Q>) -> Vec<Quo
         .map(|cgroup| cgroup.dir(&context.machine.hierarchies))
         .collect();
     // A cgroup that was made anew under the same path is somebody else's.
-    let same = |quota: &&Quota| dirs.iter().any(|dir| quota.file.starts_with(dir));
-    let there = |quota: &&Quota| quota.file.exists();
+    let same = |quota: &&CpuQuota| dirs.iter().any(|dir| quota.file.starts_with(dir));
+    let there = |quota: &&CpuQuota| quota.file.exists();
     let owed = context.lifted.iter().rev().filter(same).filter(there);
     owed.cloned().collect()
 }
 
 /// Puts them back.
-pub(super) fn put_back<K: Kernel, Q: Quarry>(
+pub(super) fn put_back<K: Kernel, Q: Removable>(
     context: &mut Context<'_, K, Q>,
-    quotas: &[Quota],
+    quotas: &[CpuQuota],
 ) -> Result<Outcome, StepError> {
     let mut failed = None;
     for quota in quotas {

@@ -11,8 +11,8 @@ use super::clean::Kept;
 use super::doubt::Doubt;
 use super::evidence::NoEvidence;
 use super::guard::Forbidden;
-use super::held::Held;
 use super::marks::NotRemembered;
+use super::outer_freeze::OuterFreeze;
 use super::signal::NotOne;
 use super::trust::Distrust;
 use crate::inventory::Condition;
@@ -91,7 +91,7 @@ pub enum Refusal {
     CgroupGone,
     /// It is frozen by a cgroup that is not its own.
     #[error("{0}")]
-    FrozenOutside(Held),
+    FrozenOutside(OuterFreeze),
     /// Nothing says which runtime made it.
     #[error("its runtime is not known")]
     NoRuntime,

@@ -4,20 +4,20 @@
 use std::time::Duration;
 
 use super::claims::Claims;
-use super::evidence::{Evidence, NoEvidence};
+use super::evidence::{NoEvidence, TeardownEvidence};
 use super::frame::{Reporter, one_step, undo};
 use super::plan::plan;
 use super::{
-    Job, Options, Outcome, Plan, Preview, Quota, Refusal, Seen, Step, StepError, StepEvent,
+    CpuQuota, Job, Options, Outcome, Plan, Preview, Refusal, Seen, Step, StepError, StepEvent,
     StepKind, Survivor, Target, Verdict, clean, drain, freeze, groups, hooks, kin, marks, pin,
-    quota, signal, state, survivors, unit, verify,
+    quota, scope, signal, state, survivors, verify,
 };
 use crate::inventory::Machine;
 use crate::kernel::Kernel;
 use crate::process::InitProcess;
 
 /// What a step has at hand: the kernel, and what is torn down (a container, or a leftover).
-pub(super) struct Context<'a, K: Kernel, Q = Evidence> {
+pub(super) struct Context<'a, K: Kernel, Q = TeardownEvidence> {
     pub(super) kernel: &'a K,
     pub(super) machine: &'a Machine,
     pub(super) options: &'a Options,
@@ -25,7 +25,7 @@ pub(super) struct Context<'a, K: Kernel, Q = Evidence> {
     /// One deadline for all that waits, on the kernel's clock.
     pub(super) deadline: Duration,
     /// The quotas that were lifted.
-    pub(super) lifted: Vec<Quota>,
+    pub(super) lifted: Vec<CpuQuota>,
 }
 
 impl<K: Kernel, Q> Context<'_, K, Q> {
@@ -53,7 +53,7 @@ pub fn preview_among(machine: &Machine, job: &Job, options: &Options, claims: &C
         refused: Some(why),
         notes: Vec::new(),
     };
-    let evidence = match Evidence::gather(machine, &target.key, claims) {
+    let evidence = match TeardownEvidence::gather(machine, &target.key, claims) {
         Ok(evidence) => evidence,
         Err(error) => return refused(error.into()),
     };
@@ -101,7 +101,7 @@ pub fn run_among<K: Kernel>(
         report,
     };
     if let Job::Clean(target, order) = job {
-        let order = clean::Order {
+        let order = clean::Cleaning {
             kernel,
             machine,
             options,
@@ -114,7 +114,7 @@ pub fn run_among<K: Kernel>(
         });
         return verdict;
     }
-    let verdict = match Evidence::gather(machine, &key, claims) {
+    let verdict = match TeardownEvidence::gather(machine, &key, claims) {
         Ok(evidence) => execute(kernel, machine, job, options, evidence, &mut reporter),
         Err(NoEvidence::Absent) => match job {
             // Someone else was faster: what was asked for is so.
@@ -134,7 +134,7 @@ fn execute<K: Kernel>(
     machine: &Machine,
     job: &Job,
     options: &Options,
-    evidence: Evidence,
+    evidence: TeardownEvidence,
     reporter: &mut Reporter<'_>,
 ) -> Verdict {
     if !evidence.notes.is_empty() {
@@ -212,7 +212,7 @@ fn perform<K: Kernel>(
         Step::RemoveMonGroup { dir } | Step::RemoveCtrlGroup { dir } => {
             groups::remove_rdt(context, dir)
         }
-        Step::StopUnit { .. } => unit::stop(context),
+        Step::StopUnit { .. } => scope::stop(context),
         Step::RemoveCgroups { .. } => groups::remove_cgroups(context),
         Step::PoststopHook { number, .. } => hooks::poststop(context, *number),
         Step::PoststartHook { number, .. } => hooks::poststart(context, *number),
@@ -239,7 +239,7 @@ fn perform<K: Kernel>(
 }
 
 /// Whether what is there now is not what was confirmed.
-pub(super) fn is_replaced(target: &Target, evidence: &Evidence) -> bool {
+pub(super) fn is_replaced(target: &Target, evidence: &TeardownEvidence) -> bool {
     if evidence.entry.inode != target.state_dir {
         return true;
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::claims::{Claims, Shared};
-use super::guard::{self, Forbidden, Suspect};
+use super::guard::{self, Checked, Forbidden};
 use super::procs;
 use crate::inventory::Machine;
 use crate::inventory::cgroups::CgroupDir;
@@ -73,7 +73,7 @@ pub(super) fn remove<K: Kernel>(kernel: &K, machine: &Machine, common: &Common) 
 pub(super) fn part_from(
     machine: &Machine,
     init: InitProcess,
-    suspect: &Suspect<'_>,
+    suspect: &Checked<'_>,
     claims: &Claims,
 ) -> Result<Common, Forbidden> {
     let others: Vec<Shared> = claims
@@ -85,7 +85,7 @@ pub(super) fn part_from(
         .filter(|cgroup| !common.cgroups.contains(cgroup))
         .cloned()
         .collect();
-    let rest = Suspect {
+    let rest = Checked {
         cgroups: &own,
         ..*suspect
     };

@@ -1,9 +1,9 @@
 //! Signals to a container, as `kill` sends them, and to one process of it.
 
 use super::drain::{belongs, is_target};
-use super::evidence::Evidence;
+use super::evidence::TeardownEvidence;
 use super::run::Context;
-use super::{Held, Outcome, Reason, Refusal, Seen, StepError};
+use super::{Outcome, OuterFreeze, Reason, Refusal, Seen, StepError};
 use crate::inventory::Machine;
 use crate::inventory::members::{pid_namespace, private_pid_namespace};
 use crate::kernel::read::is_gone;
@@ -38,7 +38,7 @@ fn sent<K: Kernel>(
     signal: Signal,
     count: usize,
 ) -> Result<Outcome, StepError> {
-    let waits = |held: &&Held| held.kills_wait || signal != Signal::KILL;
+    let waits = |held: &&OuterFreeze| held.kills_wait || signal != Signal::KILL;
     let held = context.evidence.held.as_ref().filter(waits);
     match held {
         Some(held) if signal != Signal::NULL => Err(StepError::Pending(held.clone())),
@@ -153,7 +153,7 @@ impl NotOne {
 /// every other signal would have it, or in init's private pid namespace.
 pub(super) fn check(
     machine: &Machine,
-    evidence: &Evidence,
+    evidence: &TeardownEvidence,
     process: InitProcess,
 ) -> Result<(), NotOne> {
     let pid = process.pid;
@@ -183,7 +183,7 @@ pub(super) fn check(
 }
 
 /// Whether a process is in the pid namespace that is this container's alone.
-fn shares_namespace(machine: &Machine, evidence: &Evidence, pid: i32) -> bool {
+fn shares_namespace(machine: &Machine, evidence: &TeardownEvidence, pid: i32) -> bool {
     let init = evidence.identity.alive();
     let private = init.and_then(|init| private_pid_namespace(machine, init.pid));
     private.is_some() && pid_namespace(machine, pid) == private

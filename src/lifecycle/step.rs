@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use super::{Held, Quota, Refusal, Verdict};
+use super::{CpuQuota, OuterFreeze, Refusal, Verdict};
 use crate::inventory::Unread;
 use crate::inventory::sight::OutOfSight;
 use crate::kernel::{HookEnd, Signal};
@@ -31,7 +31,7 @@ pub enum Step {
     /// Lift the CPU quotas of its cgroups: what is throttled dies slowly.
     LiftQuota {
         /// Each, with what it was when the plan was made.
-        quotas: Vec<Quota>,
+        quotas: Vec<CpuQuota>,
     },
     /// SIGKILL every process of its cgroups.
     Kill {
@@ -48,7 +48,7 @@ pub enum Step {
     /// Put back the quotas that were lifted, because what was killed did not die. In no plan.
     PutQuotaBack {
         /// Each.
-        quotas: Vec<Quota>,
+        quotas: Vec<CpuQuota>,
     },
     /// Wait until all of them are gone.
     Drain {
@@ -290,7 +290,7 @@ pub enum Seen {
     /// This many cgroups were thawed.
     CgroupsThawed(usize),
     /// These quotas were lifted.
-    Lifted(Vec<Quota>),
+    Lifted(Vec<CpuQuota>),
     /// This many quotas were put back.
     PutBack(usize),
     /// This many hooks can be remembered.
@@ -374,7 +374,7 @@ pub enum StepError {
         what: Unread,
     },
     /// It was sent, and waits for a thaw.
-    Pending(Held),
+    Pending(OuterFreeze),
     /// These processes kept a freeze from coming to its end; it was undone.
     NotFrozen {
         /// Who.

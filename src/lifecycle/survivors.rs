@@ -12,7 +12,7 @@ use crate::inventory::Machine;
 use crate::inventory::cgroups::{CgroupDir, freezer_of};
 use crate::inventory::members::{home_of_leaving, listed};
 use crate::kernel::read::kernel_text;
-use crate::kernel::walk::{MOST, Spot, walk};
+use crate::kernel::walk::{MOST, WalkedCgroup, walk};
 use crate::process::ProcStat;
 
 /// Longest path of a cgroup that is told (`PATH_MAX`): a longer one is of no use to anybody, and one
@@ -70,14 +70,14 @@ fn homes(machine: &Machine, wanted: &BTreeSet<i32>, cgroups: &[CgroupDir]) -> BT
         };
         let top = cgroup.dir(&machine.hierarchies);
         // Who is not found for a part that cannot be seen is told without a cgroup.
-        walk(&top, MOST, &mut |spot| {
-            let pids = listed(|file| spot.text(file)).unwrap_or_default();
+        walk(&top, MOST, &mut |cgroup| {
+            let pids = listed(|file| cgroup.text(file)).unwrap_or_default();
             let mut here = pids.iter().filter(|pid| wanted.contains(pid)).peekable();
-            let frozen = here.peek().is_some() && is_frozen(spot, version);
+            let frozen = here.peek().is_some() && is_frozen(cgroup, version);
             for pid in here {
                 let home = homes.entry(*pid).or_default();
                 home.frozen |= frozen;
-                home.cgroup.get_or_insert_with(|| usable(spot.path()));
+                home.cgroup.get_or_insert_with(|| usable(cgroup.path()));
             }
             ControlFlow::Continue(())
         });
@@ -85,8 +85,8 @@ fn homes(machine: &Machine, wanted: &BTreeSet<i32>, cgroups: &[CgroupDir]) -> BT
     homes
 }
 
-fn is_frozen(spot: &Spot<'_>, version: Version) -> bool {
-    let freezer = freezer_of(version, |file| spot.text(file).ok().flatten());
+fn is_frozen(cgroup: &WalkedCgroup<'_>, version: Version) -> bool {
+    let freezer = freezer_of(version, |file| cgroup.text(file).ok().flatten());
     matches!(freezer, Some(Freezer::Frozen | Freezer::FrozenAbove))
 }
 

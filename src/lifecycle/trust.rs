@@ -12,9 +12,9 @@ use std::path::Path;
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::evidence::Evidence;
-use crate::kernel::program::{Name, Program};
-use crate::kernel::way::{self, Blocked, Foreign, Place, Way};
+use super::evidence::TeardownEvidence;
+use crate::kernel::program::{NameSafety, Program};
+use crate::kernel::way::{self, Blocked, Foreign, Way, Waypoint};
 use crate::oci::record::Hook;
 use crate::text::visible_path;
 
@@ -59,7 +59,7 @@ pub(super) enum Trusted {
 
 /// Why one of these hooks must not be run, if so.
 pub(super) fn distrusted(
-    evidence: &Evidence,
+    evidence: &TeardownEvidence,
     hooks: &[Hook],
     host: Option<&Path>,
 ) -> Option<Distrust> {
@@ -71,7 +71,7 @@ pub(super) fn distrusted(
 /// Checks a hook's program and the state directory that names it. The program is looked for below
 /// `host`, where it will run.
 pub(super) fn check(
-    evidence: &Evidence,
+    evidence: &TeardownEvidence,
     program: &Path,
     host: Option<&Path>,
 ) -> Result<Trusted, Distrust> {
@@ -94,7 +94,7 @@ pub(super) fn check(
     let open = way.passed.iter().find(|place| is_open(place));
     match (way.end, open) {
         (Some(place), open) => {
-            let name = open.map_or(Name::Sure, |_| Name::Unsure);
+            let name = open.map_or(NameSafety::Sure, |_| NameSafety::Unsure);
             Ok(Trusted::Program(Program::at(program, &place, name)))
         }
         (None, None) => Ok(Trusted::Missing),
@@ -106,7 +106,7 @@ pub(super) fn check(
 }
 
 /// Checks the way to the state directory, and the files in it; false if it is gone.
-fn state_dir(evidence: &Evidence) -> Result<bool, Distrust> {
+fn state_dir(evidence: &TeardownEvidence) -> Result<bool, Distrust> {
     let path = evidence.entry.key.dir();
     let unread = |_: Errno| Distrust::Unread(visible_path(&path));
     // Gone: the mark that has to be made before a hook runs cannot be made.
@@ -143,11 +143,11 @@ fn walked(way: Result<Way, Blocked>) -> Result<Way, Distrust> {
 }
 
 /// Whether nobody else could have written what is there.
-fn trusted(place: &Place) -> Result<(), Distrust> {
+fn trusted(place: &Waypoint) -> Result<(), Distrust> {
     Ok(place.check(OTHERS)?)
 }
 
 /// Whether others can make names there.
-fn is_open(place: &Place) -> bool {
+fn is_open(place: &Waypoint) -> bool {
     place.kind() == FileType::Directory && place.mode() & OTHERS != 0
 }

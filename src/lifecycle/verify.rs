@@ -4,13 +4,13 @@
 use std::path::PathBuf;
 
 use super::run::Context;
-use super::{Outcome, Seen, StepError, drain, pin, state, unit};
+use super::{Outcome, Seen, StepError, drain, pin, scope, state};
 use crate::kernel::Kernel;
 use crate::kernel::read::is_there;
 
 pub(super) fn all_gone<K: Kernel>(context: &Context<'_, K>) -> Result<Outcome, StepError> {
     drain::check_gone(context)?;
-    let mut unseen = unit::check_gone(context)?;
+    let mut unseen = scope::check_gone(context)?;
     let mut left = Vec::new();
     // What a delete is about is looked at, or it is not done.
     let mut keep = |dir: PathBuf, looked: std::io::Result<bool>| {

@@ -18,10 +18,10 @@ const SUFFIX: &str = ".log";
 
 /// A log, shared by all threads that write to it.
 #[derive(Debug, Clone)]
-pub(super) struct Log(Arc<Mutex<Kind>>);
+pub(super) struct Log(Arc<Mutex<LogFile>>);
 
 #[derive(Debug)]
-enum Kind {
+enum LogFile {
     Named(File),
     Daily(OwnDir, Date, File),
 }
@@ -29,7 +29,7 @@ enum Kind {
 impl Log {
     /// The file that was asked for.
     pub(super) fn named(file: &Path) -> io::Result<Self> {
-        Ok(Self::of(Kind::Named(open(file)?)))
+        Ok(Self::of(LogFile::Named(open(file)?)))
     }
 
     /// A file for each day, the last few kept.
@@ -37,20 +37,20 @@ impl Log {
         let dir = OwnDir::make(dir)?;
         let today = today();
         let file = begin(&dir, today)?;
-        Ok(Self::of(Kind::Daily(dir, today, file)))
+        Ok(Self::of(LogFile::Daily(dir, today, file)))
     }
 
-    fn of(kind: Kind) -> Self {
-        Self(Arc::new(Mutex::new(kind)))
+    fn of(log_file: LogFile) -> Self {
+        Self(Arc::new(Mutex::new(log_file)))
     }
 }
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut kind = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match &mut *kind {
-            Kind::Named(file) => file.write(bytes),
-            Kind::Daily(dir, day, file) => {
+        let mut log_file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *log_file {
+            LogFile::Named(file) => file.write(bytes),
+            LogFile::Daily(dir, day, file) => {
                 let now = today();
                 if *day != now {
                     *file = begin(dir, now)?;

@@ -119,19 +119,19 @@ fn visible(name: &OsStr) -> String {
 
 /// The groups of a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Membership {
+pub struct RdtMembership {
     /// Its CTRL_MON group.
     pub control: GroupName,
     /// Its MON group, if it is in one.
     pub monitoring: Option<GroupName>,
 }
 
-impl Membership {
+impl RdtMembership {
     /// `/proc/PID/cpu_resctrl_groups`; `None` where resctrl is not mounted: both lines are empty.
     ///
     /// ```
-    /// use ocitop::resctrl::{GroupName, Membership};
-    /// let of = |text: &str| Membership::parse(text.as_bytes());
+    /// use ocitop::resctrl::{GroupName, RdtMembership};
+    /// let of = |text: &str| RdtMembership::parse(text.as_bytes());
     /// assert_eq!(of("res:/\nmon:\n").unwrap().control, GroupName::default());
     /// let web = of("res:gold\nmon:web\n").unwrap();
     /// assert_eq!(web.monitoring.unwrap().to_string(), "gold/web");
@@ -168,7 +168,7 @@ pub struct Overlap {
 
 /// One group as read; files that are not there are `None`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Group {
+pub struct ResctrlGroup {
     /// Its place.
     pub name: GroupName,
     /// Its directory: another one, if the group was made again under the same name.
@@ -189,7 +189,7 @@ pub struct Group {
     pub overlaps: Vec<Overlap>,
 }
 
-impl Group {
+impl ResctrlGroup {
     /// Bytes of a cache level that its masks let it fill, in all domains or in one.
     pub fn allowed(&self, level: &str, domain: Option<u32>) -> Option<u64> {
         let schemata = self.schemata.as_ref()?;
@@ -212,7 +212,7 @@ pub fn parse_tasks(text: &str) -> Vec<i32> {
 }
 
 /// Works out for every CTRL_MON group which of its ways others may fill too.
-pub(super) fn find_overlaps(groups: &mut [Group], level: &str, shareable: Cbm) {
+pub(super) fn find_overlaps(groups: &mut [ResctrlGroup], level: &str, shareable: Cbm) {
     let masks: Vec<(GroupName, Vec<(u32, Cbm)>)> = groups
         .iter()
         .filter_map(|group| {
@@ -248,8 +248,8 @@ pub(super) fn find_overlaps(groups: &mut [Group], level: &str, shareable: Cbm) {
 mod tests {
     use super::*;
 
-    fn group(name: &str, schemata: &str, size: &str) -> Group {
-        Group {
+    fn group(name: &str, schemata: &str, size: &str) -> ResctrlGroup {
+        ResctrlGroup {
             name: GroupName::control(name),
             inode: Inode {
                 device: 1,
@@ -322,7 +322,7 @@ mod tests {
 
     #[test]
     fn names_are_bytes_and_print_escaped() {
-        let name = Membership::parse(b"res:a\x1b[1m\xff\nmon:\n")
+        let name = RdtMembership::parse(b"res:a\x1b[1m\xff\nmon:\n")
             .unwrap()
             .control;
         assert_eq!(name.label(), "a\\x1b[1m\u{fffd}");

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::Info;
-use super::group::{self, Group, GroupName, MON_GROUPS};
+use super::group::{self, GroupName, MON_GROUPS, ResctrlGroup};
 use super::mon_data::{self, Counter, MonDomain, MonValue};
 use crate::kernel::Inode;
 use crate::kernel::read::{is_gone, kernel_text};
@@ -44,12 +44,12 @@ pub struct Overview {
     /// What it offers.
     pub survey: Survey,
     /// The groups: the default one first, then by name, each CTRL_MON group before its MON groups.
-    pub groups: Vec<Group>,
+    pub groups: Vec<ResctrlGroup>,
 }
 
 impl Overview {
     /// The group of a name.
-    pub fn group(&self, name: &GroupName) -> Option<&Group> {
+    pub fn group(&self, name: &GroupName) -> Option<&ResctrlGroup> {
         self.groups.iter().find(|group| group.name == *name)
     }
 }
@@ -122,12 +122,12 @@ fn directories(dir: &Path) -> io::Result<Vec<OsString>> {
 
 /// Reads a mount again and again, and keeps what rates need.
 #[derive(Debug, Default)]
-pub struct Reader {
+pub struct ResctrlReader {
     /// Counters by the group's directory and the file.
     counters: HashMap<(Inode, PathBuf), (u64, Instant)>,
 }
 
-impl Reader {
+impl ResctrlReader {
     /// Reads all groups with what they use. Fails if the mount cannot be listed or is no resctrl
     /// file system; a group that goes meanwhile is left out.
     pub fn read(&mut self, mount: &Path) -> io::Result<Overview> {
@@ -144,7 +144,8 @@ impl Reader {
             clock,
         };
         let groups = names.into_iter();
-        let mut groups: Vec<Group> = groups.filter_map(|name| pass.group(mount, name)).collect();
+        let mut groups: Vec<ResctrlGroup> =
+            groups.filter_map(|name| pass.group(mount, name)).collect();
         self.counters = pass.after;
         if let Some(level) = survey.info.level() {
             let cache = survey.info.cache(level);
@@ -164,10 +165,10 @@ struct Pass<'a> {
 
 impl Pass<'_> {
     /// `None` if the group went, or another took its name, while it was read.
-    fn group(&mut self, mount: &Path, name: GroupName) -> Option<Group> {
+    fn group(&mut self, mount: &Path, name: GroupName) -> Option<ResctrlGroup> {
         let dir = name.dir(mount);
         let inode = inode(&dir)?;
-        let group = Group {
+        let group = ResctrlGroup {
             inode,
             mode: text(&dir.join("mode")).map(|text| crate::text::visible(text.trim())),
             schemata: text(&dir.join("schemata")).and_then(|text| text.parse().ok()),
@@ -283,7 +284,7 @@ mod tests {
     }
 
     /// A clock that a test moves.
-    fn read(reader: &mut Reader, mount: &Path, at: Instant) -> Overview {
+    fn read(reader: &mut ResctrlReader, mount: &Path, at: Instant) -> Overview {
         let now = Cell::new(at);
         reader.read_by(mount, &|| now.get()).unwrap()
     }
@@ -291,7 +292,7 @@ mod tests {
     #[test]
     fn a_mount_is_read_with_what_is_taken_of_what_it_offers() {
         let dir = tree();
-        let seen = Reader::default().read(dir.path()).unwrap();
+        let seen = ResctrlReader::default().read(dir.path()).unwrap();
         let names: Vec<_> = seen.groups.iter().map(|g| g.name.to_string()).collect();
         assert_eq!(names, ["(default)", "gold", "gold/web"]);
         let (used, of) = (2, Some(8));
@@ -309,7 +310,7 @@ mod tests {
     #[test]
     fn rates_need_two_readings_of_the_same_group() {
         let dir = tree();
-        let mut reader = Reader::default();
+        let mut reader = ResctrlReader::default();
         let start = Instant::now();
         let total = |seen: &Overview| seen.groups[1].domains[0].mbm_total.clone().unwrap();
         assert_eq!(total(&read(&mut reader, dir.path(), start)).rate, None);
@@ -339,7 +340,7 @@ mod tests {
         let dir = tree();
         let node = "gold/mon_data/mon_L3_00/mon_sub_L3_01/llc_occupancy";
         write(dir.path(), node, "1024\n");
-        let seen = Reader::default().read(dir.path()).unwrap();
+        let seen = ResctrlReader::default().read(dir.path()).unwrap();
         let domains = &seen.groups[1].domains;
         assert_eq!(domains.len(), 1);
         assert_eq!(
@@ -351,7 +352,7 @@ mod tests {
     #[test]
     fn an_empty_mount_point_is_no_mount() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(Reader::default().read(dir.path()).is_err());
+        assert!(ResctrlReader::default().read(dir.path()).is_err());
         assert!(survey(dir.path()).is_err());
     }
 

@@ -9,7 +9,7 @@ use crate::diagnosis::Diagnosis;
 use crate::inventory::Snapshot;
 use crate::inventory::processes::Listing;
 use crate::inventory::rdt::RdtView;
-use crate::leftovers::Found;
+use crate::leftovers::FoundLeftovers;
 use crate::lifecycle::{Preview, StepEvent, Verdict};
 use crate::oci::ContainerKey;
 
@@ -53,7 +53,7 @@ pub enum EventKind {
     /// The processes of a container were read.
     Processes(Arc<Listing>),
     /// Leftovers were looked for.
-    Leftovers(Arc<Found>),
+    Leftovers(Arc<FoundLeftovers>),
     /// A container was examined.
     Diagnosis {
         /// Which.

@@ -12,10 +12,10 @@ use crate::inventory::glance::Tasks;
 use crate::inventory::rdt::{self, RdtView};
 use crate::inventory::{Container, Machine, Sampler, Snapshot, processes};
 use crate::kernel::LiveKernel;
-use crate::leftovers::{self, Found, Known};
+use crate::leftovers::{self, FoundLeftovers, KnownBefore};
 use crate::lifecycle::{self, Claims, Job, Options, Preview, StepEvent, Verdict};
 use crate::look::{self, Depth, Wish};
-use crate::resctrl::Reader;
+use crate::resctrl::ResctrlReader;
 
 /// The machine, and how jobs are done on it. Each thread has its own.
 #[derive(Clone)]
@@ -60,7 +60,7 @@ impl Host {
         Ok(Sampler::new(self.machine.only(root))?.since(begun))
     }
 
-    pub(super) fn rdt(&self, reader: &mut Reader, containers: &[Arc<Container>]) -> RdtView {
+    pub(super) fn rdt(&self, reader: &mut ResctrlReader, containers: &[Arc<Container>]) -> RdtView {
         rdt::look(&self.machine, reader, containers.iter().map(Arc::as_ref))
     }
 
@@ -69,14 +69,14 @@ impl Host {
     }
 
     /// What is known beforehand of leftovers.
-    pub(super) fn known(&self) -> Known {
-        Known {
+    pub(super) fn known(&self) -> KnownBefore {
+        KnownBefore {
             within: self.within.clone(),
-            ..Known::default()
+            ..KnownBefore::default()
         }
     }
 
-    pub(super) fn leftovers(&self, known: &Known) -> Found {
+    pub(super) fn leftovers(&self, known: &KnownBefore) -> FoundLeftovers {
         leftovers::find(&self.machine, known)
     }
 

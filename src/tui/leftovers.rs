@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::inventory::lane::Happened;
-use crate::leftovers::{Confidence, Found, Kind, Leftover};
+use crate::leftovers::{Confidence, FoundLeftovers, Leftover, LeftoverKind};
 use crate::oci::ContainerKey;
 
 use super::action::Motion;
@@ -20,7 +20,7 @@ const EVERY: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What a leftover is told apart by.
-pub(crate) type Identity = (Kind, ContainerKey);
+pub(crate) type Identity = (LeftoverKind, ContainerKey);
 
 /// The identity of a leftover.
 pub(crate) fn identity(leftover: &Leftover) -> Identity {
@@ -30,7 +30,7 @@ pub(crate) fn identity(leftover: &Leftover) -> Identity {
 /// The newest search, and the cursor in it.
 #[derive(Debug, Default)]
 pub(crate) struct Leftovers {
-    pub(crate) found: Option<Arc<Found>>,
+    pub(crate) found: Option<Arc<FoundLeftovers>>,
     /// When the last search was asked for.
     asked: Option<Duration>,
     /// Its answer has not come yet.
@@ -167,7 +167,7 @@ impl Leftovers {
 }
 
 /// Takes a search in.
-pub(crate) fn take(model: &mut Model, found: Arc<Found>) {
+pub(crate) fn take(model: &mut Model, found: Arc<FoundLeftovers>) {
     let own = &mut model.leftovers;
     own.pending = false;
     let exists: BTreeSet<Identity> = found.list.iter().map(identity).collect();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::inventory::processes::Process;
 use crate::inventory::{Condition, Container};
 use crate::kernel::Signal;
-use crate::leftovers::{Confidence, Kill, Leftover, order};
+use crate::leftovers::{Confidence, KillOrphans, Leftover, order};
 use crate::lifecycle::{Force, Job, Preview, Target};
 use crate::oci::Status;
 use crate::process::InitProcess;
@@ -250,7 +250,7 @@ impl CleanDialog {
 
     pub(crate) fn new(leftovers: Vec<Leftover>) -> Self {
         let item = |leftover: Leftover| CleanItem {
-            job: order(&leftover, Kill::No).map_err(|error| error.to_string()),
+            job: order(&leftover, KillOrphans::No).map_err(|error| error.to_string()),
             preview: None,
             leftover,
         };

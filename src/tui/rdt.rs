@@ -10,7 +10,7 @@ use crate::inventory::history::{History, Metric};
 use crate::inventory::rdt::{RdtGroups, RdtView};
 use crate::inventory::usage::RdtValue;
 use crate::oci::ContainerKey;
-use crate::resctrl::{Group, GroupName};
+use crate::resctrl::{GroupName, ResctrlGroup};
 
 use super::action::Motion;
 use super::effect::Effect;
@@ -87,7 +87,7 @@ impl Rdt {
     }
 
     /// The group under the cursor.
-    pub(crate) fn selected(&self) -> Option<&Group> {
+    pub(crate) fn selected(&self) -> Option<&ResctrlGroup> {
         self.groups()?.overview.groups.get(self.index)
     }
 

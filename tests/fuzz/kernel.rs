@@ -128,7 +128,7 @@ pub(super) const MEMBERSHIP: Target = Target {
             assert!(path.relative().components().all(plain), "{path:?}");
         }
         found.has("cpu");
-        if let Some(groups) = resctrl::Membership::parse(input) {
+        if let Some(groups) = resctrl::RdtMembership::parse(input) {
             is_drawable(&groups.control.to_string());
             is_bounded(input, &groups);
         }

@@ -10,7 +10,7 @@ use ocitop::cli::Arguments;
 use ocitop::inventory::engine::Engine;
 use ocitop::inventory::owners::is_told;
 use ocitop::kernel::Signal;
-use ocitop::leftovers::names::{self, Name};
+use ocitop::leftovers::names::{self, CgroupName};
 use ocitop::oci::{ContainerId, ContainerKey};
 use ocitop::text::secrets::{MASKED, Masker, Masking};
 use ocitop::text::{self, csv, shell};
@@ -74,7 +74,7 @@ pub(super) const NAMES: Target = Target {
         }
         let names: Vec<&str> = text.split('/').collect();
         let (last, above) = names.split_last().unwrap();
-        if let Name::Container(_, id) | Name::Pod(_, id) = names::parse(above, last) {
+        if let CgroupName::Container(_, id) | CgroupName::Pod(_, id) = names::parse(above, last) {
             assert!(last.contains(&id), "{id:?}");
             assert!(id.parse::<ContainerId>().is_ok_and(|id| id.is_portable()));
         }

@@ -8,7 +8,7 @@ use ocitop::inventory::rdt::{self, RdtGroups, RdtView};
 use ocitop::inventory::usage::{RdtUsage, RdtValue};
 use ocitop::inventory::{Machine, Sampler};
 use ocitop::oci::RuntimeKind;
-use ocitop::resctrl::{InUse, Reader, Setting};
+use ocitop::resctrl::{InUse, ResctrlReader, Setting};
 use serde_json::{Value, json};
 
 use crate::fuse::Resctrl;
@@ -71,7 +71,7 @@ fn tasks(group: &Path) -> String {
 }
 
 /// What ocitop sees of the mount and of the rig's containers in it.
-fn look(rig: &Rig, mount: &Resctrl, reader: &mut Reader) -> RdtGroups {
+fn look(rig: &Rig, mount: &Resctrl, reader: &mut ResctrlReader) -> RdtGroups {
     let machine = Machine::new(&Roots {
         state: vec![rig.root()],
         resctrl: Some(mount.path("")),
@@ -115,7 +115,7 @@ with_each_runtime! {
         ] {
             mount.plant(&format!("{own}/mon_data/{file}"), text);
         }
-        let mut reader = Reader::default();
+        let mut reader = ResctrlReader::default();
         let seen = look(rig, &mount, &mut reader);
         let of = |used, of| InUse { used, of: Some(of) };
         let survey = &seen.overview.survey;
@@ -141,7 +141,7 @@ with_each_runtime! {
         let other = &format!("{web}-other");
         rig.run(web);
         rig.run(other);
-        let mut reader = Reader::default();
+        let mut reader = ResctrlReader::default();
         for id in [web, other] {
             fs::write(mount.path("gold/tasks"), rig.pid(id).to_string()).unwrap();
         }
@@ -315,8 +315,8 @@ fn groups_that_come_and_go_while_they_are_read_are_left_out() {
                 fs::remove_dir(path.join("brief")).unwrap();
             }
         });
-        let mut reader = Reader::default();
-        let read = |reader: &mut Reader| {
+        let mut reader = ResctrlReader::default();
+        let read = |reader: &mut ResctrlReader| {
             let names = |seen: ocitop::resctrl::Overview| {
                 let names = seen.groups.into_iter().map(|group| group.name.to_string());
                 names.collect::<Vec<_>>()
@@ -352,7 +352,7 @@ fn doctor_says_how_much_of_resctrl_is_taken() {
         let counts = "gives out L3, counts llc_occupancy mbm_total_bytes mbm_local_bytes";
         assert!(said.contains(counts), "{said}");
         mount.plant("schemata", "L3:uninitialized\n");
-        let seen = Reader::default().read(&mount.path("")).unwrap();
+        let seen = ResctrlReader::default().read(&mount.path("")).unwrap();
         let gold = seen.groups[1].schemata.as_ref().unwrap();
         assert!(matches!(gold.setting("L3", 1), Some(Setting::Mask(mask)) if mask.ways() == 12));
         assert_eq!(

@@ -10,7 +10,7 @@ use ocitop::cgroup::Version;
 use ocitop::diagnosis::evidence::UnitSeen;
 use ocitop::diagnosis::{Remedy, judge};
 use ocitop::inventory::{CgroupView, Container, Managed, Manager};
-use ocitop::leftovers::{Confidence, Kind, Leftover};
+use ocitop::leftovers::{Confidence, Leftover, LeftoverKind};
 use ocitop::oci::ContainerKey;
 use ocitop::tui::Effect;
 
@@ -119,7 +119,10 @@ fn a_name_that_looks_like_an_option_is_none_in_a_copied_command() {
 #[test]
 fn what_is_copied_of_a_leftover_is_what_a_shell_takes_for_its_real_path() {
     let dir = r"/sys/fs/cgroup/system.slice/my\x2dapp.slice";
-    let mut one = Leftover::new(ContainerKey::new(Path::new(dir), "x\ny"), Kind::Cgroup);
+    let mut one = Leftover::new(
+        ContainerKey::new(Path::new(dir), "x\ny"),
+        LeftoverKind::Cgroup,
+    );
     one.confidence = Confidence::Certain;
     one.id = Some("x\ny".to_owned());
     let mut stage = Stage::new(120, 40);

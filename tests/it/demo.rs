@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use ocitop::config::{Config, Roots};
-use ocitop::demo::{Distrust, Host, Lab, Manifest, Stage};
+use ocitop::demo::{Lab, Manifest, NotOurLab, PidSpace, Stage};
 use ocitop::inventory::{Machine, Scanner};
 use ocitop::process::InitProcess;
 
@@ -28,7 +28,7 @@ fn stage(dir: &Path) -> Stage {
 fn manifest(owner: InitProcess) -> Manifest {
     Manifest {
         owner,
-        host: Host::current().unwrap(),
+        host: PidSpace::current().unwrap(),
         cgroups: Vec::new(),
         processes: Vec::new(),
         scratch: None,
@@ -123,7 +123,10 @@ fn a_manifest_in_a_directory_open_to_others_is_refused() {
     let lab = left_behind(dir.path(), &written);
     fs::set_permissions(&lab, fs::Permissions::from_mode(0o755)).unwrap();
     let refused = Manifest::load(dir.path(), written.name().as_ref());
-    assert!(matches!(refused, Err(Distrust::Mode(0o755))), "{refused:?}");
+    assert!(
+        matches!(refused, Err(NotOurLab::Mode(0o755))),
+        "{refused:?}"
+    );
     let next = Lab::start(&stage(dir.path())).unwrap();
     assert!(
         next.notices()
@@ -144,7 +147,7 @@ fn a_manifest_of_another_user_is_refused() {
     std::os::unix::fs::chown(&lab, Some(65534), None).unwrap();
     let refused = Manifest::load(dir.path(), written.name().as_ref());
     assert!(
-        matches!(refused, Err(Distrust::Owner(65534))),
+        matches!(refused, Err(NotOurLab::Owner(65534))),
         "{refused:?}"
     );
 }
@@ -158,7 +161,7 @@ fn a_manifest_that_names_what_is_not_its_labs_is_refused() {
     };
     left_behind(dir.path(), &written);
     let refused = Manifest::load(dir.path(), written.name().as_ref());
-    assert!(matches!(refused, Err(Distrust::Name)), "{refused:?}");
+    assert!(matches!(refused, Err(NotOurLab::Name)), "{refused:?}");
 }
 
 #[test]
@@ -205,7 +208,7 @@ fn a_lab_of_an_earlier_boot_is_dead_whoever_has_its_owners_pid() {
     let stat = fs::read("/proc/1/stat").unwrap();
     let start_time = ocitop::process::ProcStat::parse(&stat).unwrap().start_time;
     let mut written = manifest(InitProcess { pid: 1, start_time });
-    let here = Host::current().unwrap();
+    let here = PidSpace::current().unwrap();
     assert!(!written.is_abandoned(&here).unwrap());
     written.host.boot = "an-earlier-one".to_owned();
     assert!(written.is_abandoned(&here).unwrap());
@@ -231,15 +234,15 @@ fn a_lab_is_visible_within_two_seconds() {
 
 #[test]
 fn the_lab_is_looked_at_alone_and_has_two_leftovers_that_end_with_it() {
-    use ocitop::leftovers::{Argument, Known, find};
+    use ocitop::leftovers::{Argument, KnownBefore, find};
     let dir = tempfile::tempdir().unwrap();
     let mut lab = Lab::start(&stage(dir.path())).unwrap();
     let config = ocitop::demo::config_for(&Config::default(), &lab);
     assert_eq!(config.within, lab.places());
     assert_eq!(config.within[0], lab.dir());
-    let known = Known {
+    let known = KnownBefore {
         within: config.within.clone(),
-        ..Known::default()
+        ..KnownBefore::default()
     };
     let found = find(&Machine::new(&config.roots), &known);
     let outside = found.list.iter().flat_map(|one| &one.paths);

@@ -13,10 +13,10 @@ use std::time::Duration;
 
 use ocitop::cgroup::Version;
 use ocitop::diagnosis::evidence::{
-    CgroupSeen, Counts, Evidence, InitSeen, Level, MountSeen, Neighbour, PidNamespace, RdtSeen,
-    RecordSeen, Task, Unseen, Viewer, Wait,
+    CgroupSeen, EventCounts, Evidence, InitSeen, Level, MountSeen, Neighbour, NotSeen,
+    PidNamespace, RdtSeen, RecordSeen, Task, Viewer, Wait,
 };
-use ocitop::diagnosis::nature::Nature;
+use ocitop::diagnosis::wait_kind::WaitKind;
 use ocitop::inventory::Condition;
 use ocitop::inventory::freezers::Over;
 use ocitop::inventory::processes::{Closeup, Held, Place, Process, Source};
@@ -102,7 +102,7 @@ pub(super) fn wait(pid: i32, state: char, stack: &[&str]) -> Wait {
         state,
         still: true,
         frozen: false,
-        nature: Nature::of(wchan.as_deref(), &stack),
+        kind: WaitKind::of(wchan.as_deref(), &stack),
         closeup: Closeup {
             who: who(pid),
             stack,
@@ -146,8 +146,8 @@ pub(super) fn cgroup(dir: &str, level: Level) -> CgroupSeen {
         quota: None,
         memory: None,
         memory_limit: None,
-        counts: Counts::default(),
-        since: Counts::default(),
+        counts: EventCounts::default(),
+        since: EventCounts::default(),
     }
 }
 
@@ -186,7 +186,7 @@ pub(crate) fn healthy() -> Evidence {
             systemd: Some(true),
             ..Viewer::default()
         },
-        unseen: Unseen::default(),
+        unseen: NotSeen::default(),
         leftover: None,
         span: Duration::from_millis(200),
         fresh: 0,

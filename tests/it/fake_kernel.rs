@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use ocitop::cgroup::Version;
 use ocitop::kernel::{
-    Contents, HookCall, HookEnd, HookStatus, Inode, Kernel, Mark, OWN_PREFIX, Release, Signal,
-    StateDir, Unit,
+    Contents, HookCall, HookEnd, HookStatus, Inode, Kernel, Mark, OWN_PREFIX, Release, Scope,
+    Signal, StateDir,
 };
 use rustix::io::Errno;
 
@@ -57,7 +57,7 @@ struct Inside {
     hook_status: Option<HookStatus>,
     released: Vec<Release>,
     changes: usize,
-    units: Vec<Unit>,
+    units: Vec<Scope>,
     written: Vec<PathBuf>,
     /// Nothing that is to be frozen ever is.
     restless: bool,
@@ -142,7 +142,7 @@ impl<'a> FakeKernel<'a> {
         self.with(|inside| inside.released.clone())
     }
 
-    pub(crate) fn units_stopped(&self) -> Vec<Unit> {
+    pub(crate) fn units_stopped(&self) -> Vec<Scope> {
         self.with(|inside| inside.units.clone())
     }
 
@@ -454,7 +454,7 @@ impl Kernel for FakeKernel<'_> {
         Ok(())
     }
 
-    fn stop_unit(&self, unit: &Unit, _limit: Duration) -> io::Result<()> {
+    fn stop_scope(&self, unit: &Scope, _limit: Duration) -> io::Result<()> {
         self.fault(Op::StopUnit)?;
         self.with(|inside| {
             inside.changes += 1;

@@ -10,7 +10,7 @@ use insta::assert_snapshot;
 use ocitop::config::Config;
 use ocitop::inventory::rdt::{self, RdtGroups, RdtMembership, RdtView};
 use ocitop::oci::ContainerKey;
-use ocitop::resctrl::{GroupName, Reader};
+use ocitop::resctrl::{GroupName, ResctrlReader};
 use ocitop::tui::{Effect, EventKind, Look};
 use tempfile::TempDir;
 
@@ -117,7 +117,7 @@ impl Tree {
 
     /// Two readings a second apart, 4 MiB counted in gold's first domain meanwhile.
     fn view(&self) -> Arc<RdtView> {
-        let mut reader = Reader::default();
+        let mut reader = ResctrlReader::default();
         let now = Cell::new(Instant::now());
         let clock = || now.get();
         reader.read_by(self.0.path(), &clock).unwrap();
@@ -181,7 +181,7 @@ fn the_record_tells_the_group_then_the_kernel_then_the_tasks() {
     let tree = Tree::intel();
     let mount = tree.0.path();
     tree.write("batch-91/tasks", "3312\n");
-    let overview = Reader::default().read(mount).unwrap();
+    let overview = ResctrlReader::default().read(mount).unwrap();
     let of = |row: &ocitop::inventory::Container, kernels: Option<&str>| {
         let said = kernels.and_then(|text| RdtMembership::parse(text.as_bytes()));
         rdt::membership(mount, &overview, row, |_| said)

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::machine::protect;
-use ocitop::kernel::program::Name;
+use ocitop::kernel::program::NameSafety;
 use ocitop::kernel::way;
 use ocitop::kernel::{Cancel, HookCall, HookEnd, HookStatus, Kernel as _, LiveKernel, Program};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
@@ -66,7 +66,7 @@ fn dies(pid: Pid) {
 /// A program that was looked at where others can make names.
 fn looked_at(path: &Path) -> Program {
     let way = way::from_top(path).unwrap();
-    Program::at(path, &way.end.unwrap(), Name::Unsure)
+    Program::at(path, &way.end.unwrap(), NameSafety::Unsure)
 }
 
 fn program(path: &Path, bytes: &[u8]) {

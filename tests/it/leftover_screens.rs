@@ -8,7 +8,9 @@ use insta::assert_snapshot;
 use ocitop::config::Config;
 use ocitop::inventory::Inode;
 use ocitop::inventory::lane::{Happened, Happening};
-use ocitop::leftovers::{Argument, Confidence, Found, Kind, Leftover, Producer, Why};
+use ocitop::leftovers::{
+    Argument, Confidence, FoundLeftovers, Leftover, LeftoverKind, Producer, WhyItStays,
+};
 use ocitop::lifecycle::{Job, OnFailure, Plan, PlannedStep, Preview, Seen, Step, Verdict};
 use ocitop::oci::{ContainerKey, RuntimeKind};
 use ocitop::tui::{Effect, EventKind};
@@ -18,11 +20,11 @@ use crate::stage::{START, Stage, container, done};
 const ID: &str = "7f3c0e5d9a41b2c8e6f07d13a95b4c7280fe16d3925ab7c4e1d80f6b23a94c57";
 const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 10)];
 
-fn leftover(dir: &str, name: &str, kind: Kind, confidence: Confidence) -> Leftover {
+fn leftover(dir: &str, name: &str, kind: LeftoverKind, confidence: Confidence) -> Leftover {
     let mut one = Leftover::new(ContainerKey::new(PathBuf::from(dir), name), kind);
     one.confidence = confidence;
     one.age = Some(Duration::from_hours(48));
-    one.why = vec![Why::Nothing];
+    one.why = vec![WhyItStays::Nothing];
     one.parts.own = Some(Inode {
         device: 1,
         number: name.len() as u64,
@@ -30,9 +32,15 @@ fn leftover(dir: &str, name: &str, kind: Kind, confidence: Confidence) -> Leftov
     one
 }
 
+#[expect(clippy::too_many_lines, reason = "one flat list")]
 fn zoo() -> Vec<Leftover> {
     let cgroups = "/sys/fs/cgroup";
-    let mut ghost = leftover("/run/runc", "ghost-42", Kind::StateDir, Confidence::Certain);
+    let mut ghost = leftover(
+        "/run/runc",
+        "ghost-42",
+        LeftoverKind::StateDir,
+        Confidence::Certain,
+    );
     ghost.arguments = vec![
         Argument::StateBroken("state.json is empty".to_owned()),
         Argument::EmptyFor(Duration::from_hours(48)),
@@ -42,50 +50,65 @@ fn zoo() -> Vec<Leftover> {
     ghost
         .paths
         .push(format!("{cgroups}/memory/ghost-42").into());
-    let mut old = leftover("/run/crun", "old", Kind::StateDir, Confidence::Certain);
+    let mut old = leftover(
+        "/run/crun",
+        "old",
+        LeftoverKind::StateDir,
+        Confidence::Certain,
+    );
     old.arguments = vec![
         Argument::InitDead(Some(RuntimeKind::Crun)),
         Argument::BundleGone,
     ];
     let scope = format!("docker-{ID}.scope");
     let dir = format!("{cgroups}/memory/system.slice");
-    let mut docker = leftover(&dir, &scope, Kind::Cgroup, Confidence::Likely);
+    let mut docker = leftover(&dir, &scope, LeftoverKind::Cgroup, Confidence::Likely);
     docker.producer = Some(Producer::Docker);
     docker.id = Some(ID.to_owned());
     docker.hierarchies = ["memory", "pids", "freezer"].map(str::to_owned).to_vec();
     docker.paths = ["memory", "pids", "freezer"]
         .map(|top| format!("{cgroups}/{top}/system.slice/{scope}").into())
         .to_vec();
-    docker.why = vec![Why::SomeHierarchies { found: 3, of: 9 }];
+    docker.why = vec![WhyItStays::SomeHierarchies { found: 3, of: 9 }];
     docker.memory = Some(48 << 20);
     docker.arguments = vec![
         Argument::Named(Producer::Docker),
         Argument::EmptyFor(Duration::from_hours(3)),
         Argument::NobodyKnows(5),
     ];
-    let mut orphans = leftover(cgroups, ":youki:api", Kind::Cgroup, Confidence::Likely);
+    let mut orphans = leftover(
+        cgroups,
+        ":youki:api",
+        LeftoverKind::Cgroup,
+        Confidence::Likely,
+    );
     orphans.producer = Some(Producer::Youki);
     orphans.hierarchies = vec!["unified".to_owned()];
     orphans.populated = true;
     orphans.processes = vec![4711];
-    orphans.why = vec![Why::Processes(1)];
+    orphans.why = vec![WhyItStays::Processes(1)];
     orphans.arguments = vec![Argument::Named(Producer::Youki), Argument::Orphans(1)];
     let unit = format!("libpod-{ID}.scope");
     let mut unit = leftover(
         "/run/systemd/transient",
         &unit,
-        Kind::Unit,
+        LeftoverKind::Unit,
         Confidence::Likely,
     );
-    unit.why = vec![Why::UnitFailed(String::new())];
-    let group = leftover("/sys/fs/resctrl", ID, Kind::RdtGroup, Confidence::Likely);
-    let mut test = leftover(cgroups, "test", Kind::Cgroup, Confidence::Unknown);
+    unit.why = vec![WhyItStays::UnitFailed(String::new())];
+    let group = leftover(
+        "/sys/fs/resctrl",
+        ID,
+        LeftoverKind::RdtGroup,
+        Confidence::Likely,
+    );
+    let mut test = leftover(cgroups, "test", LeftoverKind::Cgroup, Confidence::Unknown);
     test.arguments = vec![Argument::NotContainerLike];
     vec![ghost, old, docker, orphans, unit, group, test]
 }
 
 pub(crate) fn found(list: Vec<Leftover>) -> EventKind {
-    EventKind::Leftovers(Arc::new(Found {
+    EventKind::Leftovers(Arc::new(FoundLeftovers {
         list,
         taken: jiff::Timestamp::new(START, 0).unwrap(),
         took: Duration::from_millis(38),

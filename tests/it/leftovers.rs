@@ -12,7 +12,8 @@ use std::time::Duration;
 use ocitop::inventory::author::Author;
 use ocitop::kernel::Signal;
 use ocitop::leftovers::{
-    Argument, Confidence, Found, Kill, Kind, Known, Leftover, NoOrder, Producer, Why, find, order,
+    Argument, Confidence, FoundLeftovers, KillOrphans, KnownBefore, Leftover, LeftoverKind,
+    NoOrder, Producer, WhyItStays, find, order,
 };
 use ocitop::lifecycle::guard::Forbidden;
 use ocitop::lifecycle::{
@@ -27,13 +28,13 @@ use crate::machine::{Machine, age};
 
 const ID: &str = "7f3c0e5d9a41b2c8e6f07d13a95b4c7280fe16d3925ab7c4e1d80f6b23a94c57";
 
-fn look(machine: &Machine) -> Found {
-    find(&machine.machine(), &Known::default())
+fn look(machine: &Machine) -> FoundLeftovers {
+    find(&machine.machine(), &KnownBefore::default())
 }
 
 /// The one leftover whose path ends so.
 #[track_caller]
-fn at(found: &Found, end: &str) -> Leftover {
+fn at(found: &FoundLeftovers, end: &str) -> Leftover {
     let mut hits = found.list.iter().filter(|one| one.key.dir().ends_with(end));
     let hit = hits
         .next()
@@ -43,7 +44,7 @@ fn at(found: &Found, end: &str) -> Leftover {
 }
 
 #[track_caller]
-fn nothing_at(found: &Found, end: &str) {
+fn nothing_at(found: &FoundLeftovers, end: &str) {
     let hit = found
         .list
         .iter()
@@ -88,7 +89,7 @@ fn a_cgroup_that_nobody_knows_is_one_leftover_over_all_hierarchies() {
         let leftover = at(&found, ID);
         assert_eq!(
             (leftover.kind, leftover.confidence),
-            (Kind::Cgroup, Confidence::Likely)
+            (LeftoverKind::Cgroup, Confidence::Likely)
         );
         assert_eq!(leftover.producer, Some(Producer::Docker));
         assert_eq!(leftover.id.as_deref(), Some(ID));
@@ -96,7 +97,7 @@ fn a_cgroup_that_nobody_knows_is_one_leftover_over_all_hierarchies() {
         assert!(leftover.age.unwrap() >= Duration::from_hours(3));
         assert_eq!(
             (leftover.populated, leftover.why.as_slice()),
-            (false, &[Why::Nothing][..])
+            (false, &[WhyItStays::Nothing][..])
         );
         let said = leftover.argument();
         assert!(
@@ -168,7 +169,7 @@ fn what_may_have_been_made_just_now_is_unknown_until_it_was_watched() {
     let machine = Machine::v2();
     let dir = machine.leave("system.slice/runc-web.scope", None).remove(0);
     age(&dir, 5);
-    let mut known = Known::default();
+    let mut known = KnownBefore::default();
     let found = find(&machine.machine(), &known);
     let young = at(&found, "runc-web.scope");
     assert_eq!(young.confidence, Confidence::Unknown);
@@ -185,9 +186,9 @@ fn what_may_have_been_made_just_now_is_unknown_until_it_was_watched() {
 fn a_container_that_this_session_saw_end_makes_its_cgroup_certain() {
     let machine = Machine::v1();
     machine.leave("system.slice/crun-web.scope", None);
-    let known = Known {
+    let known = KnownBefore {
         gone: [("web".to_owned(), Author::Trusted)].into(),
-        ..Known::default()
+        ..KnownBefore::default()
     };
     let found = find(&machine.machine(), &known);
     assert_eq!(at(&found, "crun-web.scope").confidence, Confidence::Certain);
@@ -239,9 +240,9 @@ fn processes_without_an_owner_are_told_and_killed_only_by_name() {
             (Confidence::Likely, true)
         );
         assert_eq!(leftover.processes, [pid]);
-        assert_eq!(leftover.why.first(), Some(&Why::Processes(1)));
-        assert_eq!(order(&leftover, Kill::No), Err(NoOrder::Populated));
-        let job = order(&leftover, Kill::Yes).unwrap();
+        assert_eq!(leftover.why.first(), Some(&WhyItStays::Processes(1)));
+        assert_eq!(order(&leftover, KillOrphans::No), Err(NoOrder::Populated));
+        let job = order(&leftover, KillOrphans::Yes).unwrap();
         let kernel = FakeKernel::over(&machine);
         let (verdict, events) = clean(&machine, &kernel, &job);
         assert_eq!(verdict, Verdict::Clean, "{events:#?}");
@@ -265,7 +266,11 @@ fn cleaning_removes_every_directory_children_first_and_nothing_else() {
         let leftover = at(&found, ID);
         assert_eq!(leftover.children, 2);
         let kernel = FakeKernel::over(&machine);
-        let (verdict, _) = clean(&machine, &kernel, &order(&leftover, Kill::No).unwrap());
+        let (verdict, _) = clean(
+            &machine,
+            &kernel,
+            &order(&leftover, KillOrphans::No).unwrap(),
+        );
         assert_eq!(verdict, Verdict::Clean);
         assert_eq!(kernel.changes(), 3 * dirs.len());
         assert!(
@@ -280,7 +285,7 @@ fn cleaning_removes_every_directory_children_first_and_nothing_else() {
 fn what_became_populated_between_list_and_clean_is_left_alone() {
     for mut machine in machines() {
         machine.leave(ID, None);
-        let job = order(&at(&look(&machine), ID), Kill::No).unwrap();
+        let job = order(&at(&look(&machine), ID), KillOrphans::No).unwrap();
         let pid = machine.spawn(ID);
         let kernel = FakeKernel::over(&machine);
         let (verdict, _) = clean(&machine, &kernel, &job);
@@ -299,7 +304,7 @@ fn what_became_populated_between_list_and_clean_is_left_alone() {
 fn v2_says_populated_for_what_cannot_be_seen_and_that_counts() {
     let machine = Machine::v2();
     let dir = machine.leave(ID, None).remove(0);
-    let job = order(&at(&look(&machine), ID), Kill::No).unwrap();
+    let job = order(&at(&look(&machine), ID), KillOrphans::No).unwrap();
     fs::write(dir.join("cgroup.events"), "populated 1\nfrozen 0\n").unwrap();
     let kernel = FakeKernel::over(&machine);
     assert_eq!(
@@ -307,7 +312,10 @@ fn v2_says_populated_for_what_cannot_be_seen_and_that_counts() {
         Verdict::Refused(Kept::Populated(dir.display().to_string()).into())
     );
     assert_eq!(kernel.changes(), 0);
-    assert_eq!(at(&look(&machine), ID).why.first(), Some(&Why::Unseen));
+    assert_eq!(
+        at(&look(&machine), ID).why.first(),
+        Some(&WhyItStays::Unseen)
+    );
     // A process of another pid namespace reads as 0.
     fs::write(dir.join("cgroup.events"), "populated 0\nfrozen 0\n").unwrap();
     fs::write(dir.join("cgroup.procs"), "0\n").unwrap();
@@ -318,7 +326,7 @@ fn v2_says_populated_for_what_cannot_be_seen_and_that_counts() {
 fn what_got_an_owner_between_list_and_clean_is_left_alone() {
     let mut machine = Machine::v2();
     machine.leave(&format!("docker/{ID}"), None);
-    let job = order(&at(&look(&machine), ID), Kill::No).unwrap();
+    let job = order(&at(&look(&machine), ID), KillOrphans::No).unwrap();
     machine.told("containerd-shim", &["containerd-shim-runc-v2", "-id", ID]);
     let kernel = FakeKernel::over(&machine);
     let (verdict, _) = clean(&machine, &kernel, &job);
@@ -328,7 +336,7 @@ fn what_got_an_owner_between_list_and_clean_is_left_alone() {
     );
     let machine = Machine::v2();
     machine.leave(ID, None);
-    let job = order(&at(&look(&machine), ID), Kill::No).unwrap();
+    let job = order(&at(&look(&machine), ID), KillOrphans::No).unwrap();
     let machine = machine.running(ID, RuntimeKind::Runc);
     let kernel = FakeKernel::over(&machine);
     let (verdict, _) = clean(&machine, &kernel, &job);
@@ -343,7 +351,7 @@ fn what_got_an_owner_between_list_and_clean_is_left_alone() {
 fn a_directory_made_anew_under_the_same_path_is_another_one() {
     let machine = Machine::v2();
     let dir = machine.leave(ID, None).remove(0);
-    let job = order(&at(&look(&machine), ID), Kill::No).unwrap();
+    let job = order(&at(&look(&machine), ID), KillOrphans::No).unwrap();
     let other = dir.with_file_name("other");
     fs::create_dir(&other).unwrap();
     remove_tree(&dir);
@@ -358,7 +366,7 @@ fn a_directory_made_anew_under_the_same_path_is_another_one() {
 fn ocitops_own_cgroup_is_not_removed_even_if_it_moved_there_since() {
     let machine = Machine::v2();
     let dir = machine.leave(&format!("docker/{ID}"), None).remove(0);
-    let job = order(&at(&look(&machine), ID), Kill::No).unwrap();
+    let job = order(&at(&look(&machine), ID), KillOrphans::No).unwrap();
     let name = dir.display().to_string();
     for (pid, why) in [
         ("self", Forbidden::Own(name.clone())),
@@ -385,7 +393,7 @@ fn a_failure_is_told_with_what_is_left_and_can_be_repeated() {
     for errno in [Errno::BUSY, Errno::ACCESS, Errno::ROFS] {
         let machine = Machine::v1();
         machine.leave(ID, None);
-        let job = order(&at(&look(&machine), ID), Kill::No).unwrap();
+        let job = order(&at(&look(&machine), ID), KillOrphans::No).unwrap();
         let kernel = FakeKernel::over(&machine).failing(Op::RemoveCgroup, errno);
         let (verdict, events) = clean(&machine, &kernel, &job);
         assert!(matches!(verdict, Verdict::Leftovers(_)), "{verdict:?}");
@@ -415,13 +423,13 @@ fn a_cgroup_in_some_hierarchies_only_is_a_delete_that_failed_half_way() {
     assert!(
         leftover
             .why
-            .contains(&Why::SomeHierarchies { found: 2, of: 7 }),
+            .contains(&WhyItStays::SomeHierarchies { found: 2, of: 7 }),
         "{leftover:#?}"
     );
     // youki never makes any in the other two.
     let joined = ["cpu,cpuacct", "memory", "pids", "freezer", "devices"];
     machine.leave(":youki:api", Some(&joined));
-    assert_eq!(at(&look(&machine), ":youki:api").why, [Why::Nothing]);
+    assert_eq!(at(&look(&machine), ":youki:api").why, [WhyItStays::Nothing]);
 }
 
 #[test]
@@ -474,7 +482,7 @@ fn state_that_no_runtime_can_read_is_certain_with_the_cgroups_of_its_name() {
             machine.leave("web", None);
             let found = look(&machine);
             let leftover = at(&found, "root/web");
-            assert_eq!(leftover.kind, Kind::StateDir);
+            assert_eq!(leftover.kind, LeftoverKind::StateDir);
             assert_eq!(
                 leftover.confidence,
                 Confidence::Certain,
@@ -482,7 +490,7 @@ fn state_that_no_runtime_can_read_is_certain_with_the_cgroups_of_its_name() {
                 leftover.argument()
             );
             assert_eq!(found.list.len(), 1, "{:#?}", found.list);
-            let job = order(&leftover, Kill::No).unwrap();
+            let job = order(&leftover, KillOrphans::No).unwrap();
             let (verdict, events) = clean(&machine, &FakeKernel::over(&machine), &job);
             assert_eq!(verdict, Verdict::Clean, "{events:#?}");
             assert!(!dir.exists() && machine.cgroup_dirs("web").is_empty());
@@ -499,7 +507,7 @@ fn broken_state_of_a_container_that_may_live_is_not_touched() {
         machine.spawn("web");
         let leftover = at(&look(&machine), "root/web");
         assert_ne!(leftover.confidence, Confidence::Certain);
-        assert_eq!(order(&leftover, Kill::No), Err(NoOrder::Populated));
+        assert_eq!(order(&leftover, KillOrphans::No), Err(NoOrder::Populated));
     }
     // It has no cgroup that could be found, but its cut state names a process that lives.
     let mut machine = Machine::v2();
@@ -518,7 +526,7 @@ fn broken_state_of_a_container_that_may_live_is_not_touched() {
     // And once listed, it came to life.
     let machine = Machine::v2();
     broken(&machine, &[("state.json", "")]);
-    let job = order(&at(&look(&machine), "root/web"), Kill::No).unwrap();
+    let job = order(&at(&look(&machine), "root/web"), KillOrphans::No).unwrap();
     let machine = machine.running("web", RuntimeKind::Youki);
     let kernel = FakeKernel::over(&machine);
     let (verdict, _) = clean(&machine, &kernel, &job);
@@ -566,7 +574,7 @@ fn a_stopped_container_is_likely_and_certain_once_its_bundle_is_gone() {
                 .argument()
                 .contains("its init is dead; its bundle is gone")
         );
-        let job = order(&leftover, Kill::No).unwrap();
+        let job = order(&leftover, KillOrphans::No).unwrap();
         assert!(matches!(job, Job::Delete(_, lifecycle::Force::No)));
         let kernel = FakeKernel::over(&machine);
         assert_eq!(clean(&machine, &kernel, &job).0, Verdict::Clean);
@@ -609,12 +617,12 @@ fn resctrl_groups_named_after_a_container_are_found_and_classes_are_not() {
     let groups: Vec<_> = found
         .list
         .iter()
-        .filter(|one| one.kind == Kind::RdtGroup)
+        .filter(|one| one.kind == LeftoverKind::RdtGroup)
         .collect();
     assert_eq!(groups.len(), 2, "{groups:#?}");
     for leftover in groups {
         assert_eq!(leftover.confidence, Confidence::Likely);
-        let job = order(leftover, Kill::No).unwrap();
+        let job = order(leftover, KillOrphans::No).unwrap();
         fs::write(leftover.paths[0].join("tasks"), "9\n").unwrap();
         let kernel = FakeKernel::over(&machine);
         let why = Kept::Tasks(leftover.paths[0].display().to_string());
@@ -652,10 +660,10 @@ fn a_failed_scope_is_told_by_systemds_files_and_stopped_by_systemd() {
     assert_eq!(found.list.len(), 1, "{:#?}", found.list);
     assert_eq!(
         (leftover.kind, leftover.confidence),
-        (Kind::Unit, Confidence::Likely)
+        (LeftoverKind::Unit, Confidence::Likely)
     );
-    assert_eq!(leftover.why, [Why::UnitFailed(failed.clone())]);
-    let job = order(&leftover, Kill::No).unwrap();
+    assert_eq!(leftover.why, [WhyItStays::UnitFailed(failed.clone())]);
+    let job = order(&leftover, KillOrphans::No).unwrap();
     let kernel = FakeKernel::over(&machine);
     assert_eq!(clean(&machine, &kernel, &job).0, Verdict::Clean);
     let stopped = kernel.units_stopped();
@@ -689,8 +697,8 @@ fn a_scope_that_systemd_has_active_is_unknown_and_found_while_something_lives_in
         let leftover = at(&look(&machine), &scope);
         assert_eq!(leftover.confidence, Confidence::Unknown);
         assert_eq!(leftover.processes, [pid]);
-        assert_eq!(order(&leftover, Kill::No), Err(NoOrder::Populated));
-        let job = order(&leftover, Kill::Yes).unwrap();
+        assert_eq!(order(&leftover, KillOrphans::No), Err(NoOrder::Populated));
+        let job = order(&leftover, KillOrphans::Yes).unwrap();
         let (verdict, events) = clean(&machine, &FakeKernel::over(&machine), &job);
         assert_eq!(verdict, Verdict::Clean, "{events:#?}");
         nothing_at(&look(&machine), &scope);
@@ -710,9 +718,9 @@ fn a_mount_that_a_task_left_is_detached_by_its_path_alone() {
     let leftover = at(&look(&machine), "rootfs");
     assert_eq!(
         (leftover.kind, leftover.confidence),
-        (Kind::Mount, Confidence::Likely)
+        (LeftoverKind::Mount, Confidence::Likely)
     );
-    let job = order(&leftover, Kill::No).unwrap();
+    let job = order(&leftover, KillOrphans::No).unwrap();
     let kernel = FakeKernel::over(&machine);
     assert_eq!(clean(&machine, &kernel, &job).0, Verdict::Clean);
     assert_eq!(kernel.detached(), [point]);
@@ -743,9 +751,9 @@ fn within_a_directory_nothing_outside_of_it_is_found_not_even_a_part() {
     let machine = Machine::v1();
     machine.leave(&format!("a/{ID}"), None);
     machine.leave(&format!("b/{}", ID.replace('7', "8")), None);
-    let known = Known {
+    let known = KnownBefore {
         within: vec![machine.cgroup_root().join("memory/a")],
-        ..Known::default()
+        ..KnownBefore::default()
     };
     let found = find(&machine.machine(), &known);
     assert_eq!(found.list.len(), 1);

@@ -22,7 +22,7 @@ use ocitop::inventory::unread::{Unread, WhyUnread};
 use ocitop::kernel::{Kernel as _, Release, Signal};
 use ocitop::lifecycle::guard::Forbidden;
 use ocitop::lifecycle::{
-    self, Cancel, Force, Held, Job, OnFailure, Options, Outcome, Refusal, Step, StepError,
+    self, Cancel, Force, Job, OnFailure, Options, Outcome, OuterFreeze, Refusal, Step, StepError,
     StepEvent, StepKind, Target, Verdict,
 };
 use ocitop::oci::{RuntimeKind, Status};
@@ -303,7 +303,7 @@ fn what_is_frozen_below_is_thawed_and_what_is_frozen_above_is_not() {
     fs::write(machine.freezer_dir("web").join("freezer.state"), "FROZEN\n").unwrap();
     let kernel = FakeKernel::over(&machine);
     let (verdict, _) = delete(&machine, &kernel);
-    let held = Held {
+    let held = OuterFreeze {
         by: None,
         kills_wait: true,
         above: true,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::super::args::Leftovers;
 use super::plain;
 use crate::inventory::Unread;
-use crate::leftovers::{Confidence, Found, Kill, Leftover, NoOrder, order};
+use crate::leftovers::{Confidence, FoundLeftovers, KillOrphans, Leftover, NoOrder, order};
 use crate::lifecycle::Job;
 use crate::text::visible_path;
 
@@ -62,7 +62,7 @@ pub(super) struct NotJudged {
 
 impl NotJudged {
     /// What was not read, if anything was not.
-    pub(super) fn of(found: &Found) -> Option<Self> {
+    pub(super) fn of(found: &FoundLeftovers) -> Option<Self> {
         let unread = found.unread.clone();
         (!unread.is_empty()).then_some(Self { unread })
     }
@@ -83,7 +83,7 @@ impl fmt::Display for NotJudged {
 /// What the arguments name, and those that name nothing.
 pub(super) fn named<'a>(
     arguments: &[PathBuf],
-    found: &'a Found,
+    found: &'a FoundLeftovers,
 ) -> (Vec<&'a Leftover>, Vec<NamesNothing>) {
     let mut hits: Vec<&Leftover> = Vec::new();
     let mut misses = Vec::new();
@@ -109,7 +109,7 @@ pub(super) fn named<'a>(
     (hits, misses)
 }
 
-fn why_nothing(argument: &Path, path: &Path, found: &Found) -> WhyNothing {
+fn why_nothing(argument: &Path, path: &Path, found: &FoundLeftovers) -> WhyNothing {
     let is_id = |one: &&Leftover| one.id.as_deref().map(Path::new) == Some(argument);
     let of_id: Vec<PathBuf> = found
         .list
@@ -125,8 +125,15 @@ fn why_nothing(argument: &Path, path: &Path, found: &Found) -> WhyNothing {
 }
 
 /// What is at the paths given, or all that is certain; and what names nothing.
-pub(super) fn choose<'a>(asked: &Leftovers, found: &'a Found) -> (Chosen<'a>, Vec<NamesNothing>) {
-    let kill = if asked.kill { Kill::Yes } else { Kill::No };
+pub(super) fn choose<'a>(
+    asked: &Leftovers,
+    found: &'a FoundLeftovers,
+) -> (Chosen<'a>, Vec<NamesNothing>) {
+    let kill = if asked.kill {
+        KillOrphans::Yes
+    } else {
+        KillOrphans::No
+    };
     let (hits, misses) = if asked.paths.is_empty() {
         (found.of(Confidence::Certain).collect(), Vec::new())
     } else {

@@ -7,7 +7,7 @@ use serde::Serialize;
 /// What dead processes that nobody reaps do to a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Hold {
+pub enum ZombieEffect {
     /// They take up their pids.
     Pids,
     /// Their parent is outside: once init of their pid namespace dies, it waits until they are reaped.
@@ -128,7 +128,7 @@ pub enum TaskCause {
         /// Whose children they are.
         parent: i32,
         /// What they do to the container.
-        hold: Hold,
+        hold: ZombieEffect,
     },
     /// The first thread of a process is dead, others live.
     DeadLeader {

@@ -1,16 +1,16 @@
 //! What a check looked at in full, or what of it was not looked at.
 //!
-//! A check without a finding is fine only by a [`Seen`], and there is none by default: each is made
+//! A check without a finding is fine only by a [`LookedAt`], and there is none by default: each is made
 //! here, of what was there to be seen. Where the thing that a check is about was never met (no cgroup,
 //! no record, a list that was not read), the answer is the reason.
 
 use super::About;
 use crate::cgroup::Limit;
 use crate::diagnosis::evidence::{
-    CgroupSeen, Disk, Evidence, HookSeen, InitSeen, Level, PidNamespace, RdtSeen, Resctrl, Task,
-    UnitSeen, Unseen,
+    CgroupSeen, Disk, Evidence, HookSeen, InitSeen, Level, NotSeen, PidNamespace, RdtSeen,
+    ResctrlPresence, Task, UnitSeen,
 };
-use crate::diagnosis::wording;
+use crate::diagnosis::words;
 use crate::inventory::processes::Place;
 use crate::inventory::sight::CgroupsOutOfSight;
 use crate::leftovers::Leftover;
@@ -22,7 +22,7 @@ pub(in crate::diagnosis) type NotLookedAt = String;
 
 /// What a check saw, all of it.
 #[derive(Debug)]
-pub(in crate::diagnosis) enum Seen<'e> {
+pub(in crate::diagnosis) enum LookedAt<'e> {
     /// Who was searched for an owner.
     Leftover(&'e Leftover),
     /// A record that could be read, whose.
@@ -30,21 +30,21 @@ pub(in crate::diagnosis) enum Seen<'e> {
     /// What became of init.
     Init(&'e InitSeen),
     /// The processes in its cgroups.
-    Tasks(Tasks<'e>),
+    Tasks(AllTasks<'e>),
     /// All of its processes, and where each in D waits.
-    Unkillable(Tasks<'e>),
+    Unkillable(AllTasks<'e>),
     /// All of its processes, and what each that exits waits for.
-    Exits(Tasks<'e>),
+    Exits(AllTasks<'e>),
     /// All of its processes, of which none is meant.
     Nobody,
     /// Its freezers, or those over each of its processes.
-    Frozen(Freezers),
+    Frozen(ThawedFreezers),
     /// Its cgroups.
-    Cgroups(Cgroups<'e>),
+    Cgroups(OwnCgroups<'e>),
     /// The records of all state roots.
     Shared,
     /// What a controller says of it.
-    Limit(Cgroups<'e>),
+    Limit(OwnCgroups<'e>),
     /// Its poststop hooks.
     Hooks(&'e [HookSeen]),
     /// The mounts of ocitop's mount namespace.
@@ -69,9 +69,9 @@ pub(in crate::diagnosis) enum Seen<'e> {
 
 /// Every process of a container, or every one in its cgroups: none is missing.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::diagnosis) struct Tasks<'e>(&'e [Task]);
+pub(in crate::diagnosis) struct AllTasks<'e>(&'e [Task]);
 
-impl<'e> Tasks<'e> {
+impl<'e> AllTasks<'e> {
     /// Them.
     pub(in crate::diagnosis) fn all(self) -> &'e [Task] {
         self.0
@@ -80,7 +80,7 @@ impl<'e> Tasks<'e> {
 
 /// The cgroups of a container.
 #[derive(Debug)]
-pub(in crate::diagnosis) enum Cgroups<'e> {
+pub(in crate::diagnosis) enum OwnCgroups<'e> {
     /// Its own and those below.
     There(Vec<&'e CgroupSeen>),
     /// Every one that it was in is gone, as it is.
@@ -89,7 +89,7 @@ pub(in crate::diagnosis) enum Cgroups<'e> {
 
 /// Freezers that say they are thawed.
 #[derive(Debug)]
-pub(in crate::diagnosis) enum Freezers {
+pub(in crate::diagnosis) enum ThawedFreezers {
     /// Those of its cgroups, above and below.
     OfCgroups {
         /// So many above.
@@ -104,45 +104,45 @@ pub(in crate::diagnosis) enum Freezers {
 }
 
 /// All that a check is about, or why that was not all looked at.
-pub(super) fn at(about: About, evidence: &Evidence) -> Result<Seen<'_>, NotLookedAt> {
+pub(super) fn at(about: About, evidence: &Evidence) -> Result<LookedAt<'_>, NotLookedAt> {
     within_sight(about, evidence)?;
     match about {
         About::Leftover => {
-            let searched = evidence.leftover.as_deref().map(Seen::Leftover);
+            let searched = evidence.leftover.as_deref().map(LookedAt::Leftover);
             searched.ok_or_else(|| "nobody searched for its owner".to_owned())
         }
-        About::Record => record(evidence, "it was not read").map(Seen::Record),
-        About::Init => init(evidence).map(Seen::Init),
+        About::Record => record(evidence, "it was not read").map(LookedAt::Record),
+        About::Init => init(evidence).map(LookedAt::Init),
         About::Tasks => {
             let tasks = tasks(evidence)?;
             cgroups(evidence).map_err(|why| format!("its cgroups: {why}"))?;
-            Ok(Seen::Tasks(tasks))
+            Ok(LookedAt::Tasks(tasks))
         }
-        About::Stopped | About::Zombies => tasks(evidence).map(|_| Seen::Nobody),
-        About::Unkillable => waits(tasks(evidence)?).map(Seen::Unkillable),
-        About::Exits => exits(evidence, tasks(evidence)?).map(Seen::Exits),
-        About::Frozen => freezers(evidence).map(Seen::Frozen),
-        About::Cgroups => cgroups(evidence).map(Seen::Cgroups),
-        About::Outside => outside(evidence).map(|_| Seen::Nobody),
-        About::Shared => roots(evidence).map(|()| Seen::Shared),
-        About::Pids | About::Memory | About::Cpu => limits(about, evidence).map(Seen::Limit),
-        About::Hooks => hooks(evidence).map(Seen::Hooks),
+        About::Stopped | About::Zombies => tasks(evidence).map(|_| LookedAt::Nobody),
+        About::Unkillable => waits(tasks(evidence)?).map(LookedAt::Unkillable),
+        About::Exits => exits(evidence, tasks(evidence)?).map(LookedAt::Exits),
+        About::Frozen => freezers(evidence).map(LookedAt::Frozen),
+        About::Cgroups => cgroups(evidence).map(LookedAt::Cgroups),
+        About::Outside => outside(evidence).map(|_| LookedAt::Nobody),
+        About::Shared => roots(evidence).map(|()| LookedAt::Shared),
+        About::Pids | About::Memory | About::Cpu => limits(about, evidence).map(LookedAt::Limit),
+        About::Hooks => hooks(evidence).map(LookedAt::Hooks),
         About::Mounts if evidence.unseen.mounts => {
             Err("the list of mounts cannot be read".to_owned())
         }
-        About::Mounts => Ok(Seen::Mounts),
-        About::Rdt => rdt(evidence).map(Seen::Rdt),
-        About::Runtime => processes_of_host(evidence).map(|()| Seen::Runtime),
+        About::Mounts => Ok(LookedAt::Mounts),
+        About::Rdt => rdt(evidence).map(LookedAt::Rdt),
+        About::Runtime => processes_of_host(evidence).map(|()| LookedAt::Runtime),
         About::Owner => {
             processes_of_host(evidence)?;
-            record(evidence, "no record says who made it").map(|_| Seen::Owner)
+            record(evidence, "no record says who made it").map(|_| LookedAt::Owner)
         }
         About::Unit => unit(evidence),
         About::Disk => {
-            let disk = evidence.disk.as_ref().map(Seen::Disk);
+            let disk = evidence.disk.as_ref().map(LookedAt::Disk);
             disk.ok_or_else(|| "the file system of the state root does not say".to_owned())
         }
-        About::Viewer => viewer(evidence).map(|()| Seen::Viewer),
+        About::Viewer => viewer(evidence).map(|()| LookedAt::Viewer),
     }
 }
 
@@ -168,7 +168,7 @@ fn within_sight(about: About, evidence: &Evidence) -> Result<(), NotLookedAt> {
         | About::Disk
         | About::Viewer => (false, false),
     };
-    let Unseen { pids, cgroups, .. } = &evidence.unseen;
+    let NotSeen { pids, cgroups, .. } = &evidence.unseen;
     let pids = pids.filter(|_| of_pids);
     let cgroups = cgroups.as_ref().filter(|_| of_cgroups);
     let why = pids.map(|why| why.words().to_owned());
@@ -202,7 +202,7 @@ fn init(evidence: &Evidence) -> Result<&InitSeen, NotLookedAt> {
 
 /// Its cgroups, or where they would be. That none is found says something only of one that named them
 /// all, and ended.
-fn cgroups(evidence: &Evidence) -> Result<Cgroups<'_>, NotLookedAt> {
+fn cgroups(evidence: &Evidence) -> Result<OwnCgroups<'_>, NotLookedAt> {
     let found: Vec<&CgroupSeen> = own(evidence).collect();
     if let Some(unread) = found.iter().find(|cgroup| !cgroup.listed) {
         return Err(format!("the list of {}", visible_path(&unread.dir)));
@@ -211,7 +211,7 @@ fn cgroups(evidence: &Evidence) -> Result<Cgroups<'_>, NotLookedAt> {
         if evidence.more_cgroups {
             return Err(format!("only {} of its cgroups were read", found.len()));
         }
-        return Ok(Cgroups::There(found));
+        return Ok(OwnCgroups::There(found));
     }
     if evidence.record.cgroup_disabled {
         return Err("its record says that it has none".to_owned());
@@ -220,7 +220,7 @@ fn cgroups(evidence: &Evidence) -> Result<Cgroups<'_>, NotLookedAt> {
     if *named > 0 && gone.len() == *named {
         return match evidence.init {
             InitSeen::Alive(_) => Err("they are gone, and it lives".to_owned()),
-            _ => Ok(Cgroups::Gone),
+            _ => Ok(OwnCgroups::Gone),
         };
     }
     if evidence.record.problem.is_some() {
@@ -230,7 +230,7 @@ fn cgroups(evidence: &Evidence) -> Result<Cgroups<'_>, NotLookedAt> {
 }
 
 /// Its processes: those in its cgroups and, of one that lives, those in its pid namespace.
-pub(in crate::diagnosis) fn tasks(evidence: &Evidence) -> Result<Tasks<'_>, NotLookedAt> {
+pub(in crate::diagnosis) fn tasks(evidence: &Evidence) -> Result<AllTasks<'_>, NotLookedAt> {
     let alive = matches!(evidence.init, InitSeen::Alive(_));
     if evidence.record.cgroup_disabled && !alive {
         let why = "it has no cgroup: what outlives its init cannot be told";
@@ -252,16 +252,16 @@ pub(in crate::diagnosis) fn tasks(evidence: &Evidence) -> Result<Tasks<'_>, NotL
         .max()
         .unwrap_or(0);
     if foreign > 0 {
-        let who = wording::processes(foreign);
+        let who = words::processes(foreign);
         return Err(format!(
             "{who} outside of ocitop's pid namespace cannot be seen"
         ));
     }
-    Ok(Tasks(&evidence.tasks))
+    Ok(AllTasks(&evidence.tasks))
 }
 
 /// Of a crowd in D not every place in the kernel is read.
-fn waits(tasks: Tasks<'_>) -> Result<Tasks<'_>, NotLookedAt> {
+fn waits(tasks: AllTasks<'_>) -> Result<AllTasks<'_>, NotLookedAt> {
     let unread = tasks.0.iter().filter(|task| {
         let looked_at = task
             .waits
@@ -273,13 +273,13 @@ fn waits(tasks: Tasks<'_>) -> Result<Tasks<'_>, NotLookedAt> {
         0 => Ok(tasks),
         count => Err(format!(
             "where {} in D wait was not read",
-            wording::processes(count)
+            words::processes(count)
         )),
     }
 }
 
 /// What an exit waits for is told from the stack, which not everybody may read.
-fn exits<'e>(evidence: &Evidence, tasks: Tasks<'e>) -> Result<Tasks<'e>, NotLookedAt> {
+fn exits<'e>(evidence: &Evidence, tasks: AllTasks<'e>) -> Result<AllTasks<'e>, NotLookedAt> {
     if is_blind(evidence) && tasks.0.iter().any(|task| task.process.exiting) {
         return Err("what those that exit wait for may not be read".to_owned());
     }
@@ -293,7 +293,7 @@ fn is_blind(evidence: &Evidence) -> bool {
 }
 
 /// A task is frozen where it is, which need not be the container's cgroup.
-fn freezers(evidence: &Evidence) -> Result<Freezers, NotLookedAt> {
+fn freezers(evidence: &Evidence) -> Result<ThawedFreezers, NotLookedAt> {
     let mut living = tasks(evidence)?
         .all()
         .iter()
@@ -303,7 +303,7 @@ fn freezers(evidence: &Evidence) -> Result<Freezers, NotLookedAt> {
     let untold = |task: &Task| {
         let why = task.freezers.unseen.as_ref()?;
         let pid = task.process.who.pid;
-        let why = wording::of_unseen(why);
+        let why = words::of_unseen(why);
         Some(format!("the freezer of pid {pid}: {why}"))
     };
     if let Some(why) = living.find_map(untold) {
@@ -316,22 +316,22 @@ fn freezers(evidence: &Evidence) -> Result<Freezers, NotLookedAt> {
     };
     if tell(Level::Own) > 0 {
         cgroups(evidence).map_err(|why| format!("its cgroups: {why}"))?;
-        return Ok(Freezers::OfCgroups {
+        return Ok(ThawedFreezers::OfCgroups {
             above: tell(Level::Above),
             below: tell(Level::Below),
         });
     }
     if peopled {
-        return Ok(Freezers::OfTasks);
+        return Ok(ThawedFreezers::OfTasks);
     }
     match cgroups(evidence).map_err(|why| format!("its cgroups: {why}"))? {
-        Cgroups::Gone => Ok(Freezers::Gone),
-        Cgroups::There(_) => Err("none of its cgroups tells of the freezer".to_owned()),
+        OwnCgroups::Gone => Ok(ThawedFreezers::Gone),
+        OwnCgroups::There(_) => Err("none of its cgroups tells of the freezer".to_owned()),
     }
 }
 
 /// Whether its processes are where a controller would count them, and what that says.
-fn limits(about: About, evidence: &Evidence) -> Result<Cgroups<'_>, NotLookedAt> {
+fn limits(about: About, evidence: &Evidence) -> Result<OwnCgroups<'_>, NotLookedAt> {
     type Tells = fn(&CgroupSeen) -> bool;
     let (controller, what, tells): (_, _, Tells) = match about {
         About::Pids => ("pids", "the pids controller", |it| it.pids.is_some()),
@@ -351,7 +351,7 @@ fn limits(about: About, evidence: &Evidence) -> Result<Cgroups<'_>, NotLookedAt>
     }
     let cgroups = cgroups(evidence).map_err(|why| format!("its cgroups: {why}"))?;
     match &cgroups {
-        Cgroups::There(own) if !own.iter().any(|cgroup| tells(cgroup)) => {
+        OwnCgroups::There(own) if !own.iter().any(|cgroup| tells(cgroup)) => {
             Err(format!("none of its cgroups tells of {what}"))
         }
         _ => Ok(cgroups),
@@ -359,7 +359,7 @@ fn limits(about: About, evidence: &Evidence) -> Result<Cgroups<'_>, NotLookedAt>
 }
 
 /// Who left its cgroups is told by its pid namespace: one that it shares tells of everybody in it.
-fn outside(evidence: &Evidence) -> Result<Tasks<'_>, NotLookedAt> {
+fn outside(evidence: &Evidence) -> Result<AllTasks<'_>, NotLookedAt> {
     if evidence.viewer.host_pids != Some(true) {
         processes_of_host(evidence)?;
     }
@@ -429,7 +429,7 @@ fn rdt(evidence: &Evidence) -> Result<&RdtSeen, NotLookedAt> {
         return Err("resctrl does not answer".to_owned());
     }
     record(evidence, "no record says whether it wants one")?;
-    let unasked = rdt.mount == Resctrl::Mounted && rdt.there.is_none() && !rdt.has_group;
+    let unasked = rdt.mount == ResctrlPresence::Mounted && rdt.there.is_none() && !rdt.has_group;
     match rdt.wanted.as_ref().filter(|_| unasked) {
         Some(group) => {
             let group = crate::text::visible(group);
@@ -439,10 +439,10 @@ fn rdt(evidence: &Evidence) -> Result<&RdtSeen, NotLookedAt> {
     }
 }
 
-fn unit(evidence: &Evidence) -> Result<Seen<'_>, NotLookedAt> {
+fn unit(evidence: &Evidence) -> Result<LookedAt<'_>, NotLookedAt> {
     match evidence.viewer.systemd {
         None => return Err("whether systemd runs is not known".to_owned()),
-        Some(false) => return Ok(Seen::NoSystemd),
+        Some(false) => return Ok(LookedAt::NoSystemd),
         Some(true) => {}
     }
     let Some(unit) = &evidence.unit else {
@@ -450,13 +450,13 @@ fn unit(evidence: &Evidence) -> Result<Seen<'_>, NotLookedAt> {
             let why = "root asks systemd nothing of what another user wrote";
             return Err(why.to_owned());
         }
-        return record(evidence, "no record says which it is").map(|_| Seen::NoUnit);
+        return record(evidence, "no record says which it is").map(|_| LookedAt::NoUnit);
     };
     if unit.loaded.is_none() || unit.active.is_none() {
         let name = crate::text::visible(&unit.name);
         return Err(format!("what systemd says of {name} is not told to ocitop"));
     }
-    Ok(Seen::Unit(unit))
+    Ok(LookedAt::Unit(unit))
 }
 
 fn viewer(evidence: &Evidence) -> Result<(), NotLookedAt> {
@@ -465,7 +465,7 @@ fn viewer(evidence: &Evidence) -> Result<(), NotLookedAt> {
     if known.iter().any(Option::is_none) {
         return Err("what ocitop may see is not known".to_owned());
     }
-    let Unseen { pids, cgroups, .. } = &evidence.unseen;
+    let NotSeen { pids, cgroups, .. } = &evidence.unseen;
     let pids = pids.map(|why| why.words().to_owned());
     match pids.or_else(|| cgroups.as_ref().map(CgroupsOutOfSight::words)) {
         Some(why) => Err(why),

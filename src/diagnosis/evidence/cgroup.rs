@@ -63,14 +63,14 @@ pub struct CgroupSeen {
     /// Its limit, bytes.
     pub memory_limit: Option<Limit>,
     /// What it has counted since it was made.
-    pub counts: Counts,
+    pub counts: EventCounts,
     /// How much of that between two looks.
-    pub since: Counts,
+    pub since: EventCounts,
 }
 
 /// Counters that only rise. What a hierarchy does not count is `None`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counts {
+pub struct EventCounts {
     /// Forks that were refused (`pids.events`).
     pub forks_refused: Option<u64>,
     /// How often memory was held back at `memory.high` (v2).
@@ -83,7 +83,7 @@ pub struct Counts {
     pub cpu: Option<Throttling>,
 }
 
-impl Counts {
+impl EventCounts {
     /// What came since `before`; `None` where either is not known.
     #[must_use]
     pub fn since(self, before: Self) -> Self {

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use crate::cgroup::{CgroupPath, Hierarchy, Limit, Version, cpu, memory};
-use crate::diagnosis::evidence::{CgroupSeen, Counts, Level, Task};
+use crate::diagnosis::evidence::{CgroupSeen, EventCounts, Level, Task};
 use crate::inventory::Machine;
 use crate::inventory::cgroups::{CgroupDir, freezer_at};
 use crate::inventory::members::{populated, tree};
@@ -17,7 +17,7 @@ const MOST: usize = 512;
 pub(super) fn seen(
     machine: &Machine,
     cgroups: &[CgroupDir],
-    before: &HashMap<PathBuf, Counts>,
+    before: &HashMap<PathBuf, EventCounts>,
     tasks: &[Task],
 ) -> Vec<CgroupSeen> {
     let mut out = Vec::new();
@@ -68,7 +68,12 @@ fn elsewhere(machine: &Machine, tasks: &[Task], out: &mut Vec<CgroupSeen>) {
     }
 }
 
-fn one(hierarchy: &Hierarchy, dir: PathBuf, level: Level, before: Option<Counts>) -> CgroupSeen {
+fn one(
+    hierarchy: &Hierarchy,
+    dir: PathBuf,
+    level: Level,
+    before: Option<EventCounts>,
+) -> CgroupSeen {
     let text = |name: &str| kernel_text(&dir.join(name)).ok().flatten();
     let number = |name: &str| text(name)?.trim().parse::<u64>().ok();
     let limit = |name: &str| text(name)?.parse::<Limit>().ok();
@@ -112,19 +117,19 @@ fn one(hierarchy: &Hierarchy, dir: PathBuf, level: Level, before: Option<Counts>
 }
 
 /// What a cgroup has counted so far. Of one that others are in too, only what befell itself.
-fn counts(dir: &Path, version: Version, level: Level) -> Counts {
+fn counts(dir: &Path, version: Version, level: Level) -> EventCounts {
     let text = |name: &str| kernel_text(&dir.join(name)).ok().flatten();
     let pids = text("pids.events");
     let cpu = text("cpu.stat").as_deref().and_then(cpu::parse_throttling);
     let refused = pids.and_then(|text| crate::cgroup::flat_key(&text, "max"));
-    let counts = Counts {
+    let counts = EventCounts {
         forks_refused: refused,
         cpu,
-        ..Counts::default()
+        ..EventCounts::default()
     };
     if version == Version::V1 {
         let oom = text("memory.oom_control");
-        return Counts {
+        return EventCounts {
             at_limit: text("memory.failcnt").and_then(|text| text.trim().parse().ok()),
             oom_kills: oom.and_then(|text| memory::parse_oom_control(&text).kills),
             ..counts
@@ -135,7 +140,7 @@ fn counts(dir: &Path, version: Version, level: Level) -> Counts {
         Level::Above | Level::Elsewhere => "memory.events.local",
     };
     let events = text(file).map(|text| memory::parse_events(&text));
-    Counts {
+    EventCounts {
         high: events.and_then(|events| events.high),
         at_limit: events.and_then(|events| events.max),
         oom_kills: events.and_then(|events| events.oom_kill),
@@ -144,7 +149,7 @@ fn counts(dir: &Path, version: Version, level: Level) -> Counts {
 }
 
 /// What the cgroups of a container and those above have counted, to be compared with later.
-pub(super) fn counted(machine: &Machine, cgroups: &[CgroupDir]) -> HashMap<PathBuf, Counts> {
+pub(super) fn counted(machine: &Machine, cgroups: &[CgroupDir]) -> HashMap<PathBuf, EventCounts> {
     let mut out = HashMap::new();
     for cgroup in cgroups {
         let Some(hierarchy) = machine.hierarchies.at(cgroup.hierarchy) else {

@@ -9,7 +9,7 @@ use super::now;
 use super::record::Case;
 use super::tasks::Crowd;
 use crate::diagnosis::evidence::{
-    HookSeen, Neighbour, RdtSeen, Resctrl, RuntimeSeen, UnitSeen, Viewer,
+    HookSeen, Neighbour, RdtSeen, ResctrlPresence, RuntimeSeen, UnitSeen, Viewer,
 };
 use crate::inventory::author::Author;
 use crate::inventory::cgroups::CgroupDir;
@@ -18,7 +18,7 @@ use crate::inventory::mounts::{self, Mount};
 use crate::inventory::{Machine, owners, units};
 use crate::kernel::bounded::{Bounded, Unanswered};
 use crate::kernel::read::{kernel_record, kernel_text};
-use crate::lifecycle::evidence::Evidence as Found;
+use crate::lifecycle::evidence::TeardownEvidence;
 use crate::process::ProcStat;
 
 /// How long one file may take.
@@ -64,13 +64,13 @@ pub(super) fn fuse_waiting(machine: &Machine, number: u32) -> Option<u64> {
 }
 
 /// Reads command lines, each within its bound, and keeps whose did not come.
-pub(super) struct Lines<'a> {
+pub(super) struct CommandLines<'a> {
     machine: &'a Machine,
     bounded: &'a Bounded,
     pub(super) mute: Vec<i32>,
 }
 
-impl<'a> Lines<'a> {
+impl<'a> CommandLines<'a> {
     pub(super) fn new(machine: &'a Machine, bounded: &'a Bounded) -> Self {
         Self {
             machine,
@@ -100,7 +100,7 @@ const SANDBOX: &str = "io.kubernetes.cri.sandbox-id";
 /// the container or of its pod.
 pub(super) fn supervisor(
     crowd: &Crowd<'_>,
-    lines: &mut Lines<'_>,
+    lines: &mut CommandLines<'_>,
     case: &Case,
 ) -> Option<Neighbour> {
     let holds = |stat: &ProcStat| {
@@ -136,7 +136,11 @@ pub(super) fn supervisor(
 
 /// Commands of a runtime that were told its id. What a runtime forks for the container's init has
 /// the same command line: that one is a process of the container, or has a name of its own.
-pub(super) fn runtimes(crowd: &Crowd<'_>, lines: &mut Lines<'_>, case: &Case) -> Vec<RuntimeSeen> {
+pub(super) fn runtimes(
+    crowd: &Crowd<'_>,
+    lines: &mut CommandLines<'_>,
+    case: &Case,
+) -> Vec<RuntimeSeen> {
     let id = case.found.id.as_str();
     let is_runtime = |stat: &ProcStat| {
         let named = |name: &&str| stat.comm == name.as_bytes();
@@ -189,7 +193,7 @@ fn age(machine: &Machine, stat: &ProcStat) -> Duration {
 }
 
 /// The poststop hooks: whether each could be run, and whether it runs.
-pub(super) fn hooks(crowd: &Crowd<'_>, lines: &mut Lines<'_>, case: &Case) -> Vec<HookSeen> {
+pub(super) fn hooks(crowd: &Crowd<'_>, lines: &mut CommandLines<'_>, case: &Case) -> Vec<HookSeen> {
     let hooks = case.found.hooks.iter().flat_map(|hooks| &hooks.poststop);
     let mut seen = |path: &Path| {
         let (apart, broken) = match apart(crowd, path) {
@@ -242,7 +246,11 @@ fn broken(path: &Path) -> Option<String> {
 
 /// The process that runs a hook of this container: it has the program's name, and a runtime or
 /// ocitop for its parent that is about this container.
-fn running(crowd: &Crowd<'_>, lines: &mut Lines<'_>, path: &Path) -> Option<(Neighbour, Duration)> {
+fn running(
+    crowd: &Crowd<'_>,
+    lines: &mut CommandLines<'_>,
+    path: &Path,
+) -> Option<(Neighbour, Duration)> {
     use std::os::unix::ffi::OsStrExt as _;
     let name = path.file_name()?.as_bytes();
     let name = name.get(..NAME).unwrap_or(name);
@@ -265,8 +273,8 @@ fn running(crowd: &Crowd<'_>, lines: &mut Lines<'_>, path: &Path) -> Option<(Nei
 }
 
 /// What its manager knows of the scope.
-pub(super) fn unit(machine: &Machine, found: &Found) -> Option<UnitSeen> {
-    let unit = found.unit.as_ref().filter(|_| machine.systemd)?;
+pub(super) fn unit(machine: &Machine, found: &TeardownEvidence) -> Option<UnitSeen> {
+    let unit = found.scope.as_ref().filter(|_| machine.systemd)?;
     let state = units::state(machine, unit).ok();
     Some(UnitSeen {
         loaded: state.map(|state| state.loaded),
@@ -296,9 +304,9 @@ pub(super) fn rdt(machine: &Machine, bounded: &Bounded, case: &Case) -> Option<R
         return Some(RdtSeen {
             wanted,
             mount: if known {
-                Resctrl::NotMounted
+                ResctrlPresence::NotMounted
             } else {
-                Resctrl::Absent
+                ResctrlPresence::Absent
             },
             ..RdtSeen::default()
         });
@@ -321,7 +329,7 @@ pub(super) fn rdt(machine: &Machine, bounded: &Bounded, case: &Case) -> Option<R
     Some(RdtSeen {
         wanted,
         there,
-        mount: Resctrl::Mounted,
+        mount: ResctrlPresence::Mounted,
         closids: pair(survey.closids),
         rmids: pair(survey.rmids),
         has_group,

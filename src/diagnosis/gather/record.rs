@@ -12,7 +12,7 @@ use crate::inventory::tracked::derive;
 use crate::inventory::{Condition, Machine, Managed, Problem, Unread, members};
 use crate::kernel::read::is_gone;
 use crate::lifecycle::claims::Claims;
-use crate::lifecycle::evidence::{Evidence as Found, NoEvidence};
+use crate::lifecycle::evidence::{NoEvidence, TeardownEvidence};
 use crate::oci::{ContainerKey, RecordError, RecordedCgroup, Status};
 use crate::process::InitProcess;
 use crate::text::chain;
@@ -20,7 +20,7 @@ use crate::text::chain;
 /// A container as a job would find it, and what is read of its state root besides.
 #[derive(Debug)]
 pub(super) struct Case {
-    pub(super) found: Found,
+    pub(super) found: TeardownEvidence,
     /// What became of the recorded init, as far as it can be shown. A job asks for more proof.
     pub(super) identity: Identity,
     pub(super) condition: Condition,
@@ -39,7 +39,7 @@ impl Case {
     /// May never come back: the state root can lie on a dead file system.
     pub(super) fn read(machine: &Machine, key: &ContainerKey) -> Result<Self, NoEvidence> {
         let claims = Claims::read(machine);
-        let found = Found::gather(machine, key, &claims)?;
+        let found = TeardownEvidence::gather(machine, key, &claims)?;
         let mut cgroups = found.cgroups(machine);
         if cgroups.is_empty() {
             let named = cgroups_of(machine, &found.entry);
@@ -115,7 +115,7 @@ fn disk(key: &ContainerKey) -> Option<Disk> {
 }
 
 /// What is to be said of the record.
-pub(super) fn seen(entry: &Entry<'_>, found: &Found) -> RecordSeen {
+pub(super) fn seen(entry: &Entry<'_>, found: &TeardownEvidence) -> RecordSeen {
     let own = rustix::process::geteuid().as_raw();
     let record = entry.record.as_ref().ok();
     RecordSeen {

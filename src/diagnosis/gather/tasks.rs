@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cgroup::Version;
-use crate::diagnosis::evidence::{Astray, Neighbour, Task, Wait};
+use crate::diagnosis::evidence::{MissingFrom, Neighbour, Task, Wait};
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::freezers::{self, Freezers, Over};
 use crate::inventory::mounts::Mount;
@@ -127,7 +127,7 @@ impl Crowd<'_> {
     }
 
     /// The hierarchies in which a process is in no cgroup of the container, or in none below.
-    fn missing(&self, process: &Process) -> Vec<Astray> {
+    fn missing(&self, process: &Process) -> Vec<MissingFrom> {
         let Some(membership) = self.machine.membership(process.who.pid) else {
             return Vec::new();
         };
@@ -139,7 +139,7 @@ impl Crowd<'_> {
             // v2 beside v1 is joined by some runtimes and not by others, and limits nothing.
             let counts = hierarchy.version == Version::V1 || !legacy;
             let inside = cgroup.path.contains(&path);
-            (!inside && counts).then(|| Astray {
+            (!inside && counts).then(|| MissingFrom {
                 hierarchy: crate::text::visible(&hierarchy.label()),
                 place: crate::text::visible(&path.to_string()),
                 limits: !hierarchy.label().starts_with("name="),

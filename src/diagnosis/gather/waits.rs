@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::host;
 use super::tasks::{Crowd, MOST_CLOSEUPS, Suspect};
 use crate::diagnosis::evidence::{MountSeen, Wait};
-use crate::diagnosis::nature::Nature;
+use crate::diagnosis::wait_kind::WaitKind;
 use crate::inventory::mounts::{self, Mount};
 use crate::inventory::processes::Closeup;
 use crate::kernel::read::{kernel_file, kernel_text};
@@ -16,13 +16,13 @@ const MOST_FILES: usize = 256;
 
 impl Crowd<'_> {
     pub(super) fn wait(&self, suspect: &Suspect, closeup: Closeup, wchan: Option<String>) -> Wait {
-        let nature = Nature::of(wchan.as_deref(), &closeup.stack);
-        let mount = self.mount_of(suspect, &closeup, nature);
+        let kind = WaitKind::of(wchan.as_deref(), &closeup.stack);
+        let mount = self.mount_of(suspect, &closeup, kind);
         // A page of a file is waited for in the same functions, whatever is behind the file.
-        let nature = match (&mount, nature) {
-            (Some(mount), Nature::Block | Nature::Other) if mount.fuse => Nature::Fuse,
-            (Some(mount), Nature::Block | Nature::Other) if mount.remote => Nature::Network,
-            _ => nature,
+        let kind = match (&mount, kind) {
+            (Some(mount), WaitKind::Block | WaitKind::Other) if mount.fuse => WaitKind::Fuse,
+            (Some(mount), WaitKind::Block | WaitKind::Other) if mount.remote => WaitKind::Network,
+            _ => kind,
         };
         Wait {
             tid: suspect.task.pid,
@@ -32,13 +32,13 @@ impl Crowd<'_> {
             wchan,
             closeup,
             mount,
-            nature,
+            kind,
         }
     }
 
     /// The mount behind a wait: that of the file the system call is about, or else the only one it
     /// can be.
-    fn mount_of(&self, suspect: &Suspect, closeup: &Closeup, nature: Nature) -> Option<MountSeen> {
+    fn mount_of(&self, suspect: &Suspect, closeup: &Closeup, kind: WaitKind) -> Option<MountSeen> {
         let pid = suspect.pid;
         let theirs = self.mounts_of(pid);
         let task = suspect.task.pid;
@@ -47,11 +47,11 @@ impl Crowd<'_> {
             .and_then(Syscall::descriptor)
             .and_then(|fd| self.mount_id(task, fd))
             .and_then(|id| theirs.iter().find(|mount| mount.id == id));
-        let found = of_file.cloned().or_else(|| match nature {
-            Nature::Fuse | Nature::Block | Nature::Other | Nature::MemoryLock => self
-                .only(&theirs, Mount::is_fuse, nature == Nature::Fuse)
+        let found = of_file.cloned().or_else(|| match kind {
+            WaitKind::Fuse | WaitKind::Block | WaitKind::Other | WaitKind::MemoryLock => self
+                .only(&theirs, Mount::is_fuse, kind == WaitKind::Fuse)
                 .or_else(|| self.open_remote(pid, &theirs)),
-            Nature::Network => self.only(&theirs, |mount| mount.remote && !mount.is_fuse(), true),
+            WaitKind::Network => self.only(&theirs, |mount| mount.remote && !mount.is_fuse(), true),
             _ => None,
         });
         found.map(|mount| self.mount_seen(&mount))

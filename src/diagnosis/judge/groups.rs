@@ -6,9 +6,9 @@ use crate::cgroup::Version;
 use crate::cgroup::freezer::Freezer;
 use crate::diagnosis::cause::CgroupCause;
 use crate::diagnosis::evidence::{CgroupSeen, Evidence, InitSeen, Level, Task};
-use crate::diagnosis::nature::Nature;
 use crate::diagnosis::remedy::Advice;
-use crate::diagnosis::{Finding, Futile, Remedy, Weight, wording};
+use crate::diagnosis::wait_kind::WaitKind;
+use crate::diagnosis::{Finding, Futile, Remedy, Weight, words};
 use crate::inventory::Condition;
 use crate::inventory::processes::Place;
 use crate::oci::Status;
@@ -128,7 +128,7 @@ fn frozen(evidence: &Evidence, out: &mut Vec<Finding>) {
                 let second = if own { Remedy::Resume } else { thaw };
                 out.push(
                     find(Weight::Blocks, cause)
-                        .seen([wording::of_freezer(cgroup)])
+                        .seen([words::of_freezer(cgroup)])
                         .not_by(pending.then_some(Futile::KillFrozen))
                         .by(first)
                         .by([second]),
@@ -142,7 +142,7 @@ fn frozen(evidence: &Evidence, out: &mut Vec<Finding>) {
                 };
                 out.push(
                     find(Weight::Blocks, cause)
-                        .seen([wording::of_freezer(cgroup)])
+                        .seen([words::of_freezer(cgroup)])
                         .by([if own { Remedy::Resume } else { thaw }]),
                 );
             }
@@ -180,16 +180,15 @@ fn frozen_unseen(evidence: &Evidence, out: &mut Vec<Finding>) {
     }
     out.push(
         find(Weight::Blocks, CgroupCause::FrozenUnseen { pids })
-            .seen(inherited.map(wording::of_freezer))
+            .seen(inherited.map(words::of_freezer))
             .by([Advice::HostCgroups.into()]),
     );
 }
 
 /// A process that waits for what no signal and no freezer can cut short.
 fn unfreezable(evidence: &Evidence) -> Option<i32> {
-    let held = |wait: &crate::diagnosis::evidence::Wait| {
-        wait.nature.holds() && wait.nature != Nature::Other
-    };
+    let held =
+        |wait: &crate::diagnosis::evidence::Wait| wait.kind.holds() && wait.kind != WaitKind::Other;
     let mut tasks = evidence.tasks.iter();
     let culprit = tasks.find(|task| task.process.state == 'D' && task.waits.iter().any(held));
     culprit.map(|task| task.process.who.pid)

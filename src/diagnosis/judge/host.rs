@@ -2,7 +2,7 @@
 
 use super::find;
 use crate::diagnosis::cause::HostCause;
-use crate::diagnosis::evidence::{Evidence, InitSeen, Resctrl};
+use crate::diagnosis::evidence::{Evidence, InitSeen, ResctrlPresence};
 use crate::diagnosis::remedy::Advice;
 use crate::diagnosis::{Finding, Remedy, Weight};
 
@@ -63,14 +63,14 @@ fn rdt(evidence: &Evidence, out: &mut Vec<Finding>) {
         _ => Weight::Note,
     };
     out.extend(match (rdt.mount, rdt.there) {
-        (Resctrl::Absent, _) => Some(find(weight, HostCause::NoResctrl { group })),
-        (Resctrl::NotMounted, _) => {
+        (ResctrlPresence::Absent, _) => Some(find(weight, HostCause::NoResctrl { group })),
+        (ResctrlPresence::NotMounted, _) => {
             Some(find(weight, HostCause::ResctrlNotMounted { group }).by([Remedy::MountResctrl]))
         }
-        (Resctrl::Mounted, Some(false)) => {
+        (ResctrlPresence::Mounted, Some(false)) => {
             Some(find(weight, HostCause::ResctrlGroupGone { group }))
         }
-        (Resctrl::Mounted, _) => None,
+        (ResctrlPresence::Mounted, _) => None,
     });
 }
 

@@ -3,44 +3,48 @@
 use super::find;
 use crate::diagnosis::cause::{CgroupCause, LeftoverCause, RecordCause};
 use crate::diagnosis::evidence::Evidence;
-use crate::diagnosis::{Cause, Finding, Remedy, Weight, wording};
+use crate::diagnosis::{Cause, Finding, Remedy, Weight, words};
 use crate::inventory::manager::EngineCommand;
 use crate::inventory::owners::Owner;
 use crate::kernel::Signal;
-use crate::leftovers::{Confidence, Leftover, Why};
+use crate::leftovers::{Confidence, Leftover, WhyItStays};
 
 pub(super) fn judge(evidence: &Evidence, leftover: &Leftover, out: &mut Vec<Finding>) {
     let bare = evidence.is_bare();
     let owner = leftover.owned_by();
     for why in &leftover.why {
         match why {
-            Why::Owned(owner) => out.push(owned(leftover, owner)),
+            WhyItStays::Owned(owner) => out.push(owned(leftover, owner)),
             // Of a container that was, its state or its record says that; of one with an owner, that.
-            Why::Processes(_) | Why::Unseen | Why::Nothing if !bare || owner.is_some() => {}
-            Why::Processes(processes) => out.push(orphans(leftover, *processes)),
-            Why::Unseen => out.push(orphans(leftover, 0)),
-            Why::Mounted(mount) if !is_said(out, mount) => out.push(mounted(bare, mount)),
-            Why::SomeHierarchies { found, of } => {
+            WhyItStays::Processes(_) | WhyItStays::Unseen | WhyItStays::Nothing
+                if !bare || owner.is_some() => {}
+            WhyItStays::Processes(processes) => out.push(orphans(leftover, *processes)),
+            WhyItStays::Unseen => out.push(orphans(leftover, 0)),
+            WhyItStays::Mounted(mount) if !is_said(out, mount) => out.push(mounted(bare, mount)),
+            WhyItStays::SomeHierarchies { found, of } => {
                 let (found, of) = (*found, *of);
                 let cause = LeftoverCause::HalfWay { found, of };
                 // What lives in it has to go first, and that is said by another finding.
                 let rest = (!leftover.populated).then(|| clean(leftover, false));
                 out.push(find(Weight::Note, cause).by(rest));
             }
-            Why::UnitFailed(unit) if !is_unit_said(out) => {
+            WhyItStays::UnitFailed(unit) if !is_unit_said(out) => {
                 let cause = RecordCause::UnitFailed { unit: unit.clone() };
                 let forget = Remedy::ResetFailed { unit: unit.clone() };
                 out.push(find(Weight::Hampers, cause).by([clean(leftover, false), forget]));
             }
-            Why::UnitLoaded(unit) => {
+            WhyItStays::UnitLoaded(unit) => {
                 let unit = unit.clone();
                 out.push(find(Weight::Hampers, LeftoverCause::UnitLoaded { unit }));
             }
-            Why::Nothing => {
+            WhyItStays::Nothing => {
                 out.push(abandoned(leftover));
             }
             // Said by what was seen of its cgroups and mounts.
-            Why::Mounted(_) | Why::UnitFailed(_) | Why::Children(_) | Why::ReadOnly => {}
+            WhyItStays::Mounted(_)
+            | WhyItStays::UnitFailed(_)
+            | WhyItStays::Children(_)
+            | WhyItStays::ReadOnly => {}
         }
     }
     if let Some(cgroups) = leftover.dying.filter(|dying| *dying > 0) {
@@ -100,7 +104,7 @@ fn owned(leftover: &Leftover, owner: &Owner) -> Finding {
         owner: owner.clone(),
     };
     let inside = leftover.processes.len();
-    let seen = (inside > 0).then(|| format!("{} in it", wording::processes(inside)));
+    let seen = (inside > 0).then(|| format!("{} in it", words::processes(inside)));
     find(Weight::Blocks, cause).seen(seen).by(ask).by(rest)
 }
 

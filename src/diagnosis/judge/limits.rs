@@ -6,8 +6,8 @@ use crate::cgroup::cpu::Throttling;
 use crate::cgroup::{Limit, Version};
 use crate::diagnosis::cause::CgroupCause;
 use crate::diagnosis::evidence::{CgroupSeen, Evidence, Level, Task};
-use crate::diagnosis::nature::Nature;
-use crate::diagnosis::{Finding, Remedy, Weight, wording};
+use crate::diagnosis::wait_kind::WaitKind;
+use crate::diagnosis::{Finding, Remedy, Weight, words};
 
 /// A quota that gives each process that wants to run less than this is far too small, millionths
 /// of a core.
@@ -36,7 +36,7 @@ pub(super) fn bomb(evidence: &Evidence, out: &mut Vec<Finding>) {
     };
     out.push(
         find(Weight::Blocks, cause)
-            .seen(refusing.map(wording::of_pids))
+            .seen(refusing.map(words::of_pids))
             .by([Remedy::ForceDelete]),
     );
 }
@@ -53,12 +53,12 @@ pub(super) fn judge(evidence: &Evidence, cgroup: &CgroupSeen, out: &mut Vec<Find
         };
         out.push(
             find(Weight::Blocks, cause)
-                .seen([wording::of_pids(cgroup)])
+                .seen([words::of_pids(cgroup)])
                 .by([Remedy::RaisePids { cgroup: dir() }, Remedy::ForceDelete]),
         );
     }
     if cgroup.oom_waits {
-        let waits = |task: &&Task| task.waits.iter().any(|wait| wait.nature == Nature::Oom);
+        let waits = |task: &&Task| task.waits.iter().any(|wait| wait.kind == WaitKind::Oom);
         let pids = evidence.tasks.iter().filter(waits);
         let cause = CgroupCause::OomKillerOff {
             cgroup: dir(),
@@ -88,7 +88,7 @@ fn high(evidence: &Evidence, cgroup: &CgroupSeen, out: &mut Vec<Finding>) {
     let above = cgroup.memory.filter(|memory| *memory > high);
     let line = match above {
         _ if reached > 0 => format!("memory.events: high rose by {reached}"),
-        Some(memory) if waits.any(|wait| wait.nature == Nature::MemoryHigh) => {
+        Some(memory) if waits.any(|wait| wait.kind == WaitKind::MemoryHigh) => {
             format!("memory.current: {memory}, and a process is held back")
         }
         _ => return,

@@ -4,7 +4,7 @@ use super::find;
 use super::groups::on_cgroup;
 use crate::diagnosis::cause::RecordCause;
 use crate::diagnosis::evidence::{Evidence, InitSeen, RecordProblem};
-use crate::diagnosis::{Finding, Remedy, Weight, checks, wording};
+use crate::diagnosis::{Finding, Remedy, Weight, checks, words};
 use crate::inventory::manager::{EngineCommand, Request};
 
 pub(super) fn judge(evidence: &Evidence, out: &mut Vec<Finding>) {
@@ -16,7 +16,7 @@ pub(super) fn judge(evidence: &Evidence, out: &mut Vec<Finding>) {
         };
         out.push(
             find(Weight::Blocks, cause)
-                .seen([wording::of_neighbour(neighbour)])
+                .seen([words::of_neighbour(neighbour)])
                 .by([Remedy::Delete]),
         );
     }
@@ -71,7 +71,7 @@ fn problem(evidence: &Evidence, out: &mut Vec<Finding>) {
         .cgroups
         .iter()
         .filter(|cgroup| cgroup.level.is_own() && cgroup.processes > 0);
-    let lines = peopled.map(wording::of_members);
+    let lines = peopled.map(words::of_members);
     out.push(
         find(Weight::Blocks, cause)
             .seen(lines.take(3))
@@ -89,7 +89,7 @@ fn hooks(evidence: &Evidence, out: &mut Vec<Finding>) {
             };
             out.push(
                 find(Weight::Blocks, cause)
-                    .seen([wording::of_neighbour(process)])
+                    .seen([words::of_neighbour(process)])
                     .by([Remedy::SignalOther {
                         pid: process.who.pid,
                         name: process.name.clone(),
@@ -130,7 +130,7 @@ fn runtimes(evidence: &Evidence, out: &mut Vec<Finding>) {
         };
         out.push(
             find(weight, cause)
-                .seen([wording::of_neighbour(process)])
+                .seen([words::of_neighbour(process)])
                 .by((!attached).then_some(end)),
         );
     }
@@ -172,7 +172,7 @@ fn owners(evidence: &Evidence, out: &mut Vec<Finding>) {
             };
             out.push(
                 find(Weight::Note, cause)
-                    .seen([wording::of_neighbour(process)])
+                    .seen([words::of_neighbour(process)])
                     .by(told),
             );
         }

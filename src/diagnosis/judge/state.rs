@@ -5,7 +5,7 @@ use crate::cgroup::freezer::Freezer;
 use crate::diagnosis::cause::StateCause;
 use crate::diagnosis::evidence::{Evidence, InitSeen, Level};
 use crate::diagnosis::remedy::Advice;
-use crate::diagnosis::{Finding, Remedy, Weight, checks, wording};
+use crate::diagnosis::{Finding, Remedy, Weight, checks, words};
 use crate::inventory::Condition;
 use crate::oci::Status;
 
@@ -67,7 +67,7 @@ pub(super) fn judge(evidence: &Evidence, out: &mut Vec<Finding>) {
     };
     out.push(
         find(Weight::State, cause)
-            .seen(wording::of_init(evidence))
+            .seen(words::of_init(evidence))
             .by(remedies),
     );
 }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::{find, waits};
 use crate::cgroup::freezer::Freezer;
-use crate::diagnosis::cause::{Hold, TaskCause};
+use crate::diagnosis::cause::{TaskCause, ZombieEffect};
 use crate::diagnosis::evidence::{Evidence, InitSeen, Neighbour, Task};
-use crate::diagnosis::nature::Nature;
 use crate::diagnosis::remedy::Advice;
-use crate::diagnosis::{Finding, Futile, Remedy, Weight, wording};
+use crate::diagnosis::wait_kind::WaitKind;
+use crate::diagnosis::{Finding, Futile, Remedy, Weight, words};
 use crate::inventory::processes::{Place, Source};
 use crate::kernel::Signal;
 
@@ -73,7 +73,7 @@ fn traced(task: &Task, out: &mut Vec<Finding>) {
     let at_exit = task
         .waits
         .iter()
-        .any(|wait| wait.nature == Nature::ExitTracer);
+        .any(|wait| wait.kind == WaitKind::ExitTracer);
     let held = at_exit || process.kill_pending();
     let pid = process.who.pid;
     let end = task
@@ -89,7 +89,7 @@ fn traced(task: &Task, out: &mut Vec<Finding>) {
             .by([Remedy::ForceDelete])
             .by(end)
     };
-    out.push(finding.seen(wording::of_task(task)));
+    out.push(finding.seen(words::of_task(task)));
 }
 
 /// In uninterruptible sleep, or about to be.
@@ -100,34 +100,30 @@ fn stuck(evidence: &Evidence, task: &Task, freezing: bool, out: &mut Vec<Finding
         let pid = process.who.pid;
         out.push(
             find(Weight::Blocks, TaskCause::CoreDump { pid, handler })
-                .seen(wording::of_task(task))
+                .seen(words::of_task(task))
                 .by([Advice::EndDump.into()]),
         );
     }
     if process.frozen {
         return;
     }
-    let mut said: Vec<Nature> = Vec::new();
+    let mut said: Vec<WaitKind> = Vec::new();
     for wait in task.waits.iter().filter(|wait| wait.still && !wait.frozen) {
-        let asleep = wait.state == 'D' || (wait.state == 'S' && wait.nature == Nature::Fuse);
+        let asleep = wait.state == 'D' || (wait.state == 'S' && wait.kind == WaitKind::Fuse);
         // While a freeze is under way, what is frozen already sleeps in D where it slept before.
-        let frozen = freezing && matches!(wait.nature, Nature::Other | Nature::Freezer);
-        if !asleep || frozen || said.contains(&wait.nature) || task.dumping {
+        let frozen = freezing && matches!(wait.kind, WaitKind::Other | WaitKind::Freezer);
+        if !asleep || frozen || said.contains(&wait.kind) || task.dumping {
             continue;
         }
         if let Some(finding) = waits::judge(evidence, task, wait) {
-            said.push(wait.nature);
-            let lines = wording::of_task(task)
-                .into_iter()
-                .chain(wording::of_wait(wait));
+            said.push(wait.kind);
+            let lines = words::of_task(task).into_iter().chain(words::of_wait(wait));
             out.push(finding.seen(lines));
         }
     }
     if matches!(process.source, Source::Silent(_)) {
         let pid = process.who.pid;
-        out.push(
-            find(Weight::Hampers, TaskCause::MemoryLocked { pid }).seen(wording::of_task(task)),
-        );
+        out.push(find(Weight::Hampers, TaskCause::MemoryLocked { pid }).seen(words::of_task(task)));
     }
 }
 
@@ -135,8 +131,8 @@ fn stuck(evidence: &Evidence, task: &Task, freezing: bool, out: &mut Vec<Finding
 fn exiting(evidence: &Evidence, task: &Task, out: &mut Vec<Finding>) {
     let process = &task.process;
     let pid = process.who.pid;
-    let has = |nature| task.waits.iter().any(|wait| wait.nature == nature);
-    if has(Nature::Namespace) {
+    let has = |kind| task.waits.iter().any(|wait| wait.kind == kind);
+    if has(WaitKind::Namespace) {
         let others = || {
             evidence
                 .tasks
@@ -160,23 +156,22 @@ fn exiting(evidence: &Evidence, task: &Task, out: &mut Vec<Finding>) {
         };
         out.push(
             find(Weight::Blocks, cause)
-                .seen(wording::of_task(task))
-                .seen(culprit.map(wording::of_task).into_iter().flatten())
+                .seen(words::of_task(task))
+                .seen(culprit.map(words::of_task).into_iter().flatten())
                 .by(parent.and_then(|parent| signal_other(parent, Signal::KILL))),
         );
-    } else if has(Nature::IoUring) {
-        out.push(find(Weight::Blocks, TaskCause::IoUring { pid }).seen(wording::of_task(task)));
-    } else if has(Nature::Unmapping) && process.exiting && process.state != 'D' {
+    } else if has(WaitKind::IoUring) {
+        out.push(find(Weight::Blocks, TaskCause::IoUring { pid }).seen(words::of_task(task)));
+    } else if has(WaitKind::Unmapping) && process.exiting && process.state != 'D' {
         let resident = process.resident;
         out.push(
-            find(Weight::Hampers, TaskCause::LongExit { pid, resident })
-                .seen(wording::of_task(task)),
+            find(Weight::Hampers, TaskCause::LongExit { pid, resident }).seen(words::of_task(task)),
         );
     }
     if let Some(threads) = process.orphaned_threads() {
         out.push(
             find(Weight::Hampers, TaskCause::DeadLeader { pid, threads })
-                .seen(wording::of_task(task))
+                .seen(words::of_task(task))
                 .by([signal(task, Signal::KILL)]),
         );
     }
@@ -201,7 +196,7 @@ fn belonging(task: &Task, out: &mut Vec<Finding>) {
     if task.of_host && !process.is_init {
         out.push(
             find(Weight::Hampers, TaskCause::HostProcess { pid, cgroup })
-                .seen(wording::of_task(task))
+                .seen(words::of_task(task))
                 .by([Advice::MoveOut(pid).into()]),
         );
     }
@@ -223,12 +218,7 @@ fn stopped(evidence: &Evidence, out: &mut Vec<Finding>) {
         .collect();
     out.push(
         find(Weight::Blocks, TaskCause::StoppedBySignal { pids })
-            .seen(
-                stopped
-                    .iter()
-                    .take(3)
-                    .flat_map(|task| wording::of_task(task)),
-            )
+            .seen(stopped.iter().take(3).flat_map(|task| words::of_task(task)))
             .by([signal(first, CONT), Remedy::ForceDelete])
             .not_by([Futile::Terminate]),
     );
@@ -253,7 +243,7 @@ fn zombie_init(evidence: &Evidence, out: &mut Vec<Finding>) {
         };
         out.push(
             find(weight, cause)
-                .seen(parent.map(wording::of_neighbour))
+                .seen(parent.map(words::of_neighbour))
                 .not_by([Futile::Signal])
                 .by([Remedy::Delete])
                 .by(parent.and_then(|parent| signal_other(parent, CHLD)))
@@ -288,15 +278,15 @@ fn zombies(evidence: &Evidence, out: &mut Vec<Finding>) {
         let neighbour = dead.iter().find_map(|task| task.parent.as_ref());
         let reap = neighbour.and_then(|parent| signal_other(parent, CHLD));
         let (weight, end) = match hold {
-            Hold::Init(_) => (
+            ZombieEffect::Init(_) => (
                 Weight::Blocks,
                 neighbour.and_then(|parent| signal_other(parent, Signal::KILL)),
             ),
-            Hold::Pids | Hold::InitLater => (Weight::Note, None),
+            ZombieEffect::Pids | ZombieEffect::InitLater => (Weight::Note, None),
         };
         out.push(
             find(weight, cause)
-                .seen(neighbour.map(wording::of_neighbour))
+                .seen(neighbour.map(words::of_neighbour))
                 .by(end)
                 .by(reap),
         );
@@ -304,27 +294,29 @@ fn zombies(evidence: &Evidence, out: &mut Vec<Finding>) {
 }
 
 /// What these dead children of one process do.
-fn hold(evidence: &Evidence, dead: &[&Task]) -> Hold {
+fn hold(evidence: &Evidence, dead: &[&Task]) -> ZombieEffect {
     let adrift = |task: &&&Task| {
         let parent = task.parent.as_ref();
         task.place == Place::Outside && parent.is_some_and(|parent| !parent.inside)
     };
     if dead.iter().find(adrift).is_none() {
-        return Hold::Pids;
+        return ZombieEffect::Pids;
     }
     let waits = |task: &&Task| {
         task.waits
             .iter()
-            .any(|wait| wait.nature == Nature::Namespace)
+            .any(|wait| wait.kind == WaitKind::Namespace)
     };
     let init = evidence.tasks.iter().find(waits);
-    init.map_or(Hold::InitLater, |init| Hold::Init(init.process.who.pid))
+    init.map_or(ZombieEffect::InitLater, |init| {
+        ZombieEffect::Init(init.process.who.pid)
+    })
 }
 
 fn outside(evidence: &Evidence, out: &mut Vec<Finding>) {
     let first_lines = |tasks: &[&Task]| -> Vec<String> {
         let some = tasks.iter().take(3);
-        some.flat_map(|task| wording::of_task(task)).collect()
+        some.flat_map(|task| words::of_task(task)).collect()
     };
     let pids = |tasks: &[&Task]| -> Vec<i32> {
         let some = tasks.iter().take(NAMED);

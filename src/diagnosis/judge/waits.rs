@@ -3,8 +3,8 @@
 use super::{find, tasks};
 use crate::diagnosis::cause::TaskCause;
 use crate::diagnosis::evidence::{Evidence, MountSeen, Task, Wait};
-use crate::diagnosis::nature::Nature;
 use crate::diagnosis::remedy::Advice;
+use crate::diagnosis::wait_kind::WaitKind;
 use crate::diagnosis::{Finding, Futile, Remedy, Weight};
 use crate::kernel::Signal;
 
@@ -13,10 +13,10 @@ pub(super) fn judge(evidence: &Evidence, task: &Task, wait: &Wait) -> Option<Fin
     let pid = task.process.who.pid;
     let mount = wait.mount.as_ref();
     // Whether a SIGKILL would end a wait is known only once it has not.
-    let deaf = wait.state == 'D' && task.process.kill_pending() && wait.nature.holds();
+    let deaf = wait.state == 'D' && task.process.kill_pending() && wait.kind.holds();
     let known = !matches!(
-        wait.nature,
-        Nature::MemoryLock | Nature::Unmapping | Nature::Other
+        wait.kind,
+        WaitKind::MemoryLock | WaitKind::Unmapping | WaitKind::Other
     );
     let weight = match wait.state {
         'D' if known || deaf => Weight::Blocks,
@@ -25,19 +25,21 @@ pub(super) fn judge(evidence: &Evidence, task: &Task, wait: &Wait) -> Option<Fin
         _ => Weight::Hampers,
     };
     let cause = cause(task, wait)?;
-    let finding = match wait.nature {
-        Nature::Fuse => find(weight, cause).by(mount.map_or_else(no_mount, |m| fuse(m, pid))),
-        Nature::Network => find(weight, cause).by(mount.map_or_else(no_mount, |m| network(m, pid))),
-        Nature::FrozenFilesystem => {
+    let finding = match wait.kind {
+        WaitKind::Fuse => find(weight, cause).by(mount.map_or_else(no_mount, |m| fuse(m, pid))),
+        WaitKind::Network => {
+            find(weight, cause).by(mount.map_or_else(no_mount, |m| network(m, pid)))
+        }
+        WaitKind::FrozenFilesystem => {
             let known = mount.map(|mount| Remedy::Unfreeze {
                 mount: mount.here.clone().unwrap_or_else(|| mount.point.clone()),
             });
             find(weight, cause).by([known.unwrap_or(Advice::FindFrozen.into())])
         }
-        Nature::Block => find(weight, cause).by([Advice::RestoreDevice.into()]),
-        Nature::CgroupLock => find(weight, cause).by([Advice::FreeLock.into()]),
-        Nature::Vfork => vfork(evidence, pid),
-        Nature::Faulted => find(weight, cause).by([Advice::Reboot.into()]),
+        WaitKind::Block => find(weight, cause).by([Advice::RestoreDevice.into()]),
+        WaitKind::CgroupLock => find(weight, cause).by([Advice::FreeLock.into()]),
+        WaitKind::Vfork => vfork(evidence, pid),
+        WaitKind::Faulted => find(weight, cause).by([Advice::Reboot.into()]),
         _ => find(weight, cause).by([Advice::Watch.into()]),
     };
     let lazy = mount.is_some_and(|mount| mount.fuse);
@@ -52,41 +54,43 @@ fn cause(task: &Task, wait: &Wait) -> Option<TaskCause> {
     let pid = task.process.who.pid;
     let seen = wait.mount.as_ref();
     let mount = seen.map(|mount| mount.point.clone());
-    Some(match wait.nature {
-        Nature::Fuse => TaskCause::Fuse {
+    Some(match wait.kind {
+        WaitKind::Fuse => TaskCause::Fuse {
             pid,
             tid: wait.tid,
             connection: seen.filter(|seen| seen.fuse).map(|seen| seen.device.1),
             mount,
             exiting: task.process.exiting,
         },
-        Nature::Network => TaskCause::Network {
+        WaitKind::Network => TaskCause::Network {
             pid,
             kind: seen.map(|seen| seen.kind.clone()),
             source: seen.map(|seen| seen.source.clone()),
             mount,
         },
-        Nature::FrozenFilesystem => TaskCause::FrozenFilesystem { pid, mount },
-        Nature::Block => TaskCause::BlockDevice {
+        WaitKind::FrozenFilesystem => TaskCause::FrozenFilesystem { pid, mount },
+        WaitKind::Block => TaskCause::BlockDevice {
             pid,
             device: seen.map(|seen| seen.device),
             mount,
         },
-        Nature::CgroupLock => TaskCause::CgroupLock { pid },
-        Nature::Vfork => TaskCause::Vfork { pid, child: None },
-        Nature::Faulted => TaskCause::Faulted { pid },
-        Nature::MemoryLock | Nature::Unmapping | Nature::Other => TaskCause::Uninterruptible {
-            pid,
-            tid: wait.tid,
-            wchan: wait.wchan.clone(),
-        },
-        Nature::Oom
-        | Nature::MemoryHigh
-        | Nature::Freezer
-        | Nature::Namespace
-        | Nature::ExitTracer
-        | Nature::CoreDump
-        | Nature::IoUring => return None,
+        WaitKind::CgroupLock => TaskCause::CgroupLock { pid },
+        WaitKind::Vfork => TaskCause::Vfork { pid, child: None },
+        WaitKind::Faulted => TaskCause::Faulted { pid },
+        WaitKind::MemoryLock | WaitKind::Unmapping | WaitKind::Other => {
+            TaskCause::Uninterruptible {
+                pid,
+                tid: wait.tid,
+                wchan: wait.wchan.clone(),
+            }
+        }
+        WaitKind::Oom
+        | WaitKind::MemoryHigh
+        | WaitKind::Freezer
+        | WaitKind::Namespace
+        | WaitKind::ExitTracer
+        | WaitKind::CoreDump
+        | WaitKind::IoUring => return None,
     })
 }
 

@@ -9,7 +9,9 @@ use crate::inventory::usage::{RdtUsage, RdtValue};
 use crate::inventory::{Container, Machine};
 use crate::kernel::read::kernel_text;
 use crate::oci::ContainerKey;
-use crate::resctrl::{Counter, Group, GroupName, MonDomain, MonValue, Overview, Reader};
+use crate::resctrl::{
+    Counter, GroupName, MonDomain, MonValue, Overview, ResctrlGroup, ResctrlReader,
+};
 
 /// What was seen of resctrl.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,7 +71,7 @@ pub enum GroupKind {
 
 impl RdtGroups {
     /// Groups with what they are to the containers, in the order shown.
-    pub fn rows(&self) -> impl Iterator<Item = (&Group, &Owners)> {
+    pub fn rows(&self) -> impl Iterator<Item = (&ResctrlGroup, &Owners)> {
         self.overview.groups.iter().zip(&self.owners)
     }
 
@@ -94,7 +96,7 @@ impl RdtGroups {
 /// Looks at resctrl and at which containers are in its groups.
 pub fn look<'a>(
     machine: &Machine,
-    reader: &mut Reader,
+    reader: &mut ResctrlReader,
     containers: impl IntoIterator<Item = &'a Container>,
 ) -> RdtView {
     let Some(mount) = machine.find_resctrl() else {
@@ -240,8 +242,8 @@ mod tests {
         }
     }
 
-    fn group(name: GroupName, domains: Vec<MonDomain>) -> Group {
-        Group {
+    fn group(name: GroupName, domains: Vec<MonDomain>) -> ResctrlGroup {
+        ResctrlGroup {
             name,
             inode: Inode {
                 device: 1,

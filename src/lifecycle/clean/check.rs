@@ -16,11 +16,11 @@ use crate::inventory::{Machine, Unread};
 use crate::kernel::read::{is_gone, kernel_text};
 use crate::lifecycle::claims::Claims;
 use crate::lifecycle::doubt::Doubt;
-use crate::lifecycle::evidence::{Evidence, NoEvidence};
+use crate::lifecycle::evidence::{NoEvidence, TeardownEvidence};
 use crate::lifecycle::guard::{self, Forbidden};
 use crate::lifecycle::plan::check_held;
-use crate::lifecycle::quarry::Quarry;
-use crate::lifecycle::{Accounted, Accounts, Refusal, held, procs};
+use crate::lifecycle::removable::Removable;
+use crate::lifecycle::{Accounted, Accounts, Refusal, outer_freeze, procs};
 use crate::text::{visible, visible_path};
 
 /// Why it must not be touched: somebody owns it, it is not what was shown, or something lives in it.
@@ -52,7 +52,7 @@ pub(super) fn check(
     if remains.order.kill {
         let pids: Vec<i32> = remains.members(machine).pids.into_iter().collect();
         let key = &remains.target.key;
-        check_held(held::look(machine, key, (&cgroups, &pids), claims).as_ref())?;
+        check_held(outer_freeze::look(machine, key, (&cgroups, &pids), claims).as_ref())?;
     }
     for (dir, _) in &remains.order.rdt {
         check_rdt(dir)?;
@@ -259,7 +259,7 @@ fn check_state_dir(
     remains: &Remains<'_>,
     claims: &Claims,
 ) -> Result<(), Refusal> {
-    let evidence = match Evidence::gather(machine, &remains.target.key, claims) {
+    let evidence = match TeardownEvidence::gather(machine, &remains.target.key, claims) {
         Ok(evidence) => evidence,
         // Somebody was faster.
         Err(NoEvidence::Absent) => return Ok(()),

@@ -1,6 +1,6 @@
 //! What may be touched of a container, and who would die.
 
-use super::Evidence;
+use super::TeardownEvidence;
 use crate::inventory::Machine;
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::identity::is_member;
@@ -9,9 +9,9 @@ use crate::lifecycle::claims::Claims;
 use crate::lifecycle::doubt::Doubt;
 use crate::lifecycle::guard::{self, Forbidden};
 use crate::lifecycle::kin::Kin;
-use crate::lifecycle::{Common, Kept, held, own, procs, sharing, straggler};
+use crate::lifecycle::{Common, Kept, outer_freeze, own, procs, sharing, straggler};
 
-impl Evidence {
+impl TeardownEvidence {
     /// Applies the guard and counts who would die.
     pub(super) fn judge(&mut self, machine: &Machine, claims: &Claims) {
         let cgroups = self.cgroups(machine);
@@ -20,7 +20,7 @@ impl Evidence {
             let membership = machine.membership(init.pid);
             membership.is_some_and(|membership| is_member(machine, &membership, &cgroups))
         });
-        let suspect = guard::Suspect {
+        let suspect = guard::Checked {
             entry: &self.entry,
             cgroups: &cgroups,
             init: init.map(|init| init.pid),
@@ -56,7 +56,7 @@ impl Evidence {
         }
         self.look_for_stragglers(machine, claims);
         self.count(machine);
-        self.held = held::look(
+        self.held = outer_freeze::look(
             machine,
             &self.entry.key,
             (&self.cgroups(machine), &self.pids),
@@ -108,7 +108,7 @@ impl Evidence {
         self.notes.push(common.note());
         let shared = |cgroup: &CgroupDir| common.cgroups.contains(cgroup);
         self.pins.retain(|(cgroup, _)| !shared(cgroup));
-        (self.unit, self.pin) = (None, None);
+        (self.scope, self.pin) = (None, None);
         self.common = Some(common);
     }
 
@@ -116,7 +116,7 @@ impl Evidence {
     fn leave_all(&mut self, why: &Forbidden) {
         self.notes.push(format!("cgroups left alone: {why}"));
         self.pins.clear();
-        (self.unit, self.pin) = (None, None);
+        (self.scope, self.pin) = (None, None);
     }
 
     /// A live container of the same id in another root has the resctrl groups of that name.

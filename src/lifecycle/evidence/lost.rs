@@ -1,18 +1,18 @@
 //! What is left where a record does not say: cgroups by their name, and what still stands in the text
 //! of one that is cut short. What stays in doubt keeps the record.
 
-use super::Evidence;
+use super::TeardownEvidence;
 use crate::inventory::cgroups;
 use crate::inventory::entry::Entry;
 use crate::inventory::identity::is_member;
 use crate::inventory::remnant::Remnant;
 use crate::inventory::{Machine, Problem};
 use crate::lifecycle::doubt::Doubt;
-use crate::lifecycle::{Refusal, find, unit};
+use crate::lifecycle::{Refusal, find, scope};
 use crate::oci::RecordedCgroup;
 use crate::text::visible_path;
 
-impl Evidence {
+impl TeardownEvidence {
     /// Where the record does not say (or says where nothing is), the name does.
     pub(super) fn find_lost_cgroups(&mut self, machine: &Machine, nothing_named: bool) {
         let disabled = matches!(
@@ -43,7 +43,7 @@ impl Evidence {
                 self.out_of_sight = self.out_of_sight.take().or(unread);
                 self.pins = looked.there;
                 self.found_by_name = true;
-                self.unit = unit::found(machine, &self.entry, &found);
+                self.scope = scope::found(machine, &self.entry, &found);
             }
             Err(doubt) => self.doubt(doubt),
         }

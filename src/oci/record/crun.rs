@@ -18,7 +18,7 @@ pub const CONFIG: &str = "config.json";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
-struct Status {
+struct CrunStatus {
     pid: i64,
     process_start_time: Option<u64>,
     cgroup_path: PathBuf,
@@ -34,30 +34,30 @@ struct Status {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Config {
+struct CrunConfig {
     oci_version: Option<String>,
     annotations: Option<BTreeMap<String, String>>,
     hooks: Option<oci_spec::runtime::Hooks>,
-    linux: Option<Linux>,
+    linux: Option<CrunLinux>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase")]
-struct Linux {
+struct CrunLinux {
     cgroups_path: Option<String>,
-    namespaces: Option<Vec<Namespace>>,
-    intel_rdt: Option<IntelRdt>,
+    namespaces: Option<Vec<CrunNamespace>>,
+    intel_rdt: Option<CrunIntelRdt>,
 }
 
 #[derive(Deserialize)]
-struct Namespace {
+struct CrunNamespace {
     #[serde(rename = "type")]
     kind: String,
     path: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct IntelRdt {
+struct CrunIntelRdt {
     #[serde(rename = "closID")]
     clos_id: Option<String>,
     #[serde(rename = "enableMonitoring")]
@@ -67,7 +67,7 @@ struct IntelRdt {
 /// Parses `status`. `id` is the directory's name: the file holds none. Hooks, annotations and the
 /// namespaces stay unknown until [`complete`].
 pub fn parse(id: &str, status: &[u8]) -> Result<Record, RecordError> {
-    let status: Status = from_json(STATUS, status)?;
+    let status: CrunStatus = from_json(STATUS, status)?;
     let pid = checked_pid(STATUS, status.pid)?;
     let start_time = status.process_start_time.filter(|ticks| *ticks > 0);
     let group = status.intelrdt.filter(|name| !name.is_empty());
@@ -119,9 +119,10 @@ pub struct FromConfig {
 
 /// Parses `config.json`.
 pub fn parse_config(id: &str, config: &[u8]) -> Result<FromConfig, RecordError> {
-    let config: Config = from_json(CONFIG, config)?;
+    let config: CrunConfig = from_json(CONFIG, config)?;
     let linux = config.linux.unwrap_or_default();
-    let own_pid = |ns: &Namespace| ns.kind == "pid" && ns.path.as_deref().unwrap_or("").is_empty();
+    let own_pid =
+        |ns: &CrunNamespace| ns.kind == "pid" && ns.path.as_deref().unwrap_or("").is_empty();
     let cgroup = match linux.cgroups_path.filter(|path| !path.is_empty()) {
         Some(path) if path.contains(':') => RecordedCgroup::SliceOrLiteral(path),
         Some(path) => RecordedCgroup::Everywhere(PathBuf::from(path)),
@@ -140,7 +141,7 @@ pub fn parse_config(id: &str, config: &[u8]) -> Result<FromConfig, RecordError> 
     })
 }
 
-fn derived_rdt(id: &str, rdt: IntelRdt) -> RecordedRdt {
+fn derived_rdt(id: &str, rdt: CrunIntelRdt) -> RecordedRdt {
     let clos_id = rdt.clos_id.filter(|name| !name.is_empty());
     let owned = clos_id.is_none();
     let group = clos_id.unwrap_or_else(|| id.to_owned());

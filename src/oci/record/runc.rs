@@ -16,45 +16,45 @@ use crate::oci::RuntimeKind;
 pub const STATE: &str = "state.json";
 
 #[derive(Deserialize)]
-struct State {
+struct RuncState {
     id: String,
     init_process_pid: i64,
     #[serde(default)]
     init_process_start: u64,
     created: Option<String>,
     #[serde(default)]
-    config: Config,
+    config: RuncConfig,
     cgroup_paths: Option<BTreeMap<String, PathBuf>>,
     intel_rdt_path: Option<PathBuf>,
     intel_rdt_mon_path: Option<PathBuf>,
 }
 
 #[derive(Deserialize, Default)]
-struct Config {
+struct RuncConfig {
     rootfs: Option<PathBuf>,
     labels: Option<Vec<String>>,
     version: Option<String>,
-    namespaces: Option<Vec<Namespace>>,
+    namespaces: Option<Vec<RuncNamespace>>,
     #[serde(rename = "Hooks")]
-    hooks: Option<ConfigHooks>,
-    intel_rdt: Option<IntelRdt>,
+    hooks: Option<RuncHooks>,
+    intel_rdt: Option<RuncIntelRdt>,
 }
 
 #[derive(Deserialize)]
-struct Namespace {
+struct RuncNamespace {
     #[serde(rename = "type")]
     kind: String,
     path: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct ConfigHooks {
-    poststart: Option<Vec<Option<CommandHook>>>,
-    poststop: Option<Vec<Option<CommandHook>>>,
+struct RuncHooks {
+    poststart: Option<Vec<Option<RuncHook>>>,
+    poststop: Option<Vec<Option<RuncHook>>>,
 }
 
 #[derive(Deserialize)]
-struct CommandHook {
+struct RuncHook {
     path: PathBuf,
     args: Option<Vec<String>>,
     env: Option<Vec<String>>,
@@ -63,13 +63,13 @@ struct CommandHook {
 }
 
 #[derive(Deserialize)]
-struct IntelRdt {
+struct RuncIntelRdt {
     #[serde(rename = "closID")]
     clos_id: Option<String>,
 }
 
-impl From<CommandHook> for Hook {
-    fn from(hook: CommandHook) -> Self {
+impl From<RuncHook> for Hook {
+    fn from(hook: RuncHook) -> Self {
         let nanos = hook
             .timeout
             .and_then(|n| u64::try_from(n).ok())
@@ -83,7 +83,7 @@ impl From<CommandHook> for Hook {
     }
 }
 
-fn hooks(list: Option<Vec<Option<CommandHook>>>) -> Vec<Hook> {
+fn hooks(list: Option<Vec<Option<RuncHook>>>) -> Vec<Hook> {
     list.into_iter()
         .flatten()
         .flatten()
@@ -109,7 +109,7 @@ fn recorded_rdt(
     id: &str,
     control: Option<PathBuf>,
     monitoring: Option<PathBuf>,
-    config: Option<&IntelRdt>,
+    config: Option<&RuncIntelRdt>,
 ) -> RecordedRdt {
     let some = |path: Option<PathBuf>| path.filter(|path| !path.as_os_str().is_empty());
     let named = config
@@ -136,13 +136,13 @@ pub fn parse(state: &[u8]) -> Result<Record, RecordError> {
     parse_state(from_json(STATE, state)?)
 }
 
-fn parse_state(state: State) -> Result<Record, RecordError> {
+fn parse_state(state: RuncState) -> Result<Record, RecordError> {
     let pid = checked_pid(STATE, state.init_process_pid)?;
     let start_time = Some(state.init_process_start).filter(|ticks| *ticks > 0);
     let config = state.config;
     let (bundle, annotations) = split_labels(config.labels.unwrap_or_default());
     let private_pid = config.namespaces.map(|list| {
-        let own = |ns: &Namespace| ns.path.as_deref().unwrap_or_default().is_empty();
+        let own = |ns: &RuncNamespace| ns.path.as_deref().unwrap_or_default().is_empty();
         list.iter().any(|ns| ns.kind == "NEWPID" && own(ns))
     });
     let hooks = config.hooks.map_or_else(Hooks::default, |lists| Hooks {

@@ -21,7 +21,7 @@ pub const CONFIG: &str = "youki_config.json";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct State {
+struct YoukiState {
     oci_version: String,
     id: String,
     status: Status,
@@ -36,14 +36,14 @@ struct State {
 }
 
 #[derive(Deserialize)]
-struct Config {
+struct YoukiConfig {
     hooks: Option<oci_spec::runtime::Hooks>,
     cgroup_path: PathBuf,
 }
 
 /// Parses `state.json`. The cgroup path and the hooks stay unknown until [`complete`].
 pub fn parse(state: &[u8]) -> Result<Record, RecordError> {
-    let state: State = from_json(STATE, state)?;
+    let state: YoukiState = from_json(STATE, state)?;
     let pid = state.pid.map_or(Ok(None), |pid| checked_pid(STATE, pid))?;
     let by_id = state.clean_up_intel_rdt_subdirectory == Some(true);
     let control = match state.intel_rdt_dir {
@@ -82,7 +82,7 @@ pub fn parse(state: &[u8]) -> Result<Record, RecordError> {
 /// What `youki_config.json` alone says: the cgroup path and the hooks. It outlives a lost
 /// `state.json`, so it can stand without a [`Record`].
 pub fn parse_config(config: &[u8]) -> Result<(RecordedCgroup, Hooks), RecordError> {
-    let config: Config = from_json(CONFIG, config)?;
+    let config: YoukiConfig = from_json(CONFIG, config)?;
     let cgroup = match config.cgroup_path.to_str() {
         // A path like `:youki:ID` or `slice:prefix:name` is a systemd name where youki uses
         // systemd, and a literal directory name where it does not.

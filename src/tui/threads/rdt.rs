@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 
 use crate::inventory::Container;
-use crate::resctrl::Reader;
+use crate::resctrl::ResctrlReader;
 use crate::tui::event::EventKind;
 use crate::tui::host::Host;
 
@@ -20,7 +20,7 @@ pub(super) fn start(mailbox: &Mailbox, host: Host) -> io::Result<Sender<Order>> 
     let (sender, orders) = mpsc::channel::<Order>();
     spawn("rdt", mailbox, move |mailbox| {
         // Rates are between two readings of this thread.
-        let mut reader = Reader::default();
+        let mut reader = ResctrlReader::default();
         while let Ok(order) = orders.recv() {
             panic_if_asked("rdt", true);
             let view = host.rdt(&mut reader, &order);

@@ -9,7 +9,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
-use crate::leftovers::{Confidence, Kind, Leftover};
+use crate::leftovers::{Confidence, Leftover, LeftoverKind};
 use crate::text::{visible, visible_path};
 use crate::tui::measure::{self, cut, left, right, scrolled_into, width, wrap};
 use crate::tui::model::{Model, Pane, first_row};
@@ -137,7 +137,7 @@ fn fitting(model: &Model, lines: Vec<Line<'static>>, inside: Rect) -> Vec<Line<'
 
 fn title(model: &Model) -> String {
     let rows = model.leftovers.rows();
-    let kinds: BTreeSet<Kind> = rows.iter().map(|row| row.kind).collect();
+    let kinds: BTreeSet<LeftoverKind> = rows.iter().map(|row| row.kind).collect();
     let mut title = match (rows.len(), kinds.len()) {
         (count, 0 | 1) => format!("Leftovers {count}"),
         (count, kinds) => format!("Leftovers {count} in {kinds} kinds"),
@@ -295,7 +295,9 @@ fn aligned(column: Column, text: &str, width: usize) -> String {
 fn cell(model: &Model, leftover: &Leftover, column: Column, columns: usize) -> String {
     match column {
         Column::Kind => match leftover.hierarchies.len() {
-            count if leftover.kind == Kind::Cgroup && count > 1 => format!("cgroup x{count}"),
+            count if leftover.kind == LeftoverKind::Cgroup && count > 1 => {
+                format!("cgroup x{count}")
+            }
             _ => leftover.kind.as_str().to_owned(),
         },
         Column::Where => {

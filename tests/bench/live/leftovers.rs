@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use ocitop::config::Roots;
 use ocitop::inventory::Machine;
-use ocitop::leftovers::{Confidence, Known, find};
+use ocitop::leftovers::{Confidence, KnownBefore, find};
 
 use crate::crowd::Herd;
 use crate::pty::program;
@@ -27,7 +27,7 @@ pub(crate) fn scan(herd: &Herd, count: usize) {
         ..Roots::default()
     };
     let machine = Machine::new(&roots);
-    let mut found = find(&machine, &Known::default());
+    let mut found = find(&machine, &KnownBefore::default());
     let of = |confidence| found.of(confidence).count();
     println!(
         "{count} live; certain {}, likely {}, unknown {}; {} cgroups looked at",
@@ -38,7 +38,7 @@ pub(crate) fn scan(herd: &Herd, count: usize) {
     );
     let mut times = Vec::new();
     for _ in 0..ROUNDS {
-        found = find(&machine, &Known::default());
+        found = find(&machine, &KnownBefore::default());
         times.push(found.took);
     }
     report("the search", times, GOAL);

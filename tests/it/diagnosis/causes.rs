@@ -7,8 +7,8 @@ use ocitop::cgroup::cpu::Throttling;
 use ocitop::cgroup::freezer::Freezer;
 use ocitop::cgroup::{Limit, Version};
 use ocitop::diagnosis::evidence::{
-    Astray, Disk, Evidence, HookSeen, InitSeen, Level, RecordProblem, Resctrl, RuntimeSeen,
-    UnitSeen,
+    Disk, Evidence, HookSeen, InitSeen, Level, MissingFrom, RecordProblem, ResctrlPresence,
+    RuntimeSeen, UnitSeen,
 };
 use ocitop::diagnosis::{Finding, judge};
 use ocitop::inventory::freezers::FrozenAt;
@@ -318,15 +318,15 @@ pub(super) const CASES: &[Case] = &[
     case("state-read-only", "mount -o remount,rw /run/runc", |seen| seen.disk = Some(disk(1 << 30, true))),
     case("out-of-closids", "remove resctrl groups", |seen| {
         (seen.rdt.wanted, seen.rdt.closids) = (Some("gold".to_owned()), Some((16, 16)));
-        seen.rdt.mount = Resctrl::Mounted;
+        seen.rdt.mount = ResctrlPresence::Mounted;
     }),
     beside("out-of-rmids", "remove resctrl groups", |seen| seen.rdt.rmids = Some((32, 32))),
     beside("resctrl-not-mounted", "mount -t resctrl", |seen| {
-        (seen.rdt.wanted, seen.rdt.mount) = (Some("gold".to_owned()), Resctrl::NotMounted);
+        (seen.rdt.wanted, seen.rdt.mount) = (Some("gold".to_owned()), ResctrlPresence::NotMounted);
     }),
     beside("no-resctrl", "", |seen| seen.rdt.wanted = Some("gold".to_owned())),
     beside("resctrl-group-gone", "", |seen| {
-        (seen.rdt.wanted, seen.rdt.mount) = (Some("gold".to_owned()), Resctrl::Mounted);
+        (seen.rdt.wanted, seen.rdt.mount) = (Some("gold".to_owned()), ResctrlPresence::Mounted);
         seen.rdt.there = Some(false);
     }),
     beside("not-root", "", |seen| seen.viewer.root = Some(false)),
@@ -335,8 +335,8 @@ pub(super) const CASES: &[Case] = &[
     case("cgroup-read-only", "mount -o remount,rw", |seen| seen.viewer.read_only.push("/sys/fs/cgroup".into())),
 ];
 
-fn astray(hierarchy: &str) -> Astray {
-    Astray {
+fn astray(hierarchy: &str) -> MissingFrom {
+    MissingFrom {
         hierarchy: hierarchy.to_owned(),
         place: "/elsewhere".to_owned(),
         limits: true,

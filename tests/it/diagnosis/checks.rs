@@ -7,10 +7,10 @@ use ocitop::cgroup::Limit;
 use ocitop::cgroup::cpu::Throttling;
 use ocitop::cgroup::freezer::Freezer;
 use ocitop::diagnosis::evidence::{
-    Disk, Evidence, HookSeen, InitSeen, Level, PidNamespace, RecordProblem, RecordSeen, UnitSeen,
-    Unseen as NotSeen, Viewer,
+    Disk, Evidence, HookSeen, InitSeen, Level, NotSeen, PidNamespace, RecordProblem, RecordSeen,
+    UnitSeen, Viewer,
 };
-use ocitop::diagnosis::{About, Check, Diagnosis, Futile, Verdict};
+use ocitop::diagnosis::{About, Check, CheckResult, Diagnosis, Futile};
 use ocitop::inventory::freezers::{Over, Unseen};
 use ocitop::inventory::processes::Place;
 use ocitop::inventory::{Condition, Managed, Manager, OutOfSight};
@@ -52,7 +52,7 @@ fn one(seen: &Evidence, about: About) -> Check {
 }
 
 #[track_caller]
-fn found(seen: &Evidence, about: About, verdict: Verdict, words: &str) {
+fn found(seen: &Evidence, about: About, verdict: CheckResult, words: &str) {
     let check = one(seen, about);
     assert_eq!((check.verdict, check.found.as_str()), (verdict, words));
 }
@@ -61,10 +61,10 @@ fn found(seen: &Evidence, about: About, verdict: Verdict, words: &str) {
 fn of_a_healthy_container_that_was_seen_whole_every_check_is_ok() {
     let seen = seen_whole();
     for check in Diagnosis::of(&seen).checks {
-        assert_eq!(check.verdict, Verdict::Ok, "{check:?}");
+        assert_eq!(check.verdict, CheckResult::Ok, "{check:?}");
         assert!(!check.found.is_empty(), "{check:?}");
     }
-    let ok = |about, words| found(&seen, about, Verdict::Ok, words);
+    let ok = |about, words| found(&seen, about, CheckResult::Ok, words);
     ok(About::Record, "runc's, complete");
     ok(About::Init, "pid 3312, start 9182733: the one recorded");
     ok(About::Tasks, "2 (2 S) in 1 cgroup");
@@ -186,13 +186,13 @@ fn no_check_is_ok_where_nothing_was_met() {
     let checks = Diagnosis::of(&seen).checks;
     assert_eq!(checks.len(), 22);
     for check in checks {
-        assert_ne!(check.verdict, Verdict::Ok, "{check:?}");
+        assert_ne!(check.verdict, CheckResult::Ok, "{check:?}");
     }
 }
 
 /// The grades that a check got by the evidence of these tests.
-fn grades() -> BTreeMap<About, BTreeSet<Verdict>> {
-    let mut grades: BTreeMap<About, BTreeSet<Verdict>> = BTreeMap::new();
+fn grades() -> BTreeMap<About, BTreeSet<CheckResult>> {
+    let mut grades: BTreeMap<About, BTreeSet<CheckResult>> = BTreeMap::new();
     let mut add = |seen: &Evidence| {
         for check in Diagnosis::of(seen).checks {
             grades.entry(check.about).or_default().insert(check.verdict);
@@ -217,11 +217,11 @@ fn each_check_is_ok_not_looked_at_and_something_else_by_evidence() {
     let grades = grades();
     let mut lacking = Vec::new();
     for (about, grades) in &grades {
-        let found = [Verdict::Cause, Verdict::Look, Verdict::Note];
+        let found = [CheckResult::Cause, CheckResult::Look, CheckResult::Note];
         let some = found.iter().any(|grade| grades.contains(grade));
         for (is, what) in [
-            (grades.contains(&Verdict::Ok), "ok"),
-            (grades.contains(&Verdict::NotLookedAt), "not looked at"),
+            (grades.contains(&CheckResult::Ok), "ok"),
+            (grades.contains(&CheckResult::NotLookedAt), "not looked at"),
             (some, "anything found"),
         ] {
             // Whose records are read is told by the refusal of an action, not by a finding.
@@ -245,7 +245,7 @@ fn what_was_not_looked_at_is_said_and_is_never_ok() {
         let mut seen = seen_whole();
         made(&mut seen);
         let check = one(&seen, *about);
-        assert_eq!(check.verdict, Verdict::NotLookedAt, "{check:?}");
+        assert_eq!(check.verdict, CheckResult::NotLookedAt, "{check:?}");
         assert!(check.found.contains(words), "{words:?}: {check:?}");
     }
 }
@@ -259,7 +259,7 @@ fn a_full_file_system_is_out_of_bytes_or_of_inodes() {
         one(&seen, About::Disk)
     };
     let check = full(3 << 30, 0);
-    assert_eq!(check.verdict, Verdict::Cause);
+    assert_eq!(check.verdict, CheckResult::Cause);
     assert!(
         check.found.ends_with("(3221225472 bytes left, no inode)"),
         "{check:?}"
@@ -293,7 +293,7 @@ fn what_was_found_is_said_also_where_not_all_was_looked_at() {
     seen.tasks[1].process.state = 'T';
     seen.more = 37;
     let check = one(&seen, About::Stopped);
-    assert_eq!(check.verdict, Verdict::Cause);
+    assert_eq!(check.verdict, CheckResult::Cause);
     let last = check.proof.last().unwrap();
     assert_eq!(last, "not looked at: 2 of 39 processes were read");
 }
@@ -317,16 +317,16 @@ fn the_answer_is_the_cause_and_what_stands_beside_it_is_less() {
     found(
         &seen,
         About::Tasks,
-        Verdict::Ok,
+        CheckResult::Ok,
         "3 (1 D, 1 S, 1 Z) in 1 cgroup",
     );
     let verdict = |about| one(&seen, about).verdict;
-    assert_eq!(verdict(About::Unkillable), Verdict::Cause);
-    assert_eq!(verdict(About::Record), Verdict::Look);
-    assert_eq!(verdict(About::Zombies), Verdict::Note);
-    assert_eq!(verdict(About::Outside), Verdict::Note);
-    assert_eq!(verdict(About::Owner), Verdict::Note);
-    assert_eq!(verdict(About::Frozen), Verdict::Ok);
+    assert_eq!(verdict(About::Unkillable), CheckResult::Cause);
+    assert_eq!(verdict(About::Record), CheckResult::Look);
+    assert_eq!(verdict(About::Zombies), CheckResult::Note);
+    assert_eq!(verdict(About::Outside), CheckResult::Note);
+    assert_eq!(verdict(About::Owner), CheckResult::Note);
+    assert_eq!(verdict(About::Frozen), CheckResult::Ok);
     let proof = one(&seen, About::Unkillable).proof.join("\n");
     assert!(
         proof.contains("request_wait_answer < fuse_direct_io"),
@@ -340,16 +340,16 @@ fn a_paused_container_is_frozen_and_a_stopped_one_has_no_init() {
     let mut seen = seen_whole();
     seen.condition = Condition::Known(Status::Paused);
     seen.cgroups[0].freezer = Some(Freezer::Frozen);
-    assert_eq!(one(&seen, About::Frozen).verdict, Verdict::Cause);
-    assert_eq!(one(&seen, About::Init).verdict, Verdict::Ok);
+    assert_eq!(one(&seen, About::Frozen).verdict, CheckResult::Cause);
+    assert_eq!(one(&seen, About::Init).verdict, CheckResult::Ok);
     let mut seen = seen_whole();
     seen.condition = Condition::Known(Status::Stopped);
     seen.init = InitSeen::Gone(INIT);
     seen.tasks.clear();
-    found(&seen, About::Init, Verdict::Cause, "pid 3312 is gone");
+    found(&seen, About::Init, CheckResult::Cause, "pid 3312 is gone");
     seen.mounts.push("/run/runc/web/x".into());
-    found(&seen, About::Init, Verdict::Note, "pid 3312 is gone");
-    assert_eq!(one(&seen, About::Mounts).verdict, Verdict::Cause);
+    found(&seen, About::Init, CheckResult::Note, "pid 3312 is gone");
+    assert_eq!(one(&seen, About::Mounts).verdict, CheckResult::Cause);
 }
 
 #[test]
@@ -364,14 +364,14 @@ fn what_is_in_d_and_no_finding_says_why_it_is_none() {
     found(
         &seen,
         About::Unkillable,
-        Verdict::Ok,
+        CheckResult::Ok,
         "pid 3330 is in D and moves on",
     );
     seen.tasks[2].process.frozen = true;
     found(
         &seen,
         About::Unkillable,
-        Verdict::Ok,
+        CheckResult::Ok,
         "pid 3330 is in D: frozen",
     );
 }
@@ -404,7 +404,7 @@ fn agrees(seen: &Evidence) -> Result<(), String> {
             .map(name)
             .collect();
         let plain = own.iter().all(|name| name == "running");
-        let quiet = matches!(check.verdict, Verdict::Ok | Verdict::NotLookedAt);
+        let quiet = matches!(check.verdict, CheckResult::Ok | CheckResult::NotLookedAt);
         if plain != quiet {
             return Err(format!("{check:?} of {own:?}"));
         }
@@ -417,7 +417,7 @@ fn agrees(seen: &Evidence) -> Result<(), String> {
         .iter()
         .find(|check| check.about == first.cause.about());
     match answer {
-        Some(check) if check.verdict == Verdict::Cause => Ok(()),
+        Some(check) if check.verdict == CheckResult::Cause => Ok(()),
         // How it is, and nothing is at fault.
         Some(_) if matches!(name(first).as_str(), "running" | "created") => Ok(()),
         other => Err(format!("{} is the answer, and {other:?}", name(first))),
@@ -444,11 +444,11 @@ fn a_cgroup_above_or_below_is_not_taken_for_its_own() {
     above.freezer = Some(Freezer::Thawed);
     (above.pids, above.pids_limit) = (Some(900), Some(Limit::At(1000)));
     seen.cgroups.insert(0, above);
-    found(&seen, About::Pids, Verdict::Ok, "2 of 512");
+    found(&seen, About::Pids, CheckResult::Ok, "2 of 512");
     found(
         &seen,
         About::Frozen,
-        Verdict::Ok,
+        CheckResult::Ok,
         "no: thawed, as are 1 above and 0 below",
     );
 }

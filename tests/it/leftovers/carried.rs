@@ -1,6 +1,6 @@
 //! What still carries an id that no state root has.
 
-use ocitop::leftovers::{Carried, Carriers, Confidence, Kind};
+use ocitop::leftovers::{Carried, Carriers, Confidence, LeftoverKind};
 use ocitop::oci::RuntimeKind;
 
 use super::{ID, machines};
@@ -65,7 +65,7 @@ fn what_is_empty_carries_it_too_and_its_command_does_not_kill() {
         panic!("{carried:#?}");
     };
     let seen = (leftover.kind, leftover.confidence, leftover.populated);
-    assert_eq!(seen, (Kind::Cgroup, Confidence::Likely, false));
+    assert_eq!(seen, (LeftoverKind::Cgroup, Confidence::Likely, false));
 }
 
 #[test]

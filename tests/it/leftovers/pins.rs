@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use ocitop::inventory::pins::Holder;
-use ocitop::leftovers::{Argument, Confidence, Kill, Kind, Why, order};
+use ocitop::leftovers::{Argument, Confidence, KillOrphans, LeftoverKind, WhyItStays, order};
 use ocitop::lifecycle::{Kept, Verdict};
 use ocitop::oci::RuntimeKind;
 use rustix::io::Errno;
@@ -46,7 +46,7 @@ fn a_pin_that_nobody_needs_is_removed_if_it_still_is_the_same_file() {
         let found = look(&machine);
         let leftover = at(&found, &name);
         assert_eq!(leftover.confidence, Confidence::Likely, "{name}");
-        let job = order(&leftover, Kill::No).unwrap();
+        let job = order(&leftover, KillOrphans::No).unwrap();
         let kernel = FakeKernel::over(&machine).failing(Op::RemovePin, Errno::PERM);
         let (verdict, _) = clean(&machine, &kernel, &job);
         assert!(matches!(verdict, Verdict::Leftovers(_)));
@@ -61,13 +61,15 @@ fn a_pin_whose_scope_has_a_cgroup_is_held_by_whatever_record() {
     for (name, scope) in names() {
         let mut machine = Machine::v2();
         pinned(&machine, &name);
-        let job = order(&at(&look(&machine), &name), Kill::No).unwrap();
+        let job = order(&at(&look(&machine), &name), KillOrphans::No).unwrap();
         let path = format!("a.slice/{scope}");
         let dir = machine.leave(&path, None).remove(0);
         machine.spawn(&path);
         let pins = |machine: &Machine| {
             let list = look(machine).list;
-            list.iter().filter(|one| one.kind == Kind::BpfPin).count()
+            list.iter()
+                .filter(|one| one.kind == LeftoverKind::BpfPin)
+                .count()
         };
         assert_eq!(pins(&machine), 0, "{name}");
         let kernel = FakeKernel::over(&machine);
@@ -84,7 +86,7 @@ fn a_pin_whose_scope_is_in_a_record_is_that_containers_dead_or_alive() {
         for below in ["", "/container"] {
             let machine = Machine::v2();
             pinned(&machine, &name);
-            let job = order(&at(&look(&machine), &name), Kill::No).unwrap();
+            let job = order(&at(&look(&machine), &name), KillOrphans::No).unwrap();
             let machine = machine.stopped("any", RuntimeKind::Crun);
             let file = machine.state_dir("any").join("status");
             let mut status: serde_json::Value =
@@ -93,7 +95,10 @@ fn a_pin_whose_scope_is_in_a_record_is_that_containers_dead_or_alive() {
             status["cgroup-path"] = format!("system.slice/{scope}{below}").into();
             fs::write(&file, status.to_string()).unwrap();
             let list = look(&machine).list;
-            assert!(!list.iter().any(|one| one.kind == Kind::BpfPin), "{name}");
+            assert!(
+                !list.iter().any(|one| one.kind == LeftoverKind::BpfPin),
+                "{name}"
+            );
             let (verdict, _) = clean(&machine, &FakeKernel::over(&machine), &job);
             let why = Kept::PinOf {
                 id: "any".to_owned(),
@@ -109,13 +114,13 @@ fn a_pin_whose_unit_is_active_is_held_and_one_whose_unit_failed_unknown() {
     for (name, scope) in names() {
         let machine = Machine::v2();
         pinned(&machine, &name);
-        let job = order(&at(&look(&machine), &name), Kill::No).unwrap();
+        let job = order(&at(&look(&machine), &name), KillOrphans::No).unwrap();
         active(&machine, &scope);
         assert!(
             !look(&machine)
                 .list
                 .iter()
-                .any(|one| one.kind == Kind::BpfPin)
+                .any(|one| one.kind == LeftoverKind::BpfPin)
         );
         let (verdict, _) = clean(&machine, &FakeKernel::over(&machine), &job);
         let why = Kept::PinHeld(Holder::Unit(scope.clone()));
@@ -128,7 +133,7 @@ fn a_pin_whose_unit_is_active_is_held_and_one_whose_unit_failed_unknown() {
         fs::write(transient.join(&scope), "[Scope]\n").unwrap();
         let leftover = at(&look(&machine), &name);
         assert_eq!(leftover.confidence, Confidence::Unknown);
-        assert_eq!(leftover.why, [Why::UnitLoaded(scope.clone())]);
+        assert_eq!(leftover.why, [WhyItStays::UnitLoaded(scope.clone())]);
         assert!(leftover.arguments.contains(&Argument::UnitLoaded(scope)));
     }
 }

@@ -4,14 +4,14 @@ use std::fs;
 
 use ocitop::diagnosis::cause::LeftoverCause;
 use ocitop::diagnosis::remedy::Remedy;
-use ocitop::diagnosis::{About, Cause, Diagnosis, Verdict as Grade, Weight};
+use ocitop::diagnosis::{About, Cause, CheckResult, Diagnosis, Weight};
 use ocitop::inventory::Manager;
 use ocitop::inventory::author::Author;
 use ocitop::inventory::engine::Engine;
 use ocitop::inventory::manager::Object;
 use ocitop::inventory::owners::{Owner, Told};
 use ocitop::kernel::Signal;
-use ocitop::leftovers::{Argument, Confidence, Kill, NoOrder, Why, order};
+use ocitop::leftovers::{Argument, Confidence, KillOrphans, NoOrder, WhyItStays, order};
 use ocitop::lifecycle::{Accounted, Kept, Verdict};
 use ocitop::oci::RuntimeKind;
 
@@ -31,15 +31,15 @@ fn processes_nobody_accounts_for_are_unknown_and_go_by_their_path_and_kill() {
         assert_eq!(found.list.len(), 1, "{:#?}", found.list);
         assert_eq!(leftover.confidence, Confidence::Unknown);
         assert_eq!(leftover.processes, [outer, inner]);
-        assert_eq!(leftover.why.first(), Some(&Why::Processes(2)));
+        assert_eq!(leftover.why.first(), Some(&WhyItStays::Processes(2)));
         assert!(leftover.arguments.contains(&Argument::NotContainerLike));
         said(
             &diagnosed(&machine, "teams/hbweb"),
             "2 processes live in it, and nobody owns them",
             "ocitop leftovers clean --kill /",
         );
-        assert_eq!(order(&leftover, Kill::No), Err(NoOrder::Populated));
-        let job = order(&leftover, Kill::Yes).unwrap();
+        assert_eq!(order(&leftover, KillOrphans::No), Err(NoOrder::Populated));
+        let job = order(&leftover, KillOrphans::Yes).unwrap();
         let kernel = FakeKernel::over(&machine);
         let (verdict, events) = clean(&machine, &kernel, &job);
         assert_eq!(verdict, Verdict::Clean, "{events:#?}");
@@ -139,7 +139,7 @@ fn processes_somebody_accounts_for_are_in_no_list_and_not_killed_by_an_order_mad
         let mut machine = Machine::v2().running("live", RuntimeKind::Runc);
         machine.leave("hbweb", None);
         let pid = machine.spawn("hbweb");
-        let job = order(&at(&look(&machine), "hbweb"), Kill::Yes).unwrap();
+        let job = order(&at(&look(&machine), "hbweb"), KillOrphans::Yes).unwrap();
         let accounted = case(&mut machine, pid);
         if let Accounted::Held { by, .. } = accounted {
             // It is told, with who holds it.
@@ -222,7 +222,7 @@ fn what_a_shim_holds_is_unknown_full_or_empty_and_is_not_cleaned() {
             if full {
                 machine.spawn(&path);
             }
-            let before = order(&at(&look(&machine), ID), Kill::Yes).unwrap();
+            let before = order(&at(&look(&machine), ID), KillOrphans::Yes).unwrap();
             let shim = machine.told("containerd-shim", &words);
             let owner = Owner::Process(Told {
                 author: Author::Trusted,
@@ -237,10 +237,10 @@ fn what_a_shim_holds_is_unknown_full_or_empty_and_is_not_cleaned() {
             let leftover = at(&look(&machine), ID);
             assert_eq!(leftover.confidence, Confidence::Unknown);
             assert!(leftover.arguments.contains(&Argument::Known(owner.clone())));
-            assert_eq!(leftover.why[0], Why::Owned(owner));
-            assert!(!leftover.why.contains(&Why::Nothing));
+            assert_eq!(leftover.why[0], WhyItStays::Owned(owner));
+            assert!(!leftover.why.contains(&WhyItStays::Nothing));
             let kernel = FakeKernel::over(&machine);
-            for job in [before, order(&leftover, Kill::Yes).unwrap()] {
+            for job in [before, order(&leftover, KillOrphans::Yes).unwrap()] {
                 let (verdict, _) = clean(&machine, &kernel, &job);
                 let said = format!("the shim, pid {shim} (containerd-shim), holds it");
                 let why = Kept::Owned(said);
@@ -329,7 +329,7 @@ fn tells_nothing_else(diagnosis: &Diagnosis) {
     }
     let mut checks = diagnosis.checks.iter();
     let check = checks.find(|it| it.about == About::Owner).unwrap();
-    assert_eq!(check.verdict, Grade::Cause);
+    assert_eq!(check.verdict, CheckResult::Cause);
 }
 
 #[test]
@@ -381,7 +381,7 @@ fn a_shim_inside_of_what_is_left_goes_with_it() {
     fs::write(&stat, text.replace("(sleep)", "(containerd-shim)")).unwrap();
     let leftover = at(&look(&machine), ID);
     assert_eq!(leftover.confidence, Confidence::Likely);
-    let job = order(&leftover, Kill::Yes).unwrap();
+    let job = order(&leftover, KillOrphans::Yes).unwrap();
     let (verdict, _) = clean(&machine, &FakeKernel::over(&machine), &job);
     assert_eq!(verdict, Verdict::Clean);
 }

@@ -8,7 +8,9 @@ use ocitop::inventory::Unread;
 use ocitop::inventory::author::{Author, Whose};
 use ocitop::inventory::owners::Owners;
 use ocitop::inventory::unread::{Place, WhyUnread};
-use ocitop::leftovers::{Argument, Confidence, Found, Kill, Known, find, order};
+use ocitop::leftovers::{
+    Argument, Confidence, FoundLeftovers, KillOrphans, KnownBefore, find, order,
+};
 use ocitop::lifecycle::{Kept, Refusal, Verdict};
 
 use super::{ID, at, broken, clean, command, look};
@@ -28,7 +30,7 @@ fn with_root(machine: &Machine, path: &Path) -> ocitop::inventory::Machine {
 
 /// That it is unknown, whatever else is known of it, because this was not read.
 #[track_caller]
-fn unknown_for(found: &Found, end: &str, unread: &str) {
+fn unknown_for(found: &FoundLeftovers, end: &str, unread: &str) {
     let leftover = at(found, end);
     let said = leftover.argument();
     assert_eq!(leftover.confidence, Confidence::Unknown, "{said}");
@@ -50,7 +52,7 @@ fn while_a_root_is_unread_nothing_that_it_may_own_is_more_than_unknown() {
     machine.leave("system.slice/crun-web.scope", None);
     let unread = machine.root().join("not-a-root");
     fs::write(&unread, "").unwrap();
-    let mut known = Known::default();
+    let mut known = KnownBefore::default();
     let blind = with_root(&machine, &unread);
     unknown_for(&find(&blind, &known), "crun-web.scope", "not-a-root");
     // Not even what this session saw end: one of that name may live there.
@@ -82,7 +84,7 @@ fn a_root_below_a_users_own_directory_may_own_that_users_alone() {
     let unread = machine.beside("run/user/1000/crun");
     fs::create_dir_all(unread.parent().unwrap()).unwrap();
     fs::write(&unread, "").unwrap();
-    let found = find(&with_root(&machine, &unread), &Known::default());
+    let found = find(&with_root(&machine, &unread), &KnownBefore::default());
     assert_eq!(at(&found, "crun-web.scope").confidence, Confidence::Likely);
     unknown_for(&found, "crun-api.scope", "run/user/1000/crun");
 }
@@ -166,7 +168,7 @@ fn a_shim_that_does_not_answer_is_named_and_those_before_it_are_heard() {
 fn what_was_likely_is_not_cleaned_once_an_owner_cannot_be_asked() {
     let mut machine = Machine::v2();
     machine.leave(&format!("docker/{ID}"), None);
-    let job = order(&at(&look(&machine), ID), Kill::No).unwrap();
+    let job = order(&at(&look(&machine), ID), KillOrphans::No).unwrap();
     let shim = machine.told("containerd-shim", &[]);
     let line = machine.proc().join(format!("{shim}/cmdline"));
     fs::remove_file(&line).unwrap();
@@ -179,7 +181,7 @@ fn what_was_likely_is_not_cleaned_once_an_owner_cannot_be_asked() {
     );
     assert_eq!(kernel.changes(), 0);
     // Who names it is told that it is unknown, and may go on.
-    let job = order(&at(&look(&machine), ID), Kill::No).unwrap();
+    let job = order(&at(&look(&machine), ID), KillOrphans::No).unwrap();
     assert_eq!(clean(&machine, &kernel, &job).0, Verdict::Clean);
 }
 
@@ -280,7 +282,7 @@ fn a_state_directory_is_kept_while_a_cgroup_of_its_name_was_not_shown() {
     let found = look(&machine);
     let mut shown = at(&found, "root/web").clone();
     let missed = shown.parts.cgroups.pop().unwrap();
-    let job = order(&shown, Kill::No).unwrap();
+    let job = order(&shown, KillOrphans::No).unwrap();
     let kernel = FakeKernel::over(&machine);
     let (verdict, _) = clean(&machine, &kernel, &job);
     let Verdict::Refused(Refusal::Kept(Kept::Missed(dir))) = &verdict else {
@@ -297,7 +299,7 @@ fn a_state_directory_is_kept_while_a_cgroup_of_its_name_was_not_shown() {
         clean(
             &machine,
             &kernel,
-            &order(&at(&found, "root/web"), Kill::No).unwrap()
+            &order(&at(&found, "root/web"), KillOrphans::No).unwrap()
         )
         .0,
         Verdict::Clean

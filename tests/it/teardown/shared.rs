@@ -3,7 +3,9 @@
 
 use ocitop::kernel::Signal;
 use ocitop::lifecycle::guard::Forbidden;
-use ocitop::lifecycle::{self, Force, Held, Job, Outcome, Reason, Refusal, Step, Target, Verdict};
+use ocitop::lifecycle::{
+    self, Force, Job, Outcome, OuterFreeze, Reason, Refusal, Step, Target, Verdict,
+};
 use ocitop::oci::RuntimeKind;
 
 use super::{options, outcomes, run};
@@ -171,7 +173,7 @@ fn what_is_frozen_together_is_not_thawed_for_one() {
     let freezer = two.machine.freezer_dir("web");
     two.machine.set_frozen(&freezer);
     let kernel = FakeKernel::over(&two.machine);
-    let held = Held {
+    let held = OuterFreeze {
         by: Some(freezer),
         kills_wait: true,
         above: false,

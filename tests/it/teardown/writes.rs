@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use ocitop::kernel::Signal;
 use ocitop::lifecycle::{
-    self, Cancel, Force, Held, Job, Options, Outcome, Plan, Quota, Refusal, Seen, Step, StepError,
-    StepEvent, StepKind, Verdict,
+    self, Cancel, CpuQuota, Force, Job, Options, Outcome, OuterFreeze, Plan, Refusal, Seen, Step,
+    StepError, StepEvent, StepKind, Verdict,
 };
 use ocitop::oci::RuntimeKind;
 
@@ -38,7 +38,7 @@ fn plan(machine: &Machine, job: &Job) -> Plan {
     lifecycle::preview(&machine.machine(), job, &options()).plan
 }
 
-fn lifted(plan: &Plan) -> Option<&Vec<Quota>> {
+fn lifted(plan: &Plan) -> Option<&Vec<CpuQuota>> {
     plan.0.iter().find_map(|planned| match &planned.step {
         Step::LiftQuota { quotas } => Some(quotas),
         _ => None,
@@ -180,7 +180,7 @@ fn the_thaw_of_what_is_killed_is_a_step_that_names_what_is_frozen_below_too() {
 }
 
 /// `web`, its init moved into `/foreign` by another tool and frozen there; and what holds it.
-fn frozen_elsewhere(host: Machine) -> (Machine, Held) {
+fn frozen_elsewhere(host: Machine) -> (Machine, OuterFreeze) {
     let machine = host.running("web", RuntimeKind::Runc);
     let v1 = machine.cgroup_root().join("freezer").exists();
     let top = if v1 {
@@ -200,7 +200,7 @@ fn frozen_elsewhere(host: Machine) -> (Machine, Held) {
         ("0::/web\n", "0::/foreign\n")
     };
     fs::write(&file, text.replace(from, to)).unwrap();
-    let held = Held {
+    let held = OuterFreeze {
         by: Some(foreign),
         kills_wait: v1,
         above: false,

@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use crate::inventory::rdt::RdtGroups;
-use crate::resctrl::{Group, MonDomain, Setting, Settings};
+use crate::resctrl::{MonDomain, ResctrlGroup, Setting, Settings};
 use crate::tui::measure::{self, left, right, scrolled, width, wrap};
 use crate::tui::model::Model;
 use crate::tui::view::layout::Class;
@@ -51,7 +51,7 @@ pub(super) fn lines(model: &Model, groups: &RdtGroups, inside: Rect) -> Vec<Line
 }
 
 /// One line that the arrow keys move through, and the rest if there is room.
-fn small(model: &Model, group: &Group, title: &str, columns: usize) -> Vec<Line<'static>> {
+fn small(model: &Model, group: &ResctrlGroup, title: &str, columns: usize) -> Vec<Line<'static>> {
     let schemata = group.schemata.as_ref().map(ToString::to_string);
     let schemata = schemata.unwrap_or_default().replace('\n', " ");
     let first = match schemata.trim() {
@@ -72,7 +72,7 @@ fn is_other(groups: &RdtGroups, resource: &str) -> bool {
 }
 
 /// Settings and values of each domain.
-fn domains(model: &Model, groups: &RdtGroups, group: &Group, columns: usize) -> Vec<String> {
+fn domains(model: &Model, groups: &RdtGroups, group: &ResctrlGroup, columns: usize) -> Vec<String> {
     let mut ids: Vec<u32> = group.domains.iter().map(|domain| domain.id).collect();
     for (resource, settings) in group.schemata.iter().flat_map(|schemata| &schemata.lines) {
         if let Settings::Domains(domains) = settings
@@ -120,7 +120,13 @@ fn fitting(id: u32, settings: [String; 2], measured: String, columns: usize) -> 
     leads.zip(parts).map(|(lead, part)| lead + &part).collect()
 }
 
-fn settings(model: &Model, groups: &RdtGroups, group: &Group, id: u32, bars: bool) -> String {
+fn settings(
+    model: &Model,
+    groups: &RdtGroups,
+    group: &ResctrlGroup,
+    id: u32,
+    bars: bool,
+) -> String {
     let info = &groups.overview.survey.info;
     let level = info.level().unwrap_or_default();
     let whole = info.cache(level).and_then(|cache| cache.cbm_mask);
@@ -164,7 +170,7 @@ fn measured(values: &MonDomain, allowed: Option<u64>) -> String {
 }
 
 /// The groups that may fill some of its ways as well.
-fn shared_with(group: &Group) -> Option<String> {
+fn shared_with(group: &ResctrlGroup) -> Option<String> {
     let mut names: Vec<String> = Vec::new();
     for name in group.overlaps.iter().flat_map(|overlap| &overlap.with) {
         let name = name.label();
@@ -176,7 +182,7 @@ fn shared_with(group: &Group) -> Option<String> {
 }
 
 /// What the lines of the domains leave out: another level of cache, and words for a whole resource.
-fn other_lines(groups: &RdtGroups, group: &Group) -> Vec<String> {
+fn other_lines(groups: &RdtGroups, group: &ResctrlGroup) -> Vec<String> {
     let lines = group.schemata.iter().flat_map(|schemata| &schemata.lines);
     let text = |(resource, settings): &(String, Settings)| match settings {
         Settings::Word(word) => Some(format!("{resource} {word}")),

@@ -5,7 +5,7 @@ use ratatui::text::Line;
 
 use crate::inventory::rdt::{GroupKind, Owners, RdtGroups, bandwidth, occupancy};
 use crate::inventory::usage::RdtValue;
-use crate::resctrl::{Cbm, Group, Overlap};
+use crate::resctrl::{Cbm, Overlap, ResctrlGroup};
 use crate::tui::measure::{self, left, right, scrolled, width};
 use crate::tui::model::Model;
 use crate::tui::theme::Look;
@@ -138,7 +138,7 @@ impl Table {
         &self,
         model: &Model,
         groups: &RdtGroups,
-        row: (&Group, &Owners),
+        row: (&ResctrlGroup, &Owners),
         cursor: bool,
     ) -> Line<'static> {
         let mut text = left(if cursor { ">" } else { " " }, self.lead);
@@ -165,7 +165,7 @@ fn aligned(column: Column, text: &str, width: usize) -> String {
 fn cell(
     model: &Model,
     groups: &RdtGroups,
-    (group, owners): (&Group, &Owners),
+    (group, owners): (&ResctrlGroup, &Owners),
     column: Column,
     columns: usize,
 ) -> String {
@@ -201,7 +201,7 @@ fn cell(
 }
 
 /// The name, scrolled sideways when it is too long; MON groups stand below their CTRL_MON group.
-fn name(model: &Model, group: &Group, columns: usize) -> String {
+fn name(model: &Model, group: &ResctrlGroup, columns: usize) -> String {
     let indent = if group.name.monitoring.is_some() {
         2
     } else {
@@ -229,7 +229,7 @@ fn kind(owners: &Owners) -> String {
 }
 
 /// The mask of the first domain, as a bar if there is room for it, and whether others differ.
-fn ways(look: Look, groups: &RdtGroups, group: &Group, columns: usize) -> String {
+fn ways(look: Look, groups: &RdtGroups, group: &ResctrlGroup, columns: usize) -> String {
     let info = &groups.overview.survey.info;
     let (Some(level), Some(schemata)) = (info.level(), &group.schemata) else {
         return "-".to_owned();
@@ -277,7 +277,7 @@ pub(super) fn bar(look: Look, whole: Option<Cbm>, mask: Cbm, overlap: Option<&Ov
     (0..length).rev().map(glyph).collect()
 }
 
-fn llc(groups: &RdtGroups, group: &Group) -> String {
+fn llc(groups: &RdtGroups, group: &ResctrlGroup) -> String {
     let used = occupancy(&group.domains);
     let text = words::sum(&used);
     let allowed = match used {

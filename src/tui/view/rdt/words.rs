@@ -10,7 +10,7 @@ use crate::inventory::rdt::{GroupKind, Owners, RdtGroups, RdtView};
 use crate::inventory::usage::{RdtUsage, RdtValue};
 use crate::oci::ContainerKey;
 use crate::resctrl::{
-    Bandwidth, Counter, Group, GroupName, InUse, Info, MonValue, Setting, Settings, Survey,
+    Bandwidth, Counter, GroupName, InUse, Info, MonValue, ResctrlGroup, Setting, Settings, Survey,
 };
 use crate::text::visible_path;
 use crate::tui::measure::{self, wrap};
@@ -171,7 +171,7 @@ pub(super) fn per_second(text: String) -> String {
 }
 
 /// What a bandwidth is set to: one value, or the span of the domains.
-pub(super) fn throttle(group: &Group, resource: &str) -> Option<String> {
+pub(super) fn throttle(group: &ResctrlGroup, resource: &str) -> Option<String> {
     let schemata = group.schemata.as_ref()?;
     let (_, settings) = schemata.lines.iter().find(|(name, _)| name == resource)?;
     let domains = match settings {
@@ -191,7 +191,7 @@ pub(super) fn throttle(group: &Group, resource: &str) -> Option<String> {
 }
 
 /// `MB 50`, `MB 2048  SMBA 16`.
-fn throttles(groups: &RdtGroups, group: &Group) -> String {
+fn throttles(groups: &RdtGroups, group: &ResctrlGroup) -> String {
     let info = &groups.overview.survey.info;
     let one = |rate: &Bandwidth| {
         let value = throttle(group, &rate.resource)?;
@@ -310,7 +310,7 @@ fn shares(groups: &RdtGroups, container: &Container, usage: &RdtUsage) -> Vec<St
 }
 
 /// `mask ff0 (8 of 12 ways)`, or `masks 0=ff0 1=f00` where domains differ.
-fn masks(info: &Info, group: &Group, level: &str) -> String {
+fn masks(info: &Info, group: &ResctrlGroup, level: &str) -> String {
     let masks = group
         .schemata
         .as_ref()

@@ -5,7 +5,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::{Kind, Row};
-use crate::diagnosis::{Check, Verdict};
+use crate::diagnosis::{Check, CheckResult};
 use crate::tui::measure::{cut, left};
 use crate::tui::modal::{Spot, Why};
 use crate::tui::model::Model;
@@ -73,13 +73,13 @@ pub(super) fn table(model: &Model, why: &Why, inside: Rect, class: Class) -> Vec
     lines
 }
 
-fn style(model: &Model, verdict: Verdict) -> Style {
+fn style(model: &Model, verdict: CheckResult) -> Style {
     match verdict {
-        Verdict::Cause => model.look.bad(),
-        Verdict::Look => model.look.warning(),
-        Verdict::Note => Style::new(),
-        Verdict::NotLookedAt => model.look.dim(),
-        Verdict::Ok => model.look.good(),
+        CheckResult::Cause => model.look.bad(),
+        CheckResult::Look => model.look.warning(),
+        CheckResult::Note => Style::new(),
+        CheckResult::NotLookedAt => model.look.dim(),
+        CheckResult::Ok => model.look.good(),
     }
 }
 

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::cgroup::cores;
 use super::{count, path, pids, processes};
 use crate::cgroup::Limit;
-use crate::diagnosis::checks::{About, Cgroups, Freezers, Seen, Tasks, Verdict, strictest};
+use crate::diagnosis::checks::{
+    About, AllTasks, CheckResult, LookedAt, OwnCgroups, ThawedFreezers, strictest,
+};
 use crate::diagnosis::evidence::{CgroupSeen, Evidence, InitSeen, Level, RdtSeen, Task, UnitSeen};
 use crate::diagnosis::{Cause, Finding};
 use crate::inventory::Condition;
@@ -73,7 +75,7 @@ impl About {
     }
 }
 
-impl Verdict {
+impl CheckResult {
     /// Its word; the one that matters most is in capitals.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -91,7 +93,7 @@ pub(in crate::diagnosis) fn found(
     about: About,
     evidence: &Evidence,
     findings: &[(usize, &Finding)],
-    looked: Result<&Seen<'_>, &String>,
+    looked: Result<&LookedAt<'_>, &String>,
 ) -> String {
     let mut told = findings.iter().map(|(_, finding)| &finding.cause);
     // How a container is says less than what was seen of its init.
@@ -114,11 +116,11 @@ pub(in crate::diagnosis) fn found(
 }
 
 /// What was seen, in which there was nothing to find.
-fn fine(about: About, evidence: &Evidence, seen: &Seen<'_>) -> String {
+fn fine(about: About, evidence: &Evidence, seen: &LookedAt<'_>) -> String {
     match seen {
-        Seen::Leftover(leftover) => leftover.argument(),
-        Seen::Record(kind) => format!("{kind}'s, complete"),
-        Seen::Init(init) => {
+        LookedAt::Leftover(leftover) => leftover.argument(),
+        LookedAt::Record(kind) => format!("{kind}'s, complete"),
+        LookedAt::Init(init) => {
             let waits = evidence.condition == Condition::Known(Status::Created);
             let waits = if waits {
                 "; it waits for its start"
@@ -127,9 +129,9 @@ fn fine(about: About, evidence: &Evidence, seen: &Seen<'_>) -> String {
             };
             format!("{}{waits}", of_init(init, evidence))
         }
-        Seen::Tasks(all) => tasks(*all),
-        Seen::Unkillable(all) => in_d(*all),
-        Seen::Exits(all) => {
+        LookedAt::Tasks(all) => tasks(*all),
+        LookedAt::Unkillable(all) => in_d(*all),
+        LookedAt::Exits(all) => {
             let exiting = those(*all, |task| task.process.exiting);
             said(
                 &exiting,
@@ -137,24 +139,24 @@ fn fine(about: About, evidence: &Evidence, seen: &Seen<'_>) -> String {
                 "are exiting, and get on",
             )
         }
-        Seen::Frozen(freezers) => thawed(freezers),
-        Seen::Cgroups(own) => cgroups(own),
-        Seen::Nobody | Seen::Hooks([]) => "none".to_owned(),
-        Seen::Shared => "with no other live container".to_owned(),
-        Seen::Limit(own) => limit(about, evidence, own),
-        Seen::Hooks([_]) => "1, which can be run and is not running".to_owned(),
-        Seen::Hooks(many) => {
+        LookedAt::Frozen(freezers) => thawed(freezers),
+        LookedAt::Cgroups(own) => cgroups(own),
+        LookedAt::Nobody | LookedAt::Hooks([]) => "none".to_owned(),
+        LookedAt::Shared => "with no other live container".to_owned(),
+        LookedAt::Limit(own) => limit(about, evidence, own),
+        LookedAt::Hooks([_]) => "1, which can be run and is not running".to_owned(),
+        LookedAt::Hooks(many) => {
             format!("{}, which can be run and are not running", many.len())
         }
-        Seen::Mounts => "none in ocitop's mount namespace".to_owned(),
-        Seen::Rdt(rdt) => of_rdt(rdt),
-        Seen::Runtime => "no command of runc, crun, youki, ocitop".to_owned(),
-        Seen::Owner => "none known".to_owned(),
-        Seen::NoSystemd => "systemd does not run here".to_owned(),
-        Seen::NoUnit => "none recorded".to_owned(),
-        Seen::Unit(unit) => of_unit(unit),
-        Seen::Disk(disk) => format!("{} free, writable", size(disk.free)),
-        Seen::Viewer => "all: root, CAP_SYS_PTRACE, the host's pids".to_owned(),
+        LookedAt::Mounts => "none in ocitop's mount namespace".to_owned(),
+        LookedAt::Rdt(rdt) => of_rdt(rdt),
+        LookedAt::Runtime => "no command of runc, crun, youki, ocitop".to_owned(),
+        LookedAt::Owner => "none known".to_owned(),
+        LookedAt::NoSystemd => "systemd does not run here".to_owned(),
+        LookedAt::NoUnit => "none recorded".to_owned(),
+        LookedAt::Unit(unit) => of_unit(unit),
+        LookedAt::Disk(disk) => format!("{} free, writable", size(disk.free)),
+        LookedAt::Viewer => "all: root, CAP_SYS_PTRACE, the host's pids".to_owned(),
     }
 }
 
@@ -179,7 +181,7 @@ fn of_init(init: &InitSeen, evidence: &Evidence) -> String {
 }
 
 /// `3 (1 S, 1 D, 1 Z) in 2 cgroups`.
-fn tasks(tasks: Tasks<'_>) -> String {
+fn tasks(tasks: AllTasks<'_>) -> String {
     let inside = || {
         let all = tasks.all().iter();
         all.filter(|task| task.place != Place::Outside)
@@ -207,7 +209,7 @@ fn tasks(tasks: Tasks<'_>) -> String {
     format!("{number} ({}){places}", states.join(", "))
 }
 
-fn those(tasks: Tasks<'_>, which: impl Fn(&Task) -> bool) -> Vec<i32> {
+fn those(tasks: AllTasks<'_>, which: impl Fn(&Task) -> bool) -> Vec<i32> {
     let all = tasks.all().iter();
     all.filter(|task| which(task))
         .map(|task| task.process.who.pid)
@@ -224,7 +226,7 @@ fn said(who: &[i32], one: &str, many: &str) -> String {
 }
 
 /// What is in D and no finding: it moves, or another check says why it is there.
-fn in_d(tasks: Tasks<'_>) -> String {
+fn in_d(tasks: AllTasks<'_>) -> String {
     let held = |task: &Task| task.waits.iter().any(|wait| wait.still);
     let frozen = those(tasks, |task| {
         task.process.state == 'D' && task.process.frozen
@@ -252,12 +254,12 @@ fn in_d(tasks: Tasks<'_>) -> String {
     }
 }
 
-fn thawed(freezers: &Freezers) -> String {
+fn thawed(freezers: &ThawedFreezers) -> String {
     match freezers {
-        Freezers::Gone => no_cgroup(),
-        Freezers::OfTasks => "no: thawed where its tasks are".to_owned(),
-        Freezers::OfCgroups { above: 0, below: 0 } => "no: thawed".to_owned(),
-        Freezers::OfCgroups { above, below } => {
+        ThawedFreezers::Gone => no_cgroup(),
+        ThawedFreezers::OfTasks => "no: thawed where its tasks are".to_owned(),
+        ThawedFreezers::OfCgroups { above: 0, below: 0 } => "no: thawed".to_owned(),
+        ThawedFreezers::OfCgroups { above, below } => {
             format!("no: thawed, as are {above} above and {below} below")
         }
     }
@@ -267,8 +269,8 @@ fn no_cgroup() -> String {
     "no cgroup of it is there".to_owned()
 }
 
-fn cgroups(cgroups: &Cgroups<'_>) -> String {
-    let Cgroups::There(all) = cgroups else {
+fn cgroups(cgroups: &OwnCgroups<'_>) -> String {
+    let OwnCgroups::There(all) = cgroups else {
         return no_cgroup();
     };
     match all.as_slice() {
@@ -277,8 +279,8 @@ fn cgroups(cgroups: &Cgroups<'_>) -> String {
     }
 }
 
-fn limit(about: About, evidence: &Evidence, cgroups: &Cgroups<'_>) -> String {
-    let Cgroups::There(all) = cgroups else {
+fn limit(about: About, evidence: &Evidence, cgroups: &OwnCgroups<'_>) -> String {
+    let OwnCgroups::There(all) = cgroups else {
         return no_cgroup();
     };
     let mut own = all.iter().filter(|cgroup| cgroup.level == Level::Own);

@@ -15,7 +15,7 @@ use super::wait::nap;
 use crate::oci::RuntimeKind;
 
 /// What keeps the init of a created container waiting.
-pub(super) enum Gate {
+pub(super) enum StartWait {
     /// youki: someone connects, writes, and closes.
     Socket(UnixListener),
     /// runc: the open for writing returns when someone opens the FIFO for reading.
@@ -24,7 +24,7 @@ pub(super) enum Gate {
     Read(File),
 }
 
-impl Gate {
+impl StartWait {
     /// Makes what the init of `runtime` waits at, in its state directory.
     pub(super) fn open(runtime: RuntimeKind, state: &Path) -> io::Result<Self> {
         let fifo = state.join("exec.fifo");
@@ -94,7 +94,7 @@ mod tests {
     /// Opens a gate and has it waited for; returns what tells that the wait is over.
     fn waiting(runtime: RuntimeKind, state: &Path) -> mpsc::Receiver<bool> {
         let (done, wait) = mpsc::channel();
-        let gate = Gate::open(runtime, state).unwrap();
+        let gate = StartWait::open(runtime, state).unwrap();
         thread::spawn(move || done.send(gate.wait().is_ok()));
         wait
     }

@@ -3,15 +3,15 @@
 
 use super::Common;
 use super::drain;
-use super::evidence::Evidence;
+use super::evidence::TeardownEvidence;
 use super::kin::Births;
 use super::procs::Members;
 use crate::inventory::Machine;
 use crate::inventory::cgroups::CgroupDir;
-use crate::kernel::Unit;
+use crate::kernel::Scope;
 
 /// Cgroups and the processes in them, read afresh at every call.
-pub(super) trait Quarry {
+pub(super) trait Removable {
     /// Its cgroups that still are the directories they were.
     fn cgroups(&self, machine: &Machine) -> Vec<CgroupDir>;
 
@@ -38,13 +38,13 @@ pub(super) trait Quarry {
     fn let_go(&mut self) {}
 
     /// Its systemd scope.
-    fn unit(&self) -> Option<&Unit>;
+    fn scope(&self) -> Option<&Scope>;
 
     /// What it has together with another, and leaves alone.
     fn common(&self) -> Option<&Common>;
 }
 
-impl Quarry for Evidence {
+impl Removable for TeardownEvidence {
     fn cgroups(&self, machine: &Machine) -> Vec<CgroupDir> {
         Self::cgroups(self, machine)
     }
@@ -73,8 +73,8 @@ impl Quarry for Evidence {
         Self::let_go(self);
     }
 
-    fn unit(&self) -> Option<&Unit> {
-        self.unit.as_ref()
+    fn scope(&self) -> Option<&Scope> {
+        self.scope.as_ref()
     }
 
     fn common(&self) -> Option<&Common> {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::{path, pids};
-use crate::diagnosis::cause::{Hold, TaskCause};
+use crate::diagnosis::cause::{TaskCause, ZombieEffect};
 use crate::diagnosis::evidence::{Evidence, InitSeen, MountSeen, Neighbour, Task, Wait};
 use crate::text::visible_path;
 
@@ -208,17 +208,17 @@ impl TaskCause {
     }
 }
 
-fn zombies(some: &[i32], count: usize, parent: i32, hold: Hold) -> String {
+fn zombies(some: &[i32], count: usize, parent: i32, hold: ZombieEffect) -> String {
     let who = if count == some.len() {
         be(some)
     } else {
         format!("{count} processes ({} ...) are", pids(some))
     };
     let what = match hold {
-        Hold::Pids if count == 1 => "holds only its pid".to_owned(),
-        Hold::Pids => "hold only their pids".to_owned(),
-        Hold::InitLater => "once init dies, it waits until that is done".to_owned(),
-        Hold::Init(init) => format!("init, pid {init}, waits for that"),
+        ZombieEffect::Pids if count == 1 => "holds only its pid".to_owned(),
+        ZombieEffect::Pids => "hold only their pids".to_owned(),
+        ZombieEffect::InitLater => "once init dies, it waits until that is done".to_owned(),
+        ZombieEffect::Init(init) => format!("init, pid {init}, waits for that"),
     };
     format!("{who} dead and not reaped by pid {parent}: {what}")
 }

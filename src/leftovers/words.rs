@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use super::{Argument, Confidence, Kind, Leftover, Why};
+use super::{Argument, Confidence, Leftover, LeftoverKind, WhyItStays};
 use crate::inventory::Unread;
 use crate::inventory::owners::Owner;
 use crate::text::{visible, visible_path};
 
-impl Kind {
+impl LeftoverKind {
     /// A word or two: `cgroup`, `state dir`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -101,7 +101,7 @@ impl Argument {
     }
 }
 
-impl Why {
+impl WhyItStays {
     /// In words.
     pub fn words(&self) -> String {
         match self {
@@ -128,7 +128,7 @@ impl Leftover {
     pub fn place(&self) -> String {
         let path = visible_path(&self.key.dir());
         match (self.kind, self.hierarchies.len()) {
-            (Kind::Cgroup, count) if count > 1 => format!("{path} ({count} hierarchies)"),
+            (LeftoverKind::Cgroup, count) if count > 1 => format!("{path} ({count} hierarchies)"),
             _ => path,
         }
     }
@@ -140,7 +140,7 @@ impl Leftover {
 
     /// Why it is still there, in one line.
     pub fn reason(&self) -> String {
-        let words: Vec<String> = self.why.iter().map(Why::words).collect();
+        let words: Vec<String> = self.why.iter().map(WhyItStays::words).collect();
         words.join("; ")
     }
 

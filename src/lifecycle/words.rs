@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::kernel::{HookEnd, HookStatus};
 use crate::text::{visible, visible_path};
 
-use super::{Outcome, Quota, Reason, Refusal, Seen, Step, StepError, Survivor};
+use super::{CpuQuota, Outcome, Reason, Refusal, Seen, Step, StepError, Survivor};
 
 /// Most quotas told in words; JSON has them all.
 const TOLD: usize = 20;
@@ -109,7 +109,7 @@ fn kill(processes: usize, at_once: &[PathBuf]) -> String {
     format!("{them}, at once: cgroup.kill of {}", path_list(at_once))
 }
 
-fn lift(quotas: &[Quota]) -> String {
+fn lift(quotas: &[CpuQuota]) -> String {
     let list = quota_list(quotas);
     format!("lift its CPU quota, or it may die slowly: {list}; put back if it does not die")
 }
@@ -138,8 +138,8 @@ fn path_list(paths: &[PathBuf]) -> String {
     listed(paths.iter().map(|path| visible_path(path)))
 }
 
-fn quota_list(quotas: &[Quota]) -> String {
-    listed(quotas.iter().map(Quota::words))
+fn quota_list(quotas: &[CpuQuota]) -> String {
+    listed(quotas.iter().map(CpuQuota::words))
 }
 
 fn listed(mut items: impl ExactSizeIterator<Item = String>) -> String {
@@ -150,7 +150,7 @@ fn listed(mut items: impl ExactSizeIterator<Item = String>) -> String {
     }
 }
 
-impl Quota {
+impl CpuQuota {
     fn words(&self) -> String {
         format!("{} is {}", visible_path(&self.file), visible(&self.was))
     }
@@ -200,8 +200,9 @@ impl Seen {
             Self::CgroupsThawed(1) => "1 cgroup thawed".to_owned(),
             Self::CgroupsThawed(count) => format!("{count} cgroups thawed"),
             Self::Lifted(quotas) => {
-                let was =
-                    |one: &Quota| format!("{} was {}", visible_path(&one.file), visible(&one.was));
+                let was = |one: &CpuQuota| {
+                    format!("{} was {}", visible_path(&one.file), visible(&one.was))
+                };
                 let mut told: Vec<_> = quotas.iter().take(TOLD).map(was).collect();
                 if let more @ 1.. = quotas.len().saturating_sub(TOLD) {
                     told.push(format!("and {more} more"));

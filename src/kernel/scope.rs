@@ -22,24 +22,24 @@ const SYSTEMCTL: [&str; 2] = ["/usr/bin/systemctl", "/bin/systemctl"];
 
 /// A scope and the cgroup it must have.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Unit {
+pub struct Scope {
     /// Its name, ending in `.scope`.
     pub name: String,
     /// Its cgroup below the hierarchy's root, with a leading `/`.
     pub cgroup: PathBuf,
 }
 
-/// Ends the unit. `ENOENT` if systemd does not know it; `EPERM` if the unit of that name has
+/// Ends the scope. `ENOENT` if systemd does not know it; `EPERM` if the unit of that name has
 /// another cgroup.
-pub(super) fn stop(unit: &Unit, bus: Option<&Path>, limit: Duration) -> io::Result<()> {
+pub(super) fn stop(scope: &Scope, bus: Option<&Path>, limit: Duration) -> io::Result<()> {
     let connection = match zbus::block_on(connect(bus)) {
         Ok(connection) => connection,
         // Here systemctl would speak to the container's systemd.
         Err(error) if bus.is_some() => return Err(io::Error::other(error)),
-        Err(_) if rustix::process::geteuid().is_root() => return end_by_command(unit, limit),
+        Err(_) if rustix::process::geteuid().is_root() => return end_by_command(scope, limit),
         Err(error) => return Err(io::Error::other(error)),
     };
-    zbus::block_on(end(connection, unit)).map_err(|error| match error {
+    zbus::block_on(end(connection, scope)).map_err(|error| match error {
         zbus::Error::MethodError(name, ..) if name.as_str().ends_with(".NoSuchUnit") => {
             rustix::io::Errno::NOENT.into()
         }
@@ -62,9 +62,9 @@ async fn connect(bus: Option<&Path>) -> zbus::Result<Connection> {
     }
 }
 
-struct Manager(Connection);
+struct SystemdManager(Connection);
 
-impl Manager {
+impl SystemdManager {
     async fn call<B>(&self, method: &'static str, body: &B) -> zbus::Result<Message>
     where
         B: serde::Serialize + zbus::DynamicType,
@@ -91,14 +91,14 @@ impl Manager {
     }
 }
 
-async fn end(connection: Connection, unit: &Unit) -> zbus::Result<()> {
-    let manager = Manager(connection);
-    let name = unit.name.as_str();
+async fn end(connection: Connection, scope: &Scope) -> zbus::Result<()> {
+    let manager = SystemdManager(connection);
+    let name = scope.name.as_str();
     let found = manager.call("GetUnit", &name).await?;
     let path: OwnedObjectPath = found.body().deserialize()?;
     let cgroup = manager.property(&path, SCOPE, "ControlGroup").await?;
     if !cgroup.is_empty() {
-        if unit.cgroup.as_os_str() != cgroup.as_str() {
+        if scope.cgroup.as_os_str() != cgroup.as_str() {
             return Err(io::Error::from(rustix::io::Errno::PERM).into());
         }
         stop_and_wait(&manager, name).await?;
@@ -111,7 +111,7 @@ async fn end(connection: Connection, unit: &Unit) -> zbus::Result<()> {
     Ok(())
 }
 
-async fn stop_and_wait(manager: &Manager, name: &str) -> zbus::Result<()> {
+async fn stop_and_wait(manager: &SystemdManager, name: &str) -> zbus::Result<()> {
     // systemd sends signals over a bus only to those who asked for them.
     manager.call("Subscribe", &()).await.ok();
     let rule = MatchRule::builder()
@@ -134,9 +134,9 @@ async fn stop_and_wait(manager: &Manager, name: &str) -> zbus::Result<()> {
     Err(io::Error::from(io::ErrorKind::UnexpectedEof).into())
 }
 
-fn end_by_command(unit: &Unit, limit: Duration) -> io::Result<()> {
+fn end_by_command(scope: &Scope, limit: Duration) -> io::Result<()> {
     let deadline = Instant::now() + limit;
-    let name = unit.name.as_str();
+    let name = scope.name.as_str();
     let ask = |verb, rest: &[&str]| systemctl(&[&[verb], rest, &["--", name]].concat(), deadline);
     let property = |name: &str| ask("show", &["--value", &format!("--property={name}")]);
     if property("LoadState")? == "not-found" {
@@ -144,7 +144,7 @@ fn end_by_command(unit: &Unit, limit: Duration) -> io::Result<()> {
     }
     let cgroup = property("ControlGroup")?;
     if !cgroup.is_empty() {
-        if unit.cgroup.as_os_str() != cgroup.as_str() {
+        if scope.cgroup.as_os_str() != cgroup.as_str() {
             return Err(rustix::io::Errno::PERM.into());
         }
         ask("stop", &[])?;

@@ -20,7 +20,7 @@ use crate::text::visible_path;
 
 /// What freezes processes from outside of their container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Held {
+pub struct OuterFreeze {
     /// The cgroup whose setting does; `None` if it cannot be seen from here.
     pub by: Option<PathBuf>,
     /// v1: even SIGKILL waits for the thaw.
@@ -31,7 +31,7 @@ pub struct Held {
     pub others: usize,
 }
 
-impl Held {
+impl OuterFreeze {
     /// By a cgroup above that was not looked for.
     pub(super) fn above() -> Self {
         Self {
@@ -49,7 +49,7 @@ pub(super) fn look(
     key: &ContainerKey,
     (own, pids): (&[CgroupDir], &[i32]),
     claims: &Claims,
-) -> Option<Held> {
+) -> Option<OuterFreeze> {
     let dirs: Vec<PathBuf> = own
         .iter()
         .map(|cgroup| cgroup.dir(&machine.hierarchies))
@@ -61,7 +61,7 @@ pub(super) fn look(
         let over = freezers.over(*pid, false);
         hidden |= over.hidden;
         if let Some(at) = over.set.into_iter().find(outside) {
-            return Some(Held {
+            return Some(OuterFreeze {
                 above: dirs.iter().any(|dir| dir.starts_with(&at.dir)),
                 kills_wait: at.version == Version::V1,
                 others: CgroupDir::at(&at.dir, &machine.hierarchies)
@@ -70,7 +70,7 @@ pub(super) fn look(
             });
         }
     }
-    hidden.then(|| Held {
+    hidden.then(|| OuterFreeze {
         by: None,
         kills_wait: machine.hierarchies.controller("freezer").is_some(),
         above: true,
@@ -78,7 +78,7 @@ pub(super) fn look(
     })
 }
 
-impl fmt::Display for Held {
+impl fmt::Display for OuterFreeze {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(by) = &self.by else {
             return f.write_str(

@@ -5,7 +5,7 @@ use serde::Serialize;
 /// What kind of thing a task waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Nature {
+pub enum WaitKind {
     /// A process that answers for a file system.
     Fuse,
     /// A server on the network.
@@ -44,35 +44,35 @@ pub enum Nature {
 
 /// Functions that tell, by the start of their name; the first row with a hit wins, so what is
 /// more special stands above what it is made of.
-const TELLING: [(Nature, &[&str]); 15] = [
+const TELLING: [(WaitKind, &[&str]); 15] = [
     (
-        Nature::ExitTracer,
+        WaitKind::ExitTracer,
         // ptrace_notify alone is any stop of a traced task.
         &["ptrace_event_exit"],
     ),
-    (Nature::Namespace, &["zap_pid_ns_processes"]),
+    (WaitKind::Namespace, &["zap_pid_ns_processes"]),
     (
-        Nature::CoreDump,
+        WaitKind::CoreDump,
         &["do_coredump", "vfs_coredump", "dump_emit", "coredump_"],
     ),
     (
-        Nature::CgroupLock,
+        WaitKind::CgroupLock,
         &["cgroup_kn_lock_live", "cgroup_lock", "cgroup_drain_dying"],
     ),
     (
-        Nature::Oom,
+        WaitKind::Oom,
         &["mem_cgroup_oom_synchronize", "mem_cgroup_oom_wait"],
     ),
     (
-        Nature::MemoryHigh,
+        WaitKind::MemoryHigh,
         &[
             "mem_cgroup_handle_over_high",
             "__mem_cgroup_handle_over_high",
         ],
     ),
-    (Nature::Vfork, &["wait_for_vfork_done", "__do_sys_vfork"]),
+    (WaitKind::Vfork, &["wait_for_vfork_done", "__do_sys_vfork"]),
     (
-        Nature::FrozenFilesystem,
+        WaitKind::FrozenFilesystem,
         &[
             "mnt_want_write",
             "sb_start_write",
@@ -81,16 +81,16 @@ const TELLING: [(Nature, &[&str]); 15] = [
             "sb_start_intwrite",
         ],
     ),
-    (Nature::Fuse, &["request_wait_answer", "fuse_"]),
+    (WaitKind::Fuse, &["request_wait_answer", "fuse_"]),
     (
-        Nature::Network,
+        WaitKind::Network,
         &[
             "nfs_", "nfs3_", "nfs4_", "rpc_", "__rpc_", "cifs_", "smb2_", "ceph_",
         ],
     ),
-    (Nature::IoUring, &["io_uring_", "io_wq_", "__io_uring_"]),
+    (WaitKind::IoUring, &["io_uring_", "io_wq_", "__io_uring_"]),
     (
-        Nature::Block,
+        WaitKind::Block,
         &[
             "io_schedule",
             "blk_",
@@ -108,11 +108,11 @@ const TELLING: [(Nature, &[&str]); 15] = [
         ],
     ),
     (
-        Nature::Unmapping,
+        WaitKind::Unmapping,
         &["exit_mmap", "unmap_vmas", "unmap_page_range", "mmput"],
     ),
     (
-        Nature::MemoryLock,
+        WaitKind::MemoryLock,
         &[
             "down_read_mmap",
             "mmap_read_lock",
@@ -120,19 +120,19 @@ const TELLING: [(Nature, &[&str]); 15] = [
             "lock_mm_and_find_vma",
         ],
     ),
-    (Nature::Freezer, &["__refrigerator", "do_freezer_trap"]),
+    (WaitKind::Freezer, &["__refrigerator", "do_freezer_trap"]),
 ];
 
-impl Nature {
+impl WaitKind {
     /// From the function a task waits in and its stack, innermost first.
     ///
     /// ```
-    /// use ocitop::diagnosis::nature::Nature;
+    /// use ocitop::diagnosis::wait_kind::WaitKind;
     /// let stack = ["percpu_rwsem_wait", "mnt_want_write", "path_openat"].map(str::to_owned);
-    /// assert_eq!(Nature::of(Some("percpu_rwsem_wait"), &stack), Nature::FrozenFilesystem);
-    /// assert_eq!(Nature::of(Some("request_wait_answer"), &[]), Nature::Fuse);
-    /// assert_eq!(Nature::of(None, &[]), Nature::Other);
-    /// assert_eq!(Nature::of(Some("do_exit"), &["do_exit".to_owned()]), Nature::Faulted);
+    /// assert_eq!(WaitKind::of(Some("percpu_rwsem_wait"), &stack), WaitKind::FrozenFilesystem);
+    /// assert_eq!(WaitKind::of(Some("request_wait_answer"), &[]), WaitKind::Fuse);
+    /// assert_eq!(WaitKind::of(None, &[]), WaitKind::Other);
+    /// assert_eq!(WaitKind::of(Some("do_exit"), &["do_exit".to_owned()]), WaitKind::Faulted);
     /// ```
     pub fn of(wchan: Option<&str>, stack: &[String]) -> Self {
         let functions = || stack.iter().map(String::as_str).chain(wchan);
@@ -153,7 +153,7 @@ impl Nature {
         let hit =
             |names: &&[&str]| functions().any(|f| names.iter().any(|name| f.starts_with(name)));
         let found = TELLING.iter().find(|(_, names)| hit(names));
-        found.map_or(Self::Other, |(nature, _)| *nature)
+        found.map_or(Self::Other, |(kind, _)| *kind)
     }
 
     /// Whether signals do not reach a task in such a wait before it is over.

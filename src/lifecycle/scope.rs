@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::quarry::Quarry;
+use super::removable::Removable;
 use super::run::Context;
 use super::{Outcome, Reason, Seen, StepError};
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::entry::Entry;
 use crate::inventory::{Machine, units};
 use crate::kernel::read::is_gone;
-use crate::kernel::{Kernel, Unit};
+use crate::kernel::{Kernel, Scope};
 
 /// Least and most time systemd gets to stop a scope in which nothing lives any more.
 const AT_LEAST: Duration = Duration::from_secs(2);
@@ -22,7 +22,7 @@ const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
 /// The scope that the record's cgroups name, if it is named after the container. `cgroups` need not
 /// exist: systemd removes the cgroup of a scope that failed and keeps the unit.
-pub(super) fn own(machine: &Machine, entry: &Entry<'_>, cgroups: &[CgroupDir]) -> Option<Unit> {
+pub(super) fn own(machine: &Machine, entry: &Entry<'_>, cgroups: &[CgroupDir]) -> Option<Scope> {
     // Of what a plain user wrote, root asks nothing of the host's systemd.
     let own = rustix::process::geteuid().as_raw();
     if !machine.systemd || (entry.uid != 0 && entry.uid != own) {
@@ -35,14 +35,14 @@ pub(super) fn own(machine: &Machine, entry: &Entry<'_>, cgroups: &[CgroupDir]) -
 
 /// As [`own`], of cgroups that were found by the container's name alone: a scope if systemd knows it.
 /// Where that cannot be looked at, it is asked when the scope is to be stopped.
-pub(super) fn found(machine: &Machine, entry: &Entry<'_>, cgroups: &[CgroupDir]) -> Option<Unit> {
-    let unit = own(machine, entry, cgroups)?;
-    let known = units::state(machine, &unit).map(|state| state.active || state.loaded);
-    known.unwrap_or(true).then_some(unit)
+pub(super) fn found(machine: &Machine, entry: &Entry<'_>, cgroups: &[CgroupDir]) -> Option<Scope> {
+    let scope = own(machine, entry, cgroups)?;
+    let known = units::state(machine, &scope).map(|state| state.active || state.loaded);
+    known.unwrap_or(true).then_some(scope)
 }
 
 /// The scope that a cgroup is, or is crun's sub-cgroup of.
-fn scope(path: &Path, id: &str) -> Option<Unit> {
+fn scope(path: &Path, id: &str) -> Option<Scope> {
     let path = if path.file_name()? == "container" {
         path.parent()?
     } else {
@@ -51,26 +51,26 @@ fn scope(path: &Path, id: &str) -> Option<Unit> {
     let name = path.file_name()?.to_str()?;
     let stem = name.strip_suffix(".scope")?;
     let before = stem.strip_suffix(id)?;
-    (before.is_empty() || before.ends_with('-')).then(|| Unit {
+    (before.is_empty() || before.ends_with('-')).then(|| Scope {
         name: name.to_owned(),
         cgroup: Path::new("/").join(path),
     })
 }
 
 /// Has systemd stop the scope and forget its failure. What remains of its cgroup is removed next.
-pub(super) fn stop<K: Kernel, Q: Quarry>(
+pub(super) fn stop<K: Kernel, Q: Removable>(
     context: &mut Context<'_, K, Q>,
 ) -> Result<Outcome, StepError> {
-    let Some(unit) = context.evidence.unit() else {
+    let Some(scope) = context.evidence.scope() else {
         return Ok(Outcome::Skipped(Reason::None));
     };
     let limit = context.left().clamp(AT_LEAST, AT_MOST);
-    match context.kernel.stop_unit(unit, limit) {
+    match context.kernel.stop_scope(scope, limit) {
         Ok(()) => Ok(Outcome::Done(Seen::Gone)),
         Err(error) if is_gone(&error) => Ok(Outcome::Skipped(Reason::AlreadyGone)),
         Err(error) => Err(StepError::Io {
             action: "stop",
-            object: crate::text::visible(&unit.name),
+            object: crate::text::visible(&scope.name),
             cause: error.to_string(),
         }),
     }
@@ -79,20 +79,20 @@ pub(super) fn stop<K: Kernel, Q: Quarry>(
 /// Whether systemd has let go of the scope, as the last look asks it; a moment after its last process
 /// is gone it does of itself. What could not be looked at for it.
 pub(super) fn check_gone<K: Kernel>(context: &Context<'_, K>) -> Result<Vec<PathBuf>, StepError> {
-    let Some(unit) = context.evidence.unit() else {
+    let Some(scope) = context.evidence.scope() else {
         return Ok(Vec::new());
     };
     let deadline = context.kernel.now() + AT_LEAST;
     let mut wait = FIRST_WAIT;
     loop {
-        match units::state(context.machine, unit) {
+        match units::state(context.machine, scope) {
             Ok(state) if !state.active => return Ok(Vec::new()),
             Ok(_) if context.kernel.now() >= deadline => {
-                let unit = unit.name.clone();
+                let unit = scope.name.clone();
                 return Err(StepError::UnitActive { unit });
             }
             Ok(_) => {}
-            Err(_) => return Ok(vec![units::home_of(context.machine, &unit.cgroup)]),
+            Err(_) => return Ok(vec![units::home_of(context.machine, &scope.cgroup)]),
         }
         context.kernel.pause(wait);
         wait = (wait * 2).min(LONGEST_WAIT);
@@ -104,8 +104,8 @@ mod tests {
     use super::*;
 
     fn name(path: &str, id: &str) -> Option<(String, String)> {
-        let unit = scope(Path::new(path), id)?;
-        Some((unit.name, unit.cgroup.to_str().unwrap().to_owned()))
+        let scope = scope(Path::new(path), id)?;
+        Some((scope.name, scope.cgroup.to_str().unwrap().to_owned()))
     }
 
     #[test]

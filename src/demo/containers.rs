@@ -1,4 +1,4 @@
-//! Who plays in the lab: one line per container, as data.
+//! The containers of the lab: one line each, as data.
 
 use super::child::Role;
 use crate::oci::RuntimeKind;
@@ -7,7 +7,7 @@ const MIB: u64 = 1 << 20;
 
 /// What is special about a container of the lab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scene {
+pub(super) enum Situation {
     /// Nothing: it runs.
     Running,
     /// Its init waits to be started.
@@ -32,7 +32,7 @@ pub(super) enum Scene {
 
 /// What its cgroups allow it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Limits {
+pub(super) struct LabLimits {
     /// Of one CPU, percent.
     pub(super) cpu: Option<u64>,
     /// Bytes.
@@ -43,28 +43,28 @@ pub(super) struct Limits {
 
 /// One container of the lab.
 #[derive(Debug, Clone)]
-pub(super) struct Part {
+pub(super) struct LabContainer {
     /// Its id.
     pub(super) id: String,
     /// Whose files describe it.
     pub(super) runtime: RuntimeKind,
     /// What is special about it.
-    pub(super) scene: Scene,
+    pub(super) situation: Situation,
     /// Its limits.
-    pub(super) limits: Limits,
+    pub(super) limits: LabLimits,
     /// What its init does.
     pub(super) role: Role,
     /// What the processes do that its init starts: name and share of a CPU, percent.
     pub(super) helpers: &'static [(&'static str, u32)],
 }
 
-impl Part {
-    fn new(id: &str, runtime: RuntimeKind, scene: Scene, role: Role) -> Self {
+impl LabContainer {
+    fn new(id: &str, runtime: RuntimeKind, situation: Situation, role: Role) -> Self {
         Self {
             id: id.to_owned(),
             runtime,
-            scene,
-            limits: Limits {
+            situation,
+            limits: LabLimits {
                 cpu: None,
                 memory: Some(256 * MIB),
                 pids: 32,
@@ -90,34 +90,38 @@ impl Part {
     }
 }
 
-/// Everyone. `tag` tells this lab from another on the same host: a container whose state file is
+/// All of them. `tag` tells this lab from another on the same host: a container whose state file is
 /// lost may be looked for by the name of its cgroup, and must not be found twice.
-pub(super) fn everyone(tag: &str) -> Vec<Part> {
+pub(super) fn all(tag: &str) -> Vec<LabContainer> {
     use RuntimeKind::{Crun, Runc, Youki};
     let rest = Role::Work { percent: 1 };
-    let part = |id: &str, runtime, scene| Part::new(id, runtime, scene, rest.clone());
-    let waiting = |id: &str, runtime| Part::new(id, runtime, Scene::Created, Role::Await(runtime));
+    let container =
+        |id: &str, runtime, situation| LabContainer::new(id, runtime, situation, rest.clone());
+    let waiting = |id: &str, runtime| {
+        LabContainer::new(id, runtime, Situation::Created, Role::Await(runtime))
+    };
     let corrupt = format!("corrupt-state-{tag}");
     vec![
-        Part::new("cpu-burner", Runc, Scene::Running, Role::Burn).with_cpu(50),
-        Part::new("memory-tide", Crun, Scene::Running, Role::Tide).with_memory(128 * MIB),
-        Part::new("disk-writer", Youki, Scene::Running, Role::Write),
-        part("worker-pool", Runc, Scene::Running)
+        LabContainer::new("cpu-burner", Runc, Situation::Running, Role::Burn).with_cpu(50),
+        LabContainer::new("memory-tide", Crun, Situation::Running, Role::Tide)
+            .with_memory(128 * MIB),
+        LabContainer::new("disk-writer", Youki, Situation::Running, Role::Write),
+        container("worker-pool", Runc, Situation::Running)
             .with_cpu(100)
             .with_helpers(&[("worker-1", 2), ("worker-2", 4), ("worker-3", 6)]),
-        part("paused", Crun, Scene::Paused),
+        container("paused", Crun, Situation::Paused),
         waiting("created-youki", Youki),
         waiting("created-runc", Runc),
         waiting("created-crun", Crun),
-        Part::new("stopped", Runc, Scene::Stopped, Role::Leave),
-        Part::new("left-behind", Crun, Scene::Left, Role::Leave),
+        LabContainer::new("stopped", Runc, Situation::Stopped, Role::Leave),
+        LabContainer::new("left-behind", Crun, Situation::Left, Role::Leave),
         // Its configuration still names its cgroup. Of a name alone nobody takes processes in the host's
         // namespaces for a container's.
-        part(&corrupt, Crun, Scene::Corrupt),
-        part("frozen-nested", Youki, Scene::NestedFrozen).with_helpers(&[("nested", 1)]),
-        part("failing-hook", Youki, Scene::FailingHook),
-        part("recycled-pid", Youki, Scene::Recycled),
-        part("podman-web", Crun, Scene::Managed),
+        container(&corrupt, Crun, Situation::Corrupt),
+        container("frozen-nested", Youki, Situation::NestedFrozen).with_helpers(&[("nested", 1)]),
+        container("failing-hook", Youki, Situation::FailingHook),
+        container("recycled-pid", Youki, Situation::Recycled),
+        container("podman-web", Crun, Situation::Managed),
     ]
 }
 
@@ -126,27 +130,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_cast_has_every_scene_and_every_runtime() {
-        let cast = everyone("7");
+    fn the_lab_has_every_situation_and_every_runtime() {
+        let lab = all("7");
         for runtime in [RuntimeKind::Youki, RuntimeKind::Runc, RuntimeKind::Crun] {
-            assert!(cast.iter().filter(|part| part.runtime == runtime).count() >= 3);
             assert!(
-                cast.iter()
-                    .any(|part| part.runtime == runtime && part.scene == Scene::Created)
+                lab.iter()
+                    .filter(|container| container.runtime == runtime)
+                    .count()
+                    >= 3
             );
+            assert!(lab.iter().any(|container| container.runtime == runtime
+                && container.situation == Situation::Created));
         }
-        assert!(cast.len() >= 9);
+        assert!(lab.len() >= 9);
     }
 
     #[test]
     fn ids_are_container_ids_and_the_lost_one_is_this_labs_alone() {
-        for part in everyone("7") {
-            assert!(part.id.parse::<crate::oci::ContainerId>().is_ok());
+        for container in all("7") {
+            assert!(container.id.parse::<crate::oci::ContainerId>().is_ok());
         }
         let lost = |tag| {
-            let part = everyone(tag).into_iter();
-            part.filter(|part| part.scene == Scene::Corrupt)
-                .map(|part| part.id)
+            let container = all(tag).into_iter();
+            container
+                .filter(|container| container.situation == Situation::Corrupt)
+                .map(|container| container.id)
                 .collect::<Vec<_>>()
         };
         assert_ne!(lost("7"), lost("8"));
