@@ -5,7 +5,7 @@
     reason = "a bench that cannot go on ends there"
 )]
 
-#[path = "../it/machine.rs"]
+#[path = "../it/support/machine.rs"]
 #[expect(dead_code, reason = "the tests use the rest")]
 mod machine;
 

@@ -3,10 +3,17 @@
 //! Everything a test makes lies in a temporary directory and below one cgroup of its own,
 //! `/ocitop-test-TAG-N`, in every hierarchy. `Drop` looks only there.
 
+#[path = "rig/cgroups.rs"]
+mod cgroups;
+#[path = "rig/patience.rs"]
+mod patience;
+#[path = "rig/processes.rs"]
+mod processes;
+
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -14,27 +21,13 @@ use ocitop::oci::RuntimeKind;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// Longest wait for anything that ought to happen at once, on a machine of ordinary speed.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// How many times slower than that this machine is: `OCITOP_TEST_PATIENCE`.
-pub(crate) fn slowness() -> u32 {
-    let factor = std::env::var("OCITOP_TEST_PATIENCE").ok();
-    factor.and_then(|factor| factor.parse().ok()).unwrap_or(1)
-}
+pub(crate) use self::cgroups::*;
+pub(crate) use self::patience::*;
+pub(crate) use self::processes::*;
 
 /// Whether the runtimes are to use their systemd driver: `OCITOP_TEST_DRIVER=systemd`.
 pub(crate) fn by_systemd() -> bool {
     std::env::var("OCITOP_TEST_DRIVER").is_ok_and(|driver| driver == "systemd")
-}
-
-/// A time limit, stretched for a slow machine.
-pub(crate) fn patient(limit: Duration) -> Duration {
-    limit * slowness()
-}
-
-fn patience() -> Duration {
-    patient(PATIENCE)
 }
 
 /// The program under test: what cargo built, or `OCITOP_BIN` where that was carried elsewhere.
@@ -43,72 +36,12 @@ pub(crate) fn ocitop() -> PathBuf {
     std::env::var_os("OCITOP_BIN").map_or_else(built, PathBuf::from)
 }
 
-/// The mount of all cgroup hierarchies.
-const CGROUPS: &str = "/sys/fs/cgroup";
-
 /// Runs `test` with a rig for `kind`, or says loudly why it cannot.
 pub(crate) fn with(kind: RuntimeKind, name: &str, test: fn(&Rig)) {
     match Rig::new(kind) {
         Ok(rig) => test(&rig),
         Err(reason) => skip(&format!("{name} with {kind}"), &reason),
     }
-}
-
-/// A test that cannot run here: a line that libtest does not swallow, and a failure where skips
-/// are not accepted.
-pub(crate) fn skip(name: &str, reason: &str) {
-    tell(&format!("SKIP {name}: {reason}\n"));
-    let required = std::env::var("OCITOP_HOST_TESTS").is_ok_and(|value| value == "require");
-    assert!(!required, "a skip is a failure here: {reason}");
-}
-
-/// A line on stderr that libtest does not swallow, and in the file of those that did not run.
-fn tell(line: &str) {
-    io::stderr().write_all(line.as_bytes()).unwrap();
-    if let Some(file) = std::env::var_os("OCITOP_HOST_SKIPS") {
-        let mut file = fs::OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(file)
-            .unwrap();
-        file.write_all(line.as_bytes()).unwrap();
-    }
-}
-
-/// What this kind of machine cannot show, and another can: no skip, but said where those are.
-pub(crate) fn not_here(name: &str, why: &str) {
-    tell(&format!("NOT HERE {name}: {why}\n"));
-}
-
-/// Whether the machine is the tests' own, so that they may change what all of it shares; says so if
-/// it is not. `OCITOP_TEST_MACHINE=own`
-pub(crate) fn may_change_the_machine(name: &str) -> bool {
-    let own = std::env::var("OCITOP_TEST_MACHINE").is_ok_and(|machine| machine == "own");
-    if !own {
-        not_here(name, "it changes all of the machine: in a virtual one only");
-    }
-    own
-}
-
-/// Waits for a condition; fails naming it.
-pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !holds() {
-        assert!(
-            start.elapsed() < patience(),
-            "waited {:?} for: {what}",
-            patience()
-        );
-        breathe();
-    }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "between two looks at the machine"
-)]
-pub(crate) fn breathe() {
-    std::thread::sleep(Duration::from_millis(5));
 }
 
 /// What a command left behind when it ended.
@@ -637,152 +570,6 @@ impl Rig {
             rustix::process::pidfd_send_signal(process, signal).ok();
         }
     }
-}
-
-/// A process of the host that has nothing to do with any container; it ends with the value.
-pub(crate) struct Stranger(Child);
-
-impl Stranger {
-    pub(crate) fn new() -> Self {
-        let child = Command::new("sleep")
-            .arg("3000")
-            .stdin(Stdio::null())
-            .spawn();
-        Self(child.unwrap())
-    }
-
-    pub(crate) fn pid(&self) -> i32 {
-        i32::try_from(self.0.id()).unwrap()
-    }
-
-    pub(crate) fn is_alive(&mut self) -> bool {
-        self.0.try_wait().unwrap().is_none()
-    }
-}
-
-impl Drop for Stranger {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
-}
-
-/// SIGKILL by pid.
-pub(crate) fn kill(pid: i32) {
-    let pid = rustix::process::Pid::from_raw(pid).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
-}
-
-/// The state letter of a process, if there is one.
-pub(crate) fn process_state(pid: i32) -> Option<char> {
-    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
-    ocitop::process::ProcStat::parse(&stat).map(|stat| stat.state)
-}
-
-/// When a process started, if it lives.
-pub(crate) fn start_of(pid: i32) -> Option<u64> {
-    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
-    let stat = ocitop::process::ProcStat::parse(&stat)?;
-    (!stat.is_dead()).then_some(stat.start_time)
-}
-
-/// The pids in one cgroup.
-pub(crate) fn pids_of(cgroup: &Path) -> Vec<i32> {
-    let text = fs::read_to_string(cgroup.join("cgroup.procs")).unwrap_or_default();
-    text.lines().filter_map(|line| line.parse().ok()).collect()
-}
-
-/// Tells a cgroup to freeze, which may not come to its end.
-pub(crate) fn ask_to_freeze(cgroup: &Path) {
-    let (file, value) = freezer_of(cgroup);
-    fs::write(cgroup.join(file), value).unwrap();
-}
-
-/// Freezes a cgroup by itself, as its hierarchy's version does it; returns once it is frozen.
-pub(crate) fn freeze(cgroup: &Path) {
-    ask_to_freeze(cgroup);
-    until("it is frozen", || is_frozen(cgroup));
-}
-
-/// Thaws a cgroup.
-pub(crate) fn thaw(cgroup: &Path) {
-    let (file, _) = freezer_of(cgroup);
-    let value = if file == "cgroup.freeze" {
-        "0"
-    } else {
-        "THAWED"
-    };
-    fs::write(cgroup.join(file), value).unwrap();
-}
-
-/// Whether the kernel says that a cgroup is frozen.
-pub(crate) fn is_frozen(cgroup: &Path) -> bool {
-    let read = |file: &str| fs::read_to_string(cgroup.join(file)).unwrap();
-    match freezer_of(cgroup) {
-        ("cgroup.freeze", _) => read("cgroup.events").contains("frozen 1"),
-        (file, _) => read(file) == "FROZEN\n",
-    }
-}
-
-fn freezer_of(cgroup: &Path) -> (&'static str, &'static str) {
-    if cgroup.join("cgroup.freeze").exists() {
-        ("cgroup.freeze", "1")
-    } else {
-        ("freezer.state", "FROZEN")
-    }
-}
-
-/// A number in a cgroup's file.
-pub(crate) fn number(cgroup: &Path, file: &str) -> u64 {
-    let path = cgroup.join(file);
-    let text =
-        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    text.trim().parse().unwrap()
-}
-
-/// A cgroup and all below it, parents first.
-fn tree(top: &Path) -> Vec<PathBuf> {
-    let mut found = vec![top.to_owned()];
-    let mut next = 0;
-    while let Some(dir) = found.get(next).cloned() {
-        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                found.push(entry.path());
-            }
-        }
-        next += 1;
-    }
-    found
-}
-
-/// Whether v1 hierarchies are mounted.
-pub(crate) fn has_v1() -> bool {
-    !Path::new(CGROUPS).join("cgroup.controllers").exists()
-}
-
-fn is_hybrid() -> bool {
-    Path::new(CGROUPS)
-        .join("unified/cgroup.controllers")
-        .exists()
-}
-
-/// The top of every hierarchy.
-pub(crate) fn tops() -> Vec<PathBuf> {
-    if !has_v1() {
-        return vec![CGROUPS.into()];
-    }
-    let tops = fs::read_dir(CGROUPS).into_iter().flatten().flatten();
-    let dirs = tops.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-    dirs.map(|entry| entry.path()).collect()
-}
-
-fn writable_cgroups() -> bool {
-    let tops = tops();
-    let Some(top) = tops.first() else {
-        return false;
-    };
-    let probe = top.join(unique_prefix());
-    fs::create_dir(&probe).is_ok() && fs::remove_dir(&probe).is_ok()
 }
 
 fn unique_prefix() -> String {

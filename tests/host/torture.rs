@@ -21,7 +21,7 @@ use ocitop::oci::RuntimeKind;
 use tempfile::TempDir;
 
 use self::fuse::Fuse;
-use self::rows::ROWS;
+use self::rows::rows;
 use crate::rig::{Ended, Rig, Spec, Stranger, has_v1, patient, program, skip, start_of, until};
 
 /// What `--timeout` is told.
@@ -356,7 +356,7 @@ pub(crate) enum Shown {
 
 /// Makes the row of this name and shows it to `look`.
 pub(crate) fn show(name: &str, kind: RuntimeKind, look: &mut dyn FnMut(&mut Stage<'_>)) -> Shown {
-    let row = ROWS.iter().find(|row| row.name == name);
+    let row = rows().find(|row| row.name == name);
     let row = row.unwrap_or_else(|| panic!("no row {name:?}"));
     let own = match kind {
         RuntimeKind::Youki => 0,
@@ -501,7 +501,7 @@ fn play_all(kind: RuntimeKind) {
         return skip(&format!("the torture table with {kind}"), &reason);
     }
     let mut broken = Vec::new();
-    for (index, row) in ROWS.iter().enumerate() {
+    for (index, row) in rows().enumerate() {
         let own = row.own[match kind {
             RuntimeKind::Youki => 0,
             RuntimeKind::Runc => 1,

@@ -14,7 +14,7 @@ use ocitop::oci::record::{Record, runc};
 use serde_json::json;
 
 use crate::signal_one::options;
-use crate::stage::{Stage, container, preview, with_facts};
+use crate::support::stage::{Stage, container, preview, with_facts};
 
 const PROGRAMS: [&str; 6] = ["docker", "podman", "ctr", "crictl", "kubectl", "runuser"];
 const POD: &str = "249e71f256282967c605db4a48c53f0fdd31a81f25b723e9efb6621d10ea33cc";
@@ -143,7 +143,8 @@ fn a_rootless_engine_is_asked_as_its_user() {
 
 #[test]
 fn a_preview_tells_the_way_of_the_right_namespace() {
-    let machine = crate::machine::Machine::v2().running("web", ocitop::oci::RuntimeKind::Runc);
+    let machine =
+        crate::support::machine::Machine::v2().running("web", ocitop::oci::RuntimeKind::Runc);
     machine.edit("web", |state| {
         let task = "bundle=/run/containerd/io.containerd.runtime.v2.task/teama/web";
         state["config"]["labels"] = json!([task]);

@@ -5,7 +5,7 @@ use std::process::{Command, Output, Stdio};
 use ocitop::oci::RuntimeKind;
 use serde_json::Value;
 
-use crate::machine::Machine;
+use crate::support::machine::Machine;
 
 struct Said {
     code: i32,

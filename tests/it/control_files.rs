@@ -6,7 +6,7 @@ use ocitop::cgroup::{cpu, hugetlb, leading_number, memory};
 use ocitop::procfs;
 use proptest::prelude::*;
 
-use crate::fixtures::{all_named, text};
+use crate::support::fixtures::{all_named, text};
 
 const V2: &str = "v2/explicit/runc/running/cgroup/pods/runc-running";
 

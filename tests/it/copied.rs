@@ -15,8 +15,8 @@ use ocitop::oci::ContainerKey;
 use ocitop::tui::Effect;
 
 use crate::diagnosis::healthy;
-use crate::leftover_screens;
-use crate::stage::{Stage, container, with_facts};
+use crate::support::stage::{Stage, container, with_facts};
+use crate::views::leftovers;
 
 /// What the shell makes of a command: its words.
 #[track_caller]
@@ -126,7 +126,7 @@ fn what_is_copied_of_a_leftover_is_what_a_shell_takes_for_its_real_path() {
     one.confidence = Confidence::Certain;
     one.id = Some("x\ny".to_owned());
     let mut stage = Stage::new(120, 40);
-    stage.event(leftover_screens::found(vec![one]));
+    stage.event(leftovers::found(vec![one]));
     stage.keys("4");
     let all = all_copied(&mut stage, 3);
     let path = br"/sys/fs/cgroup/system.slice/my\x2dapp.slice/x".to_vec();

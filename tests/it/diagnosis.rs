@@ -6,7 +6,6 @@
 
 mod causes;
 mod checks;
-mod screens;
 
 use std::path::PathBuf;
 use std::time::Duration;

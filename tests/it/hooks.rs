@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::machine::protect;
+use crate::support::machine::protect;
 use ocitop::kernel::program::NameSafety;
 use ocitop::kernel::way;
 use ocitop::kernel::{Cancel, HookCall, HookEnd, HookStatus, Kernel as _, LiveKernel, Program};

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use ocitop::oci::RuntimeKind;
 use serde_json::Value;
 
-use crate::machine::{Machine, protect};
+use crate::support::machine::{Machine, protect};
 use canary::{picture, same};
 
 /// No command may take longer, whatever lies in the root.

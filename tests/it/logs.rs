@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use ocitop::kernel::own_dir::{NotOwn, OwnDir};
 use ocitop::kernel::way::Foreign;
 
-use crate::machine::protect;
+use crate::support::machine::protect;
 
 /// A place for the state of a user.
 struct Home(tempfile::TempDir);

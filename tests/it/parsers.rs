@@ -10,7 +10,7 @@ use ocitop::cgroup::io::{IoBytes, parse_blkio, parse_io_stat, parse_proc_io};
 use ocitop::cgroup::{CgroupPath, Hierarchies, Limit, Membership, Mode, Version, cpu, memory};
 use ocitop::process::ProcStat;
 
-use crate::fixtures::{self, text};
+use crate::support::fixtures::{self, text};
 
 const V1: &str = "v1/explicit/runc/running/cgroup";
 const V2: &str = "v2/explicit/runc/running/cgroup/pods/runc-running";

@@ -10,8 +10,8 @@ use ocitop::inventory::processes::{Listing, MOST, Place, Process, Reader, Source
 use ocitop::oci::RuntimeKind;
 use ocitop::process::InitProcess;
 
-use crate::machine::Machine;
-use crate::told::Told;
+use crate::support::machine::Machine;
+use crate::support::proc_files::Told;
 
 const SECOND: Duration = Duration::from_secs(1);
 /// The fixture's processes started 50 seconds after boot.

@@ -11,8 +11,8 @@ use ocitop::tui::{EventKind, Look};
 use proptest::prelude::*;
 use ratatui::crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers};
 
-use crate::measured::{busy, host_usage, idle, opaque, unlimited};
-use crate::stage::{Stage, container, key, preview, stopped, zoo};
+use crate::support::measured::{busy, host_usage, idle, opaque, unlimited};
+use crate::support::stage::{Stage, container, key, preview, stopped, zoo};
 
 #[derive(Debug, Clone)]
 enum Happening {
@@ -173,7 +173,7 @@ proptest! {
         let mut stage = Stage::looking(100, 40, &Config::default(), look);
         stage.wait(Duration::from_secs(uptime));
         let past = past.into_iter().map(|(second, number, what, status)| {
-            crate::measured::happening(second, &name(number), happened(what, status))
+            crate::support::measured::happening(second, &name(number), happened(what, status))
         });
         let past: Vec<_> = past.collect();
         let rows = vec![row, busy(), idle("c1", 3.0), unlimited(), opaque(), stopped("c6")];

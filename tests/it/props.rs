@@ -16,7 +16,7 @@ use ocitop::process::{ProcStat, stack};
 use ocitop::text;
 use proptest::prelude::*;
 
-use crate::fixtures;
+use crate::support::fixtures;
 
 /// Text that looks like a kernel file: words, numbers and separators in any order.
 fn kernel_like() -> impl Strategy<Value = String> {

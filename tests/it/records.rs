@@ -10,7 +10,7 @@ use ocitop::oci::{
     Status,
 };
 
-use crate::fixtures;
+use crate::support::fixtures;
 
 const STATUSES: [Status; 4] = [
     Status::Created,

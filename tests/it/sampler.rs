@@ -10,8 +10,8 @@ use ocitop::inventory::usage::OfAll;
 use ocitop::inventory::{Condition, Frozen, Sampler, Scanner, Snapshot, Trouble, Watch};
 use ocitop::oci::{RuntimeKind, Status};
 
-use crate::fake_kernel::remove_tree;
-use crate::machine::Machine;
+use crate::support::fake_kernel::remove_tree;
+use crate::support::machine::Machine;
 
 /// Long enough for anything to be told, and never waited for in full where it is.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -7,7 +7,7 @@ use ocitop::config::Roots;
 use ocitop::inventory::{Condition, Machine as Host, RootState, Sampler, Scanner};
 use ocitop::oci::{RuntimeKind, Status};
 
-use crate::machine::Machine;
+use crate::support::machine::Machine;
 
 const RUNTIMES: [RuntimeKind; 3] = [RuntimeKind::Youki, RuntimeKind::Runc, RuntimeKind::Crun];
 

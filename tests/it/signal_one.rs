@@ -12,9 +12,9 @@ use ocitop::lifecycle::{
 use ocitop::oci::RuntimeKind;
 use ocitop::process::InitProcess;
 
-use crate::fake_kernel::{FakeKernel, Op, remove_tree};
-use crate::machine::Machine;
-use crate::told::Told;
+use crate::support::fake_kernel::{FakeKernel, Op, remove_tree};
+use crate::support::machine::Machine;
+use crate::support::proc_files::Told;
 
 pub(crate) fn options() -> Options {
     Options {

@@ -4,6 +4,8 @@ mod deadline;
 mod deep;
 mod distrust;
 mod emptied;
+mod failing;
+mod gentle;
 mod hooks;
 mod hosts;
 mod kin;
@@ -19,18 +21,17 @@ use std::fs;
 use std::time::Duration;
 
 use ocitop::inventory::unread::{Unread, WhyUnread};
-use ocitop::kernel::{Kernel as _, Release, Signal};
+use ocitop::kernel::{Kernel as _, Signal};
 use ocitop::lifecycle::guard::Forbidden;
 use ocitop::lifecycle::{
-    self, Cancel, Force, Job, OnFailure, Options, Outcome, OuterFreeze, Refusal, Step, StepError,
-    StepEvent, StepKind, Target, Verdict,
+    self, Cancel, Force, Job, Options, Outcome, OuterFreeze, Refusal, Step, StepEvent, StepKind,
+    Target, Verdict,
 };
-use ocitop::oci::{RuntimeKind, Status};
-use proptest::prelude::*;
+use ocitop::oci::RuntimeKind;
 use rustix::io::Errno;
 
-use crate::fake_kernel::{FakeKernel, Op, remove_tree};
-use crate::machine::Machine;
+use crate::support::fake_kernel::{FakeKernel, Op};
+use crate::support::machine::Machine;
 
 const RUNTIMES: [RuntimeKind; 3] = [RuntimeKind::Youki, RuntimeKind::Runc, RuntimeKind::Crun];
 
@@ -191,73 +192,6 @@ fn the_plan_shown_before_is_the_plan_done() {
         panic!("{events:#?}");
     };
     assert_eq!(*plan, before.plan);
-}
-
-/// What a fault leads to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    /// All gone, nothing worth a word.
-    Clean,
-    /// All gone; a step warned.
-    Warned,
-    /// Not done; the state directory stays.
-    Kept,
-    /// Not done, though the state directory is gone: what is left is named.
-    Named,
-}
-
-#[test]
-fn each_step_meets_each_error_as_it_should() {
-    let table = [
-        (Op::Open, Errno::SRCH, End::Kept),
-        (Op::Signal, Errno::SRCH, End::Kept),
-        (Op::Signal, Errno::PERM, End::Kept),
-        (Op::Write, Errno::NOENT, End::Clean),
-        (Op::Write, Errno::NODEV, End::Clean),
-        (Op::Write, Errno::ACCESS, End::Warned),
-        (Op::WriteState, Errno::ACCESS, End::Warned),
-        (Op::WriteState, Errno::NOSPC, End::Warned),
-        (Op::RemoveRdt, Errno::ACCESS, End::Named),
-        (Op::RemoveRdt, Errno::BUSY, End::Named),
-        (Op::RemoveCgroup, Errno::BUSY, End::Kept),
-        (Op::RemoveCgroup, Errno::ACCESS, End::Kept),
-        (Op::RemoveCgroup, Errno::NODEV, End::Kept),
-        (Op::RemoveCgroup, Errno::ROFS, End::Kept),
-        (Op::Hook, Errno::NOENT, End::Warned),
-        (Op::Hook, Errno::ACCESS, End::Warned),
-        (Op::RemoveStateDir, Errno::BUSY, End::Kept),
-        (Op::RemoveStateDir, Errno::ACCESS, End::Kept),
-        (Op::RemoveStateDir, Errno::NOENT, End::Kept),
-    ];
-    for (op, errno, expected) in table {
-        let machine = full_house();
-        let kernel = FakeKernel::over(&machine).failing(op, errno);
-        let (verdict, events) = delete(&machine, &kernel);
-        let kept = machine.state_dir("web").exists();
-        let end = match (&verdict, kept, warned(&events)) {
-            (Verdict::Clean, false, false) => End::Clean,
-            (Verdict::Clean, false, true) => End::Warned,
-            (Verdict::Leftovers(_), true, _) => End::Kept,
-            (Verdict::Leftovers(_), false, _) => End::Named,
-            other => panic!("{op:?} {errno:?}: {other:?} {events:#?}"),
-        };
-        assert_eq!(end, expected, "{op:?} {errno:?}: {verdict:?} {events:#?}");
-        assert!(
-            kernel.now() <= Duration::from_secs(15),
-            "{op:?} {errno:?} took {:?}",
-            kernel.now()
-        );
-        if kept {
-            // The cause is gone: doing it again finishes.
-            let (verdict, events) = delete(&machine, &FakeKernel::over(&machine));
-            assert_eq!(
-                verdict,
-                Verdict::Clean,
-                "{op:?} {errno:?} again: {events:#?}"
-            );
-            assert!(!machine.state_dir("web").exists());
-        }
-    }
 }
 
 #[test]
@@ -510,144 +444,5 @@ fn paths_that_climb_or_name_a_hierarchys_root_are_no_cgroups() {
         machine.make_cgroup(&outside);
         delete(&machine, &FakeKernel::over(&machine));
         assert!(outside.exists(), "{path:?}");
-    }
-}
-
-#[test]
-fn pause_resume_kill_and_start_do_what_they_say() {
-    for runtime in RUNTIMES {
-        let machine = Machine::v1().running("web", runtime);
-        let kernel = FakeKernel::over(&machine);
-        let job = Job::Pause(machine.target("web"));
-        assert_eq!(run(&machine, &kernel, &job).0, Verdict::Clean, "{runtime}");
-        let condition = machine.container("web").condition;
-        assert_eq!(condition.as_str(), Status::Paused.as_str());
-        let job = Job::Resume(machine.target("web"));
-        assert_eq!(run(&machine, &kernel, &job).0, Verdict::Clean, "{runtime}");
-        let condition = machine.container("web").condition;
-        assert_eq!(condition.as_str(), Status::Running.as_str());
-        let init = machine.target("web").init.unwrap().pid;
-        let job = Job::Kill(machine.target("web"), Signal::TERM);
-        assert_eq!(run(&machine, &kernel, &job).0, Verdict::Clean, "{runtime}");
-        assert_eq!(kernel.signals(), [(init, Signal::TERM)]);
-        let job = Job::Start(machine.target("web"));
-        let (verdict, _) = run(&machine, &kernel, &job);
-        let why = Refusal::NotCreated(condition);
-        assert_eq!(verdict, Verdict::Refused(why), "{runtime}");
-        assert_eq!(kernel.released(), []);
-    }
-    let machine = Machine::v1().running("web", RuntimeKind::Youki);
-    machine.edit("web", |state| state["status"] = "created".into());
-    let kernel = FakeKernel::over(&machine);
-    let job = Job::Start(machine.target("web"));
-    assert_eq!(run(&machine, &kernel, &job).0, Verdict::Clean);
-    assert_eq!(kernel.released(), [Release::NotifySocket]);
-    let state = fs::read_to_string(machine.state_dir("web").join("state.json")).unwrap();
-    assert!(state.contains("\"running\""), "{state}");
-}
-
-#[test]
-fn the_null_signal_changes_nothing_and_tells_who_lives() {
-    let machine = Machine::v1().running("web", RuntimeKind::Runc);
-    let init = machine.target("web").init.unwrap().pid;
-    let kernel = FakeKernel::over(&machine);
-    let job = Job::Kill(machine.target("web"), Signal::NULL);
-    assert_eq!(run(&machine, &kernel, &job).0, Verdict::Clean);
-    assert_eq!(kernel.signals(), [(init, Signal::NULL)]);
-    assert_eq!(kernel.changes(), 0);
-}
-
-#[test]
-fn a_signal_to_an_init_that_ends_in_the_very_moment_is_no_success() {
-    for signal in [Signal::NULL, Signal::TERM, Signal(37)] {
-        let machine = Machine::v1().running("web", RuntimeKind::Runc);
-        let init = machine.target("web").init.unwrap().pid;
-        let dir = machine.proc().join(init.to_string());
-        let kernel = FakeKernel::over(&machine).at_open(init, move || remove_tree(&dir));
-        let job = Job::Kill(machine.target("web"), signal);
-        let (verdict, events) = run(&machine, &kernel, &job);
-        assert!(matches!(verdict, Verdict::Failed(_)), "{verdict:?}");
-        let ended = events.iter().rev().find_map(|event| match &event.kind {
-            StepKind::Ended { outcome, .. } => Some(outcome.clone()),
-            _ => None,
-        });
-        let gone = StepError::Refused(Refusal::InitGone);
-        assert_eq!(ended, Some(Outcome::Failed(gone)), "{signal}");
-        assert_eq!(kernel.signals(), []);
-    }
-}
-
-fn faults() -> impl Strategy<Value = Vec<(Op, Errno, usize)>> {
-    let op = prop::sample::select(vec![
-        Op::Open,
-        Op::Signal,
-        Op::Write,
-        Op::RemoveCgroup,
-        Op::RemoveRdt,
-        Op::WriteState,
-        Op::RemoveStateDir,
-        Op::Hook,
-    ]);
-    let errno = prop::sample::select(vec![
-        Errno::NOENT,
-        Errno::NODEV,
-        Errno::SRCH,
-        Errno::BUSY,
-        Errno::ACCESS,
-        Errno::PERM,
-        Errno::ROFS,
-        Errno::INTR,
-    ]);
-    prop::collection::vec((op, errno, prop_oneof![1..4_usize, Just(usize::MAX)]), 0..4)
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
-    #[test]
-    fn whatever_fails_the_events_keep_their_contract(
-        runtime in prop::sample::select(RUNTIMES.to_vec()),
-        v2 in any::<bool>(),
-        frozen in any::<bool>(),
-        immortal in any::<bool>(),
-        faults in faults(),
-    ) {
-        let host = if v2 { Machine::v2() } else { Machine::v1() };
-        let mut machine = if frozen { host.paused("web", runtime) } else { host.running("web", runtime) };
-        if runtime == RuntimeKind::Youki {
-            machine = machine.with_rdt("web").with_hooks("web", &["one"]);
-        }
-        let mut kernel = FakeKernel::over(&machine);
-        for (op, errno, times) in faults {
-            kernel = kernel.failing_times(op, errno, times);
-        }
-        if immortal {
-            kernel = kernel.immortal(machine.target("web").init.unwrap().pid);
-        }
-        // `delete` checks the contract.
-        let (verdict, events) = delete(&machine, &kernel);
-        let alive = !machine.processes("web").is_empty();
-        let kept = machine.state_dir("web").exists();
-        if verdict.is_clean() {
-            prop_assert!(!alive && !kept, "{:#?}", events);
-        }
-        if alive {
-            prop_assert!(kept, "processes without a record: {:#?}", events);
-        }
-        let planned = events.iter().find_map(|event| match &event.kind {
-            StepKind::Planned { plan } => Some(plan.clone()),
-            _ => None,
-        });
-        for (step, outcome) in outcomes(&events) {
-            let stops = planned.as_ref().unwrap().0.iter()
-                .any(|planned| planned.step == *step && planned.on_failure == OnFailure::Stop);
-            if matches!(outcome, Outcome::Failed(_)) {
-                prop_assert!(stops, "{:?}", step);
-            }
-        }
-        if kept {
-            let (verdict, events) = delete(&machine, &FakeKernel::over(&machine));
-            prop_assert!(verdict.is_clean(), "again: {:#?}", events);
-        }
     }
 }

@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use ocitop::oci::RuntimeKind;
 use serde_json::Value;
 
-use crate::machine::Machine;
+use crate::support::machine::Machine;
 
 fn ocitop(machine: &Machine) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ocitop"));

@@ -9,7 +9,7 @@ use ocitop::cgroup::Limit;
 use ocitop::inventory::{Detail, Sampler, Usage};
 use ocitop::oci::RuntimeKind;
 
-use crate::machine::Machine;
+use crate::support::machine::Machine;
 
 fn dir(machine: &Machine, controller: &str) -> PathBuf {
     let mut dirs = machine.cgroup_dirs("web").into_iter();

@@ -8,7 +8,7 @@ use std::path::Path;
 use super::Deleted::{Gone, Refused};
 use super::Listed::{Broken, Noted, Skipped, Status};
 use super::{Place, Row};
-use crate::machine::protect;
+use crate::support::machine::protect;
 
 mod contents;
 mod words;

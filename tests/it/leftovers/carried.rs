@@ -4,7 +4,7 @@ use ocitop::leftovers::{Carried, Carriers, Confidence, LeftoverKind};
 use ocitop::oci::RuntimeKind;
 
 use super::{ID, machines};
-use crate::machine::Machine;
+use crate::support::machine::Machine;
 
 fn carried(machine: &Machine, id: &str) -> Carried {
     Carriers::read(&machine.machine()).of(id)

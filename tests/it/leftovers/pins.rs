@@ -10,8 +10,8 @@ use ocitop::oci::RuntimeKind;
 use rustix::io::Errno;
 
 use super::{ID, at, clean, look};
-use crate::fake_kernel::{FakeKernel, Op};
-use crate::machine::{Machine, age};
+use crate::support::fake_kernel::{FakeKernel, Op};
+use crate::support::machine::{Machine, age};
 
 /// What crun 1.28 pins for the scope of each of its callers.
 fn names() -> [(String, String); 4] {

@@ -16,8 +16,8 @@ use ocitop::lifecycle::{Accounted, Kept, Verdict};
 use ocitop::oci::RuntimeKind;
 
 use super::{ID, at, clean, diagnosed, look, machines, nothing_at, said};
-use crate::fake_kernel::FakeKernel;
-use crate::machine::Machine;
+use crate::support::fake_kernel::FakeKernel;
+use crate::support::machine::Machine;
 
 #[test]
 fn processes_nobody_accounts_for_are_unknown_and_go_by_their_path_and_kill() {

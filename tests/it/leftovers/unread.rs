@@ -14,8 +14,8 @@ use ocitop::leftovers::{
 use ocitop::lifecycle::{Kept, Refusal, Verdict};
 
 use super::{ID, at, broken, clean, command, look};
-use crate::fake_kernel::FakeKernel;
-use crate::machine::Machine;
+use crate::support::fake_kernel::FakeKernel;
+use crate::support::machine::Machine;
 
 /// This machine with one state root more.
 fn with_root(machine: &Machine, path: &Path) -> ocitop::inventory::Machine {

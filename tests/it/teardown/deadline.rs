@@ -8,8 +8,8 @@ use ocitop::oci::RuntimeKind;
 use rustix::io::Errno;
 
 use super::{drained, options};
-use crate::fake_kernel::{FakeKernel, Op};
-use crate::machine::Machine;
+use crate::support::fake_kernel::{FakeKernel, Op};
+use crate::support::machine::Machine;
 
 const TWO: Duration = Duration::from_secs(2);
 

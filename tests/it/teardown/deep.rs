@@ -10,8 +10,8 @@ use ocitop::oci::RuntimeKind;
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 
 use super::{delete, drained, options, run};
-use crate::fake_kernel::FakeKernel;
-use crate::machine::Machine;
+use crate::support::fake_kernel::FakeKernel;
+use crate::support::machine::Machine;
 
 /// Deeper than any walk that keeps count of its depth goes.
 const DEEP: usize = 100;

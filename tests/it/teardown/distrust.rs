@@ -9,8 +9,8 @@ use ocitop::lifecycle::{
 use rustix::io::Errno;
 
 use super::{full_house, options, outcomes};
-use crate::fake_kernel::FakeKernel;
-use crate::machine::{Machine, protect};
+use crate::support::fake_kernel::FakeKernel;
+use crate::support::machine::{Machine, protect};
 
 /// Deletes `web`, and does this when the first hook's turn has come, or before anything is killed; why
 /// hooks were not run.

@@ -10,8 +10,8 @@ use ocitop::lifecycle::{self, Force, Job, Refusal, Step, StepKind, Target, Verdi
 use ocitop::oci::RuntimeKind;
 
 use super::{options, run};
-use crate::fake_kernel::{FakeKernel, remove_tree};
-use crate::machine::Machine;
+use crate::support::fake_kernel::{FakeKernel, remove_tree};
+use crate::support::machine::Machine;
 
 /// A machine with what such a delete left of `web`, and what was asked to be deleted.
 fn emptied() -> (Machine, Target, PathBuf) {

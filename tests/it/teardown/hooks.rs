@@ -14,8 +14,8 @@ use ocitop::oci::RuntimeKind;
 use rustix::io::Errno;
 
 use super::{RUNTIMES, delete, full_house, options, outcomes, warned};
-use crate::fake_kernel::{FakeKernel, Op};
-use crate::machine::{Machine, protect};
+use crate::support::fake_kernel::{FakeKernel, Op};
+use crate::support::machine::{Machine, protect};
 
 #[test]
 fn a_failing_hook_is_a_warning_and_every_hook_runs_once() {

@@ -9,8 +9,8 @@ use ocitop::lifecycle::{self, Force, Job, Refusal, Verdict};
 use ocitop::oci::RuntimeKind;
 
 use super::options;
-use crate::fake_kernel::FakeKernel;
-use crate::machine::Machine;
+use crate::support::fake_kernel::FakeKernel;
+use crate::support::machine::Machine;
 
 /// Whose mounts ocitop's own are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

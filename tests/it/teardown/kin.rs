@@ -11,8 +11,8 @@ use ocitop::lifecycle::{Doubt, Force, Job, Outcome, Refusal, StepError, StepKind
 use ocitop::oci::RuntimeKind;
 
 use super::{delete, drained, run};
-use crate::fake_kernel::{FakeKernel, remove_tree};
-use crate::machine::Machine;
+use crate::support::fake_kernel::{FakeKernel, remove_tree};
+use crate::support::machine::Machine;
 
 /// A running `web` of no cgroup; its init leads a session.
 fn house() -> (Machine, i32) {

@@ -11,8 +11,8 @@ use ocitop::lifecycle::{
 use ocitop::oci::RuntimeKind;
 
 use super::{delete, options, outcomes};
-use crate::fake_kernel::FakeKernel;
-use crate::machine::Machine;
+use crate::support::fake_kernel::FakeKernel;
+use crate::support::machine::Machine;
 
 /// Beyond every deadline.
 const NEVER: Duration = Duration::from_secs(1_000_000);

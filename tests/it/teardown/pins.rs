@@ -14,8 +14,8 @@ use rustix::io::Errno;
 
 use super::scopes::{delete_under_systemd, in_a_scope};
 use super::{delete, options, outcomes};
-use crate::fake_kernel::{FakeKernel, Op};
-use crate::machine::Machine;
+use crate::support::fake_kernel::{FakeKernel, Op};
+use crate::support::machine::Machine;
 
 /// A stopped container of crun's in the scope `crun-web.scope`, and where its pin would be.
 fn house() -> (Machine, PathBuf) {

@@ -8,8 +8,8 @@ use ocitop::oci::RuntimeKind;
 use rustix::io::Errno;
 
 use super::{assert_contract, delete, options, outcomes};
-use crate::fake_kernel::{FakeKernel, Op, remove_tree};
-use crate::machine::Machine;
+use crate::support::fake_kernel::{FakeKernel, Op, remove_tree};
+use crate::support::machine::Machine;
 
 /// A stopped crun container of the systemd driver: its scope, with the `container` inside.
 pub(super) fn in_a_scope() -> (Machine, std::path::PathBuf) {

@@ -9,9 +9,9 @@ use ocitop::lifecycle::{
 use ocitop::oci::RuntimeKind;
 
 use super::{options, outcomes, run};
-use crate::fake_kernel::FakeKernel;
-use crate::machine::Machine;
-use crate::told::{HOST, Told};
+use crate::support::fake_kernel::FakeKernel;
+use crate::support::machine::Machine;
+use crate::support::proc_files::{HOST, Told};
 
 /// `web` and `other`, both with the cgroup `/web`, each with two processes.
 struct Two {

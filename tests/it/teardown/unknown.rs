@@ -17,8 +17,8 @@ use ocitop::oci::RuntimeKind;
 use serde_json::json;
 
 use super::{options, run};
-use crate::fake_kernel::FakeKernel;
-use crate::machine::Machine;
+use crate::support::fake_kernel::FakeKernel;
+use crate::support::machine::Machine;
 
 /// Each way to lose the record of `web` ends with this refusal, and nothing is changed.
 #[track_caller]

@@ -9,8 +9,8 @@ use ocitop::oci::RuntimeKind;
 
 use super::scopes::{Has, delete_under_systemd, torn};
 use super::{options, outcomes};
-use crate::fake_kernel::FakeKernel;
-use crate::machine::Machine;
+use crate::support::fake_kernel::FakeKernel;
+use crate::support::machine::Machine;
 
 /// A dead container whose recorded cgroup lies behind a link that leads to itself: `ELOOP`, as `EIO`
 /// would be of a device.

@@ -13,8 +13,8 @@ use ocitop::lifecycle::{
 use ocitop::oci::RuntimeKind;
 
 use super::{delete, full_house, options, outcomes, run};
-use crate::fake_kernel::FakeKernel;
-use crate::machine::Machine;
+use crate::support::fake_kernel::FakeKernel;
+use crate::support::machine::Machine;
 
 /// The quota files of `web`, with what is in each.
 fn quotas(machine: &Machine) -> Vec<(PathBuf, String)> {

@@ -9,7 +9,7 @@ use super::{CRUN, RUNC, YOUKI, crun, row, youki};
 use crate::hostile::Deleted::{Gone, Refused};
 use crate::hostile::Listed::Status;
 use crate::hostile::{Place, Row};
-use crate::machine::protect;
+use crate::support::machine::protect;
 
 const S: crate::hostile::Listed = Status("stopped");
 
