@@ -4,6 +4,9 @@
 //! and never share a function. Reads take paths. Changes go through one trait, [`kernel::Kernel`].
 //! The screen and the command line see immutable snapshots.
 //!
+//! The [`guide`] has the way of a number, a key, a delete and a leftover through the house, the words,
+//! and the manual.
+//!
 //! # The house
 //!
 //! ```text
@@ -70,6 +73,7 @@ pub mod config;
 pub mod demo;
 pub mod diagnosis;
 pub mod doctor;
+pub mod guide;
 pub mod inventory;
 pub mod kernel;
 pub mod leftovers;

@@ -1,4 +1,4 @@
-//! The keys, as data: dispatch, the hint line, the help, the palette and the README's table all
+//! The keys, as data: dispatch, the hint line, the help, the palette and the manual's table all
 //! come from [`BINDINGS`]. Lower case looks, upper case acts on the host.
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -250,7 +250,7 @@ pub(crate) fn in_inspect(press: Press) -> Option<Action> {
     own.find(|b| b.presses.contains(&press)).map(|b| b.action)
 }
 
-/// The keys as a Markdown table, for the README.
+/// The keys as a Markdown table, for the manual.
 pub fn markdown_table() -> String {
     let mut out = String::from("| key | does |\n|---|---|\n");
     for binding in BINDINGS {

@@ -13,6 +13,7 @@ mod copied;
 mod demo;
 mod diagnosis;
 mod fuzz;
+mod guide;
 mod hooks;
 mod hostile;
 mod layers;
