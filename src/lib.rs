@@ -10,19 +10,23 @@
 //! # The house
 //!
 //! ```text
-//! main ─> cli ──────┬─> tui ─────────┐      front ends: threads, terminal, printing
-//!                   ├─> demo, doctor │
-//!                   v                v
-//!          leftovers, diagnosis ────┐      what nobody owns; why it is stuck: evidence, cause, remedy
-//!                   v                v
-//!              lifecycle ──────> inventory  the engine; what is on this host
-//!                   │                │
-//!                   v                v
-//!     oci   cgroup   resctrl   process   procfs   words of the field; siblings do not know each other
-//!                   │
-//!                   v
-//!                kernel                     readers with caps; every change to the machine
+//! main ─> cli ───────> demo ─> tui           front ends: terminal, threads, printing
+//!          │ │  doctor           │
+//!          │ └──────┬────────────┘
+//!          v        v
+//!     diagnosis ─> leftovers                 why it is stuck; what nobody owns
+//!          v        v
+//!         lifecycle ─> inventory ─> config   the engine; what is on this host
+//!                        │
+//!                        v
+//!     cgroup   resctrl   process   procfs    words of the field; siblings do not know each other
+//!                        v
+//!                      kernel                readers with caps; every change to the machine
+//!                        v
+//!                    oci ─> text             ids and records; made safe to print
 //! ```
+//!
+//! Each may use what is below it and nothing above. `tests/it/layers.rs` reads that from the imports.
 //!
 //! | room | what lives there |
 //! |---|---|
@@ -41,6 +45,9 @@
 //! | [`look`] | one look at every state root, by several threads, for `list` and the first screen |
 //! | [`demo`] | the lab: real processes in real cgroups, described by real state files |
 //! | [`doctor`] | what this host offers, and what each missing thing means |
+//! | [`config`] | where the machine is read, and what else can be set: resolved once from flags and environment |
+//! | [`logging`] | the log: a file a day, never the terminal |
+//! | [`guide`] | how the house is built, its words, and the manual |
 //! | [`text`] | what was read, made safe to draw, to copy into a shell, and to save: escaped, quoted, masked |
 //!
 //! # One force-delete
