@@ -60,10 +60,10 @@ impl Failure {
     }
 }
 
-type Outcome = Result<ExitCode, Failure>;
+type CommandResult = Result<ExitCode, Failure>;
 
 /// Parses the arguments and runs the command.
-pub fn run(args: impl IntoIterator<Item = OsString>) -> Outcome {
+pub fn run(args: impl IntoIterator<Item = OsString>) -> CommandResult {
     let mut arguments = match Arguments::try_parse_from(args) {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -90,7 +90,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Outcome {
     result
 }
 
-fn dispatch(command: Option<Command>, config: &Config) -> Outcome {
+fn dispatch(command: Option<Command>, config: &Config) -> CommandResult {
     if let Some(host) = &config.roots.host
         && let Err(error) = crate::kernel::namespace::join_cgroups(host)
     {
@@ -128,7 +128,7 @@ fn dispatch(command: Option<Command>, config: &Config) -> Outcome {
 }
 
 /// The lab is its own state root, on this machine.
-fn demo(config: &Config, demo: &args::Demo) -> Outcome {
+fn demo(config: &Config, demo: &args::Demo) -> CommandResult {
     let elsewhere = demo::elsewhere(config);
     if !elsewhere.is_empty() {
         return Err(Failure::usage(format!(
@@ -144,7 +144,7 @@ fn demo(config: &Config, demo: &args::Demo) -> Outcome {
 }
 
 /// The screen and the lab fail with an I/O error; without a terminal that is a usage error.
-fn screen(result: std::io::Result<()>) -> Outcome {
+fn screen(result: std::io::Result<()>) -> CommandResult {
     match result {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error) if error.kind() == std::io::ErrorKind::Unsupported => {

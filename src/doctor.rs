@@ -30,34 +30,34 @@ use crate::oci::RuntimeKind;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// The kernel and what it can do.
-    pub kernel: Kernel,
+    pub kernel: KernelReport,
     /// The cgroup hierarchies.
-    pub cgroups: Cgroups,
+    pub cgroups: CgroupsReport,
     /// Whether pressure is measured (PSI).
     pub pressure: bool,
     /// Intel RDT and its like.
-    pub resctrl: Resctrl,
+    pub resctrl: ResctrlReport,
     /// The runtimes installed.
     pub runtimes: Vec<Installed>,
     /// The state roots.
-    pub roots: Vec<Root>,
+    pub roots: Vec<RootReport>,
     /// What ocitop may do.
     pub privileges: Privileges,
     /// Whether ocitop sees the host or a container.
-    pub namespaces: Vec<Namespace>,
+    pub namespaces: Vec<NamespaceReport>,
     /// What of the host cannot be seen from here.
     pub out_of_sight: Vec<OutOfSight>,
     /// The terminal.
     pub terminal: Terminal,
     /// How many files ocitop may hold open.
-    pub files: Files,
+    pub files: FilesReport,
     /// What is missing, and what that means.
     pub lacks: Vec<Lack>,
 }
 
 /// The kernel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Kernel {
+pub struct KernelReport {
     /// `uname -r`.
     pub release: String,
     /// pidfd_open(2): a process can be held, so that a signal never meets another.
@@ -72,7 +72,7 @@ pub struct Kernel {
 
 /// The cgroup hierarchies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Cgroups {
+pub struct CgroupsReport {
     /// How they are mounted.
     pub mode: Mode,
     /// The mounts.
@@ -94,7 +94,7 @@ pub struct CgroupMount {
 
 /// resctrl.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Resctrl {
+pub struct ResctrlReport {
     /// Where it is mounted.
     pub mount: Option<PathBuf>,
     /// Whether the kernel knows it (it does only where the CPU does).
@@ -114,7 +114,7 @@ pub struct Installed {
 
 /// One state root.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Root {
+pub struct RootReport {
     /// Its path.
     pub path: PathBuf,
     /// Named on the command line.
@@ -160,7 +160,7 @@ pub struct Privileges {
 
 /// One namespace that ocitop runs in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Namespace {
+pub struct NamespaceReport {
     /// `pid`, `cgroup` or `user`.
     pub name: &'static str,
     /// Whether it is the host's; `None` if that cannot be told.
@@ -182,7 +182,7 @@ pub struct Terminal {
 
 /// Limits of open files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Files {
+pub struct FilesReport {
     /// The limit now; `None` is none.
     pub soft: Option<u64>,
     /// What ocitop may raise it to.
@@ -227,7 +227,7 @@ pub fn examine(config: &Config) -> Report {
         kernel: kernel(&machine),
         cgroups: cgroups(&machine.hierarchies),
         pressure: matches!(kernel_text(&proc.join("pressure/cpu")), Ok(Some(_))),
-        resctrl: Resctrl {
+        resctrl: ResctrlReport {
             supported: machine.resctrl.is_some() || knows_resctrl(&text(&proc.join("filesystems"))),
             offers: machine.resctrl.as_deref().and_then(resctrl::offered),
             mount: machine.resctrl.clone(),
@@ -254,7 +254,7 @@ fn text(path: &Path) -> String {
     kernel_text(path).ok().flatten().unwrap_or_default()
 }
 
-fn kernel(machine: &Machine) -> Kernel {
+fn kernel(machine: &Machine) -> KernelReport {
     let release = machine.host.kernel.clone();
     let v2 = machine.hierarchies.v2().map(|v2| v2.mount.as_path());
     let has = |file, since| v2.map(|mount| offers(mount, file, &release, since));
@@ -265,7 +265,7 @@ fn kernel(machine: &Machine) -> Kernel {
         FileMode::empty(),
         ResolveFlags::empty(),
     );
-    Kernel {
+    KernelReport {
         pidfd: pidfd_open(getpid(), PidfdFlags::empty()).is_ok(),
         openat2: root.is_ok(),
         cgroup_kill: has("cgroup.kill", (5, 14)),
@@ -292,7 +292,7 @@ fn version(release: &str) -> Option<(u32, u32)> {
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
-fn cgroups(hierarchies: &Hierarchies) -> Cgroups {
+fn cgroups(hierarchies: &Hierarchies) -> CgroupsReport {
     let mount = |hierarchy: &crate::cgroup::Hierarchy| CgroupMount {
         path: hierarchy.mount.clone(),
         version: hierarchy.version,
@@ -305,7 +305,7 @@ fn cgroups(hierarchies: &Hierarchies) -> Cgroups {
         },
         read_only: hierarchy.read_only,
     };
-    Cgroups {
+    CgroupsReport {
         mode: hierarchies.mode(),
         mounts: hierarchies.iter().map(mount).collect(),
     }
@@ -327,9 +327,9 @@ fn runtimes(dirs: &[PathBuf]) -> Vec<Installed> {
         .to_vec()
 }
 
-fn roots(machine: Machine) -> Vec<Root> {
+fn roots(machine: Machine) -> Vec<RootReport> {
     let views = Scanner::status_only(machine).scan().roots;
-    let root = |view: crate::inventory::RootView| Root {
+    let root = |view: crate::inventory::RootView| RootReport {
         path: view.path.to_path_buf(),
         given: view.origin == RootOrigin::Given,
         state: match view.state {
@@ -354,12 +354,12 @@ fn capabilities(status: &str) -> BTreeMap<&'static str, bool> {
         .collect()
 }
 
-fn namespace(proc: &Path, name: &'static str, initial: u64) -> Namespace {
+fn namespace(proc: &Path, name: &'static str, initial: u64) -> NamespaceReport {
     let link = std::fs::read_link(proc.join("self/ns").join(name));
     let link = link
         .ok()
         .and_then(|link| link.into_os_string().into_string().ok());
-    Namespace {
+    NamespaceReport {
         name,
         initial: link.map(|link| link == format!("{name}:[{initial}]")),
     }
@@ -382,9 +382,9 @@ fn terminal(variable: impl Fn(&str) -> Option<OsString>) -> Terminal {
     }
 }
 
-fn files() -> Files {
+fn files() -> FilesReport {
     let limit = getrlimit(Resource::Nofile);
-    Files {
+    FilesReport {
         soft: limit.current,
         hard: limit.maximum,
     }

@@ -31,7 +31,7 @@ const AGAIN: [Duration; 4] = [
 
 /// How much of each record is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Depth {
+pub enum LookDepth {
     /// What status needs.
     Status,
     /// Every file: annotations, and what only a second file tells.
@@ -49,7 +49,7 @@ pub struct Lost;
 #[derive(Debug, Clone, Copy)]
 pub struct Wish {
     /// How much of each record is read.
-    pub depth: Depth,
+    pub depth: LookDepth,
     /// Whose tasks are looked at.
     pub tasks: Tasks,
     /// Until when roots apart have to answer.
@@ -104,9 +104,9 @@ fn look(machine: &Machine, wish: Wish) -> Result<(Snapshot, Vec<Unsure>), Lost> 
 
 fn scanner(machine: &Machine, wish: Wish) -> Scanner {
     let scanner = match wish.depth {
-        Depth::Complete => Scanner::complete(machine.clone()),
-        Depth::Counted => Scanner::complete(machine.clone()).with_counters(),
-        Depth::Status => Scanner::status_only(machine.clone()),
+        LookDepth::Complete => Scanner::complete(machine.clone()),
+        LookDepth::Counted => Scanner::complete(machine.clone()).with_counters(),
+        LookDepth::Status => Scanner::status_only(machine.clone()),
     };
     scanner.with_tasks(wish.tasks)
 }

@@ -113,7 +113,7 @@ pub enum LogFormat {
 pub enum Command {
     /// List containers
     #[command(visible_alias = "ls")]
-    List(List),
+    List(ListArgs),
     /// Print the state of a container as JSON
     State {
         /// Container id, or runtime:id
@@ -125,11 +125,11 @@ pub enum Command {
     /// List the processes of a container
     Ps(Ps),
     /// Print what a container uses, each interval, and when the OOM killer came
-    Events(Events),
+    Events(EventsArgs),
     /// Print what every container uses, pass after pass, for scripts and bug reports
     Top(Top),
     /// Send a signal to a container
-    Kill(Kill),
+    Kill(KillArgs),
     /// Freeze a container
     Pause {
         /// Container id, or runtime:id
@@ -148,7 +148,7 @@ pub enum Command {
     /// Tear containers down, step by step
     Delete(Delete),
     /// See, and remove, what no container owns any more
-    Leftovers(Leftovers),
+    Leftovers(LeftoversArgs),
     /// Say why a container is as it is: what it waits for, and what would help
     Diagnose(Diagnose),
     /// Say what this host offers: cgroups, resctrl, runtimes, roots, privileges, terminal
@@ -206,7 +206,7 @@ pub enum ReportFormat {
 
 /// `list`.
 #[derive(Debug, Args)]
-pub struct List {
+pub struct ListArgs {
     /// Ids only
     #[arg(short, long)]
     pub quiet: bool,
@@ -230,7 +230,7 @@ pub struct Ps {
 
 /// `events`.
 #[derive(Debug, Args)]
-pub struct Events {
+pub struct EventsArgs {
     /// Print the statistics once
     #[arg(long)]
     pub stats: bool,
@@ -260,7 +260,7 @@ pub struct Top {
 
 /// `kill`.
 #[derive(Debug, Args)]
-pub struct Kill {
+pub struct KillArgs {
     /// Send it to every process, not only to init
     #[arg(short, long)]
     pub all: bool,
@@ -304,7 +304,7 @@ pub enum LeftoversAction {
     refused or failed, 2 usage."
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
-pub struct Leftovers {
+pub struct LeftoversArgs {
     /// What to do
     #[arg(default_value = "list")]
     pub action: LeftoversAction,

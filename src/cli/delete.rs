@@ -10,8 +10,8 @@ use std::thread::Builder;
 use std::time::Duration;
 
 use super::args::{Delete, ReportFormat};
-use super::select::{Found, find};
-use super::{Failure, Outcome, render, select};
+use super::select::{IdLookup, find};
+use super::{CommandResult, Failure, render, select};
 use crate::config::Config;
 use crate::inventory::{Container, Machine};
 use crate::kernel::LiveKernel;
@@ -25,7 +25,7 @@ use absent::NotGone;
 /// Deletes side by side: each mostly waits for the kernel.
 const WORKERS: usize = 8;
 
-pub(super) fn run(config: &Config, delete: &Delete) -> Outcome {
+pub(super) fn run(config: &Config, delete: &Delete) -> CommandResult {
     if !delete.dry_run {
         super::lifecycle::check_writable(config, "delete")?;
     }
@@ -35,7 +35,7 @@ pub(super) fn run(config: &Config, delete: &Delete) -> Outcome {
     } else {
         Claims::read(&machine)
     };
-    let order = Order {
+    let order = Deletes {
         machine,
         claims,
         options: super::lifecycle::options(config)?,
@@ -55,7 +55,7 @@ pub(super) fn run(config: &Config, delete: &Delete) -> Outcome {
 }
 
 /// What all deletes of one command share.
-struct Order<'a> {
+struct Deletes<'a> {
     machine: Machine,
     claims: Claims,
     options: Options,
@@ -65,7 +65,7 @@ struct Order<'a> {
     carriers: OnceLock<Carriers>,
 }
 
-impl Order<'_> {
+impl Deletes<'_> {
     /// Every id once, several at a time.
     fn all(&self) -> Vec<Failure> {
         let mut seen = HashSet::new();
@@ -103,11 +103,11 @@ impl Order<'_> {
 
     fn one(&self, id: &str) -> Result<(), Failure> {
         let container = match find(&self.machine, id)? {
-            Found::Absent(absent) if self.delete.force && absent.unread.is_empty() => {
+            IdLookup::Absent(absent) if self.delete.force && absent.unread.is_empty() => {
                 return self.absent(&absent.id);
             }
-            Found::Absent(absent) => return Err(absent.failure()),
-            Found::One(container) => container,
+            IdLookup::Absent(absent) => return Err(absent.failure()),
+            IdLookup::One(container) => container,
         };
         let force = if self.delete.force {
             Force::Yes

@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::args::{Diagnose, ReportFormat};
-use super::select::{Found, Sought};
-use super::{Failure, Outcome, render};
+use super::select::{IdLookup, Sought};
+use super::{CommandResult, Failure, render};
 use crate::config::Config;
 use crate::diagnosis::{Check, Diagnosis, Examiner, Finding};
 use crate::inventory::Machine;
@@ -23,13 +23,13 @@ use crate::text::{visible, visible_path};
 /// How long roots that may never answer may take.
 const WITHIN: Duration = Duration::from_secs(2);
 
-pub(super) fn run(config: &Config, diagnose: &Diagnose) -> Outcome {
+pub(super) fn run(config: &Config, diagnose: &Diagnose) -> CommandResult {
     let machine = Machine::new(&config.roots);
     let subject = subject(&machine, &diagnose.id)?;
     let mut examiner = Examiner::new(machine);
     let diagnosis = match &subject {
-        Subject::Container(key) => examiner.examine(key),
-        Subject::Leftover(leftover) => examiner.examine_leftover(leftover),
+        DiagnosedSubject::Container(key) => examiner.examine(key),
+        DiagnosedSubject::Leftover(leftover) => examiner.examine_leftover(leftover),
     };
     let diagnosis = diagnosis.map_err(|error| Failure::of(&error))?;
     match diagnose.format {
@@ -43,20 +43,20 @@ pub(super) fn run(config: &Config, diagnose: &Diagnose) -> Outcome {
 }
 
 /// What is asked about.
-enum Subject {
+enum DiagnosedSubject {
     Container(ContainerKey),
     Leftover(Box<Leftover>),
 }
 
 /// A container by its id, or what is left of one by its id or path.
-fn subject(machine: &Machine, text: &str) -> Result<Subject, Failure> {
+fn subject(machine: &Machine, text: &str) -> Result<DiagnosedSubject, Failure> {
     if text.starts_with('/') {
         return at(machine, &super::leftovers::plain(Path::new(text)));
     }
     let sought: Sought = text.parse()?;
     let container = match find(machine, &sought, text)? {
-        Found::One(container) => container,
-        Found::Absent(absent) => {
+        IdLookup::One(container) => container,
+        IdLookup::Absent(absent) => {
             let list = leftovers::find(machine, &KnownBefore::default()).list;
             let named = |one: &Leftover| one.id.as_deref() == Some(text) || one.key.name() == text;
             return only(list.into_iter().filter(named).collect(), text)
@@ -66,22 +66,22 @@ fn subject(machine: &Machine, text: &str) -> Result<Subject, Failure> {
     let key = container.key.clone();
     // What lives is nobody's leftover, and the search would take longer than the diagnosis.
     if container.init.is_some() {
-        return Ok(Subject::Container(key));
+        return Ok(DiagnosedSubject::Container(key));
     }
     let list = leftovers::find(machine, &KnownBefore::default()).list;
     let left = list.into_iter().find(|one| one.key == key);
-    Ok(left.map_or(Subject::Container(key), |left| {
-        Subject::Leftover(Box::new(left))
+    Ok(left.map_or(DiagnosedSubject::Container(key), |left| {
+        DiagnosedSubject::Leftover(Box::new(left))
     }))
 }
 
 /// The one leftover of a name; `None` if there is none.
-fn only(found: Vec<Leftover>, text: &str) -> Option<Result<Subject, Failure>> {
+fn only(found: Vec<Leftover>, text: &str) -> Option<Result<DiagnosedSubject, Failure>> {
     let places: Vec<String> = found.iter().map(Leftover::place).collect();
     let mut found = found.into_iter();
     let first = found.next()?;
     if found.next().is_none() {
-        return Some(Ok(Subject::Leftover(Box::new(first))));
+        return Some(Ok(DiagnosedSubject::Leftover(Box::new(first))));
     }
     Some(Err(Failure::failed(format!(
         "several leftovers are named {}: {}; say which by its path",
@@ -91,15 +91,15 @@ fn only(found: Vec<Leftover>, text: &str) -> Option<Result<Subject, Failure>> {
 }
 
 /// What is left at a path, or the container whose state directory it is or whose cgroup.
-fn at(machine: &Machine, path: &Path) -> Result<Subject, Failure> {
+fn at(machine: &Machine, path: &Path) -> Result<DiagnosedSubject, Failure> {
     let list = leftovers::find(machine, &KnownBefore::default()).list;
     if let Some(left) = list.into_iter().find(|one| one.is_at(path)) {
-        return Ok(Subject::Leftover(Box::new(left)));
+        return Ok(DiagnosedSubject::Leftover(Box::new(left)));
     }
     let roots = machine.state_roots();
     let root = roots.iter().find(|root| Some(&*root.path) == path.parent());
     if let (Some(root), Some(name)) = (root, path.file_name()) {
-        return Ok(Subject::Container(ContainerKey::new(
+        return Ok(DiagnosedSubject::Container(ContainerKey::new(
             std::sync::Arc::clone(&root.path),
             name,
         )));
@@ -108,7 +108,7 @@ fn at(machine: &Machine, path: &Path) -> Result<Subject, Failure> {
     if let Some(cgroup) = cgroup
         && let Some(key) = Claims::read(machine).around(&cgroup)
     {
-        return Ok(Subject::Container(key.clone()));
+        return Ok(DiagnosedSubject::Container(key.clone()));
     }
     let why = match path.symlink_metadata() {
         Ok(_) => "neither a leftover nor the state directory or a cgroup of a container",
@@ -121,7 +121,7 @@ fn at(machine: &Machine, path: &Path) -> Result<Subject, Failure> {
 }
 
 /// The container, in roots that are sure to answer or else in the others.
-fn find(machine: &Machine, sought: &Sought, text: &str) -> Result<Found, Failure> {
+fn find(machine: &Machine, sought: &Sought, text: &str) -> Result<IdLookup, Failure> {
     let parted = machine.parted(machine.state_roots());
     let near = sought.search(machine, &parted.near)?;
     if parted.apart.is_empty() || !near.found.is_empty() {

@@ -9,13 +9,13 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::cgroup::Limit;
-use crate::inventory::attention::Told;
+use crate::inventory::attention::AttentionReport;
 use crate::inventory::{CgroupView, Container, Machine, Manager};
 use crate::oci::{CreatedAt, RuntimeKind};
 
 /// runc's `containerState`. Strings are as found: JSON escapes what a terminal must not see.
 #[derive(Serialize)]
-pub(super) struct State<'a> {
+pub(super) struct ContainerState<'a> {
     #[serde(rename = "ociVersion")]
     pub(super) oci_version: &'a str,
     id: Cow<'a, str>,
@@ -29,7 +29,7 @@ pub(super) struct State<'a> {
     owner: &'a str,
 }
 
-impl<'a> State<'a> {
+impl<'a> ContainerState<'a> {
     pub(super) fn of(container: &'a Container) -> Self {
         let text = |path: &'a Path| path.to_string_lossy();
         Self {
@@ -48,9 +48,9 @@ impl<'a> State<'a> {
 
 /// An entry of `list -f json`.
 #[derive(Serialize)]
-pub(super) struct Entry<'a> {
+pub(super) struct ListedEntry<'a> {
     #[serde(flatten)]
-    state: State<'a>,
+    state: ContainerState<'a>,
     runtime: Option<RuntimeKind>,
     root: Cow<'a, str>,
     manager: Option<Manager>,
@@ -60,12 +60,12 @@ pub(super) struct Entry<'a> {
     problem: Option<&'a str>,
     /// What of it needs a person.
     #[serde(skip_serializing_if = "Option::is_none")]
-    attention: Option<Told<'a>>,
+    attention: Option<AttentionReport<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     usage: Option<Used>,
 }
 
-impl<'a> Entry<'a> {
+impl<'a> ListedEntry<'a> {
     /// As of `now`, with `usage` where one look told it.
     pub(super) fn of(
         container: &'a Container,
@@ -74,7 +74,7 @@ impl<'a> Entry<'a> {
         with_usage: bool,
     ) -> Self {
         Self {
-            state: State::of(container),
+            state: ContainerState::of(container),
             runtime: container.runtime,
             root: container.key.root().to_string_lossy(),
             manager: container.engine(),

@@ -10,9 +10,9 @@ use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use self::shape::{Event, Kind};
-use super::args::Events;
-use super::{Failure, Outcome, render, select};
+use self::shape::{EventLine, EventType};
+use super::args::EventsArgs;
+use super::{CommandResult, Failure, render, select};
 use crate::cgroup::memory::parse_oom_kills;
 use crate::config::Config;
 use crate::inventory::cgroups::{CgroupDir, existing, for_controller};
@@ -27,7 +27,7 @@ const INTERVAL: Duration = Duration::from_secs(5);
 /// How often the OOM killer's count is looked at between two lines of statistics.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-pub(super) fn run(config: &Config, events: &Events) -> Outcome {
+pub(super) fn run(config: &Config, events: &EventsArgs) -> CommandResult {
     let (machine, container) = select::one(config, &events.id)?;
     let id = container.key.label();
     let Some(init) = container.init else {
@@ -55,7 +55,7 @@ pub(super) fn run(config: &Config, events: &Events) -> Outcome {
         let now = oom_kills(&machine, &dirs);
         let mut text = String::new();
         if kills.zip(now).is_some_and(|(before, now)| now > before) {
-            text.push_str(&line(Kind::Oom, &id, None)?);
+            text.push_str(&line(EventType::Oom, &id, None)?);
         }
         kills = now;
         let stat = machine.stat(init.pid).ok().flatten();
@@ -78,11 +78,11 @@ fn cgroups(machine: &Machine, container: &Container) -> Result<Vec<CgroupDir>, F
 }
 
 fn stats_line(machine: &Machine, id: &str, dirs: &[CgroupDir]) -> Result<String, Failure> {
-    line(Kind::Stats, id, Some(stats::of(machine, dirs)))
+    line(EventType::Stats, id, Some(stats::of(machine, dirs)))
 }
 
-fn line(kind: Kind, id: &str, data: Option<shape::Stats>) -> Result<String, Failure> {
-    let event = Event { kind, id, data };
+fn line(kind: EventType, id: &str, data: Option<shape::Stats>) -> Result<String, Failure> {
+    let event = EventLine { kind, id, data };
     let text = serde_json::to_string(&event).map_err(|error| Failure::of(&error))?;
     Ok(text + "\n")
 }

@@ -8,8 +8,8 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::args::{Leftovers, LeftoversAction, ReportFormat};
-use super::{Failure, Outcome, delete, render};
+use super::args::{LeftoversAction, LeftoversArgs, ReportFormat};
+use super::{CommandResult, Failure, delete, render};
 use crate::config::Config;
 use crate::inventory::Machine;
 use crate::kernel::LiveKernel;
@@ -18,7 +18,7 @@ use crate::lifecycle::{Job, Options, StepEvent, Verdict, preview, run as run_job
 use crate::text::visible_path;
 use choose::{Chosen, NotJudged, choose};
 
-pub(super) fn run(config: &Config, asked: &Leftovers) -> Outcome {
+pub(super) fn run(config: &Config, asked: &LeftoversArgs) -> CommandResult {
     let machine = Machine::new(&config.roots);
     let known = KnownBefore {
         within: asked.within.iter().map(|dir| plain(dir)).collect(),
@@ -37,7 +37,7 @@ pub(super) fn plain(path: &Path) -> PathBuf {
     path.components().collect()
 }
 
-fn list(asked: &Leftovers, found: &FoundLeftovers) -> Outcome {
+fn list(asked: &LeftoversArgs, found: &FoundLeftovers) -> CommandResult {
     let shown = |leftover: &&Leftover| asked.all || leftover.confidence != Confidence::Unknown;
     let (list, misses) = if asked.paths.is_empty() {
         (found.list.iter().filter(shown).collect(), Vec::new())
@@ -116,7 +116,12 @@ fn entry(leftover: &Leftover) -> Value {
     })
 }
 
-fn clean(config: &Config, machine: &Machine, asked: &Leftovers, found: &FoundLeftovers) -> Outcome {
+fn clean(
+    config: &Config,
+    machine: &Machine,
+    asked: &LeftoversArgs,
+    found: &FoundLeftovers,
+) -> CommandResult {
     if !asked.dry_run {
         super::lifecycle::check_writable(config, "clean")?;
     }
@@ -150,7 +155,7 @@ fn clean(config: &Config, machine: &Machine, asked: &Leftovers, found: &FoundLef
 /// Cleans what was chosen, after a yes; what did not go.
 fn clean_all(
     machine: &Machine,
-    asked: &Leftovers,
+    asked: &LeftoversArgs,
     options: &Options,
     chosen: &Chosen<'_>,
 ) -> Result<Vec<String>, Failure> {
@@ -172,7 +177,7 @@ fn clean_all(
 
 fn dry_run(
     machine: &Machine,
-    asked: &Leftovers,
+    asked: &LeftoversArgs,
     options: &Options,
     chosen: &Chosen<'_>,
 ) -> Result<Vec<String>, Failure> {

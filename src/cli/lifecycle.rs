@@ -6,13 +6,13 @@ use std::sync::atomic::AtomicBool;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
-use super::args::Kill;
-use super::{Failure, Outcome, select};
+use super::args::KillArgs;
+use super::{CommandResult, Failure, select};
 use crate::config::Config;
 use crate::kernel::LiveKernel;
 use crate::lifecycle::{Cancel, Job, Options, StepEvent, StepKind, Target, Verdict, run};
 
-pub(super) fn kill(config: &Config, kill: &Kill) -> Outcome {
+pub(super) fn kill(config: &Config, kill: &KillArgs) -> CommandResult {
     act(config, &kill.id, |target| {
         if kill.all {
             Job::KillAll(target, kill.signal)
@@ -22,15 +22,15 @@ pub(super) fn kill(config: &Config, kill: &Kill) -> Outcome {
     })
 }
 
-pub(super) fn pause(config: &Config, id: &str) -> Outcome {
+pub(super) fn pause(config: &Config, id: &str) -> CommandResult {
     act(config, id, Job::Pause)
 }
 
-pub(super) fn resume(config: &Config, id: &str) -> Outcome {
+pub(super) fn resume(config: &Config, id: &str) -> CommandResult {
     act(config, id, Job::Resume)
 }
 
-pub(super) fn start(config: &Config, id: &str) -> Outcome {
+pub(super) fn start(config: &Config, id: &str) -> CommandResult {
     act(config, id, Job::Start)
 }
 
@@ -55,7 +55,7 @@ pub(super) fn options(config: &Config) -> Result<Options, Failure> {
     })
 }
 
-fn act(config: &Config, id: &str, job: impl FnOnce(Target) -> Job) -> Outcome {
+fn act(config: &Config, id: &str, job: impl FnOnce(Target) -> Job) -> CommandResult {
     let (machine, container) = select::one(config, id)?;
     let job = job(select::target(&container)?);
     check_writable(config, job.verb())?;

@@ -3,18 +3,18 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::args::{Format, List};
-use super::entry::Entry;
-use super::{Failure, Outcome, render, roots};
+use super::args::{Format, ListArgs};
+use super::entry::ListedEntry;
+use super::{CommandResult, Failure, render, roots};
 use crate::config::Config;
 use crate::inventory::glance::Tasks;
 use crate::inventory::{Container, Frozen, Machine, Snapshot, Trouble};
 use crate::kernel::LiveKernel;
-use crate::look::{self, Depth, Wish};
+use crate::look::{self, LookDepth, Wish};
 use crate::oci::RuntimeKind;
 use crate::text::visible_path;
 
-pub(super) fn run(config: &Config, list: &List) -> Outcome {
+pub(super) fn run(config: &Config, list: &ListArgs) -> CommandResult {
     let machine = Machine::new(&config.roots);
     // In runc's shape there is no usage, and nobody waits for it to be read.
     let with_usage = list.format == Format::Json && !list.quiet && config.roots.state.len() != 1;
@@ -42,12 +42,12 @@ pub(super) fn run(config: &Config, list: &List) -> Outcome {
 /// How long a root on a file system that may never answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-fn scan(config: &Config, machine: &Machine, list: &List) -> Result<Snapshot, Failure> {
+fn scan(config: &Config, machine: &Machine, list: &ListArgs) -> Result<Snapshot, Failure> {
     let one_root = config.roots.state.len() == 1;
     let depth = match list.format {
-        Format::Json if list.quiet || one_root => Depth::Complete,
-        Format::Json => Depth::Counted,
-        Format::Table => Depth::Status,
+        Format::Json if list.quiet || one_root => LookDepth::Complete,
+        Format::Json => LookDepth::Counted,
+        Format::Table => LookDepth::Status,
     };
     // runc's table has no place for what needs a person, and nobody waits for it to be seen.
     let told = !list.quiet && (list.format == Format::Json || !one_root);
@@ -142,7 +142,7 @@ fn many_roots(snapshot: &Snapshot) -> String {
 fn json_list(snapshot: &Snapshot, machine: &Machine, with_usage: bool) -> Result<String, Failure> {
     let containers = snapshot.containers.iter();
     let list: Vec<_> = containers
-        .map(|container| Entry::of(container, machine, snapshot.taken, with_usage))
+        .map(|container| ListedEntry::of(container, machine, snapshot.taken, with_usage))
         .collect();
     let as_runc = list.is_empty() && snapshot.roots.len() == 1;
     let text = serde_json::to_string(&(!as_runc).then_some(list));

@@ -4,14 +4,14 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::args::{Format, Ps};
-use super::{Failure, Outcome, render, select};
+use super::{CommandResult, Failure, render, select};
 use crate::config::Config;
 use crate::inventory::Machine;
 use crate::kernel::read::kernel_file;
 use crate::lifecycle::Claims;
 use crate::lifecycle::evidence::TeardownEvidence;
 
-pub(super) fn run(config: &Config, ps: &Ps) -> Outcome {
+pub(super) fn run(config: &Config, ps: &Ps) -> CommandResult {
     let (machine, container) = select::one(config, &ps.id)?;
     let evidence = TeardownEvidence::gather(&machine, &container.key, &Claims::default())
         .map_err(|error| Failure::of(&error))?;

@@ -6,10 +6,10 @@ use std::process::ExitCode;
 
 use unicode_width::UnicodeWidthStr as _;
 
-use super::{Failure, Outcome};
+use super::{CommandResult, Failure};
 
 /// Prints `text` and succeeds.
-pub(super) fn print(text: &str) -> Outcome {
+pub(super) fn print(text: &str) -> CommandResult {
     write(text)?;
     Ok(ExitCode::SUCCESS)
 }

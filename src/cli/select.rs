@@ -14,7 +14,7 @@ use crate::oci::{ContainerId, ContainerKey, RuntimeKind};
 use crate::text::visible_path;
 
 /// What came of looking for an id.
-pub(super) enum Found {
+pub(super) enum IdLookup {
     /// This one.
     One(Box<Container>),
     /// None: no root that could be read has it.
@@ -70,7 +70,7 @@ fn split(text: &str) -> Option<(RuntimeKind, &str)> {
 
 /// What a look for an id in several roots came to.
 #[derive(Debug, Default)]
-pub(super) struct Search {
+pub(super) struct IdSearch {
     /// Where it is.
     pub(super) found: Vec<Container>,
     /// What could not be read, with the reason, safe to print: it may be there.
@@ -78,7 +78,7 @@ pub(super) struct Search {
 }
 
 /// Looks in every root.
-pub(super) fn find(machine: &Machine, text: &str) -> Result<Found, Failure> {
+pub(super) fn find(machine: &Machine, text: &str) -> Result<IdLookup, Failure> {
     let sought: Sought = text.parse()?;
     sought.only(sought.search(machine, &machine.state_roots())?)
 }
@@ -123,15 +123,15 @@ fn several(id: &ContainerId, found: &[Container]) -> Failure {
 }
 
 /// A name that a container may have, and whose it then has to be.
-type Name = (Option<RuntimeKind>, ContainerId);
+type NameOfRuntime = (Option<RuntimeKind>, ContainerId);
 
 /// An id as it was given, to be looked for by its directory alone: what is in there may be broken.
 #[derive(Debug, Clone)]
 pub(super) struct Sought {
     /// A container of that very name, colon or not.
-    first: Name,
+    first: NameOfRuntime,
     /// What else it may mean: one of a runtime.
-    then: Option<Name>,
+    then: Option<NameOfRuntime>,
 }
 
 impl std::str::FromStr for Sought {
@@ -153,7 +153,11 @@ impl std::str::FromStr for Sought {
 impl Sought {
     /// Where it is, among these roots. A root that was named and cannot be read is a failure: nobody
     /// can answer for it.
-    pub(super) fn search(&self, machine: &Machine, roots: &[StateRoot]) -> Result<Search, Failure> {
+    pub(super) fn search(
+        &self,
+        machine: &Machine,
+        roots: &[StateRoot],
+    ) -> Result<IdSearch, Failure> {
         let search = search_for(&self.first, machine, roots)?;
         match &self.then {
             Some(name) if search.found.is_empty() => search_for(name, machine, roots),
@@ -168,11 +172,11 @@ impl Sought {
     }
 
     /// The only one of these.
-    pub(super) fn only(&self, mut search: Search) -> Result<Found, Failure> {
+    pub(super) fn only(&self, mut search: IdSearch) -> Result<IdLookup, Failure> {
         match search.found.len() {
             0 | 1 => Ok(match search.found.pop() {
-                Some(one) => Found::One(Box::new(one)),
-                None => Found::Absent(Absent {
+                Some(one) => IdLookup::One(Box::new(one)),
+                None => IdLookup::Absent(Absent {
                     id: self.id().clone(),
                     unread: search.unread,
                 }),
@@ -184,11 +188,11 @@ impl Sought {
 
 /// Where a container of this name is, among these roots.
 fn search_for(
-    (runtime, id): &Name,
+    (runtime, id): &NameOfRuntime,
     machine: &Machine,
     roots: &[StateRoot],
-) -> Result<Search, Failure> {
-    let mut search = Search::default();
+) -> Result<IdSearch, Failure> {
+    let mut search = IdSearch::default();
     let mut read = 0;
     for root in roots {
         match look_in(machine, &root.path, id) {
@@ -223,8 +227,8 @@ fn search_for(
 pub(super) fn one(config: &Config, text: &str) -> Result<(Machine, Container), Failure> {
     let machine = Machine::new(&config.roots);
     match find(&machine, text)? {
-        Found::One(container) => Ok((machine, *container)),
-        Found::Absent(absent) => Err(absent.failure()),
+        IdLookup::One(container) => Ok((machine, *container)),
+        IdLookup::Absent(absent) => Err(absent.failure()),
     }
 }
 

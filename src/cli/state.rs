@@ -1,11 +1,11 @@
 //! `ocitop state ID`: the state JSON of the runtime-spec, with what runc and crun add.
 
-use super::entry::State;
-use super::{Failure, Outcome, render, select};
+use super::entry::ContainerState;
+use super::{CommandResult, Failure, render, select};
 use crate::config::Config;
 use crate::inventory::Condition;
 
-pub(super) fn run(config: &Config, id: &str) -> Outcome {
+pub(super) fn run(config: &Config, id: &str) -> CommandResult {
     let (_, container) = select::one(config, id)?;
     if let Condition::Broken | Condition::Unknown(_) = container.condition {
         let problem = container.problem.clone().unwrap_or_default();
@@ -14,7 +14,7 @@ pub(super) fn run(config: &Config, id: &str) -> Outcome {
             container.key.label()
         )));
     }
-    let mut state = State::of(&container);
+    let mut state = ContainerState::of(&container);
     if state.oci_version.is_empty() {
         // crun stores none.
         state.oci_version = "1.0";

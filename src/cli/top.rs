@@ -8,12 +8,12 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::args::{Top, TopFormat};
-use super::{Failure, Outcome, render, roots};
+use super::{CommandResult, Failure, render, roots};
 use crate::config::Config;
 use crate::inventory::{Container, Machine, Sampler, Snapshot};
 use crate::kernel::{Kernel, LiveKernel};
 
-pub(super) fn run(config: &Config, top: &Top) -> Outcome {
+pub(super) fn run(config: &Config, top: &Top) -> CommandResult {
     if !top.batch {
         return Err(Failure::usage(
             "top needs --batch; without a command, ocitop shows the screen",

@@ -5,8 +5,8 @@ mod cgroup;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::inventory::freezers::Over;
-use crate::inventory::processes::{Closeup, Place, Process};
+use crate::inventory::freezers::FreezersOver;
+use crate::inventory::processes::{Closeup, Process, ProcessPlace};
 use crate::inventory::sight::{CgroupsOutOfSight, OutOfSight};
 use crate::inventory::{Condition, Managed};
 use crate::leftovers::{Leftover, LeftoverKind};
@@ -147,7 +147,7 @@ pub struct Task {
     /// The process.
     pub process: Process,
     /// Where it was found.
-    pub place: Place,
+    pub place: ProcessPlace,
     /// It runs in the host's mount and pid namespaces, and init does not.
     pub of_host: bool,
     /// Hierarchies in which it is not in the container's cgroup, though it is in others.
@@ -161,7 +161,7 @@ pub struct Task {
     /// Who traces it.
     pub tracer: Option<Neighbour>,
     /// The freezers over it and its threads, wherever they are by now.
-    pub freezers: Over,
+    pub freezers: FreezersOver,
     /// Where it and its threads wait, those worth a look.
     pub waits: Vec<Wait>,
 }

@@ -16,7 +16,7 @@ use super::evidence::{
     EventCounts, Evidence, InitSeen, NotSeen, PidNamespace, RdtSeen, RecordSeen,
 };
 use crate::inventory::cgroups::CgroupDir;
-use crate::inventory::processes::{Listing, Reader, Subject};
+use crate::inventory::processes::{Listing, ProcessReader, ProcessSubject};
 use crate::inventory::scan::cgroups_out_of_sight;
 use crate::inventory::{Condition, Machine, mounts};
 use crate::kernel::bounded::{Bounded, Late, Lateness, NotAsked, Unanswered};
@@ -74,7 +74,7 @@ struct Before {
 #[derive(Debug)]
 pub struct Examiner {
     machine: Machine,
-    reader: Reader,
+    reader: ProcessReader,
     bounded: Bounded,
     /// Whose look it was, and what it saw.
     before: Option<(ContainerKey, Before)>,
@@ -86,7 +86,7 @@ impl Examiner {
     /// Of this machine.
     pub fn new(machine: Machine) -> Self {
         Self {
-            reader: Reader::new(machine.clone()),
+            reader: ProcessReader::new(machine.clone()),
             machine,
             bounded: Bounded::reads(),
             before: None,
@@ -200,7 +200,7 @@ impl Examiner {
         cgroups: &[CgroupDir],
     ) -> (Listing, Before) {
         let views = cgroups.iter();
-        let subject = Subject {
+        let subject = ProcessSubject {
             key: key.clone(),
             init,
             cgroups: views

@@ -18,7 +18,7 @@ use super::cause::StateCause;
 use super::evidence::CgroupSeen;
 use super::{Cause, Finding};
 use crate::cgroup::freezer::Freezer;
-use crate::inventory::freezers::Unseen;
+use crate::inventory::freezers::FreezersUnseen;
 use crate::text::{visible, visible_path};
 
 impl Cause {
@@ -138,15 +138,19 @@ pub(super) fn of_freezer(cgroup: &CgroupSeen) -> String {
 }
 
 /// Why the freezers over a task cannot be told.
-pub(super) fn of_unseen(why: &Unseen) -> String {
+pub(super) fn of_unseen(why: &FreezersUnseen) -> String {
     match why {
-        Unseen::NotAsked => "nobody looked at it".to_owned(),
-        Unseen::NoMembership => "which cgroup it is in cannot be read".to_owned(),
-        Unseen::Exiting => "it is on its way out, and its cgroup is not told any more".to_owned(),
-        Unseen::NotMounted => "the v1 freezer is not mounted here".to_owned(),
-        Unseen::OutOfReach(place) => format!("{} is not below what is mounted here", path(place)),
-        Unseen::Unreadable(dir) => format!("{} cannot be read", path(dir)),
-        Unseen::TooMany => "it has more threads than are looked at".to_owned(),
+        FreezersUnseen::NotAsked => "nobody looked at it".to_owned(),
+        FreezersUnseen::NoMembership => "which cgroup it is in cannot be read".to_owned(),
+        FreezersUnseen::Exiting => {
+            "it is on its way out, and its cgroup is not told any more".to_owned()
+        }
+        FreezersUnseen::NotMounted => "the v1 freezer is not mounted here".to_owned(),
+        FreezersUnseen::OutOfReach(place) => {
+            format!("{} is not below what is mounted here", path(place))
+        }
+        FreezersUnseen::Unreadable(dir) => format!("{} cannot be read", path(dir)),
+        FreezersUnseen::TooMany => "it has more threads than are looked at".to_owned(),
     }
 }
 

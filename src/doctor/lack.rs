@@ -149,7 +149,7 @@ fn privileges(report: &Report, lacks: &mut Vec<Lack>) {
         let what = format!("access to {}", visible_path(&root.path));
         lacks.push(Lack::new(what, means));
     }
-    let not_the_hosts = |namespace: &&super::Namespace| {
+    let not_the_hosts = |namespace: &&super::NamespaceReport| {
         namespace.name == "user" && namespace.initial == Some(false)
     };
     if report.namespaces.iter().any(|one| not_the_hosts(&one)) {
@@ -235,7 +235,7 @@ mod tests {
     #[test]
     fn an_unreadable_root_and_a_foreign_namespace_are_lacks() {
         let mut report = examine(&Config::default());
-        report.roots = vec![super::super::Root {
+        report.roots = vec![super::super::RootReport {
             path: "/run/runc".into(),
             given: false,
             state: RootFact::Unreadable {

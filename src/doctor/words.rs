@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Report, ResctrlOffers, Root, RootFact};
+use super::{Report, ResctrlOffers, RootFact, RootReport};
 use crate::cgroup::Version;
 use crate::text::{visible, visible_path};
 
@@ -108,7 +108,7 @@ impl Report {
     }
 
     fn namespace_line(&self) -> String {
-        let one = |namespace: &super::Namespace| {
+        let one = |namespace: &super::NamespaceReport| {
             let whose = match namespace.initial {
                 Some(true) => "the host's",
                 Some(false) => "not the host's",
@@ -132,7 +132,7 @@ impl Report {
     }
 }
 
-fn root_line(root: &Root) -> String {
+fn root_line(root: &RootReport) -> String {
     let path = visible_path(&root.path);
     match &root.state {
         RootFact::Readable { containers: 1 } => format!("{path}: 1 container"),

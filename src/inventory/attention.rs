@@ -190,9 +190,9 @@ impl Attention {
     }
 
     /// The same for programs, as of `now`.
-    pub fn told(&self, now: Timestamp) -> Told<'_> {
+    pub fn told(&self, now: Timestamp) -> AttentionReport<'_> {
         let first = self.troubles.first();
-        Told {
+        AttentionReport {
             state: first.map(Trouble::code),
             reason: first
                 .map(|first| first.reason(now))
@@ -205,7 +205,7 @@ impl Attention {
 
 /// What of one container needs a person, for programs.
 #[derive(Debug, Serialize)]
-pub struct Told<'a> {
+pub struct AttentionReport<'a> {
     /// The gravest of what needs a person, in a word.
     state: Option<&'static str>,
     /// The same in a few words.

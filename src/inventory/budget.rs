@@ -16,15 +16,15 @@ const TIME: Duration = Duration::from_secs(2);
 
 /// What is left of it for one root, at one look.
 #[derive(Debug)]
-pub struct Budget(Option<Limits>);
+pub struct RootBudget(Option<BudgetLimits>);
 
 #[derive(Debug)]
-struct Limits {
+struct BudgetLimits {
     bytes: AtomicU64,
     until: Instant,
 }
 
-impl Budget {
+impl RootBudget {
     /// That of an open root. Root's own, and those of the user ocitop runs as, have none.
     pub fn of(root: &OwnedFd) -> Self {
         let owner = rustix::fs::fstat(root).map(|stat| Author::of(stat.st_uid));
@@ -41,7 +41,7 @@ impl Budget {
 
     /// So many bytes, in so long a time from now.
     pub fn within(bytes: u64, time: Duration) -> Self {
-        Self(Instant::now().checked_add(time).map(|until| Limits {
+        Self(Instant::now().checked_add(time).map(|until| BudgetLimits {
             bytes: AtomicU64::new(bytes),
             until,
         }))
@@ -79,16 +79,16 @@ mod tests {
 
     #[test]
     fn a_budget_ends_with_its_bytes_or_with_its_time() {
-        let budget = Budget::within(10, Duration::from_hours(1));
+        let budget = RootBudget::within(10, Duration::from_hours(1));
         budget.ask("state.json").unwrap();
         budget.spend(9);
         budget.ask("state.json").unwrap();
         budget.spend(2);
         let over = budget.ask("state.json").unwrap_err();
         assert!(matches!(over, ReadError::OverBudget { .. }), "{over:?}");
-        let late = Budget::within(10, Duration::ZERO);
+        let late = RootBudget::within(10, Duration::ZERO);
         assert!(late.ask("state.json").is_err());
-        Budget::none().spend(usize::MAX);
-        Budget::none().ask("state.json").unwrap();
+        RootBudget::none().spend(usize::MAX);
+        RootBudget::none().ask("state.json").unwrap();
     }
 }

@@ -12,12 +12,12 @@ use crate::kernel::read::kept;
 
 /// The cgroups of one container.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Cgroups<'a> {
+pub(super) struct ContainerCgroups<'a> {
     pub(super) dirs: &'a [CgroupDir],
     pub(super) hierarchies: &'a Hierarchies,
 }
 
-impl Cgroups<'_> {
+impl ContainerCgroups<'_> {
     /// Opens the file of a controller: `v1` in its own hierarchy, else `v2`. `None` if there is
     /// none, or if that version has no such file (an empty name).
     pub(super) fn open(self, controller: &str, v1: &str, v2: &str) -> Option<ControlFile> {

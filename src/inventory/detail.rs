@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::cgroups::CgroupDir;
-use super::control_file::{Cgroups, ControlFile};
+use super::control_file::{ContainerCgroups, ControlFile};
 use super::limits::Limits;
 use super::machine::Machine;
 use super::usage::{Detail, Pressure, Usage};
@@ -51,7 +51,7 @@ impl DetailSensors {
     /// Opens the files of these cgroups, and `/proc/PID` of a verified `init`; what is not there is
     /// not available.
     pub(super) fn open(dirs: &[CgroupDir], machine: &Machine, init: Option<InitProcess>) -> Self {
-        let cgroups = Cgroups {
+        let cgroups = ContainerCgroups {
             dirs,
             hierarchies: &machine.hierarchies,
         };
@@ -87,7 +87,7 @@ impl DetailSensors {
         usage: &mut Usage,
         buffer: &mut Vec<u8>,
     ) -> Detail {
-        let cgroups = Cgroups {
+        let cgroups = ContainerCgroups {
             dirs,
             hierarchies: &machine.hierarchies,
         };
@@ -113,7 +113,7 @@ impl DetailSensors {
         self.limits.cpu_above.as_ref()
     }
 
-    fn read_seldom(&mut self, cgroups: Cgroups<'_>, buffer: &mut Vec<u8>) {
+    fn read_seldom(&mut self, cgroups: ContainerCgroups<'_>, buffer: &mut Vec<u8>) {
         if self.passes.is_multiple_of(STAT_EVERY) {
             self.memory.read_stat(buffer);
             if let Some(hugetlb) = &mut self.hugetlb {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::FileType;
 
 use super::author::Author;
-use super::budget::Budget;
+use super::budget::RootBudget;
 use super::problem::Problem;
 use crate::kernel::Inode;
 use crate::kernel::clear::{is_own, is_sealed};
@@ -23,7 +23,7 @@ const TORN_RETRIES: u32 = 5;
 
 /// Where an entry's files are read.
 #[derive(Debug)]
-enum Files<'r> {
+enum EntryFiles<'r> {
     /// In the directory, held open: what is read later is of this very directory.
     Dir(OwnedFd),
     /// Below the root by name: two calls fewer, for passes over thousands.
@@ -35,8 +35,8 @@ enum Files<'r> {
 pub struct Entry<'r> {
     /// Where it is.
     pub key: ContainerKey,
-    files: Files<'r>,
-    budget: Option<&'r Budget>,
+    files: EntryFiles<'r>,
+    budget: Option<&'r RootBudget>,
     /// Its identity.
     pub inode: Inode,
     /// Its owner.
@@ -72,7 +72,7 @@ pub struct Lead<'a> {
     /// Whose it probably is: the runtime of the one before it in the same root.
     pub hint: Option<RuntimeKind>,
     /// What is left to be read of its root.
-    pub budget: Option<&'a Budget>,
+    pub budget: Option<&'a RootBudget>,
 }
 
 impl Entry<'static> {
@@ -81,7 +81,7 @@ impl Entry<'static> {
         let dir =
             open_dir_beneath(&root, key.name()).map_err(|error| not_opened(&root, key, error))?;
         let stat = rustix::fs::fstat(&dir).map_err(|errno| Problem::Open(errno.into()))?;
-        let mut entry = Self::blank(key, Files::Dir(dir), &stat);
+        let mut entry = Self::blank(key, EntryFiles::Dir(dir), &stat);
         entry.fill(Depth::Full, None);
         Ok(entry)
     }
@@ -100,13 +100,13 @@ impl<'r> Entry<'r> {
         if let Some(kind) = not_directory(FileType::from_raw_mode(stat.st_mode)) {
             return Err(Problem::NotDirectory(kind));
         }
-        let mut entry = Self::blank(key, Files::Below(root), &stat);
+        let mut entry = Self::blank(key, EntryFiles::Below(root), &stat);
         entry.budget = lead.budget;
         entry.fill(lead.depth, lead.hint);
         Ok(entry)
     }
 
-    fn blank(key: &ContainerKey, files: Files<'r>, stat: &rustix::fs::Stat) -> Self {
+    fn blank(key: &ContainerKey, files: EntryFiles<'r>, stat: &rustix::fs::Stat) -> Self {
         Self {
             key: key.clone(),
             files,
@@ -132,8 +132,8 @@ impl<'r> Entry<'r> {
             budget.ask(name)?;
         }
         let bytes = match &self.files {
-            Files::Dir(dir) => file_beneath(dir, name, cap),
-            Files::Below(root) => file_beneath(root, self.path(name), cap),
+            EntryFiles::Dir(dir) => file_beneath(dir, name, cap),
+            EntryFiles::Below(root) => file_beneath(root, self.path(name), cap),
         }?;
         if let Some(budget) = self.budget {
             budget.spend(bytes.len());
@@ -165,16 +165,16 @@ impl<'r> Entry<'r> {
     /// The file system it is on.
     pub fn file_system(&self) -> std::io::Result<rustix::fs::StatVfs> {
         Ok(match &self.files {
-            Files::Dir(dir) => rustix::fs::fstatvfs(dir)?,
-            Files::Below(root) => rustix::fs::fstatvfs(root)?,
+            EntryFiles::Dir(dir) => rustix::fs::fstatvfs(dir)?,
+            EntryFiles::Below(root) => rustix::fs::fstatvfs(root)?,
         })
     }
 
     /// Whether it has a file of this name, of whatever kind.
     pub fn has(&self, file: &str) -> bool {
         let found = match &self.files {
-            Files::Dir(dir) => stat_beneath(dir, OsStr::new(file)),
-            Files::Below(root) => stat_beneath(root, self.path(file).as_os_str()),
+            EntryFiles::Dir(dir) => stat_beneath(dir, OsStr::new(file)),
+            EntryFiles::Below(root) => stat_beneath(root, self.path(file).as_os_str()),
         };
         found.is_ok_and(|stat| stat.is_some())
     }
@@ -182,7 +182,7 @@ impl<'r> Entry<'r> {
     /// Whether ocitop had begun to remove it and took all but its own marks: then nobody is making a
     /// container there, and nothing was left of the one that was. Told only of one that is held open.
     pub fn is_emptied(&self) -> bool {
-        let Files::Dir(dir) = &self.files else {
+        let EntryFiles::Dir(dir) = &self.files else {
             return false;
         };
         if self.record.is_ok() || !is_sealed(self.mode) {

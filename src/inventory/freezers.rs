@@ -27,20 +27,20 @@ pub struct FrozenAt {
 
 /// What the freezers over a task say.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Over {
+pub struct FreezersOver {
     /// The cgroups that freeze it, or are about to; the nearest first.
     pub set: Vec<FrozenAt>,
     /// It is frozen, and none of the cgroups that are seen from here does that.
     pub hidden: bool,
     /// Why not all of them were looked at.
-    pub unseen: Option<Unseen>,
+    pub unseen: Option<FreezersUnseen>,
 }
 
-impl Default for Over {
+impl Default for FreezersOver {
     /// Nothing was looked at.
     fn default() -> Self {
         Self {
-            unseen: Some(Unseen::NotAsked),
+            unseen: Some(FreezersUnseen::NotAsked),
             ..Self::THAWED
         }
     }
@@ -48,7 +48,7 @@ impl Default for Over {
 
 /// Why the freezers over a task cannot be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unseen {
+pub enum FreezersUnseen {
     /// Nobody asked.
     NotAsked,
     /// `/proc/PID/cgroup` cannot be read, or does not name the hierarchy.
@@ -65,7 +65,7 @@ pub enum Unseen {
     TooMany,
 }
 
-impl Over {
+impl FreezersOver {
     /// All were looked at, and none freezes it.
     pub const THAWED: Self = Self {
         set: Vec::new(),
@@ -107,14 +107,14 @@ impl<'a> Freezers<'a> {
     }
 
     /// Over a process, told by its first thread.
-    pub fn over(&mut self, pid: i32, exiting: bool) -> Over {
+    pub fn over(&mut self, pid: i32, exiting: bool) -> FreezersOver {
         let membership = self.machine.membership(pid);
         self.of(membership.as_ref(), exiting)
     }
 
     /// Over threads of a process, which v1 lets be in cgroups of their own.
-    pub fn over_threads(&mut self, pid: i32, tids: &[i32]) -> Over {
-        let mut over = Over::THAWED;
+    pub fn over_threads(&mut self, pid: i32, tids: &[i32]) -> FreezersOver {
+        let mut over = FreezersOver::THAWED;
         for tid in tids {
             over.add(self.over_thread(pid, *tid));
         }
@@ -122,17 +122,17 @@ impl<'a> Freezers<'a> {
     }
 
     /// Over one thread of a process.
-    pub fn over_thread(&mut self, pid: i32, tid: i32) -> Over {
+    pub fn over_thread(&mut self, pid: i32, tid: i32) -> FreezersOver {
         let file = self.machine.pid_file(pid, &format!("task/{tid}/cgroup"));
         let membership = kernel_file(&file).ok();
         let membership = membership.map(|bytes| Membership::parse(&bytes));
         self.of(membership.as_ref(), false)
     }
 
-    fn of(&mut self, membership: Option<&Membership>, exiting: bool) -> Over {
-        let mut over = Over::THAWED;
+    fn of(&mut self, membership: Option<&Membership>, exiting: bool) -> FreezersOver {
+        let mut over = FreezersOver::THAWED;
         let Some(membership) = membership else {
-            over.unseen = Some(Unseen::NoMembership);
+            over.unseen = Some(FreezersUnseen::NoMembership);
             return over;
         };
         let machine = self.machine;
@@ -142,7 +142,7 @@ impl<'a> Freezers<'a> {
         let elsewhere =
             membership.has("freezer") && machine.hierarchies.controller("freezer").is_none();
         if elsewhere {
-            over.unseen = over.unseen.or(Some(Unseen::NotMounted));
+            over.unseen = over.unseen.or(Some(FreezersUnseen::NotMounted));
         }
         over
     }
@@ -152,18 +152,19 @@ impl<'a> Freezers<'a> {
         hierarchy: &Hierarchy,
         membership: &Membership,
         exiting: bool,
-    ) -> Over {
-        let mut over = Over::THAWED;
+    ) -> FreezersOver {
+        let mut over = FreezersOver::THAWED;
         let Some(raw) = membership.raw(hierarchy) else {
-            over.unseen = Some(Unseen::NoMembership);
+            over.unseen = Some(FreezersUnseen::NoMembership);
             return over;
         };
         let Some(own) = hierarchy.path_in_mount(raw) else {
-            over.unseen = Some(Unseen::OutOfReach(raw.to_owned()));
+            over.unseen = Some(FreezersUnseen::OutOfReach(raw.to_owned()));
             return over;
         };
         if own.is_root() {
-            over.unseen = (exiting && hierarchy.version == Version::V1).then_some(Unseen::Exiting);
+            over.unseen =
+                (exiting && hierarchy.version == Version::V1).then_some(FreezersUnseen::Exiting);
             return over;
         }
         let mut inherited = false;
@@ -181,7 +182,7 @@ impl<'a> Freezers<'a> {
                 }),
                 Some(Freezer::Thawed) => {}
                 None if cannot_freeze(&dir, hierarchy.version) => {}
-                None => over.unseen = over.unseen.or(Some(Unseen::Unreadable(dir))),
+                None => over.unseen = over.unseen.or(Some(FreezersUnseen::Unreadable(dir))),
             }
         }
         // A freeze that is under way is told by the cgroup that it is of.

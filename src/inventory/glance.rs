@@ -12,7 +12,7 @@ use super::cgroups::{self, CgroupDir};
 use super::container::Container;
 use super::counters;
 use super::tracked::Tracked;
-use super::vitals::{Now, Subject, Vitals};
+use super::vitals::{Now, TaskSubject, Vitals};
 use crate::oci::{ContainerKey, Record};
 
 pub use super::vitals::SETTLED;
@@ -102,7 +102,7 @@ impl Unsure {
     }
 
     fn look(&mut self, machine: &Machine, container: &Container, record: Option<&Record>) {
-        if let Some(subject) = Subject::of(container, &self.cgroups, record) {
+        if let Some(subject) = TaskSubject::of(container, &self.cgroups, record) {
             let now = Now {
                 uptime: self.begun.elapsed(),
                 wall: jiff::Timestamp::now(),

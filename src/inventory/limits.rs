@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::cgroups::for_controller;
-use super::control_file::Cgroups;
+use super::control_file::ContainerCgroups;
 use crate::cgroup::{CgroupPath, Hierarchy, Limit, Version, cpu};
 use crate::kernel::read::kernel_words;
 
@@ -33,7 +33,7 @@ pub(super) struct MemoryLimits {
 }
 
 impl Limits {
-    pub(super) fn read(cgroups: Cgroups<'_>) -> Self {
+    pub(super) fn read(cgroups: ContainerCgroups<'_>) -> Self {
         let cpu = strictest_at(cgroups, "cpu", &cpu_limit);
         Self {
             cpu: cpu.as_ref().map(|(limit, _)| *limit),
@@ -45,7 +45,7 @@ impl Limits {
 }
 
 impl MemoryLimits {
-    pub(super) fn read(cgroups: Cgroups<'_>) -> Self {
+    pub(super) fn read(cgroups: ContainerCgroups<'_>) -> Self {
         let swap = strictest(cgroups, "memory", &|dir, version| match version {
             Version::V1 => number(dir, "memory.memsw.limit_in_bytes"),
             Version::V2 => number(dir, "memory.swap.max"),
@@ -63,7 +63,7 @@ impl MemoryLimits {
     }
 }
 
-fn memory(cgroups: Cgroups<'_>) -> Option<Limit> {
+fn memory(cgroups: ContainerCgroups<'_>) -> Option<Limit> {
     strictest(cgroups, "memory", &|dir, version| match version {
         Version::V1 => number(dir, "memory.limit_in_bytes"),
         Version::V2 => number(dir, "memory.max"),
@@ -80,7 +80,7 @@ fn without(both: Limit, memory: Option<Limit>) -> Limit {
 
 /// The strictest along the way up, and whose that is if it is not the container's own.
 fn strictest_at(
-    cgroups: Cgroups<'_>,
+    cgroups: ContainerCgroups<'_>,
     controller: &str,
     read: &dyn Fn(&Path, Version) -> Option<Limit>,
 ) -> Option<(Limit, Option<Arc<Path>>)> {
@@ -99,7 +99,7 @@ fn strictest_at(
 
 /// The strictest along the way up; the root has none.
 pub(super) fn strictest(
-    cgroups: Cgroups<'_>,
+    cgroups: ContainerCgroups<'_>,
     controller: &str,
     read: &dyn Fn(&Path, Version) -> Option<Limit>,
 ) -> Option<Limit> {

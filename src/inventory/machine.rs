@@ -104,7 +104,8 @@ impl Machine {
         let resctrl = resctrl.or_else(|| resctrl_mount(&mountinfo, host_dir));
         let is_own = roots.proc == Path::new("/proc") || host_dir.is_some();
         let stands_in = !is_own;
-        let facts = sight::Facts::read(&roots.proc, stands_in, listed.as_deref(), &hierarchies);
+        let facts =
+            sight::SightFacts::read(&roots.proc, stands_in, listed.as_deref(), &hierarchies);
         let sight = Sight::of(&facts, &hierarchies);
         let host = Arc::new(Host {
             resctrl: resctrl.is_some(),

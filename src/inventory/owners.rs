@@ -49,12 +49,12 @@ pub enum Owner {
     /// An engine has a record of it, at this path.
     Record(PathBuf),
     /// A process was told it.
-    Process(Told),
+    Process(ToldProcess),
 }
 
 /// A process that was told an id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Told {
+pub struct ToldProcess {
     /// Its pid.
     pub pid: i32,
     /// Its command, safe to print.
@@ -66,7 +66,7 @@ pub struct Told {
     pub author: Author,
 }
 
-impl Told {
+impl ToldProcess {
     /// In words: `the shim, pid 7 (containerd-shim), holds it`.
     pub fn words(&self) -> String {
         let Self { pid, command, .. } = self;
@@ -108,7 +108,7 @@ impl Owner {
 #[derive(Debug, Clone, Default)]
 pub struct Owners {
     records: BTreeMap<OsString, Vec<(PathBuf, Author)>>,
-    tellers: Vec<Told>,
+    tellers: Vec<ToldProcess>,
     /// By what was told, the numbers of those who were.
     words: BTreeMap<Vec<u8>, Vec<usize>>,
     /// How many bytes of words each user's processes were told, of those that are kept.
@@ -162,7 +162,7 @@ impl Owners {
     }
 
     /// The shims and monitors that were told `id`.
-    pub fn monitors_of(&self, id: &str) -> impl Iterator<Item = &Told> {
+    pub fn monitors_of(&self, id: &str) -> impl Iterator<Item = &ToldProcess> {
         let told = self.told(id);
         told.filter(|one| is_monitor(one.command.as_bytes()))
     }
@@ -173,14 +173,14 @@ impl Owners {
         told.find(|one| one.pid == monitor)?.engine.clone()
     }
 
-    fn told(&self, id: &str) -> impl Iterator<Item = &Told> {
+    fn told(&self, id: &str) -> impl Iterator<Item = &ToldProcess> {
         let numbers = self.words.get(id.as_bytes()).into_iter().flatten();
         numbers.filter_map(|number| self.tellers.get(*number))
     }
 
     /// A shim or a monitor rather than another.
     fn process(&self, id: &str, places: &[Whose]) -> Option<Owner> {
-        let counts = |one: &&Told| one.author.speaks_for_all(places);
+        let counts = |one: &&ToldProcess| one.author.speaks_for_all(places);
         let one = self.monitors_of(id).find(counts);
         let one = one.or_else(|| self.told(id).find(counts))?;
         Some(Owner::Process(one.clone()))
@@ -310,7 +310,7 @@ impl Owners {
             // One line for a user, however many processes that user has.
             Author::User(_) => *self.lost.entry(one.author).or_default() += 1,
         }
-        self.tellers.push(Told {
+        self.tellers.push(ToldProcess {
             pid: one.pid,
             command: one.command.clone(),
             engine: Engine::of(&one.command, &line),

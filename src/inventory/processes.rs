@@ -1,6 +1,6 @@
 //! The processes of one container: what is known of each, as plain data to be shown and judged.
 //!
-//! Reading ([`Reader`]) and judging are apart: everything here is a function of what was read.
+//! Reading ([`ProcessReader`]) and judging are apart: everything here is a function of what was read.
 //! Sources: proc_pid_stat(5), proc_pid_status(5), proc_pid_wchan(5), cgroups(7).
 
 mod closeup;
@@ -17,14 +17,14 @@ use crate::process::status::SignalSet;
 use crate::process::syscall::Syscall;
 
 use super::container::CgroupView;
-pub use reader::Reader;
+pub use reader::ProcessReader;
 
 /// Most processes that are read of one container.
 pub const MOST: usize = 1024;
 
 /// Whose processes are asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subject {
+pub struct ProcessSubject {
     /// The container.
     pub key: ContainerKey,
     /// Its live init.
@@ -43,7 +43,7 @@ pub struct Listing {
     /// The init it was asked with.
     pub init: Option<InitProcess>,
     /// By cgroup, the container's own first; those outside of it last. None is empty.
-    pub groups: Vec<Group>,
+    pub groups: Vec<ProcessGroup>,
     /// How many more there are than are read.
     pub more: usize,
     /// The one looked at closely.
@@ -52,7 +52,7 @@ pub struct Listing {
 
 /// Where processes were found.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Place {
+pub enum ProcessPlace {
     /// In the container's own cgroup; holds its path, safe to print.
     Own(String),
     /// In a cgroup below it; holds the path below, safe to print.
@@ -65,9 +65,9 @@ pub enum Place {
 
 /// Processes that were found in one place.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Group {
+pub struct ProcessGroup {
     /// Where.
-    pub place: Place,
+    pub place: ProcessPlace,
     /// Who, by pid.
     pub processes: Vec<Process>,
 }
@@ -134,12 +134,12 @@ pub struct Process {
     /// Where it is, if not in the container's cgroup; safe to print.
     pub elsewhere: Option<String>,
     /// How long it has been in this state, as far as was looked.
-    pub held: Held,
+    pub held: LastingState,
 }
 
 /// A state that lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Held {
+pub struct LastingState {
     /// Looks in a row at which it was in this state.
     pub looks: u64,
     /// Time between the first and the last of these.
@@ -255,7 +255,7 @@ mod tests {
             tracer: None,
             frozen: false,
             elsewhere: None,
-            held: Held::default(),
+            held: LastingState::default(),
         }
     }
 

@@ -11,7 +11,7 @@ use crate::oci::record::{RdtGroup, RecordedRdt};
 use crate::resctrl::{GroupName, Overview};
 
 pub use crate::resctrl::RdtMembership;
-pub use view::{GroupKind, Owners, RdtGroups, RdtView, bandwidth, look, occupancy};
+pub use view::{GroupKind, GroupOwners, RdtGroups, RdtView, bandwidth, look, occupancy};
 
 /// The control group that its runtime made for the container `id` alone, if it exists. The three
 /// runtimes give it the id as its name; any other is a class (closID) that others may share, or

@@ -22,16 +22,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use events::Alarm;
-use events::{Events, Notice, RowId};
-use row::Row;
+use events::{Notice, RowId, Watches};
+use row::SampledRow;
 use rows::Rows;
 
 use super::container::Container;
-use super::history::{History, Metric};
+use super::happenings::{Happened, Happening};
 use super::host::HostSensors;
-use super::lane::{Happened, Happening};
 use super::machine::Machine;
 use super::own::OwnMeter;
+use super::series::{Series, SeriesId};
 use super::snapshot::Snapshot;
 use super::usage::{HostUsage, OfAll, Watch};
 use super::users::Users;
@@ -39,8 +39,8 @@ use super::vitals::Now;
 use crate::config::StateRoot;
 use crate::oci::ContainerKey;
 use attention::Turns;
-use descriptors::{Budget, Held};
-use roots::Roots;
+use descriptors::{DescriptorBudget, HeldDescriptors};
+use roots::WatchedRoots;
 
 /// Everything is looked at again in this many passes, in slices; sooner where that is a slice of few
 /// rows, later where it would be one of very many.
@@ -73,15 +73,15 @@ pub enum Woken {
 #[derive(Debug)]
 pub struct Sampler {
     machine: Machine,
-    events: Events,
-    roots: Roots,
+    events: Watches,
+    roots: WatchedRoots,
     rows: Rows,
     users: Users,
     own: OwnMeter,
     host: HostSensors,
     host_usage: HostUsage,
-    host_history: Arc<History>,
-    lane: Arc<Vec<Happening>>,
+    host_history: Arc<Series>,
+    happenings: Arc<Vec<Happening>>,
     visible: Vec<RowId>,
     watch: Watch,
     watch_all: bool,
@@ -91,7 +91,7 @@ pub struct Sampler {
     /// Rows whose turn it is to be looked at anew, and whether what is usually told is asked too.
     sliced: BTreeSet<RowId>,
     asks: bool,
-    budget: Budget,
+    budget: DescriptorBudget,
     /// Rows that there will be when all that was found is read.
     expected: usize,
     begun: Instant,
@@ -111,15 +111,15 @@ impl Sampler {
     pub fn new(machine: Machine) -> io::Result<Self> {
         let host = HostSensors::open(&machine);
         Ok(Self {
-            events: Events::new()?,
-            roots: Roots::default(),
+            events: Watches::new()?,
+            roots: WatchedRoots::default(),
             rows: Rows::default(),
             users: Users::read(&machine),
             own: OwnMeter::default(),
             host,
             host_usage: HostUsage::default(),
             host_history: Arc::default(),
-            lane: Arc::default(),
+            happenings: Arc::default(),
             visible: Vec::new(),
             watch: Watch::default(),
             watch_all: false,
@@ -127,7 +127,7 @@ impl Sampler {
             stirred: BTreeSet::new(),
             sliced: BTreeSet::new(),
             asks: true,
-            budget: Budget::of_process(),
+            budget: DescriptorBudget::of_process(),
             expected: 0,
             begun: Instant::now(),
             hosted: None,
@@ -171,7 +171,7 @@ impl Sampler {
     /// Looks closely at these from now on, and at no others.
     pub fn watch(&mut self, watch: Watch) {
         if watch.of_all != self.watch.of_all {
-            self.rows.iter_mut().for_each(Row::forget_answers);
+            self.rows.iter_mut().for_each(SampledRow::forget_answers);
         }
         self.watch = watch;
         self.settle_watch();
@@ -314,17 +314,17 @@ impl Sampler {
             return;
         };
         let before = row.held();
-        self.budget.spend(before, Held::default());
+        self.budget.spend(before, HeldDescriptors::default());
         let keep = self.budget.keep(rows, visible);
         row.attach(id, dir, &self.machine, &mut self.events, keep);
-        self.budget.spend(Held::default(), row.held());
+        self.budget.spend(HeldDescriptors::default(), row.held());
     }
 
     fn forget(&mut self, id: RowId) {
         let Some(row) = self.rows.remove(id) else {
             return;
         };
-        self.budget.spend(row.held(), Held::default());
+        self.budget.spend(row.held(), HeldDescriptors::default());
         let (key, ended) = (row.key.clone(), row.ended);
         let (was_alive, unborn) = (row.shown().condition.is_alive(), row.unborn);
         row.detach(&mut self.events);
@@ -490,13 +490,13 @@ impl Sampler {
         let history = Arc::make_mut(&mut self.host_history);
         let stall = |stall: Option<super::usage::Stall>| Some(stall?.some?.avg10);
         let values = [
-            (Metric::Cpu, usage.cpu),
-            (Metric::Memory, usage.memory.map(|bytes| bytes as f64)),
-            (Metric::Swap, usage.swap.map(|(used, _)| used as f64)),
-            (Metric::Pids, usage.tasks.map(|tasks| tasks as f64)),
-            (Metric::PressureCpu, stall(usage.pressure.cpu)),
-            (Metric::PressureMemory, stall(usage.pressure.memory)),
-            (Metric::PressureIo, stall(usage.pressure.io)),
+            (SeriesId::Cpu, usage.cpu),
+            (SeriesId::Memory, usage.memory.map(|bytes| bytes as f64)),
+            (SeriesId::Swap, usage.swap.map(|(used, _)| used as f64)),
+            (SeriesId::Pids, usage.tasks.map(|tasks| tasks as f64)),
+            (SeriesId::PressureCpu, stall(usage.pressure.cpu)),
+            (SeriesId::PressureMemory, stall(usage.pressure.memory)),
+            (SeriesId::PressureIo, stall(usage.pressure.io)),
         ];
         for (metric, value) in values {
             if let Some(value) = value {
@@ -518,7 +518,7 @@ impl Sampler {
             uptime: self.begun.elapsed(),
             usage: self.host_usage.clone(),
             history: Arc::clone(&self.host_history),
-            happenings: Arc::clone(&self.lane),
+            happenings: Arc::clone(&self.happenings),
         }
     }
 }

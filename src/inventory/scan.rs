@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use rustix::fs::FileType;
 
 use super::astray::Astray;
-use super::budget::Budget;
+use super::budget::RootBudget;
 use super::cgroups::{self, CgroupDir};
 use super::container::{CgroupView, Container, Facts};
-use super::control_file::Cgroups;
+use super::control_file::ContainerCgroups;
 use super::counters::Counters;
 use super::entry::{Depth, Entry, Lead};
 use super::glance::{self, Tasks, Unsure};
@@ -147,7 +147,7 @@ impl Scanner {
             Err(error) => return RootState::Failed(crate::text::safe(&error.to_string())),
         };
         let before = out.len();
-        let budget = Budget::of(&dir);
+        let budget = RootBudget::of(&dir);
         let (index, count) = self.part;
         for name in names.into_iter().skip(index).step_by(count) {
             let key = ContainerKey::new(Arc::clone(&root.path), name);
@@ -159,7 +159,12 @@ impl Scanner {
     }
 
     /// One entry; `None` if it vanished while it was looked at.
-    fn look(&mut self, root: &OwnedFd, key: &ContainerKey, budget: &Budget) -> Option<Container> {
+    fn look(
+        &mut self,
+        root: &OwnedFd,
+        key: &ContainerKey,
+        budget: &RootBudget,
+    ) -> Option<Container> {
         let lead = Lead {
             key,
             depth: self.depth,
@@ -204,7 +209,7 @@ fn gauges(named: &[CgroupDir], machine: &Machine) -> Option<(Vec<CgroupDir>, Usa
         return None;
     }
     let counts = Counters::open(&dirs, hierarchies, false).read(&dirs, hierarchies);
-    let limits = Limits::read(Cgroups {
+    let limits = Limits::read(ContainerCgroups {
         dirs: &dirs,
         hierarchies,
     });
@@ -244,7 +249,7 @@ pub fn entry_names(root: &OwnedFd) -> std::io::Result<Vec<OsString>> {
 pub fn look_up(machine: &Machine, key: &ContainerKey) -> std::io::Result<Option<Container>> {
     let root = open_root(key.root())?;
     let mut scanner = Scanner::complete(machine.clone());
-    Ok(scanner.look(&root, key, &Budget::none()))
+    Ok(scanner.look(&root, key, &RootBudget::none()))
 }
 
 impl Facts {

@@ -21,7 +21,7 @@ use serde::Serialize;
 
 use crate::cgroup::{Hierarchies, Hierarchy, Version};
 use crate::oci::RecordedCgroup;
-pub use facts::{Facts, Proc, is_procfs};
+pub use facts::{Proc, SightFacts, is_procfs};
 pub use own::is_own;
 
 /// Why something that is not found may be there all the same.
@@ -161,7 +161,7 @@ impl Sight {
     }
 
     /// What the facts say.
-    pub fn of(facts: &Facts, hierarchies: &Hierarchies) -> Self {
+    pub fn of(facts: &SightFacts, hierarchies: &Hierarchies) -> Self {
         // A plain tree in place of procfs stands for a whole machine.
         if facts.proc == Proc::Tree {
             return Self::whole();
@@ -304,7 +304,7 @@ fn is_of(label: &str, controller: &str) -> bool {
     }
 }
 
-fn pids(facts: &Facts) -> Option<OutOfSight> {
+fn pids(facts: &SightFacts) -> Option<OutOfSight> {
     if facts.proc == Proc::Missing {
         return Some(OutOfSight::NoProc);
     }
@@ -320,7 +320,7 @@ fn pids(facts: &Facts) -> Option<OutOfSight> {
     }
 }
 
-fn mounts(facts: &Facts, nested: bool) -> Option<OutOfSight> {
+fn mounts(facts: &SightFacts, nested: bool) -> Option<OutOfSight> {
     match (facts.mount_namespace, facts.mount_namespace_of_1) {
         (Some(own), Some(first)) if own == first && !nested => None,
         (Some(own), _) if facts::INITIAL_MOUNT.contains(&own) => None,
@@ -331,7 +331,11 @@ fn mounts(facts: &Facts, nested: bool) -> Option<OutOfSight> {
 }
 
 /// The hierarchies that exist, and what is wrong with the view of each.
-fn cgroups(facts: &Facts, hierarchies: &Hierarchies, foreign: bool) -> Vec<(String, OutOfSight)> {
+fn cgroups(
+    facts: &SightFacts,
+    hierarchies: &Hierarchies,
+    foreign: bool,
+) -> Vec<(String, OutOfSight)> {
     let mut unseen = Vec::new();
     // A tree that stands for all of them (`--cgroup-root`) is whole.
     if hierarchies.iter().next().is_some() && facts.real_mounts.is_empty() {

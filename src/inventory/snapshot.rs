@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::container::Container;
-use super::history::History;
-use super::lane::Happening;
+use super::happenings::Happening;
+use super::series::Series;
 use super::sight::OutOfSight;
 use super::usage::HostUsage;
 use crate::cgroup::Mode;
@@ -35,7 +35,7 @@ pub struct Snapshot {
     /// What the host as a whole uses.
     pub usage: HostUsage,
     /// The last hours of the host.
-    pub history: Arc<History>,
+    pub history: Arc<Series>,
     /// What happened while ocitop looked, oldest first.
     pub happenings: Arc<Vec<Happening>>,
 }

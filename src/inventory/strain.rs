@@ -231,9 +231,9 @@ mod tests {
     }
 
     /// The files of `/pod/web` on a v2 host.
-    struct Place(tempfile::TempDir, Hierarchies);
+    struct PodFiles(tempfile::TempDir, Hierarchies);
 
-    impl Place {
+    impl PodFiles {
         fn new() -> Self {
             let dir = tempfile::tempdir().unwrap();
             fs::create_dir_all(dir.path().join("pod/web")).unwrap();
@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn what_a_quota_holds_back_in_nearly_every_period_for_long_is_throttled() {
-        let (place, mut strain) = (Place::new(), Strain::default());
+        let (place, mut strain) = (PodFiles::new(), Strain::default());
         for second in (0..=30).step_by(5) {
             place.periods("pod/web", second * 10 + 10, second * 10);
             let found = place.look(&mut strain, &busy(), second);
@@ -293,7 +293,7 @@ mod tests {
 
     #[test]
     fn one_interval_without_throttling_begins_anew() {
-        let (place, mut strain) = (Place::new(), Strain::default());
+        let (place, mut strain) = (PodFiles::new(), Strain::default());
         let mut throttled = 0;
         for second in (0..=40).step_by(5) {
             throttled += if second == 20 { 0 } else { 50 };
@@ -304,7 +304,7 @@ mod tests {
 
     #[test]
     fn a_quota_set_above_is_named() {
-        let (place, mut strain) = (Place::new(), Strain::default());
+        let (place, mut strain) = (PodFiles::new(), Strain::default());
         for second in [0, 10, 20, 30] {
             place.periods("pod/web", 0, 0);
             place.periods("pod", second * 10 + 10, second * 9);
@@ -322,7 +322,7 @@ mod tests {
 
     #[test]
     fn a_memory_limit_is_looked_at_only_near_it_and_told_when_it_is_hit_all_the_time() {
-        let (place, mut strain) = (Place::new(), Strain::default());
+        let (place, mut strain) = (PodFiles::new(), Strain::default());
         let usage = |memory| Usage {
             memory: Some(memory),
             memory_limit: Some(Limit::At(1000)),
@@ -344,7 +344,7 @@ mod tests {
 
     #[test]
     fn to_be_at_the_limit_of_tasks_for_long_needs_no_file() {
-        let (place, mut strain) = (Place::new(), Strain::default());
+        let (place, mut strain) = (PodFiles::new(), Strain::default());
         let usage = Usage {
             pids: Some(64),
             pids_limit: Some(Limit::At(64)),

@@ -198,7 +198,7 @@ impl Tracked {
 
     /// Whether its status, its init and what is wrong with it are what they were; nothing else of it
     /// changes while its files and cgroups are the same. Spares a copy of all that.
-    pub fn is_still(&self, shown: &Facts, machine: &Machine, known: Known) -> bool {
+    pub fn is_still(&self, shown: &Facts, machine: &Machine, known: RecentLook) -> bool {
         let Some(state) = self.state(machine, known) else {
             return true;
         };
@@ -209,7 +209,7 @@ impl Tracked {
             && problem == shown.problem.as_ref()
     }
 
-    fn state(&self, machine: &Machine, known: Known) -> Option<State> {
+    fn state(&self, machine: &Machine, known: RecentLook) -> Option<Derived> {
         let record = self.record.as_ref()?;
         let identity = known.init.map_or_else(
             || {
@@ -229,7 +229,7 @@ impl Tracked {
             Identity::Recycled(pid) => Some(crate::text::chain(&Problem::Recycled(pid))),
             _ => None,
         };
-        Some(State {
+        Some(Derived {
             condition: derive(record, identity, self.exec_fifo, freezer),
             init: identity.alive(),
             frozen: self.frozen(machine, identity.alive(), freezer),
@@ -267,7 +267,7 @@ impl Tracked {
             .iter()
             .map(|dir| dir.view(&machine.hierarchies))
             .collect();
-        if let Some(state) = self.state(machine, Known::default()) {
+        if let Some(state) = self.state(machine, RecentLook::default()) {
             (facts.condition, facts.init) = (state.condition, state.init);
             facts.frozen = state.frozen;
             facts.problem = facts.problem.or(state.problem);
@@ -278,7 +278,7 @@ impl Tracked {
 
 /// What need not be looked at, because it was just now.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Known {
+pub struct RecentLook {
     /// Its init, which lives.
     pub init: Option<InitProcess>,
     /// What its freezer says.
@@ -286,7 +286,7 @@ pub struct Known {
 }
 
 /// What has to be derived again and again.
-struct State {
+struct Derived {
     condition: Condition,
     init: Option<InitProcess>,
     frozen: Option<Frozen>,

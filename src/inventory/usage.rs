@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::history::History;
+use super::series::Series;
 use crate::cgroup::Limit;
 pub use crate::cgroup::pressure::{Stall, StallLine};
 use crate::oci::ContainerKey;
@@ -90,7 +90,7 @@ pub struct Detail {
     pub rdt: Option<RdtUsage>,
     /// The last hours.
     #[serde(skip)]
-    pub history: Arc<History>,
+    pub history: Arc<Series>,
 }
 
 /// CPU time, in percent of one core since the last pass.

@@ -46,7 +46,7 @@ pub(super) struct Now {
 
 /// What is known of the container whose tasks are looked at.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Subject<'a> {
+pub(super) struct TaskSubject<'a> {
     /// Those of its cgroups that exist.
     pub(super) cgroups: &'a [CgroupDir],
     /// Its live init.
@@ -61,7 +61,7 @@ pub(super) struct Subject<'a> {
     pub(super) idle: bool,
 }
 
-impl<'a> Subject<'a> {
+impl<'a> TaskSubject<'a> {
     /// A container with those of its cgroups that exist; `None` where no task can be its own.
     pub(super) fn of(
         container: &'a Container,
@@ -124,7 +124,7 @@ impl Vitals {
     pub(super) fn look(
         &mut self,
         machine: &Machine,
-        subject: Subject<'_>,
+        subject: TaskSubject<'_>,
         now: Now,
         most: usize,
     ) -> usize {
@@ -143,7 +143,7 @@ impl Vitals {
         tasks.sort_unstable();
         tasks.dedup();
         reads += tasks.len();
-        let mut look = Look {
+        let mut look = TaskLook {
             machine,
             freezers: Freezers::new(machine),
             own: own_freezer(subject.cgroups, &machine.hierarchies),
@@ -178,7 +178,7 @@ impl Vitals {
     }
 
     /// The next tasks in the order of their numbers.
-    fn next(&mut self, machine: &Machine, subject: Subject<'_>, most: usize) -> Listed {
+    fn next(&mut self, machine: &Machine, subject: TaskSubject<'_>, most: usize) -> Listed {
         // Whoever looks only once may want nothing but init.
         if most == 0 {
             return Listed::default();
@@ -340,7 +340,7 @@ impl Listed {
 }
 
 /// One look at tasks.
-struct Look<'a> {
+struct TaskLook<'a> {
     machine: &'a Machine,
     freezers: Freezers<'a>,
     /// The cgroup whose freezer is the container's.
@@ -353,7 +353,7 @@ struct Look<'a> {
     unlooked: Option<Unlooked>,
 }
 
-impl Look<'_> {
+impl TaskLook<'_> {
     /// One task; `None` if nothing is odd about it.
     fn at(&mut self, pid: i32, before: Option<&Odd>) -> Option<Odd> {
         let Ok(stat) = self.machine.stat(pid) else {

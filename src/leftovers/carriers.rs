@@ -3,7 +3,7 @@
 //! container lives; a delete that looks for the record alone then reports success.
 
 use super::{FoundLeftovers, KnownBefore, Leftover, LeftoverKind, search};
-use crate::inventory::owners::{Owners, Told};
+use crate::inventory::owners::{Owners, ToldProcess};
 use crate::inventory::{Machine, Unread};
 use crate::lifecycle::find::is_name_of;
 
@@ -22,7 +22,7 @@ pub struct Carried {
     /// What is named after it.
     pub leftovers: Vec<Leftover>,
     /// The shims and monitors that were told it.
-    pub monitors: Vec<Told>,
+    pub monitors: Vec<ToldProcess>,
     /// What could not be read, so that more may carry it.
     pub unread: Vec<Unread>,
 }

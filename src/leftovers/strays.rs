@@ -7,7 +7,7 @@ use super::cgroups::MOST_PIDS;
 use crate::inventory::author::Author;
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::members;
-use crate::inventory::owners::{Owner, Told};
+use crate::inventory::owners::{Owner, ToldProcess};
 use crate::lifecycle::{Accounted, procs};
 
 impl LeftoverSearch<'_> {
@@ -60,7 +60,7 @@ impl LeftoverSearch<'_> {
         match accounted {
             Some(Accounted::Held {
                 by: pid, command, ..
-            }) => Some(Owner::Process(Told {
+            }) => Some(Owner::Process(ToldProcess {
                 engine: self.owners.engine_of(pid),
                 author: Author::of_process(self.machine, pid).unwrap_or_default(),
                 pid,

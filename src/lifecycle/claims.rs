@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cgroup::{CgroupPath, Membership};
 use crate::inventory::author::{Author, Whose};
-use crate::inventory::budget::Budget;
+use crate::inventory::budget::RootBudget;
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::entry::{Depth, Entry, Lead};
 use crate::inventory::identity::{Identity, Recorded, Rigour, identify, is_member};
@@ -130,7 +130,7 @@ impl Claims {
                 }
             };
             roots += 1;
-            let budget = Budget::of(&dir);
+            let budget = RootBudget::of(&dir);
             let mut mute = Mute::default();
             for name in names {
                 let key = ContainerKey::new(std::sync::Arc::clone(&root.path), name);

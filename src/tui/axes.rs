@@ -6,7 +6,7 @@ use super::measure;
 
 /// How far back charts reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Span {
+pub(crate) struct TimeSpan {
     seconds: u32,
 }
 
@@ -14,14 +14,14 @@ pub(crate) struct Span {
 /// above that a minute.
 const SPANS: [u32; 8] = [30, 60, 120, 300, 600, 1200, 3600, 7200];
 
-impl Default for Span {
+impl Default for TimeSpan {
     /// The longest one in which each second shows: what has just been started is seen to move.
     fn default() -> Self {
         Self { seconds: 120 }
     }
 }
 
-impl Span {
+impl TimeSpan {
     pub(crate) fn shorter(self) -> Self {
         let found = SPANS.into_iter().rev().find(|known| *known < self.seconds);
         found.map_or(self, |seconds| Self { seconds })
@@ -84,7 +84,7 @@ impl Ceiling {
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unit {
+pub(crate) enum Quantity {
     Percent,
     Count,
     Bytes,
@@ -92,7 +92,7 @@ pub(crate) enum Unit {
     Rate,
 }
 
-impl Unit {
+impl Quantity {
     /// A value, as text.
     pub(crate) fn show(self, value: f64) -> String {
         match self {
@@ -134,7 +134,7 @@ impl Unit {
 /// How a metric is drawn: in which unit, and up to what.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scale {
-    pub(crate) unit: Unit,
+    pub(crate) unit: Quantity,
     /// Never less than this at the top: next to nothing must not look like a mountain.
     pub(crate) least: f64,
     pub(crate) limit: Option<f64>,
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn spans_go_from_half_a_minute_to_two_hours_and_no_further() {
-        let mut span = Span::default();
+        let mut span = TimeSpan::default();
         for _ in 0..SPANS.len() {
             span = span.shorter();
         }
@@ -166,13 +166,13 @@ mod tests {
             span = span.longer();
         }
         assert_eq!((span.label(), span.half()), ("2h".into(), "1h".into()));
-        assert_eq!(span.duration(), crate::inventory::history::History::LONGEST);
+        assert_eq!(span.duration(), crate::inventory::series::Series::LONGEST);
     }
 
     #[test]
     fn next_to_nothing_is_no_mountain() {
         let scale = Scale {
-            unit: Unit::Percent,
+            unit: Quantity::Percent,
             least: 10.0,
             limit: None,
         };
@@ -190,11 +190,11 @@ mod tests {
     proptest! {
         #[test]
         fn an_axis_has_room_for_its_peak_and_its_label(peak in 0.0..1e18_f64) {
-            for unit in [Unit::Percent, Unit::Count, Unit::Bytes, Unit::Rate] {
+            for unit in [Quantity::Percent, Quantity::Count, Quantity::Bytes, Quantity::Rate] {
                 let top = unit.rounded(peak);
                 prop_assert!(top >= peak * 0.999 && top.is_finite(), "{top} for {peak}");
             }
-            prop_assert!(Unit::Bytes.mark(peak).len() <= 5);
+            prop_assert!(Quantity::Bytes.mark(peak).len() <= 5);
         }
     }
 }

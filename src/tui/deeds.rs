@@ -12,7 +12,7 @@ use crate::kernel::Signal;
 use crate::lifecycle::{Force, Job, Verdict};
 use crate::oci::ContainerKey;
 
-use super::modal::Order;
+use super::modal::AskedAct;
 
 /// Actions kept: the history has them all, far beyond what a person does in a day.
 const CAPACITY: usize = 20_000;
@@ -96,14 +96,14 @@ impl Act {
     }
 
     /// Of an order that came to no job.
-    pub(crate) fn ordered(order: Order) -> Self {
+    pub(crate) fn ordered(order: AskedAct) -> Self {
         match order {
-            Order::Delete => Self::Delete(Force::No),
-            Order::Signal(signal) => Self::Signal(signal),
-            Order::SignalProcess(process, signal) => Self::SignalOne(process.pid, signal),
-            Order::Stop => Self::Stop,
-            Order::Pause => Self::PauseOrResume,
-            Order::Start => Self::Start,
+            AskedAct::Delete => Self::Delete(Force::No),
+            AskedAct::Signal(signal) => Self::Signal(signal),
+            AskedAct::SignalProcess(process, signal) => Self::SignalOne(process.pid, signal),
+            AskedAct::Stop => Self::Stop,
+            AskedAct::Pause => Self::PauseOrResume,
+            AskedAct::Start => Self::Start,
         }
     }
 

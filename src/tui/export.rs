@@ -12,13 +12,13 @@ use crate::oci::RuntimeKind;
 use crate::text::csv;
 
 use super::effect::{Content, Effect};
-use super::lane::{Past, Remembered};
-use super::modal::Format;
+use super::history::{HistoryEntry, Remembered};
+use super::modal::ExportFormat;
 use super::model::Model;
 use super::standing;
 
 #[derive(Serialize)]
-struct Row<'a> {
+struct ExportRow<'a> {
     id: String,
     root: String,
     runtime: Option<&'a str>,
@@ -43,12 +43,12 @@ struct Row<'a> {
 /// A table that is to be saved.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Export {
-    format: Format,
-    lines: Lines,
+    format: ExportFormat,
+    lines: ExportRows,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum Lines {
+enum ExportRows {
     /// Containers, with what of each needs a person.
     Table(Vec<(Arc<Container>, Option<Need>)>),
     History(Vec<Remembered>),
@@ -65,8 +65,8 @@ impl Export {
     /// Writes it, a line at a time: it can be of tens of thousands.
     pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         match self.format {
-            Format::Csv => self.write_csv(out),
-            Format::Json => {
+            ExportFormat::Csv => self.write_csv(out),
+            ExportFormat::Json => {
                 serde_json::to_writer_pretty(&mut *out, self)?;
                 out.write_all(b"\n")
             }
@@ -75,13 +75,14 @@ impl Export {
 
     fn rows(&self) -> Box<dyn Iterator<Item = Value> + '_> {
         match &self.lines {
-            Lines::Table(rows) => {
+            ExportRows::Table(rows) => {
                 let rows = rows.iter();
-                Box::new(rows.filter_map(|(row, need)| value(Row::of(row, need.as_ref()))))
+                Box::new(rows.filter_map(|(row, need)| value(ExportRow::of(row, need.as_ref()))))
             }
-            Lines::History(past) => {
-                Box::new(past.iter().filter_map(|past| value(Line::of(past.past()))))
-            }
+            ExportRows::History(past) => Box::new(
+                past.iter()
+                    .filter_map(|past| value(ExportLine::of(past.past()))),
+            ),
         }
     }
 
@@ -104,8 +105,8 @@ impl Export {
 
     fn columns(&self) -> Vec<String> {
         let first: &[&str] = match &self.lines {
-            Lines::Table(_) => &FIRST,
-            Lines::History(_) => &FIRST_OF_HISTORY,
+            ExportRows::Table(_) => &FIRST,
+            ExportRows::History(_) => &FIRST_OF_HISTORY,
         };
         let mut names: Vec<String> = first.iter().map(|&name| name.to_owned()).collect();
         let mut known: BTreeSet<String> = names.iter().cloned().collect();
@@ -133,7 +134,7 @@ fn value(row: impl Serialize) -> Option<Value> {
     serde_json::to_value(row).ok()
 }
 
-impl<'a> Row<'a> {
+impl<'a> ExportRow<'a> {
     fn of(container: &'a Container, need: Option<&Need>) -> Self {
         Self {
             id: container.key.label(),
@@ -156,7 +157,7 @@ impl<'a> Row<'a> {
 }
 
 /// The effect that writes the table.
-pub(super) fn table(model: &Model, format: Format) -> Effect {
+pub(super) fn table(model: &Model, format: ExportFormat) -> Effect {
     let need = |row: &Container| {
         let issue = standing::issues(row, &model.deeds).into_iter().next()?;
         Some(Need {
@@ -165,12 +166,12 @@ pub(super) fn table(model: &Model, format: Format) -> Effect {
         })
     };
     let rows = model.rows.iter().map(|row| (Arc::clone(row), need(row)));
-    save("table", format, Lines::Table(rows.collect()))
+    save("table", format, ExportRows::Table(rows.collect()))
 }
 
 /// A line of the history.
 #[derive(Serialize)]
-struct Line {
+struct ExportLine {
     at: String,
     id: String,
     root: String,
@@ -184,11 +185,11 @@ struct Line {
     took: Option<f64>,
 }
 
-impl Line {
-    fn of(past: Past<'_>) -> Self {
+impl ExportLine {
+    fn of(past: HistoryEntry<'_>) -> Self {
         let (kind, what, deed) = match past {
-            Past::Happened(_) => ("happened", past.words(false), None),
-            Past::Did(deed) => ("action", deed.act.words(), Some(deed)),
+            HistoryEntry::Happened(_) => ("happened", past.words(false), None),
+            HistoryEntry::Did(deed) => ("action", deed.act.words(), Some(deed)),
         };
         Self {
             at: past.at().to_string(),
@@ -206,15 +207,18 @@ impl Line {
 }
 
 /// The effect that writes the history.
-pub(super) fn history(model: &Model, format: Format) -> Effect {
-    let past = model.past().into_iter().map(Past::remember);
-    save("history", format, Lines::History(past.collect()))
+pub(super) fn history(model: &Model, format: ExportFormat) -> Effect {
+    let past = model
+        .history_entries()
+        .into_iter()
+        .map(HistoryEntry::remember);
+    save("history", format, ExportRows::History(past.collect()))
 }
 
-fn save(stem: &'static str, format: Format, lines: Lines) -> Effect {
+fn save(stem: &'static str, format: ExportFormat, lines: ExportRows) -> Effect {
     let extension = match format {
-        Format::Csv => "csv",
-        Format::Json => "json",
+        ExportFormat::Csv => "csv",
+        ExportFormat::Json => "json",
     };
     Effect::Save {
         stem,

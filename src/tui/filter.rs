@@ -7,7 +7,7 @@ use crate::inventory::{Container, Manager};
 use crate::oci::Status;
 
 use super::deeds::Deeds;
-use super::lane::Past;
+use super::history::HistoryEntry;
 use super::measure;
 use super::standing::{self, Issue};
 
@@ -27,7 +27,7 @@ struct Term {
 enum Test {
     Word(String),
     Field(Field, String),
-    Compare(Metric, Order, Amount),
+    Compare(FilterMetric, Comparison, Amount),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +40,7 @@ enum Field {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Metric {
+enum FilterMetric {
     Cpu,
     Memory,
     Pids,
@@ -50,7 +50,7 @@ enum Metric {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Order {
+enum Comparison {
     More,
     AtLeast,
     Less,
@@ -72,15 +72,15 @@ impl Filter {
 
     /// Whether it compares block IO.
     pub(crate) fn is_about_io(&self) -> bool {
-        self.compares(Metric::Io)
+        self.compares(FilterMetric::Io)
     }
 
     /// Whether it compares how much the CPU quota throttled.
     pub(crate) fn is_about_throttling(&self) -> bool {
-        self.compares(Metric::Throttled)
+        self.compares(FilterMetric::Throttled)
     }
 
-    fn compares(&self, metric: Metric) -> bool {
+    fn compares(&self, metric: FilterMetric) -> bool {
         let of = |term: &Term| matches!(term.test, Test::Compare(of, ..) if of == metric);
         self.terms.iter().any(of)
     }
@@ -98,7 +98,7 @@ impl Filter {
 
     /// Whether it lets a line of the past through. The container may be gone, so only words and
     /// fields that the line itself answers can hold.
-    pub(crate) fn matches_past(&self, past: Past<'_>) -> bool {
+    pub(crate) fn matches_past(&self, past: HistoryEntry<'_>) -> bool {
         self.terms
             .iter()
             .all(|term| term.test.holds_for(past) != term.negated)
@@ -137,19 +137,19 @@ fn comparison(word: &str) -> Option<Test> {
     let at = word.find(['<', '>'])?;
     let (name, rest) = word.split_at(at);
     let metric = match name.to_lowercase().as_str() {
-        "cpu" => Metric::Cpu,
-        "mem" | "memory" => Metric::Memory,
-        "pids" => Metric::Pids,
-        "io" => Metric::Io,
-        "thr" | "throttled" => Metric::Throttled,
-        "oom" => Metric::OomKills,
+        "cpu" => FilterMetric::Cpu,
+        "mem" | "memory" => FilterMetric::Memory,
+        "pids" => FilterMetric::Pids,
+        "io" => FilterMetric::Io,
+        "thr" | "throttled" => FilterMetric::Throttled,
+        "oom" => FilterMetric::OomKills,
         _ => return None,
     };
     let (order, number) = [
-        (">=", Order::AtLeast),
-        ("<=", Order::AtMost),
-        (">", Order::More),
-        ("<", Order::Less),
+        (">=", Comparison::AtLeast),
+        ("<=", Comparison::AtMost),
+        (">", Comparison::More),
+        ("<", Comparison::Less),
     ]
     .into_iter()
     .find_map(|(sign, order)| Some((order, rest.strip_prefix(sign)?)))?;
@@ -199,7 +199,7 @@ impl Test {
         }
     }
 
-    fn holds_for(&self, past: Past<'_>) -> bool {
+    fn holds_for(&self, past: HistoryEntry<'_>) -> bool {
         let id = || past.key().label().to_lowercase();
         let what = || past.words(false).to_lowercase();
         match self {
@@ -265,7 +265,7 @@ impl Field {
     }
 }
 
-impl Metric {
+impl FilterMetric {
     /// The container's value and what it is compared with; `None` if either is not known.
     fn value(self, container: &Container, amount: Amount) -> Option<(f64, f64)> {
         let usage = &container.usage;
@@ -294,7 +294,7 @@ fn part(limit: u64, percent: f64) -> f64 {
     limit as f64 * percent / 100.0
 }
 
-impl Order {
+impl Comparison {
     fn holds(self, value: f64, bound: f64) -> bool {
         match self {
             Self::More => value > bound,

@@ -14,12 +14,12 @@ use crate::inventory::{Container, Machine, Sampler, Snapshot, processes};
 use crate::kernel::LiveKernel;
 use crate::leftovers::{self, FoundLeftovers, KnownBefore};
 use crate::lifecycle::{self, Claims, Job, Options, Preview, StepEvent, Verdict};
-use crate::look::{self, Depth, Wish};
+use crate::look::{self, LookDepth, Wish};
 use crate::resctrl::ResctrlReader;
 
 /// The machine, and how jobs are done on it. Each thread has its own.
 #[derive(Clone)]
-pub(super) struct Host {
+pub(super) struct JobHost {
     machine: Machine,
     options: Options,
     /// Leftovers are looked for below these alone.
@@ -31,7 +31,7 @@ pub(super) struct Host {
 /// How long a reading of the claims serves.
 const CLAIMS_SERVE: Duration = Duration::from_millis(500);
 
-impl Host {
+impl JobHost {
     pub(super) fn new(config: &Config) -> Self {
         Self {
             machine: Machine::new(&config.roots),
@@ -44,7 +44,7 @@ impl Host {
     /// Every container without its usage: what the first screen shows.
     pub(super) fn first_look(&self) -> Option<Snapshot> {
         let wish = Wish {
-            depth: Depth::Status,
+            depth: LookDepth::Status,
             tasks: Tasks::Init,
             patience: Duration::ZERO,
         };
@@ -64,8 +64,8 @@ impl Host {
         rdt::look(&self.machine, reader, containers.iter().map(Arc::as_ref))
     }
 
-    pub(super) fn reader(&self) -> processes::Reader {
-        processes::Reader::new(self.machine.clone())
+    pub(super) fn reader(&self) -> processes::ProcessReader {
+        processes::ProcessReader::new(self.machine.clone())
     }
 
     /// What is known beforehand of leftovers.

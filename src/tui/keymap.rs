@@ -75,7 +75,7 @@ impl Topic {
 
 /// Where a key means something of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum KeyContext {
     View(View),
     /// The page of a container's state and configuration.
     Inspect,
@@ -90,7 +90,7 @@ pub(crate) struct Binding {
     pub(crate) action: Action,
     pub(crate) topic: Topic,
     /// The one place in which it holds, before what the key means elsewhere.
-    pub(crate) within: Option<Place>,
+    pub(crate) within: Option<KeyContext>,
     /// A word or two for the hint line; empty keeps it off that line.
     pub(crate) hint: &'static str,
     pub(crate) help: &'static str,
@@ -119,7 +119,7 @@ impl Binding {
     /// The same, in one view only.
     const fn within(self, view: View) -> Self {
         Self {
-            within: Some(Place::View(view)),
+            within: Some(KeyContext::View(view)),
             ..self
         }
     }
@@ -127,7 +127,7 @@ impl Binding {
     /// The same, on the page of state and configuration only.
     const fn in_inspect(self) -> Self {
         Self {
-            within: Some(Place::Inspect),
+            within: Some(KeyContext::Inspect),
             ..self
         }
     }
@@ -136,10 +136,10 @@ impl Binding {
     pub(crate) fn help_with_place(&self) -> String {
         match self.within {
             None => self.help.to_owned(),
-            Some(Place::View(view)) => {
+            Some(KeyContext::View(view)) => {
                 format!("{} ({}): {}", view.title(true), view.key(), self.help)
             }
-            Some(Place::Inspect) => format!("inspect (i): {}", self.help),
+            Some(KeyContext::Inspect) => format!("inspect (i): {}", self.help),
         }
     }
 }
@@ -236,17 +236,19 @@ pub(crate) fn hint(binding: &Binding, view: View) -> &'static str {
 
 /// The action bound to a key in a view, if any. What the view has of its own comes first.
 pub(crate) fn action(press: Press, view: View) -> Option<Action> {
-    let bound = |within: Option<Place>| {
+    let bound = |within: Option<KeyContext>| {
         let mut there = BINDINGS.iter().filter(move |b| b.within == within);
         there.find(|b| b.presses.contains(&press))
     };
-    let found = bound(Some(Place::View(view))).or_else(|| bound(None));
+    let found = bound(Some(KeyContext::View(view))).or_else(|| bound(None));
     found.map(|binding| binding.action)
 }
 
 /// The action bound to a key on the page of state and configuration.
 pub(crate) fn in_inspect(press: Press) -> Option<Action> {
-    let mut own = BINDINGS.iter().filter(|b| b.within == Some(Place::Inspect));
+    let mut own = BINDINGS
+        .iter()
+        .filter(|b| b.within == Some(KeyContext::Inspect));
     own.find(|b| b.presses.contains(&press)).map(|b| b.action)
 }
 

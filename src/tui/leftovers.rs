@@ -5,14 +5,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::inventory::lane::Happened;
 use crate::leftovers::{Confidence, FoundLeftovers, Leftover, LeftoverKind};
 use crate::oci::ContainerKey;
-
-use super::action::Motion;
-use super::effect::Effect;
-use super::model::{Model, View, first_row};
-use super::view::layout::{self, Class};
 
 /// How often they are looked for while they are shown.
 const EVERY: Duration = Duration::from_secs(10);
@@ -20,32 +14,32 @@ const EVERY: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What a leftover is told apart by.
-pub(crate) type Identity = (LeftoverKind, ContainerKey);
+pub(crate) type LeftoverKey = (LeftoverKind, ContainerKey);
 
 /// The identity of a leftover.
-pub(crate) fn identity(leftover: &Leftover) -> Identity {
+pub(crate) fn identity(leftover: &Leftover) -> LeftoverKey {
     (leftover.kind, leftover.key.clone())
 }
 
 /// The newest search, and the cursor in it.
 #[derive(Debug, Default)]
-pub(crate) struct Leftovers {
+pub(crate) struct LeftoverList {
     pub(crate) found: Option<Arc<FoundLeftovers>>,
     /// When the last search was asked for.
     asked: Option<Duration>,
     /// Its answer has not come yet.
     pending: bool,
-    cursor: Option<Identity>,
+    cursor: Option<LeftoverKey>,
     /// Where the cursor was, for the neighbour when its leftover goes.
     index: usize,
-    marks: BTreeSet<Identity>,
+    marks: BTreeSet<LeftoverKey>,
     /// What is unknown is shown, too.
     pub(crate) unknown: bool,
     /// First row on the screen.
     pub(crate) top: usize,
 }
 
-impl Leftovers {
+impl LeftoverList {
     /// Those shown, in order.
     pub(crate) fn rows(&self) -> Vec<&Leftover> {
         let all = self.found.iter().flat_map(|found| &found.list);
@@ -160,73 +154,34 @@ impl Leftovers {
         (self.index, self.cursor) = (index, cursor);
     }
 
-    fn put(&mut self, index: usize) {
+    /// Puts the cursor there.
+    pub(crate) fn put(&mut self, index: usize) {
         self.cursor = self.rows().get(index).map(|row| identity(row));
         self.index = index;
     }
-}
 
-/// Takes a search in.
-pub(crate) fn take(model: &mut Model, found: Arc<FoundLeftovers>) {
-    let own = &mut model.leftovers;
-    own.pending = false;
-    let exists: BTreeSet<Identity> = found.list.iter().map(identity).collect();
-    // What is shown stays as it is while the screen is frozen.
-    if model.frozen.is_none() || own.found.is_none() {
-        own.marks.retain(|mark| exists.contains(mark));
-        own.found = Some(found);
-        own.settle();
+    /// The answer of a search has come; it is what is shown, unless that `is_held`.
+    pub(crate) fn take(&mut self, found: Arc<FoundLeftovers>, is_held: bool) {
+        self.pending = false;
+        if is_held && self.found.is_some() {
+            return;
+        }
+        let exists: BTreeSet<LeftoverKey> = found.list.iter().map(identity).collect();
+        self.marks.retain(|mark| exists.contains(mark));
+        self.found = Some(found);
+        self.settle();
     }
-    follow(model);
-}
 
-/// Moves the cursor.
-pub(crate) fn go(model: &mut Model, motion: Motion) {
-    let page = super::view::leftovers::page(model);
-    let len = model.leftovers.rows().len();
-    let index = motion.apply(model.leftovers.index, len, page);
-    model.leftovers.put(index);
-    follow(model);
-}
-
-/// A click on a line of the view.
-pub(crate) fn click(model: &mut Model, row: u16) {
-    let page = super::view::leftovers::page(model);
-    let line = layout::view_line(model, row).filter(|line| *line < page);
-    let index = line.map(|line| model.leftovers.top + line);
-    if let Some(index) = index.filter(|index| *index < model.leftovers.rows().len()) {
-        model.leftovers.put(index);
+    /// Whether it is time for a search; one that is asked for is not asked for again before it is answered.
+    pub(crate) fn is_due(&mut self, now: Duration, is_shown: bool) -> bool {
+        let due = match self.asked {
+            None => is_shown || self.found.is_none(),
+            Some(asked) => is_shown && now.saturating_sub(asked) >= EVERY,
+        };
+        if self.pending || !due {
+            return false;
+        }
+        (self.asked, self.pending) = (Some(now), true);
+        true
     }
-}
-
-/// Keeps the cursor on the screen.
-pub(crate) fn follow(model: &mut Model) {
-    let page = super::view::leftovers::page(model);
-    let len = model.leftovers.rows().len();
-    let own = &mut model.leftovers;
-    own.top = first_row(own.top, own.index, page, len);
-}
-
-/// Asks for a search, if one is wanted and it is time for it.
-pub(crate) fn ask(model: &mut Model) -> Option<Effect> {
-    let now = model.now.uptime;
-    let snapshot = model.latest.as_ref()?;
-    let shown = model.view == View::Leftovers
-        && model.frozen.is_none()
-        && Class::of(model.size) != Class::TooSmall;
-    let own = &mut model.leftovers;
-    let due = match own.asked {
-        None => shown || own.found.is_none(),
-        Some(asked) => shown && now.saturating_sub(asked) >= EVERY,
-    };
-    if own.pending || !due {
-        return None;
-    }
-    (own.asked, own.pending) = (Some(now), true);
-    let deleted = snapshot
-        .happenings
-        .iter()
-        .filter(|what| what.what == Happened::Deleted);
-    let keys = deleted.map(|what| what.key.clone());
-    Some(Effect::FindLeftovers(keys.collect()))
 }

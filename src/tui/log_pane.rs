@@ -13,7 +13,7 @@ pub(crate) const CAPACITY: usize = 1000;
 
 /// How a line is marked at its right, in words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mark {
+pub(crate) enum Tone {
     None,
     Good,
     Skipped,
@@ -24,7 +24,7 @@ pub(crate) enum Mark {
 
 /// One line.
 #[derive(Debug, Clone)]
-pub(crate) struct Line {
+pub(crate) struct LogLine {
     pub(crate) at: jiff::Timestamp,
     /// The container it is about.
     pub(crate) subject: Option<ContainerKey>,
@@ -33,7 +33,7 @@ pub(crate) struct Line {
     pub(crate) word: String,
     /// How long it took.
     pub(crate) took: String,
-    pub(crate) mark: Mark,
+    pub(crate) mark: Tone,
     /// Number of the step that still waits; the next report of it takes this line's place.
     waiting: Option<usize>,
 }
@@ -41,7 +41,7 @@ pub(crate) struct Line {
 /// The ring, and what of it is shown.
 #[derive(Debug, Default)]
 pub(crate) struct LogPane {
-    lines: VecDeque<Line>,
+    lines: VecDeque<LogLine>,
     /// Lines below the bottom of the pane; 0 follows the newest.
     pub(crate) back: usize,
     pub(crate) sideways: usize,
@@ -49,16 +49,16 @@ pub(crate) struct LogPane {
 }
 
 impl LogPane {
-    pub(crate) fn lines(&self) -> &VecDeque<Line> {
+    pub(crate) fn lines(&self) -> &VecDeque<LogLine> {
         &self.lines
     }
 
     /// The last line that is not about waiting, for a log of one row.
-    pub(crate) fn newest(&self) -> Option<&Line> {
+    pub(crate) fn newest(&self) -> Option<&LogLine> {
         self.lines.back()
     }
 
-    fn push(&mut self, line: Line) {
+    fn push(&mut self, line: LogLine) {
         if self.lines.len() == CAPACITY {
             self.lines.pop_front();
         }
@@ -70,7 +70,7 @@ impl LogPane {
     }
 
     /// A line that belongs to no step.
-    pub(crate) fn say(&mut self, at: jiff::Timestamp, mark: Mark, text: String) {
+    pub(crate) fn say(&mut self, at: jiff::Timestamp, mark: Tone, text: String) {
         self.say_about(at, None, mark, text);
     }
 
@@ -79,15 +79,15 @@ impl LogPane {
         &mut self,
         at: jiff::Timestamp,
         subject: Option<ContainerKey>,
-        mark: Mark,
+        mark: Tone,
         text: String,
     ) {
         let word = match mark {
-            Mark::Bad => "FAIL",
-            Mark::Warning => "WARN",
+            Tone::Bad => "FAIL",
+            Tone::Warning => "WARN",
             _ => "",
         };
-        self.push(Line {
+        self.push(LogLine {
             at,
             subject,
             text,
@@ -105,7 +105,7 @@ impl LogPane {
             let total = total.max(number);
             format!("{number:>2}/{total} {word:<8} {detail}")
         };
-        let line = |text, word: &str, mark| Line {
+        let line = |text, word: &str, mark| LogLine {
             at: event.at,
             subject: Some(event.key.clone()),
             text,
@@ -118,7 +118,7 @@ impl LogPane {
             StepKind::Planned { .. } | StepKind::Started { .. } | StepKind::Finished { .. } => {}
             StepKind::Noted { notes } => {
                 for note in notes {
-                    self.push(line(crate::text::safe(note), "note", Mark::Skipped));
+                    self.push(line(crate::text::safe(note), "note", Tone::Skipped));
                 }
             }
             StepKind::Waiting {
@@ -137,9 +137,9 @@ impl LogPane {
                     }
                 };
                 self.drop_waiting(&event.key, *number);
-                self.push(Line {
+                self.push(LogLine {
                     waiting: Some(*number),
-                    ..line(step_text(*number, step.word(), &who), "WAIT", Mark::Waiting)
+                    ..line(step_text(*number, step.word(), &who), "WAIT", Tone::Waiting)
                 });
             }
             StepKind::Ended {
@@ -150,7 +150,7 @@ impl LogPane {
             } => {
                 let detail = crate::text::safe(&outcome.detail());
                 self.drop_waiting(&event.key, *number);
-                self.push(Line {
+                self.push(LogLine {
                     took: measure::took(*took),
                     ..line(
                         step_text(*number, step.word(), &detail),
@@ -171,15 +171,15 @@ impl LogPane {
         verdict: &Verdict,
     ) {
         let (mark, word) = match verdict {
-            Verdict::Clean => (Mark::Good, "done"),
-            Verdict::Refused(_) => (Mark::Warning, "REFUSED"),
-            Verdict::Leftovers(_) | Verdict::Failed(_) => (Mark::Bad, "FAIL"),
+            Verdict::Clean => (Tone::Good, "done"),
+            Verdict::Refused(_) => (Tone::Warning, "REFUSED"),
+            Verdict::Leftovers(_) | Verdict::Failed(_) => (Tone::Bad, "FAIL"),
         };
         let mut text = format!("{verb}: {}", crate::text::safe(&verdict.words()));
-        if mark == Mark::Bad && verb.starts_with("delete") {
+        if mark == Tone::Bad && verb.starts_with("delete") {
             text.push_str("   (why: w)");
         }
-        self.push(Line {
+        self.push(LogLine {
             at,
             subject: Some(key.clone()),
             text,
@@ -192,7 +192,7 @@ impl LogPane {
 
     fn drop_waiting(&mut self, key: &ContainerKey, number: usize) {
         let stale =
-            |line: &Line| line.waiting == Some(number) && line.subject.as_ref() == Some(key);
+            |line: &LogLine| line.waiting == Some(number) && line.subject.as_ref() == Some(key);
         // Only recent lines can be: looking through the whole ring for every report would be waste.
         let from = self.lines.len().saturating_sub(200);
         if let Some(at) = self.lines.iter().skip(from).position(stale) {
@@ -260,7 +260,7 @@ impl LogPane {
     }
 }
 
-impl Line {
+impl LogLine {
     /// Subject and text.
     pub(crate) fn plain(&self) -> String {
         match &self.subject {
@@ -270,11 +270,11 @@ impl Line {
     }
 }
 
-fn mark(outcome: &Outcome) -> Mark {
+fn mark(outcome: &Outcome) -> Tone {
     match outcome {
-        Outcome::Done(_) => Mark::Good,
-        Outcome::Skipped(_) => Mark::Skipped,
-        Outcome::Warned(_) => Mark::Warning,
-        Outcome::Failed(_) => Mark::Bad,
+        Outcome::Done(_) => Tone::Good,
+        Outcome::Skipped(_) => Tone::Skipped,
+        Outcome::Warned(_) => Tone::Warning,
+        Outcome::Failed(_) => Tone::Bad,
     }
 }

@@ -18,7 +18,7 @@ use super::action::Action;
 use super::model::Pane;
 use super::processes::SortBy;
 use super::table::{Column, SortKey};
-pub(crate) use why::{Spot, Subject, Why};
+pub(crate) use why::{WhyPage, WhySpot, WhySubject};
 
 /// Keys pressed earlier than this after a dialog that acts was first seen are thrown away: they
 /// were meant for what was on the screen before.
@@ -45,7 +45,7 @@ pub(crate) enum Modal {
     Clean(CleanDialog),
     Leave(Button),
     Page(Page),
-    Why(Why),
+    Why(WhyPage),
 }
 
 /// The line in which a filter or a search is typed.
@@ -81,14 +81,14 @@ pub(crate) struct Inspected {
 #[derive(Debug)]
 pub(crate) struct Menu {
     pub(crate) title: String,
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Vec<MenuItem>,
     pub(crate) selected: usize,
     /// The palette's search; `None` for plain menus.
     pub(crate) query: Option<String>,
 }
 
 #[derive(Debug, Clone)]
-pub(crate) struct Entry {
+pub(crate) struct MenuItem {
     /// Safe to print.
     pub(crate) label: String,
     pub(crate) choice: Choice,
@@ -105,21 +105,21 @@ pub(crate) enum Choice {
     SignalProcess(Arc<Container>, Arc<Process>, Signal),
     SortProcesses(SortBy),
     Copy(String),
-    Export(Format),
-    ExportPast(Format),
+    Export(ExportFormat),
+    ExportPast(ExportFormat),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
+pub(crate) enum ExportFormat {
     Csv,
     Json,
 }
 
 impl Menu {
     /// The entries that the search leaves.
-    pub(crate) fn found(&self) -> Vec<&Entry> {
+    pub(crate) fn found(&self) -> Vec<&MenuItem> {
         let query = self.query.as_deref().unwrap_or_default().to_lowercase();
-        let hit = |entry: &&Entry| {
+        let hit = |entry: &&MenuItem| {
             let label = entry.label.to_lowercase();
             query.split_whitespace().all(|word| label.contains(word))
         };
@@ -145,7 +145,7 @@ impl Button {
 
 /// What is asked to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Order {
+pub(crate) enum AskedAct {
     Delete,
     Signal(Signal),
     /// To one process of the container.
@@ -156,7 +156,7 @@ pub(crate) enum Order {
     Start,
 }
 
-impl Order {
+impl AskedAct {
     /// The engine's job for a container, or why there is none.
     pub(crate) fn job(self, container: &Container) -> Result<Job, String> {
         let target = Target::of(container).map_err(|error| crate::text::chain(&error))?;
@@ -294,7 +294,7 @@ impl CleanDialog {
 /// Asks before something is done to containers. They are pinned as they were when it opened.
 #[derive(Debug)]
 pub(crate) struct Confirm {
-    pub(crate) order: Order,
+    pub(crate) order: AskedAct,
     pub(crate) items: Vec<Item>,
     /// The process that a signal to one is for, as it was when it opened.
     pub(crate) process: Option<Arc<Process>>,
@@ -316,7 +316,7 @@ pub(crate) struct Item {
 }
 
 impl Item {
-    pub(crate) fn new(order: Order, container: Arc<Container>) -> Self {
+    pub(crate) fn new(order: AskedAct, container: Arc<Container>) -> Self {
         Self {
             job: order.job(&container),
             now: container.condition,
@@ -354,7 +354,10 @@ impl Item {
 }
 
 impl Confirm {
-    pub(crate) fn new(order: Order, containers: impl IntoIterator<Item = Arc<Container>>) -> Self {
+    pub(crate) fn new(
+        order: AskedAct,
+        containers: impl IntoIterator<Item = Arc<Container>>,
+    ) -> Self {
         Self {
             order,
             items: containers
@@ -379,7 +382,7 @@ impl Confirm {
         if self.items.len() > MANY {
             return Some("More than three marked");
         }
-        if self.order != Order::Delete {
+        if self.order != AskedAct::Delete {
             return None;
         }
         if self

@@ -8,27 +8,27 @@ use std::time::Duration;
 use ratatui::layout::Size;
 
 use crate::config::Config;
-use crate::inventory::processes::Subject;
+use crate::inventory::processes::ProcessSubject;
 use crate::inventory::usage::OfAll;
 use crate::inventory::{Condition, Container, Snapshot, Watch};
 use crate::lifecycle::Job;
 use crate::oci::{ContainerKey, Status};
 
 use super::action::Action;
-use super::axes::{Ceiling, Span};
+use super::axes::{Ceiling, TimeSpan};
 use super::deeds::Deeds;
 use super::event::Moment;
 use super::filter::Filter;
-use super::lane::{Lane, Past};
-use super::leftovers::Leftovers;
-use super::log_pane::{LogPane, Mark};
-use super::modal::{Modal, Open, Subject as Examined};
+use super::history::{HistoryCursor, HistoryEntry};
+use super::leftovers::LeftoverList;
+use super::log_pane::{LogPane, Tone};
+use super::modal::{Modal, Open, WhySubject as Examined};
 use super::processes::ProcessPane;
 use super::rdt::Rdt;
 use super::selection::Selection;
 use super::standing;
 use super::table::{self, Column, SortKey};
-use super::theme::Look;
+use super::theme::TerminalLook;
 
 /// What the screen is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,7 +159,7 @@ impl Running {
 
 /// Which rows of the list, in which order, and how they are shown.
 #[derive(Debug)]
-pub(crate) struct List {
+pub(crate) struct ContainerList {
     pub(crate) selection: Selection,
     pub(crate) sort: SortKey,
     pub(crate) reversed: bool,
@@ -183,7 +183,7 @@ pub(crate) struct List {
 )]
 pub struct Model {
     pub(crate) now: Moment,
-    pub(crate) look: Look,
+    pub(crate) look: TerminalLook,
     pub(crate) zone: jiff::tz::TimeZone,
     pub(crate) size: Size,
     pub(crate) read_only: bool,
@@ -195,13 +195,13 @@ pub struct Model {
     /// The one shown while the screen is frozen.
     pub(crate) frozen: Option<Arc<Snapshot>>,
     pub(crate) rows: Vec<Arc<Container>>,
-    pub(crate) list: List,
+    pub(crate) list: ContainerList,
     pub(crate) rdt: Rdt,
-    pub(crate) leftovers: Leftovers,
+    pub(crate) leftovers: LeftoverList,
     /// The lines of the history view.
-    pub(crate) lane: Lane,
+    pub(crate) history: HistoryCursor,
     /// How far back charts reach.
-    pub(crate) span: Span,
+    pub(crate) span: TimeSpan,
     /// Where the axes of charts end.
     pub(crate) ceiling: Ceiling,
     pub(crate) log: LogPane,
@@ -227,7 +227,7 @@ pub struct Model {
 
 impl Model {
     /// An empty screen of the given size, before the first scan.
-    pub fn new(config: &Config, look: Look, zone: jiff::tz::TimeZone, size: Size) -> Self {
+    pub fn new(config: &Config, look: TerminalLook, zone: jiff::tz::TimeZone, size: Size) -> Self {
         Self {
             now: Moment {
                 uptime: Duration::ZERO,
@@ -242,7 +242,7 @@ impl Model {
             latest: None,
             frozen: None,
             rows: Vec::new(),
-            list: List {
+            list: ContainerList {
                 selection: Selection::default(),
                 sort: SortKey::Attention,
                 reversed: false,
@@ -255,9 +255,9 @@ impl Model {
                 sideways: 0,
             },
             rdt: Rdt::default(),
-            leftovers: Leftovers::default(),
-            lane: Lane::default(),
-            span: Span::default(),
+            leftovers: LeftoverList::default(),
+            history: HistoryCursor::default(),
+            span: TimeSpan::default(),
             ceiling: Ceiling::Limit,
             log: LogPane::default(),
             log_extra: 0,
@@ -283,7 +283,7 @@ impl Model {
         self.title = title;
         for line in notice {
             self.log
-                .say(at.wall, Mark::None, crate::text::visible(&line));
+                .say(at.wall, Tone::None, crate::text::visible(&line));
         }
     }
 
@@ -334,9 +334,9 @@ impl Model {
     }
 
     /// Whose processes are to be read, if anybody looks at them.
-    pub(crate) fn process_subject(&self) -> Option<Subject> {
+    pub(crate) fn process_subject(&self) -> Option<ProcessSubject> {
         let container = self.process_container()?;
-        (self.view == View::Processes).then(|| Subject {
+        (self.view == View::Processes).then(|| ProcessSubject {
             key: container.key.clone(),
             init: container.init,
             cgroups: container.cgroups.clone(),
@@ -427,18 +427,18 @@ impl Model {
     /// Keeps the cursor of the history on its line, while anybody sees it.
     pub(crate) fn settle_past(&mut self) {
         if self.view == View::History {
-            let page = super::view::happenings::page(self);
-            let mut lane = std::mem::take(&mut self.lane);
-            lane.settle(&self.past(), page);
-            self.lane = lane;
+            let page = super::view::history::page(self);
+            let mut cursor = std::mem::take(&mut self.history);
+            cursor.settle(&self.history_entries(), page);
+            self.history = cursor;
         }
     }
 
     /// What of the past is shown, newest first.
-    pub(crate) fn past(&self) -> Vec<Past<'_>> {
+    pub(crate) fn history_entries(&self) -> Vec<HistoryEntry<'_>> {
         let happened = self.snapshot().map(|snapshot| &*snapshot.happenings);
         let happened = happened.map_or(&[][..], Vec::as_slice);
-        super::lane::shown(happened, &self.deeds, &self.list.filter)
+        super::history::shown(happened, &self.deeds, &self.list.filter)
     }
 
     /// Keeps the cursor on the screen.

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::inventory::processes::{Group, Listing, Place, Process};
+use crate::inventory::processes::{Listing, Process, ProcessGroup, ProcessPlace};
 use crate::oci::ContainerKey;
 use crate::process::InitProcess;
 
@@ -35,17 +35,17 @@ impl SortBy {
 
 /// A line of the list.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Row<'a> {
-    Heading(&'a Group),
+pub(crate) enum ProcessLine<'a> {
+    Heading(&'a ProcessGroup),
     Process {
         process: &'a Process,
-        place: &'a Place,
+        place: &'a ProcessPlace,
         /// Ancestors of it above it in its group.
         depth: usize,
     },
 }
 
-impl<'a> Row<'a> {
+impl<'a> ProcessLine<'a> {
     fn process(&self) -> Option<&'a Process> {
         match self {
             Self::Heading(_) => None,
@@ -111,7 +111,7 @@ impl ProcessPane {
     }
 
     /// The rows; without `headings` the groups follow one another unsaid.
-    pub(crate) fn rows(&self, headings: bool) -> Vec<Row<'_>> {
+    pub(crate) fn rows(&self, headings: bool) -> Vec<ProcessLine<'_>> {
         let groups = self.listing.iter().flat_map(|listing| &listing.groups);
         if self.flat {
             let mut rows: Vec<_> = groups
@@ -124,7 +124,7 @@ impl ProcessPane {
                 .filter(|(_, process)| self.matches(process))
                 .collect();
             rows.sort_by(|a, b| self.order(a.1, b.1));
-            let row = |(place, process)| Row::Process {
+            let row = |(place, process)| ProcessLine::Process {
                 process,
                 place,
                 depth: 0,
@@ -134,7 +134,7 @@ impl ProcessPane {
         let mut rows = Vec::new();
         for group in groups {
             let heading = rows.len();
-            rows.push(Row::Heading(group));
+            rows.push(ProcessLine::Heading(group));
             let of_group = branches(group).into_iter();
             rows.extend(of_group.filter(|row| row.process().is_none_or(|p| self.matches(p))));
             if !headings || rows.len() == heading + 1 {
@@ -204,7 +204,7 @@ impl ProcessPane {
     }
 
     /// The row of the cursor.
-    pub(crate) fn cursor_row(&self, rows: &[Row<'_>]) -> usize {
+    pub(crate) fn cursor_row(&self, rows: &[ProcessLine<'_>]) -> usize {
         let at = rows.iter().position(|row| row.is(self.cursor));
         at.unwrap_or(0)
     }
@@ -222,7 +222,7 @@ fn rank(process: &Process) -> u8 {
 }
 
 /// A group as trees: each process below its parent, init first, else by pid.
-fn branches(group: &Group) -> Vec<Row<'_>> {
+fn branches(group: &ProcessGroup) -> Vec<ProcessLine<'_>> {
     let pids: BTreeSet<i32> = group.processes.iter().map(|p| p.who.pid).collect();
     let children = |of: Option<i32>| {
         let mut found: Vec<&Process> = group
@@ -245,7 +245,7 @@ fn branches(group: &Group) -> Vec<Row<'_>> {
     let mut rest = group.processes.iter();
     while let Some((process, depth)) = todo.pop().or_else(|| rest.next().map(|p| (p, 0))) {
         if seen.insert(process.who.pid) {
-            rows.push(Row::Process {
+            rows.push(ProcessLine::Process {
                 process,
                 place: &group.place,
                 depth,

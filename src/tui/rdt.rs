@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::inventory::Container;
-use crate::inventory::history::{History, Metric};
 use crate::inventory::rdt::{RdtGroups, RdtView};
+use crate::inventory::series::{Series, SeriesId};
 use crate::inventory::usage::RdtValue;
 use crate::oci::ContainerKey;
 use crate::resctrl::{GroupName, ResctrlGroup};
@@ -42,7 +42,7 @@ pub(crate) struct Rdt {
     /// First row on the screen.
     pub(crate) top: usize,
     /// What the containers had, in the readings so far.
-    histories: HashMap<ContainerKey, History>,
+    histories: HashMap<ContainerKey, Series>,
 }
 
 impl Rdt {
@@ -57,7 +57,7 @@ impl Rdt {
     }
 
     /// The cache and the bandwidth that a container had.
-    pub(crate) fn history(&self, key: &ContainerKey) -> Option<&History> {
+    pub(crate) fn history(&self, key: &ContainerKey) -> Option<&Series> {
         self.histories.get(key)
     }
 
@@ -70,9 +70,9 @@ impl Rdt {
         for (key, usage) in usage {
             let history = self.histories.entry(key.clone()).or_default();
             for (metric, value) in [
-                (Metric::Llc, &usage.llc),
-                (Metric::MbmTotal, &usage.mbm_total),
-                (Metric::MbmLocal, &usage.mbm_local),
+                (SeriesId::Llc, &usage.llc),
+                (SeriesId::MbmTotal, &usage.mbm_total),
+                (SeriesId::MbmLocal, &usage.mbm_local),
             ] {
                 if let RdtValue::Value(value) = value {
                     history.push(metric, before, now, *value);

@@ -7,7 +7,7 @@ use ratatui::widgets::{Block, Borders};
 
 /// What the terminal can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Look {
+pub struct TerminalLook {
     /// Colours may be used.
     pub color: bool,
     /// The terminal takes UTF-8 and has the glyphs.
@@ -19,7 +19,7 @@ pub struct Look {
     clippy::unused_self,
     reason = "a style is asked of the look, whether it depends on it or not"
 )]
-impl Look {
+impl TerminalLook {
     pub(crate) fn dim(self) -> Style {
         Style::new().add_modifier(Modifier::DIM)
     }
@@ -44,7 +44,7 @@ const ASCII: border::Set<'static> = border::Set {
     horizontal_bottom: "-",
 };
 
-impl Look {
+impl TerminalLook {
     /// From the locale and the terminal's name; `color` as configured.
     pub fn of_terminal(color: bool) -> Self {
         let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());

@@ -1,14 +1,14 @@
 //! Every thread besides the one that draws. All have names; all tell the screen when they end in a
 //! panic; none shares anything with another but a channel.
 
-mod apart;
 mod diagnosis;
 mod engine;
 mod files;
 mod leftovers;
 mod processes;
 mod rdt;
-mod scanner;
+mod remote_roots;
+mod sampler;
 mod signals;
 
 use std::collections::{HashMap, VecDeque};
@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use ratatui::crossterm::event::{self as terminal_event, Event as Input, MouseEventKind};
 
 use crate::config::Config;
-use crate::inventory::processes::Subject;
+use crate::inventory::processes::ProcessSubject;
 use crate::inventory::{Container, Watch};
 use crate::lifecycle::Job;
 use crate::oci::ContainerKey;
@@ -30,7 +30,7 @@ use crate::text::secrets::Masking;
 
 use super::effect::{Content, Effect};
 use super::event::{Event, EventKind, Moment};
-use super::host::Host;
+use super::host::JobHost;
 use super::inspect;
 use super::modal;
 
@@ -79,12 +79,12 @@ impl Mailbox {
 }
 
 /// Tells the screen when its thread ends in a panic.
-struct Guard {
+struct PanicReport {
     name: String,
     mailbox: Mailbox,
 }
 
-impl Drop for Guard {
+impl Drop for PanicReport {
     fn drop(&mut self) {
         if thread::panicking() {
             let _told: bool = self.mailbox.send(EventKind::ThreadLost(self.name.clone()));
@@ -97,7 +97,7 @@ fn spawn(
     mailbox: &Mailbox,
     body: impl FnOnce(&Mailbox) + Send + 'static,
 ) -> io::Result<()> {
-    let guard = Guard {
+    let guard = PanicReport {
         name: name.to_owned(),
         mailbox: mailbox.clone(),
     };
@@ -129,24 +129,24 @@ enum DetailOrder {
 /// The channels to the threads, and what is needed to start them again.
 pub(super) struct Threads {
     mailbox: Mailbox,
-    host: Host,
+    host: JobHost,
     interval: Duration,
-    scanner: scanner::Orders,
-    rdt: Sender<rdt::Order>,
-    leftovers: Sender<leftovers::Order>,
+    sampler: sampler::SamplerHandle,
+    rdt: Sender<rdt::RdtRequest>,
+    leftovers: Sender<leftovers::LeftoversRequest>,
     previews: Sender<PreviewOrder>,
     details: Sender<DetailOrder>,
-    processes: Sender<processes::Order>,
-    looked_at: processes::Order,
-    diagnosis: Sender<diagnosis::Order>,
-    examined: diagnosis::Order,
-    workers: Vec<Worker>,
+    processes: Sender<processes::ProcessesRequest>,
+    looked_at: processes::ProcessesRequest,
+    diagnosis: Sender<diagnosis::DiagnosisRequest>,
+    examined: diagnosis::DiagnosisRequest,
+    workers: Vec<EngineWorker>,
     waiting: VecDeque<Job>,
     restarts: HashMap<String, u32>,
     watched: Watch,
 }
 
-struct Worker {
+struct EngineWorker {
     jobs: Sender<Job>,
     busy_with: Option<ContainerKey>,
 }
@@ -154,10 +154,10 @@ struct Worker {
 impl Threads {
     pub(super) fn start(config: &Config, mailbox: Mailbox) -> io::Result<Self> {
         HOLD.store(false, Ordering::SeqCst);
-        let host = Host::new(config);
+        let host = JobHost::new(config);
         signals::start(&mailbox)?;
         start_input(&mailbox)?;
-        let scanner = scanner::start(&mailbox, host.clone(), config.interval)?;
+        let sampler = sampler::start(&mailbox, host.clone(), config.interval)?;
         let rdt = rdt::start(&mailbox, host.clone())?;
         let leftovers = leftovers::start(&mailbox, host.clone())?;
         let previews = start_previews(&mailbox, host.clone())?;
@@ -167,7 +167,7 @@ impl Threads {
         let mut workers = Vec::new();
         for number in 1..=WORKERS {
             let jobs = engine::start_worker(&mailbox, host.clone(), number)?;
-            workers.push(Worker {
+            workers.push(EngineWorker {
                 jobs,
                 busy_with: None,
             });
@@ -176,15 +176,15 @@ impl Threads {
             mailbox,
             host,
             interval: config.interval,
-            scanner,
+            sampler,
             rdt,
             leftovers,
             previews,
             details,
             processes,
-            looked_at: processes::Order::default(),
+            looked_at: processes::ProcessesRequest::default(),
             diagnosis,
-            examined: diagnosis::Order::default(),
+            examined: diagnosis::DiagnosisRequest::default(),
             workers,
             waiting: VecDeque::new(),
             restarts: HashMap::new(),
@@ -192,16 +192,16 @@ impl Threads {
         })
     }
 
-    /// Tells the scanner what is on the screen, if that has changed.
+    /// Tells the sampler what is on the screen, if that has changed.
     pub(super) fn watch(&mut self, watch: Watch) {
-        if watch != self.watched && self.scanner.watch(watch.clone()) {
+        if watch != self.watched && self.sampler.watch(watch.clone()) {
             self.watched = watch;
         }
     }
 
     /// Tells the thread for it whose processes are on the screen, if that has changed.
-    pub(super) fn look_at(&mut self, subject: Option<Subject>) {
-        let order = processes::Order {
+    pub(super) fn look_at(&mut self, subject: Option<ProcessSubject>) {
+        let order = processes::ProcessesRequest {
             subject,
             interval: self.interval,
         };
@@ -211,9 +211,9 @@ impl Threads {
     }
 
     /// Tells the thread for it what is to be examined, if that has changed.
-    pub(super) fn examine(&mut self, subject: Option<modal::Subject>) {
-        let order = diagnosis::Order {
-            what: subject.map(diagnosis::What::from),
+    pub(super) fn examine(&mut self, subject: Option<modal::WhySubject>) {
+        let order = diagnosis::DiagnosisRequest {
+            what: subject.map(diagnosis::ExaminedState::from),
             interval: self.interval,
         };
         if order != self.examined && self.diagnosis.send(order.clone()).is_ok() {
@@ -242,11 +242,11 @@ impl Threads {
             Effect::Rescan => {
                 let again = self.processes.send(self.looked_at.clone());
                 let examined = self.diagnosis.send(self.examined.clone());
-                self.scanner.now() && again.is_ok() && examined.is_ok()
+                self.sampler.now() && again.is_ok() && examined.is_ok()
             }
             Effect::Interval(interval) => {
                 self.interval = interval;
-                self.scanner.interval(interval)
+                self.sampler.interval(interval)
             }
             Effect::Preview { ticket, jobs } => {
                 self.previews.send(PreviewOrder { ticket, jobs }).is_ok()
@@ -342,9 +342,9 @@ impl Threads {
         match name {
             "input" => start_input(mailbox)?,
             "signals" => signals::start(mailbox)?,
-            "scanner" => {
-                self.scanner = scanner::start(mailbox, host, self.interval)?;
-                self.scanner.watch(self.watched.clone());
+            "sampler" => {
+                self.sampler = sampler::start(mailbox, host, self.interval)?;
+                self.sampler.watch(self.watched.clone());
             }
             "rdt" => self.rdt = rdt::start(mailbox, host)?,
             "leftovers" => self.leftovers = leftovers::start(mailbox, host)?,
@@ -353,11 +353,11 @@ impl Threads {
             "processes" => {
                 self.processes = processes::start(mailbox, host)?;
                 // It knows of nothing: the order is given again.
-                self.looked_at = processes::Order::default();
+                self.looked_at = processes::ProcessesRequest::default();
             }
             "diagnosis" => {
                 self.diagnosis = diagnosis::start(mailbox, host)?;
-                self.examined = diagnosis::Order::default();
+                self.examined = diagnosis::DiagnosisRequest::default();
             }
             _ => {
                 for (number, worker) in (1..).zip(&mut self.workers) {
@@ -392,7 +392,7 @@ fn start_input(mailbox: &Mailbox) -> io::Result<()> {
     })
 }
 
-fn start_previews(mailbox: &Mailbox, host: Host) -> io::Result<Sender<PreviewOrder>> {
+fn start_previews(mailbox: &Mailbox, host: JobHost) -> io::Result<Sender<PreviewOrder>> {
     let (sender, orders) = mpsc::channel::<PreviewOrder>();
     spawn("preview", mailbox, move |mailbox| {
         let mut next = orders.recv().ok();

@@ -1,12 +1,12 @@
 //! The one place where the model changes: an event comes in, effects go out. No I/O, no clock.
 
 mod dialogs;
+mod history;
 mod inspect;
 mod jobs;
 mod keys;
-mod leavings;
+mod leftovers;
 mod menus;
-mod past;
 mod processes;
 mod why;
 
@@ -21,11 +21,11 @@ use crate::oci::ContainerKey;
 
 use super::effect::Effect;
 use super::event::{Event, EventKind};
-use super::log_pane::Mark;
-use super::modal::{Confirm, Modal, Order};
+use super::log_pane::Tone;
+use super::modal::{AskedAct, Confirm, Modal};
 use super::model::{Model, Pane, Running, View};
+use super::rdt;
 use super::view::layout;
-use super::{leftovers, rdt};
 
 /// Takes an event in; gives back what is to be done outside.
 pub fn update(model: &mut Model, event: Event) -> Vec<Effect> {
@@ -35,7 +35,7 @@ pub fn update(model: &mut Model, event: Event) -> Vec<Effect> {
     }
     let mut effects = take(model, event);
     effects.extend(rdt::ask(model));
-    effects.extend(leftovers::ask(model));
+    effects.extend(leftovers::search(model));
     effects
 }
 
@@ -74,7 +74,7 @@ fn take(model: &mut Model, event: Event) -> Vec<Effect> {
             Vec::new()
         }
         EventKind::Said { failed, text } => {
-            let mark = if failed { Mark::Bad } else { Mark::None };
+            let mark = if failed { Tone::Bad } else { Tone::None };
             model.log.say(model.now.wall, mark, text);
             Vec::new()
         }
@@ -113,7 +113,7 @@ fn lose_thread(model: &mut Model, name: &str) {
         _ => {}
     }
     let text = format!("thread {name} ended unexpectedly; the log file says why");
-    model.log.say(model.now.wall, Mark::Bad, text);
+    model.log.say(model.now.wall, Tone::Bad, text);
 }
 
 fn take_input(model: &mut Model, input: Input, at: std::time::Duration) -> Vec<Effect> {
@@ -257,13 +257,13 @@ fn ask_to_kill(model: &mut Model, key: &ContainerKey) -> Vec<Effect> {
     {
         return jobs::ask(
             model,
-            Order::Signal(crate::kernel::Signal::KILL),
+            AskedAct::Signal(crate::kernel::Signal::KILL),
             vec![container],
         );
     }
     let text = "it did not end on SIGTERM; K sends SIGKILL".to_owned();
     model
         .log
-        .say_about(model.now.wall, Some(key.clone()), Mark::Warning, text);
+        .say_about(model.now.wall, Some(key.clone()), Tone::Warning, text);
     Vec::new()
 }

@@ -7,12 +7,11 @@ pub(crate) mod confirm;
 pub(crate) mod containers;
 pub(crate) mod detail;
 pub(crate) mod empty;
-pub(crate) mod happenings;
 pub(crate) mod help;
+pub(crate) mod history;
 pub(crate) mod layout;
 pub(crate) mod leftovers;
 pub(crate) mod log;
-pub(crate) mod meters;
 pub(crate) mod popup;
 pub(crate) mod processes;
 pub(crate) mod rdt;
@@ -20,6 +19,7 @@ mod sheet;
 pub(crate) mod status_bar;
 pub(crate) mod too_small;
 pub(crate) mod usage;
+pub(crate) mod usage_pane;
 pub(crate) mod why;
 
 use ratatui::Frame;
@@ -45,16 +45,16 @@ pub fn draw(frame: &mut Frame<'_>, model: &Model) {
         detail::draw(frame, details, model, &panes);
     }
     if let Some(usage) = panes.usage {
-        usage::draw(frame, usage, model, &panes);
+        usage_pane::draw(frame, usage, model, &panes);
     }
     if let Some(view) = panes.view {
         match model.view {
             View::Containers => {}
-            View::Usage => meters::draw(frame, view, model, &panes),
+            View::Usage => usage::draw(frame, view, model, &panes),
             View::Processes => processes::draw(frame, view, model, &panes),
             View::Leftovers => leftovers::draw(frame, view, model, &panes),
             View::Rdt => rdt::draw(frame, view, model, &panes),
-            View::History => happenings::draw(frame, view, model, &panes),
+            View::History => history::draw(frame, view, model, &panes),
         }
     }
     if let Some(log) = panes.log {

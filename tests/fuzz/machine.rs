@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ocitop::config::Roots;
 use ocitop::inventory::owners::Owners;
-use ocitop::inventory::processes::{Reader, Subject};
+use ocitop::inventory::processes::{ProcessReader, ProcessSubject};
 use ocitop::inventory::{Machine, Scanner};
 use tempfile::TempDir;
 
@@ -105,8 +105,8 @@ fn look(input: &[u8], dir: &Path) {
         if let Some(problem) = &container.problem {
             is_drawable(problem);
         }
-        let mut reader = Reader::new(machine.clone());
-        let subject = Subject {
+        let mut reader = ProcessReader::new(machine.clone());
+        let subject = ProcessSubject {
             key: container.key.clone(),
             init: container.init,
             cgroups: container.cgroups.clone(),

@@ -6,7 +6,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use ocitop::config::Roots;
-use ocitop::inventory::processes::{Listing, Place, Process, Reader, Source, Subject};
+use ocitop::inventory::processes::{
+    Listing, Process, ProcessPlace, ProcessReader, ProcessSubject, Source,
+};
 use ocitop::inventory::{Machine, Sampler};
 use ocitop::kernel::{LiveKernel, Signal};
 use ocitop::lifecycle::{self, Cancel, Job, NotOne, Options, Target, Verdict};
@@ -29,10 +31,10 @@ fn machine(rig: &Rig) -> Machine {
 }
 
 /// Whose processes are asked for.
-fn subject(rig: &Rig) -> Subject {
+fn subject(rig: &Rig) -> ProcessSubject {
     let snapshot = Sampler::new(machine(rig)).unwrap().pass();
     let web = snapshot.containers.first().unwrap();
-    Subject {
+    ProcessSubject {
         key: web.key.clone(),
         init: web.init,
         cgroups: web.cgroups.clone(),
@@ -46,7 +48,7 @@ fn now() -> Duration {
 }
 
 /// Both goes; fails if the first one takes long.
-fn look(reader: &mut Reader, subject: &Subject) -> Listing {
+fn look(reader: &mut ProcessReader, subject: &ProcessSubject) -> Listing {
     let start = Instant::now();
     let mut listing = reader.look(subject, now());
     assert!(start.elapsed() < patient(AT_ONCE), "{:?}", start.elapsed());
@@ -56,7 +58,7 @@ fn look(reader: &mut Reader, subject: &Subject) -> Listing {
 }
 
 fn read(rig: &Rig) -> Listing {
-    look(&mut Reader::new(machine(rig)), &subject(rig))
+    look(&mut ProcessReader::new(machine(rig)), &subject(rig))
 }
 
 /// The process whose command contains this.
@@ -173,7 +175,7 @@ with_each_runtime! {
         let listing = read(rig);
         let init = listing.processes().find(|process| process.is_init).unwrap();
         assert_eq!((init.who.pid, init.inside), (rig.pid("web"), Some(1)));
-        assert!(matches!(listing.groups[0].place, Place::Own(_)), "{listing:#?}");
+        assert!(matches!(listing.groups[0].place, ProcessPlace::Own(_)), "{listing:#?}");
         let maker = of(&listing, "/bin/odd zombies").clone();
         let mut zombies = listing.processes().filter(|process| process.is_zombie());
         assert!(zombies.all(|zombie| {
@@ -205,8 +207,8 @@ with_each_runtime! {
             let group = groups.find(|group| group.processes.iter().any(|p| p.who == who));
             group.map(|group| group.place.clone())
         };
-        assert_eq!(place(below), Some(Place::Below("exec-2".to_owned())));
-        assert_eq!(place(away), Some(Place::Outside), "{listing:#?}");
+        assert_eq!(place(below), Some(ProcessPlace::Below("exec-2".to_owned())));
+        assert_eq!(place(away), Some(ProcessPlace::Outside), "{listing:#?}");
         assert!(of(&listing, "sleep 3002").elsewhere.as_ref().unwrap().ends_with("/away"));
         // It has left the cgroup, and it is the container's all the same.
         assert_eq!(send(rig, away, Signal::KILL), Verdict::Clean);
@@ -226,7 +228,7 @@ with_each_runtime! {
         kill(pid);
         until("it is in D", || process_state(pid) == Some('D'));
         let mut subject = subject(rig);
-        let mut reader = Reader::new(machine(rig));
+        let mut reader = ProcessReader::new(machine(rig));
         let listing = look(&mut reader, &subject);
         let stuck = listing.processes().find(|process| process.who.pid == pid).unwrap();
         assert!(stuck.is_stuck() && stuck.kill_pending(), "{stuck:#?}");
@@ -257,7 +259,7 @@ with_each_runtime! {
         until("its memory is locked", || waits_in_d(pid));
         assert_eq!(process_state(pid), Some('S'), "its first thread only sleeps");
         let subject = subject(rig);
-        let mut reader = Reader::new(machine(rig));
+        let mut reader = ProcessReader::new(machine(rig));
         let find = |listing: &Listing| {
             let mut all = listing.processes();
             all.find(|process| process.who.pid == pid).unwrap().clone()

@@ -17,8 +17,8 @@ use ocitop::diagnosis::evidence::{
 };
 use ocitop::diagnosis::wait_kind::WaitKind;
 use ocitop::inventory::Condition;
-use ocitop::inventory::freezers::Over;
-use ocitop::inventory::processes::{Closeup, Held, Place, Process, Source};
+use ocitop::inventory::freezers::FreezersOver;
+use ocitop::inventory::processes::{Closeup, LastingState, Process, ProcessPlace, Source};
 use ocitop::oci::{ContainerKey, RuntimeKind, Status};
 use ocitop::process::InitProcess;
 use ocitop::process::status::SignalSet;
@@ -64,7 +64,7 @@ pub(super) fn task(pid: i32, command: &str) -> Task {
         tracer: None,
         frozen: false,
         elsewhere: None,
-        held: Held {
+        held: LastingState {
             looks: 2,
             time: Duration::from_secs(17),
             switches: Some(0),
@@ -72,14 +72,14 @@ pub(super) fn task(pid: i32, command: &str) -> Task {
     };
     Task {
         process,
-        place: Place::Own("/web".to_owned()),
+        place: ProcessPlace::Own("/web".to_owned()),
         of_host: false,
         missing_from: Vec::new(),
         not_executed: false,
         dumping: false,
         parent: None,
         tracer: None,
-        freezers: Over::THAWED,
+        freezers: FreezersOver::THAWED,
         waits: Vec::new(),
     }
 }

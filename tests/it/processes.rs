@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use ocitop::inventory::cgroups::CgroupDir;
 use ocitop::inventory::members;
-use ocitop::inventory::processes::{Listing, MOST, Place, Process, Reader, Source, Subject};
+use ocitop::inventory::processes::{
+    Listing, MOST, Process, ProcessPlace, ProcessReader, ProcessSubject, Source,
+};
 use ocitop::oci::RuntimeKind;
 use ocitop::process::InitProcess;
 
@@ -17,9 +19,9 @@ const SECOND: Duration = Duration::from_secs(1);
 /// The fixture's processes started 50 seconds after boot.
 const NOW: Duration = Duration::from_secs(110);
 
-fn subject(machine: &Machine) -> Subject {
+fn subject(machine: &Machine) -> ProcessSubject {
     let web = machine.container("web");
-    Subject {
+    ProcessSubject {
         key: web.key.clone(),
         init: web.init,
         cgroups: web.cgroups.clone(),
@@ -45,7 +47,7 @@ fn web(host: Machine) -> (Machine, i32, i32) {
 /// Both goes of a fresh reader.
 fn read(machine: &Machine) -> Listing {
     let subject = subject(machine);
-    let mut reader = Reader::new(machine.machine());
+    let mut reader = ProcessReader::new(machine.machine());
     let mut listing = reader.look(&subject, NOW);
     reader.ask(&mut listing, &subject, NOW);
     listing
@@ -60,7 +62,7 @@ fn of(listing: &Listing, pid: i32) -> Process {
 }
 
 /// The places, each with its pids.
-fn places(listing: &Listing) -> Vec<(Place, Vec<i32>)> {
+fn places(listing: &Listing) -> Vec<(ProcessPlace, Vec<i32>)> {
     let groups = listing.groups.iter();
     groups
         .map(|group| {
@@ -81,8 +83,8 @@ fn processes_are_grouped_by_cgroup_and_the_own_one_comes_first() {
             fs::write(dir.join("in/cgroup.procs"), format!("0\n1\n{exec}\n")).unwrap();
         }
         let expected = [
-            (Place::Own("/web".to_owned()), vec![init, child]),
-            (Place::Below("in".to_owned()), vec![exec]),
+            (ProcessPlace::Own("/web".to_owned()), vec![init, child]),
+            (ProcessPlace::Below("in".to_owned()), vec![exec]),
         ];
         let listing = read(&machine);
         assert_eq!(places(&listing), expected);
@@ -105,7 +107,10 @@ fn a_zombie_stands_where_its_parent_is_and_has_neither_memory_nor_cpu() {
     let listing = read(&machine);
     assert_eq!(
         places(&listing),
-        [(Place::Own("/web".to_owned()), vec![init, child, zombie])],
+        [(
+            ProcessPlace::Own("/web".to_owned()),
+            vec![init, child, zombie]
+        )],
         "{other} is somebody else's"
     );
     let zombie = of(&listing, zombie);
@@ -129,7 +134,7 @@ fn who_left_the_cgroup_and_not_the_pid_namespace_is_listed_apart() {
     let stranger = machine.spawn_stranger();
     machine.tell(stranger, &Told::default());
     let listing = read(&machine);
-    assert_eq!(places(&listing)[1], (Place::Outside, vec![away]));
+    assert_eq!(places(&listing)[1], (ProcessPlace::Outside, vec![away]));
     assert_eq!(listing.processes().count(), 3);
     let away = of(&listing, away);
     assert_eq!(away.elsewhere.as_deref(), Some("/app.scope"));
@@ -162,13 +167,13 @@ fn who_hangs_in_its_exit_is_a_member_also_where_no_list_has_it() {
     leave_the_list(&machine, child);
     assert_eq!(
         places(&read(&machine)),
-        [(Place::Own("/web".to_owned()), vec![init, child])]
+        [(ProcessPlace::Own("/web".to_owned()), vec![init, child])]
     );
     // Also one below.
     machine.move_to(child, "0::/web/in\n");
     assert_eq!(
         places(&read(&machine))[1],
-        (Place::Below("in".to_owned()), vec![child])
+        (ProcessPlace::Below("in".to_owned()), vec![child])
     );
     let host = machine.machine();
     let web = machine.container("web");
@@ -195,7 +200,7 @@ fn who_hangs_in_its_exit_is_not_outside_of_a_cgroup_that_v1_tells_no_more() {
     machine.move_to(child, "1:memory:/\n2:pids:/\n3:freezer:/\n");
     assert_eq!(
         places(&read(&machine)),
-        [(Place::Own("/web".to_owned()), vec![init, child])]
+        [(ProcessPlace::Own("/web".to_owned()), vec![init, child])]
     );
 }
 
@@ -219,8 +224,11 @@ fn a_container_without_a_cgroup_has_init_and_its_descendants() {
     let (machine, init, child) = web(Machine::v2());
     let mut subject = subject(&machine);
     subject.cgroups.clear();
-    let listing = Reader::new(machine.machine()).look(&subject, NOW);
-    assert_eq!(places(&listing), [(Place::Family, vec![init, child])]);
+    let listing = ProcessReader::new(machine.machine()).look(&subject, NOW);
+    assert_eq!(
+        places(&listing),
+        [(ProcessPlace::Family, vec![init, child])]
+    );
 }
 
 #[test]
@@ -235,7 +243,7 @@ fn an_init_whose_pid_went_to_another_is_not_listed() {
             ..Told::default()
         },
     );
-    let listing = Reader::new(machine.machine()).look(&subject, NOW);
+    let listing = ProcessReader::new(machine.machine()).look(&subject, NOW);
     assert_eq!(places(&listing), [], "neither {init} nor {child}");
 }
 
@@ -266,7 +274,7 @@ fn a_dead_leader_with_live_threads_is_told_by_one_of_them() {
 fn cpu_is_not_known_at_first_then_it_is_what_was_used_since() {
     let (machine, init, _) = web(Machine::v2());
     let subject = subject(&machine);
-    let mut reader = Reader::new(machine.machine());
+    let mut reader = ProcessReader::new(machine.machine());
     assert_eq!(of(&reader.look(&subject, NOW), init).cpu, None);
     let used = |ticks| {
         machine.tell(
@@ -290,7 +298,7 @@ fn cpu_is_not_known_at_first_then_it_is_what_was_used_since() {
 fn a_state_that_lasts_is_counted_and_ends_with_the_next() {
     let (machine, init, _) = web(Machine::v2());
     let subject = subject(&machine);
-    let mut reader = Reader::new(machine.machine());
+    let mut reader = ProcessReader::new(machine.machine());
     let mut at = NOW;
     let mut look = |state, switches: u64| {
         let status = format!("voluntary_ctxt_switches:\t{switches}\n");
@@ -316,7 +324,7 @@ fn a_state_that_lasts_is_counted_and_ends_with_the_next() {
 fn in_d_state_the_command_line_is_not_read_before_that_ends() {
     let (machine, init, _) = web(Machine::v2());
     let subject = subject(&machine);
-    let mut reader = Reader::new(machine.machine());
+    let mut reader = ProcessReader::new(machine.machine());
     let mut look = |state| {
         machine.tell(
             init,
@@ -340,7 +348,7 @@ fn in_d_state_the_command_line_is_not_read_before_that_ends() {
 fn a_process_that_executes_another_program_has_another_command_line() {
     let (machine, init, _) = web(Machine::v2());
     let subject = subject(&machine);
-    let mut reader = Reader::new(machine.machine());
+    let mut reader = ProcessReader::new(machine.machine());
     let mut look = || {
         let mut listing = reader.look(&subject, NOW);
         reader.ask(&mut listing, &subject, NOW);
@@ -366,7 +374,7 @@ fn a_command_line_that_does_not_answer_keeps_no_other_row() {
     let mode = rustix::fs::Mode::from_raw_mode(0o600);
     rustix::fs::mknodat(rustix::fs::CWD, &file, rustix::fs::FileType::Fifo, mode, 0).unwrap();
     let subject = subject(&machine);
-    let mut reader = Reader::new(machine.machine());
+    let mut reader = ProcessReader::new(machine.machine());
     let mut listing = reader.look(&subject, NOW);
     assert!(reader.will_wait(&listing));
     reader.ask(&mut listing, &subject, NOW);
@@ -455,7 +463,7 @@ fn the_selected_process_is_looked_at_closely() {
         start_time,
     };
     subject.selected = Some(who);
-    let mut reader = Reader::new(machine.machine());
+    let mut reader = ProcessReader::new(machine.machine());
     let mut listing = reader.look(&subject, NOW);
     reader.ask(&mut listing, &subject, NOW);
     let closeup = listing.closeup.clone().unwrap();

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use ocitop::cgroup::Limit;
 use ocitop::config::Config;
-use ocitop::inventory::history::{History, Metric};
-use ocitop::inventory::lane::{ExitStatus, Happened};
+use ocitop::inventory::happenings::{ExitStatus, Happened};
+use ocitop::inventory::series::{Series, SeriesId};
 use ocitop::inventory::{Container, Usage};
-use ocitop::tui::{EventKind, Look};
+use ocitop::tui::{EventKind, TerminalLook};
 use proptest::prelude::*;
 use ratatui::crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers};
 
@@ -90,7 +90,7 @@ fn measured() -> impl Strategy<Value = Container> {
         1 => 1e6..1e12_f64,
         1 => Just(f64::MAX),
     ];
-    let sample = (0_u64..500, 0..Metric::ALL.len(), value);
+    let sample = (0_u64..500, 0..SeriesId::ALL.len(), value);
     let limit = prop_oneof![
         Just(None),
         Just(Some(Limit::Max)),
@@ -100,13 +100,13 @@ fn measured() -> impl Strategy<Value = Container> {
     let samples = proptest::collection::vec(sample, 0..60);
     let silent = proptest::option::of((0_u64..100_000).prop_map(Duration::from_secs));
     (samples, limit, silent, any::<bool>()).prop_map(|(samples, limit, silent, known)| {
-        let mut history = History::default();
+        let mut history = Series::default();
         let mut now = Duration::ZERO;
         let mut usage = Usage::default();
         for (step, metric, value) in samples {
             let before = now;
             now += Duration::from_secs(step);
-            history.push(Metric::ALL[metric], before, now, value);
+            history.push(SeriesId::ALL[metric], before, now, value);
             (usage.cpu, usage.io_read, usage.throttled) = (Some(value), Some(value), Some(value));
             usage.memory = Some(value.to_bits());
             usage.oom_kills = usage.memory;
@@ -169,7 +169,7 @@ proptest! {
         height in 1_u16..60,
         unicode: bool,
     ) {
-        let look = Look { color: true, unicode };
+        let look = TerminalLook { color: true, unicode };
         let mut stage = Stage::looking(100, 40, &Config::default(), look);
         stage.wait(Duration::from_secs(uptime));
         let past = past.into_iter().map(|(second, number, what, status)| {
@@ -196,7 +196,7 @@ proptest! {
         height in 1_u16..50,
         unicode: bool,
     ) {
-        let look = Look { color: true, unicode };
+        let look = TerminalLook { color: true, unicode };
         let mut stage = Stage::looking(100, 30, &Config::default(), look);
         stage.shows(zoo());
         stage.keys(&script);

@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use ocitop::inventory::glance::Tasks;
-use ocitop::inventory::lane::Happened;
+use ocitop::inventory::happenings::Happened;
 use ocitop::inventory::sampler::Woken;
 use ocitop::inventory::usage::OfAll;
 use ocitop::inventory::{Condition, Frozen, Sampler, Scanner, Snapshot, Trouble, Watch};

@@ -47,9 +47,9 @@ fn a_panic_of_the_screen_gives_the_terminal_back_and_says_why() {
 }
 
 #[test]
-fn a_panic_of_the_scanner_is_said_and_it_goes_on() {
-    let mut pty = Pty::start(Setup::with("OCITOP_TEST_PANIC", "scanner").container("ghost"));
-    pty.sees("thread scanner was started again");
+fn a_panic_of_the_sampler_is_said_and_it_goes_on() {
+    let mut pty = Pty::start(Setup::with("OCITOP_TEST_PANIC", "sampler").container("ghost"));
+    pty.sees("thread sampler was started again");
     pty.press("q");
     assert_eq!(pty.ends(), 0);
     pty.is_restored();

@@ -9,9 +9,9 @@ use crate::cgroup::pressure::Stall;
 
 /// One line.
 #[derive(Serialize)]
-pub(super) struct Event<'a> {
+pub(super) struct EventLine<'a> {
     #[serde(rename = "type")]
-    pub(super) kind: Kind,
+    pub(super) kind: EventType,
     pub(super) id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) data: Option<Stats>,
@@ -19,7 +19,7 @@ pub(super) struct Event<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Kind {
+pub(super) enum EventType {
     Stats,
     Oom,
 }
@@ -31,7 +31,7 @@ pub(super) struct Stats {
     pub(super) memory: Memory,
     pub(super) pids: Pids,
     pub(super) blkio: Blkio,
-    pub(super) hugetlb: BTreeMap<String, Hugetlb>,
+    pub(super) hugetlb: BTreeMap<String, RuncHugetlb>,
     pub(super) intel_rdt: Nothing,
     /// runc lists those it made itself: none.
     pub(super) network_interfaces: Option<Nothing>,
@@ -43,14 +43,14 @@ pub(super) struct Nothing {}
 
 #[derive(Default, Serialize)]
 pub(super) struct Cpu {
-    pub(super) usage: CpuUsage,
-    pub(super) throttling: Throttling,
+    pub(super) usage: RuncCpuUsage,
+    pub(super) throttling: RuncThrottling,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) psi: Option<Stall>,
 }
 
 #[derive(Default, Serialize)]
-pub(super) struct CpuUsage {
+pub(super) struct RuncCpuUsage {
     #[serde(skip_serializing_if = "is_zero")]
     pub(super) total: u64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -65,7 +65,7 @@ pub(super) struct CpuUsage {
 
 #[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Throttling {
+pub(super) struct RuncThrottling {
     #[serde(skip_serializing_if = "is_zero")]
     pub(super) periods: u64,
     #[serde(skip_serializing_if = "is_zero")]
@@ -151,7 +151,7 @@ pub(super) struct BlkioEntry {
 }
 
 #[derive(Default, Serialize)]
-pub(super) struct Hugetlb {
+pub(super) struct RuncHugetlb {
     #[serde(skip_serializing_if = "is_zero")]
     pub(super) usage: u64,
     #[serde(skip_serializing_if = "is_zero")]

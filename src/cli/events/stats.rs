@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::shape::{
-    Blkio, BlkioEntry, Cpu, CpuUsage, Cpuset, Hugetlb, Memory, MemoryEntry, Pids, Stats, Throttling,
+    Blkio, BlkioEntry, Cpu, Cpuset, Memory, MemoryEntry, Pids, RuncCpuUsage, RuncHugetlb,
+    RuncThrottling, Stats,
 };
 use crate::cgroup::Version;
 use crate::cgroup::cpu;
@@ -17,12 +18,12 @@ use crate::inventory::cgroups::{CgroupDir, for_controller};
 use crate::kernel::read::kernel_text;
 
 /// One controller's directory of the container.
-struct Place {
+struct ControllerDir {
     dir: PathBuf,
     version: Version,
 }
 
-impl Place {
+impl ControllerDir {
     fn text(&self, file: &str) -> Option<String> {
         kernel_text(&self.dir.join(file)).ok()?
     }
@@ -59,7 +60,7 @@ impl Place {
 pub(super) fn of(machine: &Machine, dirs: &[CgroupDir]) -> Stats {
     let place = |controller: &str| {
         let (cgroup, version) = for_controller(dirs, controller, &machine.hierarchies)?;
-        Some(Place {
+        Some(ControllerDir {
             dir: cgroup.dir(&machine.hierarchies),
             version,
         })
@@ -90,7 +91,7 @@ pub(super) fn of(machine: &Machine, dirs: &[CgroupDir]) -> Stats {
     }
 }
 
-fn pids(place: &Place) -> Pids {
+fn pids(place: &ControllerDir) -> Pids {
     let limit = place.number("pids.max").filter(|limit| *limit != u64::MAX);
     Pids {
         current: place.number("pids.current").unwrap_or_default(),
@@ -99,13 +100,13 @@ fn pids(place: &Place) -> Pids {
 }
 
 /// Nanoseconds throughout, whatever unit the kernel's file has.
-fn cpu_usage(place: &Place, hertz: u64) -> CpuUsage {
+fn cpu_usage(place: &ControllerDir, hertz: u64) -> RuncCpuUsage {
     let (spent, modes) = match place.version {
         Version::V1 => {
             let percpu = place.text("cpuacct.usage_percpu").unwrap_or_default();
             let stat = place.text("cpuacct.stat").unwrap_or_default();
             let (users, kernels) = per_cpu(&place.text("cpuacct.usage_all").unwrap_or_default());
-            let spent = CpuUsage {
+            let spent = RuncCpuUsage {
                 total: place.number("cpuacct.usage").unwrap_or_default(),
                 percpu: percpu
                     .split_ascii_whitespace()
@@ -113,32 +114,32 @@ fn cpu_usage(place: &Place, hertz: u64) -> CpuUsage {
                     .collect(),
                 percpu_kernel: kernels,
                 percpu_user: users,
-                ..CpuUsage::default()
+                ..RuncCpuUsage::default()
             };
             (spent, cpu::parse_modes_v1(&stat, hertz))
         }
         Version::V2 => {
             let stat = place.text("cpu.stat").unwrap_or_default();
             let total = cpu::parse_cpu_stat_v2(&stat).map(|cpu| nanos(cpu.total));
-            let spent = CpuUsage {
+            let spent = RuncCpuUsage {
                 total: total.unwrap_or_default(),
-                ..CpuUsage::default()
+                ..RuncCpuUsage::default()
             };
             (spent, cpu::parse_modes_v2(&stat))
         }
     };
     let modes = modes.unwrap_or_default();
-    CpuUsage {
+    RuncCpuUsage {
         kernel: nanos(modes.system),
         user: nanos(modes.user),
         ..spent
     }
 }
 
-fn throttling(place: &Place) -> Throttling {
+fn throttling(place: &ControllerDir) -> RuncThrottling {
     let text = place.text("cpu.stat").unwrap_or_default();
     let counted = cpu::parse_throttling(&text).unwrap_or_default();
-    Throttling {
+    RuncThrottling {
         periods: counted.periods,
         throttled_periods: counted.throttled,
         throttled_time: cpu::parse_stalled(&text).map(nanos).unwrap_or_default(),
@@ -158,7 +159,7 @@ fn per_cpu(text: &str) -> (Vec<u64>, Vec<u64>) {
     text.lines().skip(1).filter_map(line).unzip()
 }
 
-fn cpuset(place: &Place) -> Cpuset {
+fn cpuset(place: &ControllerDir) -> Cpuset {
     let list = |v1: &str, v2: &str| {
         let file = match place.version {
             Version::V1 => v1,
@@ -187,7 +188,7 @@ fn cpuset(place: &Place) -> Cpuset {
     }
 }
 
-fn memory(place: &Place) -> Memory {
+fn memory(place: &ControllerDir) -> Memory {
     let raw: BTreeMap<_, _> = place.keys("memory.stat").into_iter().collect();
     let cached = |key: &str| raw.get(key).copied().unwrap_or_default();
     let v1 = |kind: &str| {
@@ -226,7 +227,7 @@ fn memory(place: &Place) -> Memory {
 }
 
 /// runc counts memory and swap together, as v1's `memsw` does.
-fn swap_v2(place: &Place) -> MemoryEntry {
+fn swap_v2(place: &ControllerDir) -> MemoryEntry {
     let both = |memory: &str, swap: &str| {
         let (memory, swap) = (place.number(memory)?, place.number(swap)?);
         Some(memory.saturating_add(swap))
@@ -239,7 +240,7 @@ fn swap_v2(place: &Place) -> MemoryEntry {
 }
 
 /// Huge pages by page size.
-fn hugetlb(place: &Place) -> BTreeMap<String, Hugetlb> {
+fn hugetlb(place: &ControllerDir) -> BTreeMap<String, RuncHugetlb> {
     let names = std::fs::read_dir(&place.dir)
         .into_iter()
         .flatten()
@@ -251,7 +252,7 @@ fn hugetlb(place: &Place) -> BTreeMap<String, Hugetlb> {
             Version::V1 => (number("max_usage_in_bytes"), number("failcnt")),
             Version::V2 => (None, place.key(&format!("hugetlb.{size}.events"), "max")),
         };
-        let counted = Hugetlb {
+        let counted = RuncHugetlb {
             usage: place.number(file).unwrap_or_default(),
             max: max.unwrap_or_default(),
             failcnt: failures.unwrap_or_default(),
@@ -262,7 +263,7 @@ fn hugetlb(place: &Place) -> BTreeMap<String, Hugetlb> {
     pages.collect()
 }
 
-fn blkio(place: &Place) -> Blkio {
+fn blkio(place: &ControllerDir) -> Blkio {
     match place.version {
         Version::V1 => Blkio {
             bytes: v1_entries(place, "blkio.throttle.io_service_bytes_recursive"),
@@ -287,7 +288,7 @@ fn block_entry(device: &str, op: &str, value: u64) -> Option<BlkioEntry> {
     })
 }
 
-fn v1_entries(place: &Place, file: &str) -> Vec<BlkioEntry> {
+fn v1_entries(place: &ControllerDir, file: &str) -> Vec<BlkioEntry> {
     let text = place.text(file).unwrap_or_default();
     let entry = |line: &str| {
         let mut words = line.split_ascii_whitespace();
@@ -297,7 +298,7 @@ fn v1_entries(place: &Place, file: &str) -> Vec<BlkioEntry> {
     text.lines().filter_map(entry).collect()
 }
 
-fn v2_entries(place: &Place, keys: &[(&str, &str)]) -> Vec<BlkioEntry> {
+fn v2_entries(place: &ControllerDir, keys: &[(&str, &str)]) -> Vec<BlkioEntry> {
     let text = place.text("io.stat").unwrap_or_default();
     let entries = text.lines().flat_map(|line| {
         let mut words = line.split_ascii_whitespace();

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::super::args::Leftovers;
+use super::super::args::LeftoversArgs;
 use super::plain;
 use crate::inventory::Unread;
 use crate::leftovers::{Confidence, FoundLeftovers, KillOrphans, Leftover, NoOrder, order};
@@ -126,7 +126,7 @@ fn why_nothing(argument: &Path, path: &Path, found: &FoundLeftovers) -> WhyNothi
 
 /// What is at the paths given, or all that is certain; and what names nothing.
 pub(super) fn choose<'a>(
-    asked: &Leftovers,
+    asked: &LeftoversArgs,
     found: &'a FoundLeftovers,
 ) -> (Chosen<'a>, Vec<NamesNothing>) {
     let kill = if asked.kill {

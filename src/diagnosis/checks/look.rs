@@ -11,7 +11,7 @@ use crate::diagnosis::evidence::{
     ResctrlPresence, Task, UnitSeen,
 };
 use crate::diagnosis::words;
-use crate::inventory::processes::Place;
+use crate::inventory::processes::ProcessPlace;
 use crate::inventory::sight::CgroupsOutOfSight;
 use crate::leftovers::Leftover;
 use crate::oci::RuntimeKind;
@@ -341,7 +341,7 @@ fn limits(about: About, evidence: &Evidence) -> Result<OwnCgroups<'_>, NotLooked
     let out = |task: &&Task| {
         let mut hierarchies = task.missing_from.iter().map(|from| &from.hierarchy);
         let left = hierarchies.any(|it| it.split(',').any(|name| name == controller));
-        left || (task.place == Place::Outside && task.process.is_init)
+        left || (task.place == ProcessPlace::Outside && task.process.is_init)
     };
     if let Some(out) = evidence.tasks.iter().find(out) {
         let pid = out.process.who.pid;

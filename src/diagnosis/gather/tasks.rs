@@ -7,9 +7,9 @@ use std::time::Duration;
 use crate::cgroup::Version;
 use crate::diagnosis::evidence::{MissingFrom, Neighbour, Task, Wait};
 use crate::inventory::cgroups::CgroupDir;
-use crate::inventory::freezers::{self, Freezers, Over};
+use crate::inventory::freezers::{self, Freezers, FreezersOver};
 use crate::inventory::mounts::Mount;
-use crate::inventory::processes::{Listing, Place, Process, Reader, Source};
+use crate::inventory::processes::{Listing, Process, ProcessPlace, ProcessReader, Source};
 use crate::inventory::{Machine, members};
 use crate::kernel::read::{kernel_record, kernel_text};
 use crate::process::{InitProcess, ProcStat};
@@ -60,10 +60,15 @@ impl Crowd<'_> {
     }
 
     /// Every process of the listing, with what matters of those that matter.
-    pub(super) fn tasks(&self, reader: &mut Reader, listing: &Listing, now: Duration) -> Vec<Task> {
+    pub(super) fn tasks(
+        &self,
+        reader: &mut ProcessReader,
+        listing: &Listing,
+        now: Duration,
+    ) -> Vec<Task> {
         let mut suspects = Vec::new();
         let mut freezers = Freezers::new(self.machine);
-        let mut over: HashMap<i32, Over> = HashMap::new();
+        let mut over: HashMap<i32, FreezersOver> = HashMap::new();
         let mut room = MOST_THREADS;
         for process in listing.processes().filter(|process| !process.is_zombie()) {
             self.add_suspects(process, &mut freezers, &mut suspects);
@@ -85,7 +90,7 @@ impl Crowd<'_> {
             for process in &group.processes {
                 let waits = seen.remove(&process.who.pid).unwrap_or_default();
                 let task = self.task(process, &group.place, waits, namespaces.as_ref());
-                let inside = matches!(group.place, Place::Own(_) | Place::Below(_));
+                let inside = matches!(group.place, ProcessPlace::Own(_) | ProcessPlace::Below(_));
                 let lost = inside && !process.exiting && !process.is_zombie();
                 let missing_from = if lost {
                     self.missing(process)
@@ -105,7 +110,7 @@ impl Crowd<'_> {
     fn task(
         &self,
         process: &Process,
-        place: &Place,
+        place: &ProcessPlace,
         waits: Vec<Wait>,
         host: Option<&(PathBuf, PathBuf)>,
     ) -> Task {
@@ -119,7 +124,7 @@ impl Crowd<'_> {
             dumping: members::status(self.machine, pid).is_some_and(|status| status.dumping),
             parent: stands_out.then(|| self.neighbour(process.parent)).flatten(),
             tracer: process.tracer.and_then(|pid| self.neighbour(pid)),
-            freezers: Over::default(),
+            freezers: FreezersOver::default(),
             process: process.clone(),
             place: place.clone(),
             waits,
@@ -168,7 +173,12 @@ impl Crowd<'_> {
     }
 
     /// The freezers over a process and its threads, as far as there is `room` for threads.
-    fn over(&self, process: &Process, freezers: &mut Freezers<'_>, room: &mut usize) -> Over {
+    fn over(
+        &self,
+        process: &Process,
+        freezers: &mut Freezers<'_>,
+        room: &mut usize,
+    ) -> FreezersOver {
         let pid = process.who.pid;
         let mut over = freezers.over(pid, process.exiting);
         if process.threads > 1 {
@@ -176,7 +186,7 @@ impl Crowd<'_> {
             *room -= tids.len();
             over.add(freezers.over_threads(pid, &tids));
             if u64::try_from(tids.len()).unwrap_or(u64::MAX) + 1 < process.threads {
-                over.unseen = over.unseen.or(Some(freezers::Unseen::TooMany));
+                over.unseen = over.unseen.or(Some(freezers::FreezersUnseen::TooMany));
             }
         }
         over

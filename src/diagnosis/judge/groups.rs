@@ -10,7 +10,7 @@ use crate::diagnosis::remedy::Advice;
 use crate::diagnosis::wait_kind::WaitKind;
 use crate::diagnosis::{Finding, Futile, Remedy, Weight, words};
 use crate::inventory::Condition;
-use crate::inventory::processes::Place;
+use crate::inventory::processes::ProcessPlace;
 use crate::oci::Status;
 
 pub(super) fn judge(evidence: &Evidence, out: &mut Vec<Finding>) {
@@ -68,7 +68,7 @@ fn gone(evidence: &Evidence, out: &mut Vec<Finding>) {
 
 /// What the kernel says is populated is believed, whatever the lists say.
 fn unlisted(evidence: &Evidence, out: &mut Vec<Finding>) {
-    let inside = |task: &Task| matches!(task.place, Place::Own(_) | Place::Below(_));
+    let inside = |task: &Task| matches!(task.place, ProcessPlace::Own(_) | ProcessPlace::Below(_));
     let lives = |task: &Task| inside(task) && !task.process.is_zombie();
     let mut own = evidence
         .cgroups

@@ -9,7 +9,7 @@ use crate::diagnosis::evidence::{Evidence, InitSeen, Neighbour, Task};
 use crate::diagnosis::remedy::Advice;
 use crate::diagnosis::wait_kind::WaitKind;
 use crate::diagnosis::{Finding, Futile, Remedy, Weight, words};
-use crate::inventory::processes::{Place, Source};
+use crate::inventory::processes::{ProcessPlace, Source};
 use crate::kernel::Signal;
 
 /// `SIGCONT` and `SIGCHLD` (signal(7)).
@@ -190,8 +190,8 @@ fn belonging(task: &Task, out: &mut Vec<Finding>) {
         return;
     }
     let cgroup = match &task.place {
-        Place::Own(path) | Place::Below(path) => path.clone(),
-        Place::Family | Place::Outside => return,
+        ProcessPlace::Own(path) | ProcessPlace::Below(path) => path.clone(),
+        ProcessPlace::Family | ProcessPlace::Outside => return,
     };
     if task.of_host && !process.is_init {
         out.push(
@@ -297,7 +297,7 @@ fn zombies(evidence: &Evidence, out: &mut Vec<Finding>) {
 fn hold(evidence: &Evidence, dead: &[&Task]) -> ZombieEffect {
     let adrift = |task: &&&Task| {
         let parent = task.parent.as_ref();
-        task.place == Place::Outside && parent.is_some_and(|parent| !parent.inside)
+        task.place == ProcessPlace::Outside && parent.is_some_and(|parent| !parent.inside)
     };
     if dead.iter().find(adrift).is_none() {
         return ZombieEffect::Pids;
@@ -350,7 +350,7 @@ fn outside(evidence: &Evidence, out: &mut Vec<Finding>) {
     }
     let all = evidence.tasks.iter();
     let outside: Vec<&Task> = all
-        .filter(|task| task.place == Place::Outside && !task.process.is_zombie())
+        .filter(|task| task.place == ProcessPlace::Outside && !task.process.is_zombie())
         .collect();
     if outside.is_empty() || evidence.record.cgroup_disabled {
         return;

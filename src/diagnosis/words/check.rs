@@ -11,7 +11,7 @@ use crate::diagnosis::checks::{
 use crate::diagnosis::evidence::{CgroupSeen, Evidence, InitSeen, Level, RdtSeen, Task, UnitSeen};
 use crate::diagnosis::{Cause, Finding};
 use crate::inventory::Condition;
-use crate::inventory::processes::Place;
+use crate::inventory::processes::ProcessPlace;
 use crate::oci::Status;
 use crate::text::visible;
 
@@ -184,7 +184,7 @@ fn of_init(init: &InitSeen, evidence: &Evidence) -> String {
 fn tasks(tasks: AllTasks<'_>) -> String {
     let inside = || {
         let all = tasks.all().iter();
-        all.filter(|task| task.place != Place::Outside)
+        all.filter(|task| task.place != ProcessPlace::Outside)
     };
     let number = inside().count();
     if number == 0 {
@@ -198,9 +198,9 @@ fn tasks(tasks: AllTasks<'_>) -> String {
         .iter()
         .map(|(state, number)| format!("{number} {state}"))
         .collect();
-    let places: BTreeSet<&Place> = inside()
+    let places: BTreeSet<&ProcessPlace> = inside()
         .map(|task| &task.place)
-        .filter(|place| matches!(place, Place::Own(_) | Place::Below(_)))
+        .filter(|place| matches!(place, ProcessPlace::Own(_) | ProcessPlace::Below(_)))
         .collect();
     let places = match places.len() {
         0 => String::new(),

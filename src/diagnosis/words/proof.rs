@@ -5,7 +5,7 @@ use super::{of_freezer, of_members, of_neighbour, of_pids, of_task, of_wait, pat
 use crate::cgroup::Limit;
 use crate::diagnosis::checks::About;
 use crate::diagnosis::evidence::{CgroupSeen, Evidence, HookSeen, InitSeen, Task};
-use crate::inventory::processes::Place;
+use crate::inventory::processes::ProcessPlace;
 
 /// Most lines of one check: what is dead or asleep by the thousand tells no more.
 const MOST: usize = 48;
@@ -39,7 +39,7 @@ fn all(about: About, evidence: &Evidence) -> Vec<String> {
             InitSeen::Recycled(other) => vec![of_neighbour(other)],
             InitSeen::Gone(_) | InitSeen::Unknown | InitSeen::OutOfSight(_) => Vec::new(),
         },
-        About::Tasks => tasks(&|task| task.place != Place::Outside),
+        About::Tasks => tasks(&|task| task.place != ProcessPlace::Outside),
         About::Unkillable => {
             let stuck = evidence.tasks.iter().filter(|task| task.process.is_stuck());
             let lines = |task| of_task(task).into_iter().chain(of_waits(task));
@@ -59,7 +59,7 @@ fn all(about: About, evidence: &Evidence) -> Vec<String> {
         }
         About::Zombies => tasks(&|task| task.process.is_zombie()),
         About::Outside => {
-            tasks(&|task| task.place == Place::Outside || !task.missing_from.is_empty())
+            tasks(&|task| task.place == ProcessPlace::Outside || !task.missing_from.is_empty())
         }
         About::Cgroups => own(evidence).map(of_members).collect(),
         About::Shared => {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::cgroup::Version;
 use crate::cgroup::io::{self, BlockDevice, DeviceCounters};
-use crate::inventory::control_file::{Cgroups, ControlFile};
+use crate::inventory::control_file::{ContainerCgroups, ControlFile};
 use crate::inventory::rates::{self, Paced};
 use crate::inventory::usage::{DeviceIo, Usage};
 
@@ -17,7 +17,7 @@ pub(super) struct BlockSensor {
     bytes: Option<ControlFile>,
     /// v1.
     operations: Option<ControlFile>,
-    devices: HashMap<BlockDevice, Kind>,
+    devices: HashMap<BlockDevice, DeviceKind>,
     moved: Paced<Vec<DeviceCounters>, Moved>,
 }
 
@@ -31,12 +31,12 @@ struct Moved {
 
 /// What sysfs says of a device.
 #[derive(Debug, Clone, Default)]
-struct Kind {
+struct DeviceKind {
     name: Option<String>,
     stacked: bool,
 }
 
-impl Kind {
+impl DeviceKind {
     /// From `/sys/dev/block/MAJ:MIN`, a link to the device's directory. Its name has `!` where the
     /// one below /dev has `/` (sysfs-rules); a device on others has them in `slaves`.
     fn read(sys: &Path, device: BlockDevice) -> Self {
@@ -55,7 +55,7 @@ impl Kind {
 }
 
 impl BlockSensor {
-    pub(super) fn open(cgroups: Cgroups<'_>) -> Self {
+    pub(super) fn open(cgroups: ContainerCgroups<'_>) -> Self {
         // Before 4.16 v1 has no recursive ones.
         let first = |names: [&str; 2], v2: &str| {
             let mut names = names.into_iter();
@@ -101,7 +101,7 @@ impl BlockSensor {
         for counters in &now {
             let device = counters.device;
             let kind = self.devices.entry(device);
-            kind.or_insert_with(|| Kind::read(sys, device));
+            kind.or_insert_with(|| DeviceKind::read(sys, device));
         }
         let known = &self.devices;
         self.moved.add(at, now, |before, now, elapsed| {
@@ -130,7 +130,7 @@ impl BlockSensor {
 fn device(
     before: Option<&[DeviceCounters]>,
     now: &DeviceCounters,
-    devices: &HashMap<BlockDevice, Kind>,
+    devices: &HashMap<BlockDevice, DeviceKind>,
     elapsed: Duration,
 ) -> DeviceIo {
     // A device that was not there before had counted nothing.
@@ -180,7 +180,7 @@ mod tests {
 
     fn io(device: &str, before: Option<&[DeviceCounters]>, read: u64, stacked: bool) -> DeviceIo {
         let number: BlockDevice = device.parse().unwrap();
-        let kind = Kind {
+        let kind = DeviceKind {
             name: None,
             stacked,
         };
@@ -234,7 +234,7 @@ mod tests {
             std::os::unix::fs::symlink(format!("../../devices/{name}"), block.join(number))
                 .unwrap();
         }
-        let kind = |number: &str| Kind::read(dir.path(), number.parse().unwrap());
+        let kind = |number: &str| DeviceKind::read(dir.path(), number.parse().unwrap());
         assert_eq!(kind("253:0").name.as_deref(), Some("dm-0"));
         assert!(kind("253:0").stacked);
         assert_eq!(kind("104:0").name.as_deref(), Some("cciss/c0d0"));

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::cgroup::Version;
 use crate::cgroup::cpu::{self, CpuModes, CpuUsage};
-use crate::inventory::control_file::{Cgroups, ControlFile};
+use crate::inventory::control_file::{ContainerCgroups, ControlFile};
 use crate::inventory::rates::{self, Paced};
 use crate::inventory::usage::{CpuDetail, Usage};
 
@@ -22,12 +22,12 @@ pub(super) struct CpuSensor {
     /// Whose that is.
     above: Option<Arc<Path>>,
     in_modes: Paced<CpuModes, [Option<f64>; 2]>,
-    throttled: Quota,
+    throttled: QuotaSensor,
 }
 
 /// What the quota held back.
 #[derive(Debug, Default)]
-struct Quota(Paced<Throttled, [Option<f64>; 2]>);
+struct QuotaSensor(Paced<Throttled, [Option<f64>; 2]>);
 
 /// What a `cpu.stat` says of it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -37,7 +37,7 @@ struct Throttled {
 }
 
 impl CpuSensor {
-    pub(super) fn open(cgroups: Cgroups<'_>) -> Self {
+    pub(super) fn open(cgroups: ContainerCgroups<'_>) -> Self {
         Self {
             total: cgroups.open("cpuacct", "cpuacct.usage", ""),
             modes: cgroups.open("cpuacct", "cpuacct.stat", "cpu.stat"),
@@ -47,12 +47,12 @@ impl CpuSensor {
     }
 
     /// Counts what is held back where the strictest quota is set.
-    pub(super) fn set_above(&mut self, cgroups: Cgroups<'_>, above: Option<&Arc<Path>>) {
+    pub(super) fn set_above(&mut self, cgroups: ContainerCgroups<'_>, above: Option<&Arc<Path>>) {
         if self.above.as_ref() == above {
             return;
         }
         self.above = above.cloned();
-        self.throttled = Quota::default();
+        self.throttled = QuotaSensor::default();
         self.quota = match above {
             Some(dir) => ControlFile::open(&dir.join("cpu.stat"), Version::V1),
             None => cgroups.open("cpu", "cpu.stat", ""),
@@ -98,7 +98,7 @@ impl CpuSensor {
     }
 }
 
-impl Quota {
+impl QuotaSensor {
     /// A `cpu.stat` read at a moment.
     fn add(&mut self, (at, text): (Instant, &str), detail: &mut CpuDetail, usage: &mut Usage) {
         let now = Throttled {

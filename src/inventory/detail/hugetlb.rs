@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::cgroup::Version;
 use crate::cgroup::hugetlb::{page_size, parse_failures};
 use crate::inventory::cgroups::for_controller;
-use crate::inventory::control_file::Cgroups;
+use crate::inventory::control_file::ContainerCgroups;
 use crate::inventory::limits::{number, strictest};
 use crate::inventory::usage::Hugetlb;
 use crate::kernel::read::kernel_text;
@@ -20,7 +20,7 @@ pub(super) struct HugetlbSensor {
 
 impl HugetlbSensor {
     /// `None` without the controller.
-    pub(super) fn open(cgroups: Cgroups<'_>) -> Option<Self> {
+    pub(super) fn open(cgroups: ContainerCgroups<'_>) -> Option<Self> {
         let (cgroup, version) = for_controller(cgroups.dirs, "hugetlb", cgroups.hierarchies)?;
         let dir = cgroup.dir(cgroups.hierarchies);
         let names = std::fs::read_dir(&dir).ok()?.flatten();
@@ -43,7 +43,7 @@ impl HugetlbSensor {
         (!sensor.pages.is_empty()).then_some(sensor)
     }
 
-    pub(super) fn read_limits(&mut self, cgroups: Cgroups<'_>) {
+    pub(super) fn read_limits(&mut self, cgroups: ContainerCgroups<'_>) {
         for page in &mut self.pages {
             let size = &page.size;
             page.limit = strictest(cgroups, "hugetlb", &|dir, version| match version {

@@ -2,7 +2,7 @@
 
 use crate::cgroup::memory::{self, MemoryStat};
 use crate::cgroup::{Limit, Version};
-use crate::inventory::control_file::{Cgroups, ControlFile};
+use crate::inventory::control_file::{ContainerCgroups, ControlFile};
 use crate::inventory::limits::MemoryLimits;
 use crate::inventory::usage::{MemoryDetail, Usage};
 
@@ -24,7 +24,7 @@ pub(super) struct MemorySensor {
 }
 
 impl MemorySensor {
-    pub(super) fn open(cgroups: Cgroups<'_>) -> Self {
+    pub(super) fn open(cgroups: ContainerCgroups<'_>) -> Self {
         let open = |v1: &str, v2: &str| cgroups.open("memory", v1, v2);
         Self {
             stat_file: open("memory.stat", "memory.stat"),
@@ -51,7 +51,7 @@ impl MemorySensor {
         self.stat = stat.unwrap_or_default();
     }
 
-    pub(super) fn read_limits(&mut self, cgroups: Cgroups<'_>) {
+    pub(super) fn read_limits(&mut self, cgroups: ContainerCgroups<'_>) {
         self.limits = MemoryLimits::read(cgroups);
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::slow::{Answer, Slow};
+use super::slow::{ReadOutcome, Slow};
 use super::{Closeup, Process};
 use crate::inventory::Machine;
 use crate::process::{InitProcess, stack, syscall::Syscall};
@@ -36,9 +36,9 @@ pub(super) fn of(machine: &Machine, slow: &mut Slow, who: InitProcess, now: Dura
     let mut text = |name: &'static str| {
         let answer = slow.read(who, name, machine.pid_file(who.pid, name), now);
         match answer {
-            Answer::Bytes(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
-            Answer::Failed | Answer::NotAsked => None,
-            Answer::Silent(time) => {
+            ReadOutcome::Bytes(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+            ReadOutcome::Failed | ReadOutcome::NotAsked => None,
+            ReadOutcome::Silent(time) => {
                 silent = silent.max(Some(time));
                 None
             }

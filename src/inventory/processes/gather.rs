@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
-use super::{Place, Subject};
+use super::{ProcessPlace, ProcessSubject};
 use crate::cgroup::freezer::Freezer;
 use crate::cgroup::{Membership, Version};
 use crate::inventory::Machine;
@@ -15,9 +15,9 @@ use crate::process::ProcStat;
 
 /// Who was found.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct FoundProcesses {
     /// By place.
-    pub(super) places: BTreeMap<Place, BTreeSet<i32>>,
+    pub(super) places: BTreeMap<ProcessPlace, BTreeSet<i32>>,
     /// What `stat` says of each, as far as it was read on the way.
     pub(super) stats: HashMap<i32, ProcStat>,
     /// Those in a frozen cgroup.
@@ -27,12 +27,12 @@ pub(super) struct Found {
 }
 
 /// Finds them.
-pub(super) fn find(machine: &Machine, subject: &Subject) -> Found {
+pub(super) fn find(machine: &Machine, subject: &ProcessSubject) -> FoundProcesses {
     let hierarchies = &machine.hierarchies;
     let of_view = |view| CgroupDir::of_view(view, hierarchies);
-    let mut found = Found {
+    let mut found = FoundProcesses {
         cgroups: subject.cgroups.iter().filter_map(of_view).collect(),
-        ..Found::default()
+        ..FoundProcesses::default()
     };
     let mut places = found.in_cgroups(machine);
     let init = subject.init.filter(|init| {
@@ -52,7 +52,7 @@ pub(super) fn find(machine: &Machine, subject: &Subject) -> Found {
 }
 
 /// `stat` of every process of the host but those known already.
-fn everybody(machine: &Machine, known: &BTreeMap<i32, Place>) -> HashMap<i32, ProcStat> {
+fn everybody(machine: &Machine, known: &BTreeMap<i32, ProcessPlace>) -> HashMap<i32, ProcStat> {
     let entries = std::fs::read_dir(&machine.proc).into_iter().flatten();
     let pid = |entry: std::fs::DirEntry| entry.file_name().to_str()?.parse::<i32>().ok();
     let others = entries
@@ -64,11 +64,11 @@ fn everybody(machine: &Machine, known: &BTreeMap<i32, Place>) -> HashMap<i32, Pr
         .collect()
 }
 
-impl Found {
+impl FoundProcesses {
     /// The members of its cgroups. On v1 a process can be deeper in one hierarchy than in another:
     /// the deepest place tells most.
-    fn in_cgroups(&mut self, machine: &Machine) -> BTreeMap<i32, Place> {
-        let mut deepest: BTreeMap<i32, (usize, Place)> = BTreeMap::new();
+    fn in_cgroups(&mut self, machine: &Machine) -> BTreeMap<i32, ProcessPlace> {
+        let mut deepest: BTreeMap<i32, (usize, ProcessPlace)> = BTreeMap::new();
         for cgroup in &self.cgroups {
             let top = cgroup.dir(&machine.hierarchies);
             let hierarchy = machine.hierarchies.at(cgroup.hierarchy);
@@ -93,18 +93,18 @@ impl Found {
         }
         // Hierarchies may differ in the container's own path: one heading serves for all.
         let own = deepest.values().find_map(|(_, place)| match place {
-            Place::Own(_) => Some(place.clone()),
+            ProcessPlace::Own(_) => Some(place.clone()),
             _ => None,
         });
         let settled = deepest.into_iter().map(|(pid, (_, place))| match place {
-            Place::Own(_) => (pid, own.clone().unwrap_or(place)),
+            ProcessPlace::Own(_) => (pid, own.clone().unwrap_or(place)),
             place => (pid, place),
         });
         settled.collect()
     }
 
     /// Members that exit, which no list has any more.
-    fn add_leaving(&self, machine: &Machine, places: &mut BTreeMap<i32, Place>) {
+    fn add_leaving(&self, machine: &Machine, places: &mut BTreeMap<i32, ProcessPlace>) {
         for (pid, stat) in &self.stats {
             if let Some((cgroup, below)) = home_of_leaving(machine, *pid, stat, &self.cgroups) {
                 places.insert(*pid, place(cgroup, &below));
@@ -114,17 +114,17 @@ impl Found {
 
     /// Where a process stands that was found by its pid namespace. One that exits may be in its cgroup
     /// still, and v1 does not tell: it stands where it was.
-    fn place_beside(&self, pid: i32) -> Place {
+    fn place_beside(&self, pid: i32) -> ProcessPlace {
         let stat = self.stats.get(&pid);
         let exiting = stat.is_some_and(|stat| stat.is_exiting() && !stat.is_dead());
         let home = self.cgroups.first().filter(|_| exiting);
-        home.map_or(Place::Outside, |cgroup| place(cgroup, Path::new("")))
+        home.map_or(ProcessPlace::Outside, |cgroup| place(cgroup, Path::new("")))
     }
 
     /// Init itself, and who else is in its pid namespace; without a cgroup its descendants.
-    fn add_family(&self, machine: &Machine, init: i32, places: &mut BTreeMap<i32, Place>) {
+    fn add_family(&self, machine: &Machine, init: i32, places: &mut BTreeMap<i32, ProcessPlace>) {
         if self.cgroups.is_empty() {
-            places.insert(init, Place::Family);
+            places.insert(init, ProcessPlace::Family);
             loop {
                 let children = self.stats.iter().filter(|(pid, stat)| {
                     places.contains_key(&stat.ppid) && !places.contains_key(pid)
@@ -133,7 +133,7 @@ impl Found {
                 if children.is_empty() {
                     break;
                 }
-                places.extend(children.into_iter().map(|pid| (pid, Place::Family)));
+                places.extend(children.into_iter().map(|pid| (pid, ProcessPlace::Family)));
             }
         }
         let beside = self.place_beside(init);
@@ -151,7 +151,7 @@ impl Found {
     }
 
     /// Zombies are in no list of a cgroup: they stand where their parent is.
-    fn add_zombies(&self, places: &mut BTreeMap<i32, Place>) {
+    fn add_zombies(&self, places: &mut BTreeMap<i32, ProcessPlace>) {
         let zombies = self.stats.iter().filter(|(_, stat)| stat.is_dead());
         let beside: Vec<_> = zombies
             .filter_map(|(pid, stat)| Some((*pid, places.get(&stat.ppid)?.clone())))
@@ -176,9 +176,9 @@ impl Found {
 }
 
 /// A cgroup of the container, or one `below` it.
-fn place(cgroup: &CgroupDir, below: &Path) -> Place {
+fn place(cgroup: &CgroupDir, below: &Path) -> ProcessPlace {
     if below == Path::new("") {
-        return Place::Own(crate::text::visible(&cgroup.path.to_string()));
+        return ProcessPlace::Own(crate::text::visible(&cgroup.path.to_string()));
     }
-    Place::Below(crate::text::visible_path(below))
+    ProcessPlace::Below(crate::text::visible_path(below))
 }

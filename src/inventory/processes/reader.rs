@@ -5,9 +5,12 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::gather::{self, Found};
-use super::slow::{Answer, Slow};
-use super::{Closeup, Group, Held, Listing, MOST, Place, Process, Source, Subject, closeup};
+use super::gather::{self, FoundProcesses};
+use super::slow::{ReadOutcome, Slow};
+use super::{
+    Closeup, LastingState, Listing, MOST, Process, ProcessGroup, ProcessPlace, ProcessSubject,
+    Source, closeup,
+};
 use crate::inventory::Machine;
 use crate::inventory::freezers::Freezers;
 use crate::inventory::members;
@@ -21,7 +24,7 @@ const CMDLINE: &str = "cmdline";
 
 /// What is remembered of a process from one look to the next.
 #[derive(Debug, Default)]
-struct Past {
+struct PastProcess {
     /// CPU time in ticks, and when it was read.
     sample: Option<(u64, Duration)>,
     cpu: Option<f64>,
@@ -36,7 +39,7 @@ struct Past {
     seen: bool,
 }
 
-impl Past {
+impl PastProcess {
     /// Takes a look in: CPU percent since the one before, and how long its state lasts.
     fn look(
         &mut self,
@@ -44,7 +47,7 @@ impl Past {
         switches: Option<u64>,
         now: Duration,
         ticks: u64,
-    ) -> (Option<f64>, Held) {
+    ) -> (Option<f64>, LastingState) {
         self.seen = true;
         if self.name != stat.comm {
             self.name.clone_from(&stat.comm);
@@ -63,7 +66,7 @@ impl Past {
             (self.state, self.since, self.looks, self.switches) = (stat.state, now, 0, switches);
         }
         self.looks += 1;
-        let held = Held {
+        let held = LastingState {
             looks: self.looks,
             time: now.saturating_sub(self.since),
             switches: switches.and_then(|count| count.checked_sub(self.switches?)),
@@ -107,14 +110,14 @@ fn thread_beside(machine: &Machine, pid: i32) -> Option<i32> {
 
 /// Reads processes, and remembers what it takes to tell what changes.
 #[derive(Debug)]
-pub struct Reader {
+pub struct ProcessReader {
     machine: Machine,
     users: Users,
-    past: HashMap<InitProcess, Past>,
+    past: HashMap<InitProcess, PastProcess>,
     slow: Slow,
 }
 
-impl Reader {
+impl ProcessReader {
     /// Of this machine.
     pub fn new(machine: Machine) -> Self {
         Self {
@@ -127,7 +130,7 @@ impl Reader {
 
     /// The processes of `subject` by what cannot hang; commands as far as they are known. `now` is
     /// the time since boot (`CLOCK_BOOTTIME`).
-    pub fn look(&mut self, subject: &Subject, now: Duration) -> Listing {
+    pub fn look(&mut self, subject: &ProcessSubject, now: Duration) -> Listing {
         let found = gather::find(&self.machine, subject);
         for past in self.past.values_mut() {
             past.seen = false;
@@ -153,7 +156,7 @@ impl Reader {
             }
             if !processes.is_empty() {
                 let place = place.clone();
-                groups.push(Group { place, processes });
+                groups.push(ProcessGroup { place, processes });
             }
         }
         self.find_frozen(&mut groups);
@@ -169,7 +172,7 @@ impl Reader {
     }
 
     /// What sleeps uninterruptibly may be frozen by a cgroup that is not the container's.
-    fn find_frozen(&self, groups: &mut [Group]) {
+    fn find_frozen(&self, groups: &mut [ProcessGroup]) {
         let mut freezers = Freezers::new(&self.machine);
         let processes = groups.iter_mut().flat_map(|group| &mut group.processes);
         for process in processes.filter(|process| process.is_stuck()) {
@@ -181,8 +184,8 @@ impl Reader {
     fn process(
         &mut self,
         pid: i32,
-        place: &Place,
-        found: &Found,
+        place: &ProcessPlace,
+        found: &FoundProcesses,
         now: Duration,
     ) -> Option<Process> {
         let machine = &self.machine;
@@ -210,7 +213,7 @@ impl Reader {
             }),
             (false, _) => status.resident,
         };
-        let elsewhere = (*place == Place::Outside)
+        let elsewhere = (*place == ProcessPlace::Outside)
             .then(|| machine.membership(pid))
             .flatten()
             .and_then(|membership| found.elsewhere(machine, &membership));
@@ -264,7 +267,7 @@ impl Reader {
 
     /// Adds what may not answer: command lines, where each waits, and what concerns the selected
     /// process alone.
-    pub fn ask(&mut self, listing: &mut Listing, subject: &Subject, now: Duration) {
+    pub fn ask(&mut self, listing: &mut Listing, subject: &ProcessSubject, now: Duration) {
         let commands: Vec<_> = listing
             .processes()
             .map(|process| self.command(process, now))
@@ -318,14 +321,14 @@ impl Reader {
             return None;
         };
         match answer {
-            Answer::Bytes(bytes) => {
+            ReadOutcome::Bytes(bytes) => {
                 let past = self.past.get_mut(&who)?;
                 let line = words(&bytes);
                 past.line = Some(line.clone());
                 Some((line, Source::Line)).filter(|(line, _)| !line.is_empty())
             }
-            Answer::Failed | Answer::NotAsked => None,
-            Answer::Silent(time) => Some((process.command.clone(), Source::Silent(time))),
+            ReadOutcome::Failed | ReadOutcome::NotAsked => None,
+            ReadOutcome::Silent(time) => Some((process.command.clone(), Source::Silent(time))),
         }
     }
 

@@ -16,7 +16,7 @@ const WITHIN: Duration = Duration::from_millis(300);
 
 /// What came of a read.
 #[derive(Debug)]
-pub(super) enum Answer {
+pub(super) enum ReadOutcome {
     /// The file's first 4 KiB.
     Bytes(Vec<u8>),
     /// It cannot be read, or the process is gone.
@@ -63,17 +63,17 @@ impl Slow {
         name: &'static str,
         path: PathBuf,
         now: Duration,
-    ) -> Answer {
+    ) -> ReadOutcome {
         if let Some(answer) = self.hanging(who, name, now) {
             return answer;
         }
         match self.bounded.ask(WITHIN, move || kernel_record(&path)) {
-            Ok(result) => Answer::of(result),
-            Err(Unanswered::NotAsked(_)) => Answer::NotAsked,
+            Ok(result) => ReadOutcome::of(result),
+            Err(Unanswered::NotAsked(_)) => ReadOutcome::NotAsked,
             Err(Unanswered::Late(late)) => {
                 let hanging = Hanging { late, since: now };
                 self.hanging.insert((who, name), hanging);
-                Answer::Silent(WITHIN)
+                ReadOutcome::Silent(WITHIN)
             }
         }
     }
@@ -84,14 +84,14 @@ impl Slow {
         who: InitProcess,
         name: &'static str,
         now: Duration,
-    ) -> Option<Answer> {
+    ) -> Option<ReadOutcome> {
         let hanging = self.hanging.get(&(who, name))?;
         let answer = match hanging.late.look() {
-            Lateness::Came(result) => Answer::of(result),
-            Lateness::Never => Answer::Failed,
+            Lateness::Came(result) => ReadOutcome::of(result),
+            Lateness::Never => ReadOutcome::Failed,
             Lateness::Waiting => {
                 let time = now.saturating_sub(hanging.since);
-                return Some(Answer::Silent(time.max(WITHIN)));
+                return Some(ReadOutcome::Silent(time.max(WITHIN)));
             }
         };
         self.hanging.remove(&(who, name));
@@ -131,7 +131,7 @@ impl Slow {
     }
 }
 
-impl Answer {
+impl ReadOutcome {
     fn of(result: Bytes) -> Self {
         result.map_or(Self::Failed, Self::Bytes)
     }

@@ -42,14 +42,14 @@ pub struct RdtGroups {
     /// As read.
     pub overview: Overview,
     /// Kind and owners of each group, in the order of [`Overview::groups`].
-    pub owners: Vec<Owners>,
+    pub owners: Vec<GroupOwners>,
     /// What each container has.
     pub usage: HashMap<ContainerKey, RdtUsage>,
 }
 
 /// What a group is to the containers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Owners {
+pub struct GroupOwners {
     /// Its kind.
     pub kind: GroupKind,
     /// The containers that are in it, by root and name.
@@ -71,7 +71,7 @@ pub enum GroupKind {
 
 impl RdtGroups {
     /// Groups with what they are to the containers, in the order shown.
-    pub fn rows(&self) -> impl Iterator<Item = (&ResctrlGroup, &Owners)> {
+    pub fn rows(&self) -> impl Iterator<Item = (&ResctrlGroup, &GroupOwners)> {
         self.overview.groups.iter().zip(&self.owners)
     }
 
@@ -135,7 +135,7 @@ fn members<'a>(
     containers.into_iter().filter_map(member).collect()
 }
 
-fn owners_of(name: &GroupName, members: &[(ContainerKey, RdtMembership)]) -> Owners {
+fn owners_of(name: &GroupName, members: &[(ContainerKey, RdtMembership)]) -> GroupOwners {
     let inside = |membership: &RdtMembership| match name.monitoring {
         Some(_) => membership.monitoring.as_ref() == Some(name),
         None => membership.control == *name,
@@ -152,7 +152,7 @@ fn owners_of(name: &GroupName, members: &[(ContainerKey, RdtMembership)]) -> Own
         () if containers.iter().any(named_after) => GroupKind::Container,
         () => GroupKind::Class,
     };
-    Owners { kind, containers }
+    GroupOwners { kind, containers }
 }
 
 fn usage_of(

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use super::Sampler;
 use super::events::RowId;
-use super::row::Row;
+use super::row::SampledRow;
 use crate::inventory::vitals::{Now, SETTLED};
 
 /// Files that a pass reads of tasks: as many as it takes to come round in so many passes where each
@@ -44,7 +44,7 @@ pub(super) struct Turns {
 
 impl Turns {
     /// It may be odd, or was: it is looked at again soon.
-    fn suspect(&mut self, id: RowId, row: &mut Row) {
+    fn suspect(&mut self, id: RowId, row: &mut SampledRow) {
         if !std::mem::replace(&mut row.turn_of_tasks.suspected, true) {
             self.suspects.push_back(id);
         }
@@ -70,7 +70,7 @@ impl Sampler {
     fn look_at_places(&mut self, most: usize) {
         let order = self.rows.order();
         let rows = order.len();
-        let unplaced = |id: &&RowId| self.rows.get(**id).is_some_and(Row::is_unplaced);
+        let unplaced = |id: &&RowId| self.rows.get(**id).is_some_and(SampledRow::is_unplaced);
         let next = |step: usize| order.get((self.turns.places + step) % rows).copied();
         let new = self.visible.iter().chain(order).filter(unplaced);
         let mut turn: Vec<RowId> = new.take(UNPLACED.max(most)).copied().collect();

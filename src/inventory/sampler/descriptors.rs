@@ -9,7 +9,7 @@ const RESERVE: usize = 512;
 
 /// Descriptors of one kind each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Held {
+pub(super) struct HeldDescriptors {
     /// Of inits.
     pub(super) inits: usize,
     /// Of counters.
@@ -18,12 +18,12 @@ pub(super) struct Held {
 
 /// Descriptors that may be kept and are.
 #[derive(Debug)]
-pub(super) struct Budget {
+pub(super) struct DescriptorBudget {
     limit: usize,
-    held: Held,
+    held: HeldDescriptors,
 }
 
-impl Budget {
+impl DescriptorBudget {
     /// What this process may have. The soft limit is raised to the hard one first.
     pub(super) fn of_process() -> Self {
         let limit = limit::raise();
@@ -33,7 +33,7 @@ impl Budget {
     fn new(limit: usize) -> Self {
         Self {
             limit,
-            held: Held::default(),
+            held: HeldDescriptors::default(),
         }
     }
 
@@ -52,9 +52,9 @@ impl Budget {
     }
 
     /// A row held `before` and holds `after` by now.
-    pub(super) fn spend(&mut self, before: Held, after: Held) {
+    pub(super) fn spend(&mut self, before: HeldDescriptors, after: HeldDescriptors) {
         let moved = |sum: usize, before, after: usize| sum.saturating_sub(before) + after;
-        self.held = Held {
+        self.held = HeldDescriptors {
             inits: moved(self.held.inits, before.inits, after.inits),
             counters: moved(self.held.counters, before.counters, after.counters),
         };
@@ -67,8 +67,8 @@ mod tests {
 
     #[test]
     fn when_descriptors_are_short_every_init_comes_before_any_counters() {
-        let mut budget = Budget::new(20);
-        let all = Held {
+        let mut budget = DescriptorBudget::new(20);
+        let all = HeldDescriptors {
             inits: 1,
             counters: DESCRIPTORS,
         };
@@ -78,16 +78,16 @@ mod tests {
             let keep = budget.keep(rows, false);
             let after = match keep {
                 Keep::All => all,
-                Keep::Init => Held { counters: 0, ..all },
-                Keep::Nothing => Held::default(),
+                Keep::Init => HeldDescriptors { counters: 0, ..all },
+                Keep::Nothing => HeldDescriptors::default(),
             };
-            budget.spend(Held::default(), after);
+            budget.spend(HeldDescriptors::default(), after);
             kept.push(keep);
         }
         assert_eq!(kept[..2], [Keep::All; 2]);
         assert_eq!(kept[2..], [Keep::Init; 10]);
         // What is on the screen takes what is left.
-        budget.spend(all, Held::default());
+        budget.spend(all, HeldDescriptors::default());
         assert_eq!(budget.keep(rows, true), Keep::All);
     }
 }

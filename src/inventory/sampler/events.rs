@@ -70,7 +70,7 @@ const CHANGES: WatchFlags = WatchFlags::CREATE
 
 /// The watches.
 #[derive(Debug)]
-pub(super) struct Events {
+pub(super) struct Watches {
     epoll: OwnedFd,
     inotify: Option<OwnedFd>,
     alarm: Alarm,
@@ -79,7 +79,7 @@ pub(super) struct Events {
     names: HashMap<i32, HashSet<OsString>>,
 }
 
-impl Events {
+impl Watches {
     pub(super) fn new() -> io::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let alarm = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::events::{Events, Notice, RowId};
+use super::events::{Notice, RowId, Watches};
 use super::rows::Rows;
 use crate::config::StateRoot;
 use crate::inventory::machine::Parted;
@@ -21,7 +21,7 @@ const LIST_EVERY: Duration = Duration::from_secs(5);
 
 /// One state root.
 #[derive(Debug)]
-struct Root {
+struct WatchedRoot {
     view: RootView,
     /// The open directory, which it was, and the watch on it.
     open: Option<(OwnedFd, Inode, Option<i32>)>,
@@ -39,9 +39,9 @@ struct Above {
 
 /// The state roots.
 #[derive(Debug)]
-pub(super) struct Roots {
+pub(super) struct WatchedRoots {
     /// Every one there ever was: a row knows its root by its place here.
-    all: Vec<Root>,
+    all: Vec<WatchedRoot>,
     /// Those there are, in the order looked at.
     current: Vec<usize>,
     /// Watches on directories in which roots may come to be.
@@ -52,7 +52,7 @@ pub(super) struct Roots {
     changed: bool,
 }
 
-impl Default for Roots {
+impl Default for WatchedRoots {
     fn default() -> Self {
         Self {
             all: Vec::new(),
@@ -68,14 +68,14 @@ impl Default for Roots {
 
 /// What came of a look at the roots.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct RootsLook {
     /// Entries that have no row, with their root.
     pub(super) new: Vec<(usize, ContainerKey)>,
     /// Rows that have no entry.
     pub(super) gone: Vec<RowId>,
 }
 
-impl Roots {
+impl WatchedRoots {
     /// The open directory of a root.
     pub(super) fn dir(&self, root: usize) -> Option<&OwnedFd> {
         self.all.get(root)?.open.as_ref().map(|(dir, _, _)| dir)
@@ -136,10 +136,10 @@ impl Roots {
     pub(super) fn look(
         &mut self,
         machine: &Machine,
-        events: &mut Events,
+        events: &mut Watches,
         rows: &Rows,
         now: Duration,
-    ) -> Found {
+    ) -> RootsLook {
         let overdue = self
             .listed
             .is_none_or(|listed| now.saturating_sub(listed) >= LIST_EVERY);
@@ -151,7 +151,7 @@ impl Roots {
         if overdue {
             self.listed = Some(now);
         }
-        let mut found = Found::default();
+        let mut found = RootsLook::default();
         for index in 0..self.all.len() {
             let due = self.all.get(index).is_some_and(|root| root.due) || overdue;
             // Opening costs two microseconds, and tells whether it still is the same directory.
@@ -180,7 +180,7 @@ impl Roots {
                 .iter()
                 .position(|known| known.view.path == root.path);
             current.push(known.unwrap_or_else(|| {
-                self.all.push(Root::new(root));
+                self.all.push(WatchedRoot::new(root));
                 self.all.len() - 1
             }));
         }
@@ -190,7 +190,7 @@ impl Roots {
 
     /// Where a root is absent, the nearest directory above it that exists is watched for the name
     /// that leads to it; /run sees much else come and go.
-    fn watch_above(&mut self, events: &mut Events) {
+    fn watch_above(&mut self, events: &mut Watches) {
         let mut wanted: HashMap<PathBuf, HashSet<OsString>> = HashMap::new();
         for root in self.all.iter().filter(|root| root.open.is_none()) {
             let path = &root.view.path;
@@ -219,7 +219,7 @@ impl Roots {
     }
 
     /// Opens a root. True if it is another directory than before, or became absent or unreadable.
-    fn open(&mut self, index: usize, events: &mut Events) -> bool {
+    fn open(&mut self, index: usize, events: &mut Watches) -> bool {
         let is_current = self.current.contains(&index);
         let Some(root) = self.all.get_mut(index) else {
             return false;
@@ -256,7 +256,7 @@ impl Roots {
         true
     }
 
-    fn list(&mut self, index: usize, rows: &Rows, found: &mut Found) {
+    fn list(&mut self, index: usize, rows: &Rows, found: &mut RootsLook) {
         let Some(root) = self.all.get_mut(index) else {
             return;
         };
@@ -291,7 +291,7 @@ impl Roots {
     }
 }
 
-impl Root {
+impl WatchedRoot {
     fn new(root: StateRoot) -> Self {
         Self {
             view: RootView {

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use attention::{Oom, Turn};
 use rustix::process::{Pid, PidfdFlags};
 
-use super::descriptors::Held;
-use super::events::{Events, RowId};
+use super::descriptors::HeldDescriptors;
+use super::events::{RowId, Watches};
 use crate::cgroup::Version;
 use crate::cgroup::cpu::Throttling;
 use crate::cgroup::io::IoBytes;
@@ -19,11 +19,11 @@ use crate::inventory::astray::Astray;
 use crate::inventory::cgroups::{self, CgroupDir};
 use crate::inventory::counters::{self, Counters, Counts};
 use crate::inventory::detail::DetailSensors;
-use crate::inventory::history::{History, Metric};
-use crate::inventory::lane::ExitStatus;
+use crate::inventory::happenings::ExitStatus;
 use crate::inventory::rates::Paced;
+use crate::inventory::series::{Series, SeriesId};
 use crate::inventory::strain::Strain;
-use crate::inventory::tracked::{Known, Tracked};
+use crate::inventory::tracked::{RecentLook, Tracked};
 use crate::inventory::usage::{Detail, OfAll, Usage};
 use crate::inventory::vitals::Vitals;
 use crate::inventory::{Container, Machine, rates};
@@ -32,7 +32,7 @@ use crate::process::InitProcess;
 
 /// One container.
 #[derive(Debug)]
-pub(super) struct Row {
+pub(super) struct SampledRow {
     pub(super) key: ContainerKey,
     pub(super) root: usize,
     tracked: Tracked,
@@ -49,7 +49,7 @@ pub(super) struct Row {
     detail: Option<Box<DetailSensors>>,
     /// What is counted for a sort or a filter, where it is not looked at closely.
     asked: Option<Box<Asked>>,
-    history: Arc<History>,
+    history: Arc<Series>,
     /// Memory that was inactive page cache when it was last looked at closely.
     inactive: u64,
     shown: Arc<Container>,
@@ -73,7 +73,7 @@ pub(super) struct Row {
     pub(super) unborn: bool,
 }
 
-impl Row {
+impl SampledRow {
     /// A row without counters yet.
     pub(super) fn new(key: ContainerKey, root: usize, tracked: Tracked, machine: &Machine) -> Self {
         let cgroups = cgroups::existing(tracked.named(), &machine.hierarchies);
@@ -130,7 +130,7 @@ impl Row {
     }
 
     /// What stands in its files now.
-    pub(super) fn replace(&mut self, tracked: Tracked, events: &mut Events) {
+    pub(super) fn replace(&mut self, tracked: Tracked, events: &mut Watches) {
         if tracked.named() != self.tracked.named() {
             self.forget_cgroups(events);
         }
@@ -160,7 +160,7 @@ impl Row {
         (cgroups != self.cgroups).then_some(cgroups)
     }
 
-    fn forget_cgroups(&mut self, events: &mut Events) {
+    fn forget_cgroups(&mut self, events: &mut Watches) {
         (self.counters, self.detail, self.before, self.astray) = (None, None, None, None);
         // Its counters began anew.
         self.strain.forget();
@@ -170,7 +170,7 @@ impl Row {
 
     /// Derives its status again; `asks` also for what seldom changes while init lives. True if it is
     /// not what it was.
-    pub(super) fn refresh(&mut self, machine: &Machine, events: &mut Events, asks: bool) -> bool {
+    pub(super) fn refresh(&mut self, machine: &Machine, events: &mut Watches, asks: bool) -> bool {
         let moved = self.look_for_cgroups(machine, asks);
         let same = moved.is_none() && !std::mem::take(&mut self.reread);
         if let Some(cgroups) = moved {
@@ -178,7 +178,7 @@ impl Row {
             self.cgroups = cgroups;
         }
         let held = self.init.as_ref().filter(|(_, held)| held.is_some());
-        let known = Known {
+        let known = RecentLook {
             init: held.map(|(init, _)| *init),
             freezer: self.counters.as_ref().and_then(Counters::thawed),
         };
@@ -213,7 +213,7 @@ impl Row {
         id: RowId,
         root: &OwnedFd,
         machine: &Machine,
-        events: &mut Events,
+        events: &mut Watches,
         keep: Keep,
     ) {
         if self.entry_watch.is_none() {
@@ -240,7 +240,7 @@ impl Row {
 
     /// Holds a pidfd of its init. It is opened first and the process looked at after: what passes
     /// then is the very one.
-    fn attach_init(&mut self, id: RowId, machine: &Machine, events: &Events, keep: bool) {
+    fn attach_init(&mut self, id: RowId, machine: &Machine, events: &Watches, keep: bool) {
         let now = self.shown.init;
         let known = self.init.as_ref();
         if known.map(|(init, _)| *init) == now
@@ -277,8 +277,8 @@ impl Row {
     }
 
     /// Descriptors it keeps.
-    pub(super) fn held(&self) -> Held {
-        Held {
+    pub(super) fn held(&self) -> HeldDescriptors {
+        HeldDescriptors {
             inits: usize::from(self.is_held()),
             counters: self.counters.as_ref().map_or(0, Counters::kept),
         }
@@ -395,9 +395,9 @@ impl Row {
         let memory = usage.working_set.or(usage.memory).map(|bytes| bytes as f64);
         let pids = usage.pids.map(|pids| pids as f64);
         for (metric, value) in [
-            (Metric::Cpu, usage.cpu),
-            (Metric::Memory, memory),
-            (Metric::Pids, pids),
+            (SeriesId::Cpu, usage.cpu),
+            (SeriesId::Memory, memory),
+            (SeriesId::Pids, pids),
         ] {
             if let Some(value) = value {
                 history.push(metric, from, now, value);
@@ -458,15 +458,15 @@ impl Row {
         };
         let stall = |stall: Option<crate::inventory::usage::Stall>| Some(stall?.some?.avg10);
         for (metric, value) in [
-            (Metric::Throttled, usage.throttled),
-            (Metric::Swap, detail.memory.swap.map(|bytes| bytes as f64)),
-            (Metric::IoRead, usage.io_read),
-            (Metric::IoWrite, usage.io_write),
-            (Metric::NetReceived, net(|one| one.received)),
-            (Metric::NetSent, net(|one| one.sent)),
-            (Metric::PressureCpu, stall(detail.pressure.cpu)),
-            (Metric::PressureMemory, stall(detail.pressure.memory)),
-            (Metric::PressureIo, stall(detail.pressure.io)),
+            (SeriesId::Throttled, usage.throttled),
+            (SeriesId::Swap, detail.memory.swap.map(|bytes| bytes as f64)),
+            (SeriesId::IoRead, usage.io_read),
+            (SeriesId::IoWrite, usage.io_write),
+            (SeriesId::NetReceived, net(|one| one.received)),
+            (SeriesId::NetSent, net(|one| one.sent)),
+            (SeriesId::PressureCpu, stall(detail.pressure.cpu)),
+            (SeriesId::PressureMemory, stall(detail.pressure.memory)),
+            (SeriesId::PressureIo, stall(detail.pressure.io)),
         ] {
             if let Some(value) = value {
                 history.push(metric, from, now, value);
@@ -486,7 +486,7 @@ impl Row {
     }
 
     /// What is left of it when it goes.
-    pub(super) fn detach(mut self, events: &mut Events) {
+    pub(super) fn detach(mut self, events: &mut Watches) {
         events.unwatch(self.entry_watch.take());
         events.unwatch(self.cgroup_watch.take());
     }

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use super::events::RowId;
-use super::row::Row;
+use super::row::SampledRow;
 use crate::inventory::entry::{Depth, Entry, Lead};
 use crate::inventory::problem::Problem;
 use crate::inventory::tracked::{Fingerprint, Tracked};
@@ -18,7 +18,7 @@ use crate::oci::{ContainerKey, RuntimeKind};
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     /// By number; a free number has none.
-    all: Vec<Option<Row>>,
+    all: Vec<Option<SampledRow>>,
     free: Vec<RowId>,
     ids: HashMap<ContainerKey, RowId>,
     /// By root as looked at, then by name.
@@ -40,24 +40,24 @@ impl Rows {
         self.ids.get(key).copied()
     }
 
-    pub(super) fn get(&self, id: RowId) -> Option<&Row> {
+    pub(super) fn get(&self, id: RowId) -> Option<&SampledRow> {
         self.all.get(usize::try_from(id).ok()?)?.as_ref()
     }
 
-    pub(super) fn get_mut(&mut self, id: RowId) -> Option<&mut Row> {
+    pub(super) fn get_mut(&mut self, id: RowId) -> Option<&mut SampledRow> {
         self.all.get_mut(usize::try_from(id).ok()?)?.as_mut()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Row> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &SampledRow> {
         self.all.iter().flatten()
     }
 
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Row> {
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut SampledRow> {
         self.all.iter_mut().flatten()
     }
 
     /// Every row with its number.
-    pub(super) fn each_mut(&mut self) -> impl Iterator<Item = (RowId, &mut Row)> {
+    pub(super) fn each_mut(&mut self) -> impl Iterator<Item = (RowId, &mut SampledRow)> {
         let numbered = self.all.iter_mut().enumerate();
         numbered.filter_map(|(at, row)| Some((RowId::try_from(at).ok()?, row.as_mut()?)))
     }
@@ -107,7 +107,7 @@ impl Rows {
         tracked: Tracked,
         machine: &Machine,
     ) -> RowId {
-        let row = Row::new(key.clone(), root, tracked, machine);
+        let row = SampledRow::new(key.clone(), root, tracked, machine);
         let id = self.free.pop().unwrap_or_else(|| {
             self.all.push(None);
             RowId::try_from(self.all.len() - 1).unwrap_or(RowId::MAX)
@@ -121,7 +121,7 @@ impl Rows {
         id
     }
 
-    pub(super) fn remove(&mut self, id: RowId) -> Option<Row> {
+    pub(super) fn remove(&mut self, id: RowId) -> Option<SampledRow> {
         let row = self.all.get_mut(usize::try_from(id).ok()?)?.take()?;
         self.ids.remove(&row.key);
         self.order.retain(|other| *other != id);
@@ -150,7 +150,12 @@ impl Rows {
         ids
     }
 
-    fn turn(&self, from: usize, most: usize, wanted: fn(&Row) -> bool) -> (Vec<RowId>, usize) {
+    fn turn(
+        &self,
+        from: usize,
+        most: usize,
+        wanted: fn(&SampledRow) -> bool,
+    ) -> (Vec<RowId>, usize) {
         let len = self.order.len();
         let mut found = Vec::new();
         for step in 0..len {

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use super::Sampler;
-use super::descriptors::Held;
+use super::descriptors::HeldDescriptors;
 use super::events::RowId;
 use crate::inventory::Condition;
-use crate::inventory::lane::{ExitStatus, Happened, Happening};
+use crate::inventory::happenings::{ExitStatus, Happened, Happening};
 use crate::oci::{ContainerKey, Status};
 
 /// Happenings that are kept.
-const LANE: usize = 1000;
+const LONGEST: usize = 1000;
 
 impl Sampler {
     /// The kernel tells how a process ended for as long as nobody has reaped it.
@@ -21,9 +21,9 @@ impl Sampler {
         let pid = row.shown().init.map(|init| init.pid);
         let raw = pid.and_then(|pid| self.machine.exit_code(pid));
         row.ended = raw.map(ExitStatus::from_raw);
-        self.budget.spend(row.held(), Held::default());
+        self.budget.spend(row.held(), HeldDescriptors::default());
         row.let_go();
-        self.budget.spend(Held::default(), row.held());
+        self.budget.spend(HeldDescriptors::default(), row.held());
     }
 
     /// Tells what became of a container since it was in the condition `before`; `None`: since it
@@ -54,10 +54,10 @@ impl Sampler {
     }
 
     pub(super) fn tell(&mut self, key: ContainerKey, what: Happened) {
-        let lane = Arc::make_mut(&mut self.lane);
-        let surplus = (lane.len() + 1).saturating_sub(LANE);
-        lane.drain(..surplus);
-        lane.push(Happening {
+        let happenings = Arc::make_mut(&mut self.happenings);
+        let surplus = (happenings.len() + 1).saturating_sub(LONGEST);
+        happenings.drain(..surplus);
+        happenings.push(Happening {
             at: jiff::Timestamp::now(),
             uptime: self.begun.elapsed(),
             key,

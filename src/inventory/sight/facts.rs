@@ -37,7 +37,7 @@ pub enum Proc {
 /// What was read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
-pub struct Facts {
+pub struct SightFacts {
     /// What stands where procfs should.
     pub proc: Proc,
     /// Where `/proc/self` leads.
@@ -72,7 +72,7 @@ pub struct Facts {
     pub real_mounts: BTreeSet<PathBuf>,
 }
 
-impl Facts {
+impl SightFacts {
     /// Reads them. Where `stands_in` is set, a plain tree in place of procfs is no mistake. No
     /// `mountinfo` is one that could not be read.
     pub fn read(

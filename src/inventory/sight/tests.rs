@@ -10,9 +10,9 @@ const V1: &[u8] = b"31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n\
     41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
 
 /// A host of v1 seen from its own namespaces.
-fn host() -> (Facts, Hierarchies) {
+fn host() -> (SightFacts, Hierarchies) {
     let hierarchies = Hierarchies::from_mountinfo(V1);
-    let facts = Facts {
+    let facts = SightFacts {
         self_link: Some(77),
         own_pid: 77,
         pids_of_self: Some(1),
@@ -25,12 +25,12 @@ fn host() -> (Facts, Hierarchies) {
         mount_namespace_of_1: Some(4_026_531_841),
         active: ["cpu,cpuacct", "pids", "unified"].map(str::to_owned).into(),
         real_mounts: hierarchies.iter().map(|one| one.mount.clone()).collect(),
-        ..Facts::default()
+        ..SightFacts::default()
     };
     (facts, hierarchies)
 }
 
-fn sight(change: impl FnOnce(&mut Facts)) -> Sight {
+fn sight(change: impl FnOnce(&mut SightFacts)) -> Sight {
     let (mut facts, hierarchies) = host();
     change(&mut facts);
     Sight::of(&facts, &hierarchies)

@@ -11,13 +11,13 @@ const INIT: i32 = 4_100_000;
 const START: u64 = 5_000;
 
 /// A container `web` on a v1 host, whose init sleeps.
-struct Place {
+struct WebOnV1 {
     dir: TempDir,
     machine: Machine,
     cgroups: Vec<CgroupDir>,
 }
 
-impl Place {
+impl WebOnV1 {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let path = |name: &str| dir.path().join(name);
@@ -84,8 +84,8 @@ impl Place {
         fs::write(self.path("proc").join(format!("{pid}/cgroup")), text).unwrap();
     }
 
-    fn subject(&self) -> Subject<'_> {
-        Subject {
+    fn subject(&self) -> TaskSubject<'_> {
+        TaskSubject {
             cgroups: &self.cgroups,
             init: Some(InitProcess {
                 pid: INIT,
@@ -129,7 +129,7 @@ const KILL: u64 = 1 << 8;
 
 #[test]
 fn the_same_uninterruptible_sleep_at_two_looks_is_stuck_and_one_look_says_nothing() {
-    let (place, mut vitals) = (Place::new(), Vitals::default());
+    let (place, mut vitals) = (WebOnV1::new(), Vitals::default());
     place.task(INIT, 'D', KILL, 7);
     assert_eq!(place.look(&mut vitals, 10), []);
     assert!(vitals.is_unsure() && vitals.suspects());
@@ -148,7 +148,7 @@ fn the_same_uninterruptible_sleep_at_two_looks_is_stuck_and_one_look_says_nothin
 
 #[test]
 fn a_task_that_ran_between_two_looks_waits_only_now_and_then() {
-    let (place, mut vitals) = (Place::new(), Vitals::default());
+    let (place, mut vitals) = (WebOnV1::new(), Vitals::default());
     for (second, switches) in [(0, 7), (10, 8), (20, 9), (30, 9)] {
         place.task(INIT, 'D', 0, switches);
         let found = place.look(&mut vitals, second);
@@ -158,7 +158,7 @@ fn a_task_that_ran_between_two_looks_waits_only_now_and_then() {
 
 #[test]
 fn another_process_of_the_same_number_begins_anew() {
-    let (place, mut vitals) = (Place::new(), Vitals::default());
+    let (place, mut vitals) = (WebOnV1::new(), Vitals::default());
     place.task(INIT, 'D', 0, 7);
     place.look(&mut vitals, 0);
     let stat = place.path("proc").join(format!("{INIT}/stat"));
@@ -169,7 +169,7 @@ fn another_process_of_the_same_number_begins_anew() {
 
 #[test]
 fn a_signal_that_stops_it_is_told_at_once() {
-    let (place, mut vitals) = (Place::new(), Vitals::default());
+    let (place, mut vitals) = (WebOnV1::new(), Vitals::default());
     place.tasks(&[INIT, INIT + 1]);
     place.task(INIT, 'T', 0, 7);
     place.task(INIT + 1, 'T', 0, 7);
@@ -184,7 +184,7 @@ fn a_signal_that_stops_it_is_told_at_once() {
 
 #[test]
 fn a_sigkill_that_is_not_taken_is_stuck_whatever_the_task_does() {
-    let (place, mut vitals) = (Place::new(), Vitals::default());
+    let (place, mut vitals) = (WebOnV1::new(), Vitals::default());
     place.task(INIT, 'S', KILL, 7);
     assert_eq!(place.look(&mut vitals, 0), []);
     place.task(INIT, 'S', KILL, 9);
@@ -195,7 +195,7 @@ fn a_sigkill_that_is_not_taken_is_stuck_whatever_the_task_does() {
 
 #[test]
 fn a_stop_of_a_tracer_lasts_or_is_none() {
-    let (place, mut vitals) = (Place::new(), Vitals::default());
+    let (place, mut vitals) = (WebOnV1::new(), Vitals::default());
     place.task(INIT, 't', 0, 7);
     let status = place.path("proc").join(format!("{INIT}/status"));
     fs::write(&status, "TracerPid:\t88\nvoluntary_ctxt_switches:\t7\n").unwrap();
@@ -210,7 +210,7 @@ fn a_stop_of_a_tracer_lasts_or_is_none() {
 
 #[test]
 fn an_exit_may_take_a_while() {
-    let (place, mut vitals) = (Place::new(), Vitals::default());
+    let (place, mut vitals) = (WebOnV1::new(), Vitals::default());
     let stat = place.path("proc").join(format!("{INIT}/stat"));
     let text = fs::read_to_string(&stat).unwrap();
     fs::write(&stat, text.replace("-1 64", "-1 68")).unwrap();
@@ -221,7 +221,7 @@ fn an_exit_may_take_a_while() {
 
 #[test]
 fn a_task_in_a_foreign_frozen_cgroup_is_frozen_and_not_stuck() {
-    let (place, mut vitals) = (Place::new(), Vitals::default());
+    let (place, mut vitals) = (WebOnV1::new(), Vitals::default());
     place.freezer("foreign", "FROZEN", 1);
     place.task(INIT, 'D', 0, 7);
     place.moved(INIT, "/foreign");
@@ -236,9 +236,9 @@ fn a_task_in_a_foreign_frozen_cgroup_is_frozen_and_not_stuck() {
 
 #[test]
 fn what_its_own_freezer_explains_is_not_asked_of_its_tasks() {
-    let (place, mut vitals) = (Place::new(), Vitals::default());
+    let (place, mut vitals) = (WebOnV1::new(), Vitals::default());
     place.task(INIT, 'D', 0, 7);
-    let subject = Subject {
+    let subject = TaskSubject {
         frozen: true,
         ..place.subject()
     };
@@ -250,7 +250,7 @@ fn what_its_own_freezer_explains_is_not_asked_of_its_tasks() {
 
 #[test]
 fn each_look_goes_on_where_the_one_before_ended() {
-    let (place, mut vitals) = (Place::new(), Vitals::default());
+    let (place, mut vitals) = (WebOnV1::new(), Vitals::default());
     let pids: Vec<i32> = (INIT..INIT + 100).collect();
     place.tasks(&pids);
     for pid in &pids {
@@ -268,10 +268,10 @@ fn each_look_goes_on_where_the_one_before_ended() {
 
 #[test]
 fn where_the_kernel_counts_one_task_the_list_is_seldom_read() {
-    let (place, mut vitals) = (Place::new(), Vitals::default());
+    let (place, mut vitals) = (WebOnV1::new(), Vitals::default());
     place.tasks(&[INIT, INIT + 1]);
     place.task(INIT + 1, 'T', 0, 1);
-    let subject = Subject {
+    let subject = TaskSubject {
         tasks: Some(1),
         ..place.subject()
     };
@@ -282,7 +282,7 @@ fn where_the_kernel_counts_one_task_the_list_is_seldom_read() {
 
 #[test]
 fn an_init_that_nobody_reaps_is_told_with_its_parent() {
-    let (place, mut vitals) = (Place::new(), Vitals::default());
+    let (place, mut vitals) = (WebOnV1::new(), Vitals::default());
     place.task(INIT, 'Z', 0, 7);
     place.task(77, 'S', 0, 7);
     let record = crate::oci::record::runc::parse(
@@ -293,7 +293,7 @@ fn an_init_that_nobody_reaps_is_told_with_its_parent() {
         .as_bytes(),
     )
     .unwrap();
-    let subject = Subject {
+    let subject = TaskSubject {
         cgroups: &[],
         init: None,
         dead: Some(&record),
@@ -310,7 +310,7 @@ fn an_init_that_nobody_reaps_is_told_with_its_parent() {
 
 #[test]
 fn tasks_that_have_no_number_here_were_not_looked_at() {
-    let (place, mut vitals) = (Place::new(), Vitals::default());
+    let (place, mut vitals) = (WebOnV1::new(), Vitals::default());
     place.tasks(&[0, INIT]);
     place.look(&mut vitals, 0);
     assert_eq!(vitals.unlooked(), Some(Unlooked::Namespace));

@@ -9,13 +9,13 @@ use crate::oci::ContainerKey;
 
 /// Why a container is as it is; gathered anew for as long as it is open.
 #[derive(Debug)]
-pub(crate) struct Why {
+pub(crate) struct WhyPage {
     /// As it was when the page opened.
-    pub(crate) subject: Subject,
+    pub(crate) subject: WhySubject,
     /// What was found last; `None` while the first look is under way.
     pub(crate) answer: Option<Result<Arc<Diagnosis>, String>>,
     /// Where the cursor is.
-    pub(crate) cursor: Option<Spot>,
+    pub(crate) cursor: Option<WhySpot>,
     /// Lines of the answer above the first on the screen.
     pub(crate) top: usize,
     /// The proof has the room of the checks.
@@ -26,12 +26,12 @@ pub(crate) struct Why {
 
 /// What is examined.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Subject {
+pub(crate) enum WhySubject {
     Container(Arc<Container>),
     Leftover(Arc<Leftover>),
 }
 
-impl Subject {
+impl WhySubject {
     pub(crate) fn key(&self) -> &ContainerKey {
         match self {
             Self::Container(container) => &container.key,
@@ -42,13 +42,13 @@ impl Subject {
 
 /// What the cursor can be on: first the remedies, then the checks.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Spot {
+pub(crate) enum WhySpot {
     Remedy(Remedy),
     Check(About),
 }
 
-impl Why {
-    pub(crate) fn new(subject: Subject) -> Self {
+impl WhyPage {
+    pub(crate) fn new(subject: WhySubject) -> Self {
         Self {
             subject,
             answer: None,
@@ -73,7 +73,7 @@ impl Why {
 
     /// Whether ocitop itself can do it here. What is left of a container has jobs of its own.
     pub(crate) fn can_do(&self, remedy: &Remedy) -> bool {
-        matches!(self.subject, Subject::Container(_)) && remedy.is_ours()
+        matches!(self.subject, WhySubject::Container(_)) && remedy.is_ours()
     }
 
     /// Every remedy once, in the order of the findings.
@@ -93,14 +93,17 @@ impl Why {
     }
 
     /// Everything the cursor can be on.
-    pub(crate) fn spots(&self) -> Vec<Spot> {
-        let remedies = self.remedies().into_iter().cloned().map(Spot::Remedy);
-        let checks = self.checks().iter().map(|check| Spot::Check(check.about));
+    pub(crate) fn spots(&self) -> Vec<WhySpot> {
+        let remedies = self.remedies().into_iter().cloned().map(WhySpot::Remedy);
+        let checks = self
+            .checks()
+            .iter()
+            .map(|check| WhySpot::Check(check.about));
         remedies.chain(checks).collect()
     }
 
     /// Where the cursor is: on what it was put on, or the first if that is not there any more.
-    pub(crate) fn spot(&self) -> Option<Spot> {
+    pub(crate) fn spot(&self) -> Option<WhySpot> {
         let spots = self.spots();
         let held = self.cursor.as_ref().filter(|spot| spots.contains(spot));
         held.or(spots.first()).cloned()
@@ -109,7 +112,7 @@ impl Why {
     /// The remedy that is chosen: the one under the cursor, or while that is on a check the first.
     pub(crate) fn chosen(&self) -> Option<Remedy> {
         match self.spot() {
-            Some(Spot::Remedy(remedy)) => Some(remedy),
+            Some(WhySpot::Remedy(remedy)) => Some(remedy),
             _ => self.remedies().first().copied().cloned(),
         }
     }
@@ -118,7 +121,7 @@ impl Why {
     /// one that says most.
     pub(crate) fn shown(&self) -> Option<&Check> {
         match self.spot() {
-            Some(Spot::Check(about)) => self.checks().iter().find(|check| check.about == about),
+            Some(WhySpot::Check(about)) => self.checks().iter().find(|check| check.about == about),
             _ => self.checks().iter().min_by_key(|check| check.verdict),
         }
     }

@@ -10,8 +10,8 @@ use crate::diagnosis::Examiner;
 use crate::leftovers::Leftover;
 use crate::oci::ContainerKey;
 use crate::tui::event::EventKind;
-use crate::tui::host::Host;
-use crate::tui::modal::Subject;
+use crate::tui::host::JobHost;
+use crate::tui::modal::WhySubject;
 
 use super::{Mailbox, panic_if_asked, spawn};
 
@@ -20,28 +20,28 @@ const REST: u32 = 4;
 
 /// What it is told: what to examine how often; nothing, when no page is open.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct Order {
-    pub(super) what: Option<What>,
+pub(super) struct DiagnosisRequest {
+    pub(super) what: Option<ExaminedState>,
     pub(super) interval: Duration,
 }
 
 /// What of a subject an examination depends on.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum What {
+pub(super) enum ExaminedState {
     Container(ContainerKey),
     Leftover(Arc<Leftover>),
 }
 
-impl From<Subject> for What {
-    fn from(subject: Subject) -> Self {
+impl From<WhySubject> for ExaminedState {
+    fn from(subject: WhySubject) -> Self {
         match subject {
-            Subject::Container(container) => Self::Container(container.key.clone()),
-            Subject::Leftover(leftover) => Self::Leftover(leftover),
+            WhySubject::Container(container) => Self::Container(container.key.clone()),
+            WhySubject::Leftover(leftover) => Self::Leftover(leftover),
         }
     }
 }
 
-pub(super) fn start(mailbox: &Mailbox, host: Host) -> io::Result<Sender<Order>> {
+pub(super) fn start(mailbox: &Mailbox, host: JobHost) -> io::Result<Sender<DiagnosisRequest>> {
     let (sender, orders) = mpsc::channel();
     spawn("diagnosis", mailbox, move |mailbox| {
         examine_loop(mailbox, host.examiner(), &orders);
@@ -49,8 +49,8 @@ pub(super) fn start(mailbox: &Mailbox, host: Host) -> io::Result<Sender<Order>> 
     Ok(sender)
 }
 
-fn examine_loop(mailbox: &Mailbox, mut examiner: Examiner, orders: &Receiver<Order>) {
-    let mut order = Order::default();
+fn examine_loop(mailbox: &Mailbox, mut examiner: Examiner, orders: &Receiver<DiagnosisRequest>) {
+    let mut order = DiagnosisRequest::default();
     loop {
         let Some(what) = order.what.clone() else {
             match orders.recv() {
@@ -62,8 +62,8 @@ fn examine_loop(mailbox: &Mailbox, mut examiner: Examiner, orders: &Receiver<Ord
         panic_if_asked("diagnosis", true);
         let began = Instant::now();
         let (key, answer) = match what {
-            What::Container(key) => (key.clone(), examiner.examine(&key)),
-            What::Leftover(left) => (left.key.clone(), examiner.examine_leftover(&left)),
+            ExaminedState::Container(key) => (key.clone(), examiner.examine(&key)),
+            ExaminedState::Leftover(left) => (left.key.clone(), examiner.examine_leftover(&left)),
         };
         let answer = match answer {
             Ok(diagnosis) => Ok(Arc::new(diagnosis)),
@@ -82,6 +82,6 @@ fn examine_loop(mailbox: &Mailbox, mut examiner: Examiner, orders: &Receiver<Ord
 }
 
 /// The last order that has come by now.
-fn newest(first: Order, orders: &Receiver<Order>) -> Order {
+fn newest(first: DiagnosisRequest, orders: &Receiver<DiagnosisRequest>) -> DiagnosisRequest {
     orders.try_iter().last().unwrap_or(first)
 }

@@ -8,7 +8,7 @@ use std::thread;
 use crate::lifecycle::{Job, StepEvent, StepKind, Verdict};
 use crate::oci::ContainerKey;
 use crate::tui::event::EventKind;
-use crate::tui::host::Host;
+use crate::tui::host::JobHost;
 
 use super::{HOLD, Mailbox, panic_if_asked, spawn, worker_name};
 
@@ -31,7 +31,7 @@ impl Drop for JobGuard<'_> {
 
 pub(super) fn start_worker(
     mailbox: &Mailbox,
-    host: Host,
+    host: JobHost,
     number: usize,
 ) -> io::Result<Sender<Job>> {
     let (sender, jobs) = mpsc::channel::<Job>();

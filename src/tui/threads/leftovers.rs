@@ -8,16 +8,16 @@ use std::sync::mpsc::{self, Sender};
 
 use crate::oci::ContainerKey;
 use crate::tui::event::EventKind;
-use crate::tui::host::Host;
+use crate::tui::host::JobHost;
 
 use super::{Mailbox, panic_if_asked, spawn};
 
 /// Containers that were seen to end.
-pub(super) type Order = BTreeSet<ContainerKey>;
+pub(super) type LeftoversRequest = BTreeSet<ContainerKey>;
 
 /// Starts it.
-pub(super) fn start(mailbox: &Mailbox, host: Host) -> io::Result<Sender<Order>> {
-    let (sender, orders) = mpsc::channel::<Order>();
+pub(super) fn start(mailbox: &Mailbox, host: JobHost) -> io::Result<Sender<LeftoversRequest>> {
+    let (sender, orders) = mpsc::channel::<LeftoversRequest>();
     spawn("leftovers", mailbox, move |mailbox| {
         // What it saw first when: a cgroup that was watched for a while is not just being made.
         let mut known = host.known();

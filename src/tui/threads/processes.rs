@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use crate::inventory::processes::{Listing, Reader, Subject};
+use crate::inventory::processes::{Listing, ProcessReader, ProcessSubject};
 use crate::tui::event::EventKind;
-use crate::tui::host::Host;
+use crate::tui::host::JobHost;
 
 use super::{Mailbox, panic_if_asked, spawn};
 
@@ -17,12 +17,12 @@ const REST: u32 = 4;
 
 /// What it is told: whose processes to read how often; nothing, when nobody looks.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct Order {
-    pub(super) subject: Option<Subject>,
+pub(super) struct ProcessesRequest {
+    pub(super) subject: Option<ProcessSubject>,
     pub(super) interval: Duration,
 }
 
-pub(super) fn start(mailbox: &Mailbox, host: Host) -> io::Result<Sender<Order>> {
+pub(super) fn start(mailbox: &Mailbox, host: JobHost) -> io::Result<Sender<ProcessesRequest>> {
     let (sender, orders) = mpsc::channel();
     spawn("processes", mailbox, move |mailbox| {
         read_loop(mailbox, host.reader(), &orders);
@@ -36,8 +36,8 @@ fn now() -> Duration {
     time.try_into().unwrap_or_default()
 }
 
-fn read_loop(mailbox: &Mailbox, mut reader: Reader, orders: &Receiver<Order>) {
-    let mut order = Order::default();
+fn read_loop(mailbox: &Mailbox, mut reader: ProcessReader, orders: &Receiver<ProcessesRequest>) {
+    let mut order = ProcessesRequest::default();
     let mut last: Option<(Listing, Instant)> = None;
     let mut fresh = false;
     loop {
@@ -85,16 +85,16 @@ fn send(mailbox: &Mailbox, listing: &Listing) -> bool {
 }
 
 /// The last order that has come by now.
-fn newest(first: Order, orders: &Receiver<Order>) -> Order {
+fn newest(first: ProcessesRequest, orders: &Receiver<ProcessesRequest>) -> ProcessesRequest {
     orders.try_iter().last().unwrap_or(first)
 }
 
 /// Whether two orders differ in the selected process, and in nothing else.
-fn only_the_cursor(before: &Order, after: &Order) -> bool {
+fn only_the_cursor(before: &ProcessesRequest, after: &ProcessesRequest) -> bool {
     let (Some(one), Some(other)) = (&before.subject, &after.subject) else {
         return false;
     };
-    let aside = Subject {
+    let aside = ProcessSubject {
         selected: other.selected,
         ..one.clone()
     };

@@ -8,16 +8,16 @@ use std::sync::mpsc::{self, Sender};
 use crate::inventory::Container;
 use crate::resctrl::ResctrlReader;
 use crate::tui::event::EventKind;
-use crate::tui::host::Host;
+use crate::tui::host::JobHost;
 
 use super::{Mailbox, panic_if_asked, spawn};
 
 /// The containers to find in the groups.
-pub(super) type Order = Vec<Arc<Container>>;
+pub(super) type RdtRequest = Vec<Arc<Container>>;
 
 /// Starts it.
-pub(super) fn start(mailbox: &Mailbox, host: Host) -> io::Result<Sender<Order>> {
-    let (sender, orders) = mpsc::channel::<Order>();
+pub(super) fn start(mailbox: &Mailbox, host: JobHost) -> io::Result<Sender<RdtRequest>> {
+    let (sender, orders) = mpsc::channel::<RdtRequest>();
     spawn("rdt", mailbox, move |mailbox| {
         // Rates are between two readings of this thread.
         let mut reader = ResctrlReader::default();

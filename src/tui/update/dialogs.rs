@@ -9,12 +9,12 @@ use crate::tui::effect::{Content, Effect};
 use crate::tui::export;
 use crate::tui::filter::Filter;
 use crate::tui::keymap::Press;
-use crate::tui::modal::{Button, Choice, Menu, Modal, Open, Order, TYPE_AHEAD};
+use crate::tui::modal::{AskedAct, Button, Choice, Menu, Modal, Open, TYPE_AHEAD};
 use crate::tui::model::{Model, Pane};
 use crate::tui::table::Column;
 use crate::tui::view;
 
-use super::{inspect, jobs, keys, leavings, menus, processes, why};
+use super::{inspect, jobs, keys, leftovers, menus, processes, why};
 
 /// Opens a dialog in place of any other; gives back its number.
 pub(super) fn open(model: &mut Model, dialog: Modal) -> u64 {
@@ -53,7 +53,7 @@ pub(super) fn press(model: &mut Model, press: Press, at: Duration) -> Vec<Effect
                 typed: &mut confirm.typed,
             };
             match form_key(&mut form, press) {
-                Answer::Yes => jobs::confirmed(model),
+                DialogKey::Yes => jobs::confirmed(model),
                 other => not_yes(model, &other),
             }
         }
@@ -65,7 +65,7 @@ pub(super) fn press(model: &mut Model, press: Press, at: Duration) -> Vec<Effect
                 typed: &mut dialog.typed,
             };
             match form_key(&mut form, press) {
-                Answer::Yes => leavings::confirmed(model),
+                DialogKey::Yes => leftovers::confirmed(model),
                 other => not_yes(model, &other),
             }
         }
@@ -98,18 +98,18 @@ fn close(model: &mut Model) -> Vec<Effect> {
     Vec::new()
 }
 
-enum Answer {
+enum DialogKey {
     Yes,
     No,
     Scroll(Motion),
     Nothing,
 }
 
-fn not_yes(model: &mut Model, answer: &Answer) -> Vec<Effect> {
+fn not_yes(model: &mut Model, answer: &DialogKey) -> Vec<Effect> {
     match answer {
-        Answer::No => return close(model),
-        Answer::Scroll(motion) => scroll(model, *motion),
-        Answer::Yes | Answer::Nothing => {}
+        DialogKey::No => return close(model),
+        DialogKey::Scroll(motion) => scroll(model, *motion),
+        DialogKey::Yes | DialogKey::Nothing => {}
     }
     Vec::new()
 }
@@ -123,35 +123,35 @@ struct Form<'a> {
     typed: &'a mut String,
 }
 
-fn form_key(form: &mut Form<'_>, press: Press) -> Answer {
+fn form_key(form: &mut Form<'_>, press: Press) -> DialogKey {
     let typing = form.typing;
     match press.code {
         KeyCode::Tab | KeyCode::BackTab | KeyCode::Left | KeyCode::Right => {
             *form.button = form.button.other();
-            Answer::Nothing
+            DialogKey::Nothing
         }
         KeyCode::Enter => match *form.button {
-            Button::Cancel => Answer::No,
-            Button::Go if form.can_go => Answer::Yes,
-            Button::Go => Answer::Nothing,
+            Button::Cancel => DialogKey::No,
+            Button::Go if form.can_go => DialogKey::Yes,
+            Button::Go => DialogKey::Nothing,
         },
-        KeyCode::Up => Answer::Scroll(Motion::Up),
-        KeyCode::Down => Answer::Scroll(Motion::Down),
-        KeyCode::PageUp => Answer::Scroll(Motion::PageUp),
-        KeyCode::PageDown => Answer::Scroll(Motion::PageDown),
+        KeyCode::Up => DialogKey::Scroll(Motion::Up),
+        KeyCode::Down => DialogKey::Scroll(Motion::Down),
+        KeyCode::PageUp => DialogKey::Scroll(Motion::PageUp),
+        KeyCode::PageDown => DialogKey::Scroll(Motion::PageDown),
         KeyCode::Backspace => {
             form.typed.pop();
-            Answer::Nothing
+            DialogKey::Nothing
         }
         KeyCode::Char(c) if typing && !press.control && form.typed.len() < 16 => {
             form.typed.push(c);
-            Answer::Nothing
+            DialogKey::Nothing
         }
-        KeyCode::Char('y') if !typing && !press.control && form.can_go => Answer::Yes,
-        KeyCode::Char('n' | 'q') if !typing => Answer::No,
-        KeyCode::Char('k') if !typing => Answer::Scroll(Motion::Up),
-        KeyCode::Char('j') if !typing => Answer::Scroll(Motion::Down),
-        _ => Answer::Nothing,
+        KeyCode::Char('y') if !typing && !press.control && form.can_go => DialogKey::Yes,
+        KeyCode::Char('n' | 'q') if !typing => DialogKey::No,
+        KeyCode::Char('k') if !typing => DialogKey::Scroll(Motion::Up),
+        KeyCode::Char('j') if !typing => DialogKey::Scroll(Motion::Down),
+        _ => DialogKey::Nothing,
     }
 }
 
@@ -286,7 +286,9 @@ fn choose(model: &mut Model, choice: Choice) -> Vec<Effect> {
     match choice {
         Choice::Act(action) => return keys::perform(model, action),
         Choice::Sort(key) => keys::sort_by(model, key),
-        Choice::Signal(targets, signal) => return jobs::ask(model, Order::Signal(signal), targets),
+        Choice::Signal(targets, signal) => {
+            return jobs::ask(model, AskedAct::Signal(signal), targets);
+        }
         Choice::SignalProcess(container, process, signal) => {
             return processes::ask(model, container, process, signal);
         }

@@ -7,24 +7,24 @@ use crate::lifecycle::{Job, Verdict};
 use crate::oci::ContainerKey;
 use crate::tui::deeds::{Act, Deed, Ending};
 use crate::tui::effect::Effect;
-use crate::tui::log_pane::Mark;
-use crate::tui::modal::{Button, Confirm, Modal, Order};
+use crate::tui::log_pane::Tone;
+use crate::tui::modal::{AskedAct, Button, Confirm, Modal};
 use crate::tui::model::{Model, Running, View};
 
 use super::dialogs::open;
 
 /// A key that acts was pressed.
-pub(super) fn order(model: &mut Model, order: Order) -> Vec<Effect> {
+pub(super) fn order(model: &mut Model, order: AskedAct) -> Vec<Effect> {
     let targets = model.targets();
     if targets.is_empty() {
         model.log.say(
             model.now.wall,
-            Mark::None,
+            Tone::None,
             "no container to act on".to_owned(),
         );
         return Vec::new();
     }
-    let gentle = matches!(order, Order::Pause | Order::Start);
+    let gentle = matches!(order, AskedAct::Pause | AskedAct::Start);
     match targets.as_slice() {
         [one] if gentle => direct(model, order, one),
         _ => ask(model, order, targets),
@@ -32,7 +32,7 @@ pub(super) fn order(model: &mut Model, order: Order) -> Vec<Effect> {
 }
 
 /// Pausing and starting can be undone, so one container needs no question.
-fn direct(model: &mut Model, order: Order, container: &Container) -> Vec<Effect> {
+fn direct(model: &mut Model, order: AskedAct, container: &Container) -> Vec<Effect> {
     match order.job(container) {
         Ok(job) => submit(model, job).into_iter().collect(),
         Err(why) => {
@@ -40,7 +40,7 @@ fn direct(model: &mut Model, order: Order, container: &Container) -> Vec<Effect>
             let subject = Some(container.key.clone());
             model
                 .log
-                .say_about(model.now.wall, subject, Mark::Warning, text);
+                .say_about(model.now.wall, subject, Tone::Warning, text);
             not_begun(
                 model,
                 &container.key,
@@ -53,7 +53,7 @@ fn direct(model: &mut Model, order: Order, container: &Container) -> Vec<Effect>
 }
 
 /// Opens the dialog, and has worked out what would be done.
-pub(super) fn ask(model: &mut Model, order: Order, targets: Vec<Arc<Container>>) -> Vec<Effect> {
+pub(super) fn ask(model: &mut Model, order: AskedAct, targets: Vec<Arc<Container>>) -> Vec<Effect> {
     let free = without_busy(model, order, targets);
     if free.is_empty() {
         return Vec::new();
@@ -70,7 +70,7 @@ pub(super) fn ask(model: &mut Model, order: Order, targets: Vec<Arc<Container>>)
 /// Leaves out, and says, what has a job already.
 fn without_busy(
     model: &mut Model,
-    order: Order,
+    order: AskedAct,
     targets: Vec<Arc<Container>>,
 ) -> Vec<Arc<Container>> {
     let (busy, free): (Vec<_>, Vec<_>) = targets
@@ -90,7 +90,7 @@ fn refuse_busy(model: &mut Model, key: &ContainerKey, act: Act) {
     let text = format!("not now: {verb} is under way");
     model
         .log
-        .say_about(model.now.wall, Some(key.clone()), Mark::Warning, text);
+        .say_about(model.now.wall, Some(key.clone()), Tone::Warning, text);
     not_begun(model, key, act, Ending::Busy(verb));
 }
 
@@ -145,7 +145,7 @@ pub(super) fn put_away(model: &mut Model) {
     let subject = keys.first().filter(|_| keys.len() == 1).cloned();
     model
         .log
-        .say_about(model.now.wall, subject, Mark::None, text.to_owned());
+        .say_about(model.now.wall, subject, Tone::None, text.to_owned());
     model.arrange();
 }
 
@@ -161,7 +161,7 @@ pub(super) fn submit(model: &mut Model, job: Job) -> Option<Effect> {
         not_begun(model, &key, Act::of(&job), Ending::Leaving);
         model
             .log
-            .say_about(model.now.wall, Some(key), Mark::Warning, text);
+            .say_about(model.now.wall, Some(key), Tone::Warning, text);
         return None;
     }
     let text = match &job {
@@ -173,7 +173,7 @@ pub(super) fn submit(model: &mut Model, job: Job) -> Option<Effect> {
     };
     model
         .log
-        .say_about(model.now.wall, Some(key.clone()), Mark::None, text);
+        .say_about(model.now.wall, Some(key.clone()), Tone::None, text);
     let running = Running {
         job: job.clone(),
         since: model.now,
@@ -225,7 +225,7 @@ pub(super) fn leave(model: &mut Model) -> Vec<Effect> {
     model.open = None;
     model.leaving = true;
     let text = "leaving after the present step; q again leaves at once".to_owned();
-    model.log.say(model.now.wall, Mark::None, text);
+    model.log.say(model.now.wall, Tone::None, text);
     let mut effects = vec![Effect::HoldJobs];
     effects.extend(super::leave_if_idle(model));
     effects

@@ -7,14 +7,14 @@ use ratatui::crossterm::event::{KeyEvent, MouseButton, MouseEvent, MouseEventKin
 use crate::tui::action::{Action, Motion};
 use crate::tui::effect::Effect;
 use crate::tui::keymap::{self, Press};
-use crate::tui::log_pane::Mark;
-use crate::tui::modal::{Modal, Order, Prompt};
+use crate::tui::log_pane::Tone;
+use crate::tui::modal::{AskedAct, Modal, Prompt};
 use crate::tui::model::{Model, Pane, View};
+use crate::tui::rdt;
 use crate::tui::table::{self, SortKey};
-use crate::tui::view::layout::{self, Class, Spot};
-use crate::tui::{leftovers, rdt};
+use crate::tui::view::layout::{self, Class, MouseSpot};
 
-use super::{dialogs, jobs, leavings, main_pane, menus, past, processes, settle_focus, why};
+use super::{dialogs, history, jobs, leftovers, main_pane, menus, processes, settle_focus, why};
 
 /// The intervals that `+` and `-` go through, in milliseconds.
 const INTERVALS: [u64; 7] = [250, 500, 1000, 2000, 5000, 10_000, 30_000];
@@ -98,7 +98,7 @@ fn arrange(model: &mut Model, action: Action) {
     if model.view == View::Processes && processes::arrange(model, action) {
         return;
     }
-    if model.view == View::Leftovers && leavings::arrange(model, action) {
+    if model.view == View::Leftovers && leftovers::arrange(model, action) {
         return;
     }
     match action {
@@ -113,7 +113,7 @@ fn arrange(model: &mut Model, action: Action) {
         Action::Shorter => model.span = model.span.shorter(),
         Action::Longer => model.span = model.span.longer(),
         Action::Axis => model.ceiling = model.ceiling.other(),
-        Action::GoTo => past::to_container(model),
+        Action::GoTo => history::to_container(model),
         Action::FocusLog => {
             let to = if model.focus == Pane::Log {
                 main_pane(model)
@@ -184,23 +184,23 @@ fn say_not_here(model: &mut Model, action: Action) -> Vec<Effect> {
         ),
         _ => format!("that key is for the list of containers: {key} shows it"),
     };
-    model.log.say(model.now.wall, Mark::Warning, text);
+    model.log.say(model.now.wall, Tone::Warning, text);
     Vec::new()
 }
 
 fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     if model.read_only {
         let text = "read-only: nothing on the host is changed".to_owned();
-        model.log.say(model.now.wall, Mark::Warning, text);
+        model.log.say(model.now.wall, Tone::Warning, text);
         return Vec::new();
     }
     match action {
-        Action::Delete => jobs::order(model, Order::Delete),
-        Action::Stop => jobs::order(model, Order::Stop),
-        Action::Pause => jobs::order(model, Order::Pause),
-        Action::Start => jobs::order(model, Order::Start),
+        Action::Delete => jobs::order(model, AskedAct::Delete),
+        Action::Stop => jobs::order(model, AskedAct::Stop),
+        Action::Pause => jobs::order(model, AskedAct::Pause),
+        Action::Start => jobs::order(model, AskedAct::Start),
         Action::Signal => menus::open_for(model, action),
-        Action::Clean => leavings::ask(model),
+        Action::Clean => leftovers::ask(model),
         _ => Vec::new(),
     }
 }
@@ -232,7 +232,7 @@ fn go_in_view(model: &mut Model, motion: Motion) {
         View::Processes => processes::go(model, motion),
         View::Leftovers => leftovers::go(model, motion),
         View::Rdt => rdt::go(model, motion),
-        View::History => past::go(model, motion),
+        View::History => history::go(model, motion),
     }
 }
 
@@ -305,7 +305,7 @@ pub(super) fn turn_to(model: &mut Model, view: View) {
         model.leftovers.forget_time();
     }
     if view == View::History && model.view != view {
-        model.lane.reset();
+        model.history.reset();
     }
     if view == View::Processes && (model.view != view || model.process_container().is_none()) {
         let key = model.selected().map(|row| row.key.clone());
@@ -343,7 +343,7 @@ fn find(model: &mut Model, motion: Motion) {
                 "no further line with {:?}",
                 crate::text::visible(&model.log.search)
             );
-            model.log.say(model.now.wall, Mark::None, text);
+            model.log.say(model.now.wall, Tone::None, text);
         }
         return;
     }
@@ -403,18 +403,18 @@ pub(super) fn mouse(model: &mut Model, event: MouseEvent) -> Vec<Effect> {
         return Vec::new();
     };
     match (event.kind, spot) {
-        (MouseEventKind::Down(MouseButton::Left), Spot::Row(row)) => {
+        (MouseEventKind::Down(MouseButton::Left), MouseSpot::Row(row)) => {
             model.focus = Pane::List;
             let index = model.list.top + row;
             if index < model.rows.len() {
                 model.list.selection.put(&model.rows, index);
             }
         }
-        (MouseEventKind::Down(MouseButton::Left), Spot::Heading(x)) => head_click(model, x),
-        (MouseEventKind::Down(MouseButton::Left), Spot::Pane(pane)) => {
+        (MouseEventKind::Down(MouseButton::Left), MouseSpot::Heading(x)) => head_click(model, x),
+        (MouseEventKind::Down(MouseButton::Left), MouseSpot::Pane(pane)) => {
             model.focus = pane;
             if pane == Pane::View && model.view == View::History {
-                past::click(model, event.row);
+                history::click(model, event.row);
             }
             if pane == Pane::View && model.view == View::Leftovers {
                 leftovers::click(model, event.row);
@@ -423,12 +423,12 @@ pub(super) fn mouse(model: &mut Model, event: MouseEvent) -> Vec<Effect> {
                 processes::click(model, event.column, event.row);
             }
         }
-        (_, Spot::Pane(Pane::Log)) => {
+        (_, MouseSpot::Pane(Pane::Log)) => {
             if let Some(motion) = wheel {
                 model.log.go(motion, layout::pane_rows(model, Pane::Log));
             }
         }
-        (_, Spot::Pane(Pane::View)) => wheel
+        (_, MouseSpot::Pane(Pane::View)) => wheel
             .into_iter()
             .for_each(|motion| go_in_view(model, motion)),
         (_, _) => wheel

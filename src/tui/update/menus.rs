@@ -10,8 +10,8 @@ use crate::text::shell::quoted;
 use crate::text::visible_bytes;
 use crate::tui::action::Action;
 use crate::tui::effect::Effect;
-use crate::tui::keymap::{BINDINGS, Binding, Place};
-use crate::tui::modal::{Choice, Entry, Format, Menu, Modal, Page};
+use crate::tui::keymap::{BINDINGS, Binding, KeyContext};
+use crate::tui::modal::{Choice, ExportFormat, Menu, MenuItem, Modal, Page};
 use crate::tui::model::{Model, Pane, View};
 use crate::tui::table::{Column, SortKey};
 use crate::tui::view;
@@ -19,7 +19,7 @@ use crate::tui::view;
 use super::dialogs::open;
 use super::{inspect, processes};
 
-fn menu(model: &mut Model, title: String, entries: Vec<Entry>, selected: usize) -> Vec<Effect> {
+fn menu(model: &mut Model, title: String, entries: Vec<MenuItem>, selected: usize) -> Vec<Effect> {
     open(
         model,
         Modal::Menu(Menu {
@@ -45,7 +45,7 @@ pub(super) fn open_for(model: &mut Model, action: Action) -> Vec<Effect> {
         return Vec::new();
     }
     if model.view == View::Leftovers && model.focus == Pane::View && action == Action::Copy {
-        return super::leavings::copy(model);
+        return super::leftovers::copy(model);
     }
     open_dialog(model, action)
 }
@@ -62,7 +62,7 @@ fn open_dialog(model: &mut Model, action: Action) -> Vec<Effect> {
             Vec::new()
         }
         Action::SortMenu => {
-            let entries: Vec<Entry> = SortKey::all()
+            let entries: Vec<MenuItem> = SortKey::all()
                 .map(|key| entry(key.name(), Choice::Sort(key)))
                 .collect();
             let selected = SortKey::all()
@@ -81,10 +81,10 @@ fn open_dialog(model: &mut Model, action: Action) -> Vec<Effect> {
     }
 }
 
-fn formats(model: &mut Model, title: &str, choice: fn(Format) -> Choice) -> Vec<Effect> {
+fn formats(model: &mut Model, title: &str, choice: fn(ExportFormat) -> Choice) -> Vec<Effect> {
     let entries = vec![
-        entry("CSV", choice(Format::Csv)),
-        entry("JSON", choice(Format::Json)),
+        entry("CSV", choice(ExportFormat::Csv)),
+        entry("JSON", choice(ExportFormat::Json)),
     ];
     menu(model, title.to_owned(), entries, 0)
 }
@@ -93,7 +93,7 @@ fn formats(model: &mut Model, title: &str, choice: fn(Format) -> Choice) -> Vec<
 fn palette(model: &mut Model) -> Vec<Effect> {
     let usable = BINDINGS
         .iter()
-        .filter(|b| b.within != Some(Place::Inspect))
+        .filter(|b| b.within != Some(KeyContext::Inspect))
         .filter(|b| !(model.read_only && b.action.acts()) && b.action != Action::Palette);
     let line = |b: &Binding| {
         entry(
@@ -172,26 +172,26 @@ pub(super) fn signals() -> impl Iterator<Item = Signal> {
     first.into_iter().chain(rest)
 }
 
-fn entry(label: &str, choice: Choice) -> Entry {
-    Entry {
+fn entry(label: &str, choice: Choice) -> MenuItem {
+    MenuItem {
         label: label.to_owned(),
         choice,
     }
 }
 
 /// A path or a name, drawn escaped; what is copied is a word that a shell takes for its real bytes.
-pub(super) fn word_entry(what: &str, word: impl AsRef<OsStr>) -> Entry {
+pub(super) fn word_entry(what: &str, word: impl AsRef<OsStr>) -> MenuItem {
     let word = word.as_ref();
     let drawn = visible_bytes(word.as_bytes());
     entry(&format!("{what:<8} {drawn}"), Choice::Copy(quoted(word)))
 }
 
 /// A command, which is quoted already and so drawn as it is.
-pub(super) fn command_entry(command: String) -> Entry {
+pub(super) fn command_entry(command: String) -> MenuItem {
     entry(&format!("command  {command}"), Choice::Copy(command))
 }
 
-pub(super) fn column_entries(model: &Model) -> Vec<Entry> {
+pub(super) fn column_entries(model: &Model) -> Vec<MenuItem> {
     let optional = Column::ALL.into_iter().skip(2);
     optional
         .map(|column| {
@@ -206,7 +206,7 @@ pub(super) fn column_entries(model: &Model) -> Vec<Entry> {
 }
 
 /// The action menu. Its first line is the harmless one.
-fn action_entries(acts: bool) -> Vec<Entry> {
+fn action_entries(acts: bool) -> Vec<MenuItem> {
     let look = [
         (Action::Details, "details"),
         (Action::Usage, "usage"),

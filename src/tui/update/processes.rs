@@ -6,7 +6,7 @@ use crate::inventory::processes::{Listing, Process};
 use crate::kernel::Signal;
 use crate::tui::action::{Action, Motion};
 use crate::tui::effect::Effect;
-use crate::tui::modal::{Choice, Confirm, Entry, Menu, Modal, Order, Page};
+use crate::tui::modal::{AskedAct, Choice, Confirm, Menu, MenuItem, Modal, Page};
 use crate::tui::model::{Model, Pane, first_row};
 use crate::tui::processes::SortBy;
 use crate::tui::view::{closeup, processes as view};
@@ -120,7 +120,7 @@ pub(super) fn set_filter(model: &mut Model, text: String) {
 }
 
 pub(super) fn sort_menu(model: &mut Model) {
-    let entry = |sort: SortBy| Entry {
+    let entry = |sort: SortBy| MenuItem {
         label: sort.name().to_owned(),
         choice: Choice::SortProcesses(sort),
     };
@@ -185,7 +185,7 @@ pub(super) fn signal_menu(model: &mut Model) {
         container.key.label()
     );
     let process = Arc::new(process);
-    let line = |signal: Signal| Entry {
+    let line = |signal: Signal| MenuItem {
         label: format!("{:>2} {signal}", signal.0),
         choice: Choice::SignalProcess(Arc::clone(&container), Arc::clone(&process), signal),
     };
@@ -205,7 +205,7 @@ pub(super) fn ask(
     process: Arc<Process>,
     signal: Signal,
 ) -> Vec<Effect> {
-    let order = Order::SignalProcess(process.who, signal);
+    let order = AskedAct::SignalProcess(process.who, signal);
     let effects = jobs::ask(model, order, vec![container]);
     if let Some(Modal::Confirm(confirm)) = model.open.as_mut().map(|open| &mut open.modal) {
         confirm.process = Some(process);

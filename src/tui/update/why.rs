@@ -10,8 +10,8 @@ use crate::oci::{ContainerKey, Status};
 use crate::tui::action::Motion;
 use crate::tui::effect::{Content, Effect};
 use crate::tui::keymap::Press;
-use crate::tui::log_pane::Mark;
-use crate::tui::modal::{Modal, Order, Spot, Subject, Why};
+use crate::tui::log_pane::Tone;
+use crate::tui::modal::{AskedAct, Modal, WhyPage, WhySpot, WhySubject};
 use crate::tui::model::{Model, View};
 use crate::tui::view;
 
@@ -21,16 +21,16 @@ use super::{dialogs, jobs};
 pub(super) fn open(model: &mut Model) {
     let subject = if model.view == View::Leftovers {
         let left = model.leftovers.selected().cloned();
-        left.map(|left| Subject::Leftover(Arc::new(left)))
+        left.map(|left| WhySubject::Leftover(Arc::new(left)))
     } else {
-        model.subject().cloned().map(Subject::Container)
+        model.subject().cloned().map(WhySubject::Container)
     };
     if let Some(subject) = subject {
-        dialogs::open(model, Modal::Why(Why::new(subject)));
+        dialogs::open(model, Modal::Why(WhyPage::new(subject)));
     }
 }
 
-fn page(model: &mut Model) -> Option<&mut Why> {
+fn page(model: &mut Model) -> Option<&mut WhyPage> {
     match model.open.as_mut().map(|open| &mut open.modal) {
         Some(Modal::Why(why)) => Some(why),
         _ => None,
@@ -71,7 +71,7 @@ pub(super) fn key(model: &mut Model, press: Press) -> Vec<Effect> {
             command.map(Effect::Copy).into_iter().collect()
         }
         KeyCode::Enter => match why.spot() {
-            Some(Spot::Remedy(remedy)) if !why.proof => act(model, &remedy),
+            Some(WhySpot::Remedy(remedy)) if !why.proof => act(model, &remedy),
             Some(_) => {
                 why.proof = !why.proof;
                 why.proof_top = 0;
@@ -98,7 +98,7 @@ fn go(model: &mut Model, motion: Motion) {
     if why.proof || spots.len() < 2 {
         return dialogs::scroll(model, motion);
     }
-    let on_check = matches!(why.spot(), Some(Spot::Check(_)));
+    let on_check = matches!(why.spot(), Some(WhySpot::Check(_)));
     // A page of the answer is a page of lines; one of the checks is one of rows.
     if !step && !on_check && line.is_some() && matches!(motion, Motion::PageUp | Motion::PageDown) {
         return dialogs::scroll(model, motion);
@@ -131,7 +131,7 @@ fn act(model: &mut Model, remedy: &Remedy) -> Vec<Effect> {
         return Vec::new();
     };
     let pinned = match &why.subject {
-        Subject::Container(container) if why.can_do(remedy) => Arc::clone(container),
+        WhySubject::Container(container) if why.can_do(remedy) => Arc::clone(container),
         _ => {
             let command = why.command(remedy);
             return command.map(Effect::Copy).into_iter().collect();
@@ -139,7 +139,7 @@ fn act(model: &mut Model, remedy: &Remedy) -> Vec<Effect> {
     };
     if model.read_only {
         let text = "read-only: nothing on the host is changed".to_owned();
-        model.log.say(model.now.wall, Mark::Warning, text);
+        model.log.say(model.now.wall, Tone::Warning, text);
         return Vec::new();
     }
     // As it is now, if it still is the same: a job is refused for another one.
@@ -154,16 +154,16 @@ fn act(model: &mut Model, remedy: &Remedy) -> Vec<Effect> {
         Condition::Known(Status::Paused) | Condition::Freezing
     );
     let order = match remedy {
-        Remedy::ForceDelete | Remedy::Delete => Order::Delete,
-        Remedy::Resume if paused => Order::Pause,
-        Remedy::Start => Order::Start,
-        Remedy::Signal { process, signal } => Order::SignalProcess(*process, *signal),
+        Remedy::ForceDelete | Remedy::Delete => AskedAct::Delete,
+        Remedy::Resume if paused => AskedAct::Pause,
+        Remedy::Start => AskedAct::Start,
+        Remedy::Signal { process, signal } => AskedAct::SignalProcess(*process, *signal),
         _ => {
             let text = "it is not paused any more".to_owned();
             let subject = Some(container.key.clone());
             model
                 .log
-                .say_about(model.now.wall, subject, Mark::Warning, text);
+                .say_about(model.now.wall, subject, Tone::Warning, text);
             return Vec::new();
         }
     };

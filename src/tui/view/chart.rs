@@ -7,9 +7,9 @@
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 
-use crate::tui::axes::{Span, Unit};
+use crate::tui::axes::{Quantity, TimeSpan};
 use crate::tui::measure::width;
-use crate::tui::theme::{Look, scale};
+use crate::tui::theme::{TerminalLook, scale};
 
 /// What is charted.
 pub(crate) struct Chart<'a> {
@@ -17,17 +17,17 @@ pub(crate) struct Chart<'a> {
     pub(crate) samples: &'a [Option<f64>],
     /// The upper end of the axis.
     pub(crate) top: f64,
-    pub(crate) unit: Unit,
+    pub(crate) unit: Quantity,
     /// Lines across, with their names.
     pub(crate) rules: &'a [(f64, &'static str)],
     /// What happened meanwhile, the gravest last.
-    pub(crate) marks: &'a [Mark],
-    pub(crate) span: Span,
+    pub(crate) marks: &'a [EventMark],
+    pub(crate) span: TimeSpan,
 }
 
 /// Something that happened, on the axis of time.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Mark {
+pub(crate) struct EventMark {
     /// From 0 at the left to 1 at the right.
     pub(crate) at: f64,
     pub(crate) glyph: char,
@@ -41,7 +41,7 @@ const LABEL: u16 = 6;
 const ROOMY: u16 = 6;
 
 impl Chart<'_> {
-    pub(crate) fn draw(&self, buffer: &mut Buffer, area: Rect, look: Look) {
+    pub(crate) fn draw(&self, buffer: &mut Buffer, area: Rect, look: TerminalLook) {
         let area = area.intersection(buffer.area);
         if area.width < LABEL + 4 || area.height < 2 {
             return;
@@ -65,7 +65,7 @@ impl Chart<'_> {
     }
 
     /// The axis at the left: its end, its middle, and zero.
-    fn axis(&self, buffer: &mut Buffer, area: Rect, plot: Rect, look: Look) {
+    fn axis(&self, buffer: &mut Buffer, area: Rect, plot: Rect, look: TerminalLook) {
         let [tick, plain, zero] = look.axis();
         let middle = plot.height / 2;
         for row in 0..=plot.height {
@@ -94,7 +94,7 @@ impl Chart<'_> {
         Some(plot.y + u16::try_from(row).unwrap_or(0))
     }
 
-    fn samples(&self, buffer: &mut Buffer, plot: Rect, look: Look) {
+    fn samples(&self, buffer: &mut Buffer, plot: Rect, look: TerminalLook) {
         let (across, down) = if look.unicode { (2, 4) } else { (1, 8) };
         let (columns, rows) = (usize::from(plot.width), usize::from(plot.height));
         let levels: Vec<usize> = resampled(self.samples, columns * across)
@@ -126,7 +126,7 @@ impl Chart<'_> {
     }
 
     /// The names of the lines across, where nothing is in their way.
-    fn names(&self, buffer: &mut Buffer, plot: Rect, look: Look) {
+    fn names(&self, buffer: &mut Buffer, plot: Rect, look: TerminalLook) {
         for (value, name) in self.rules {
             let Some(y) = self.row_of(*value, plot) else {
                 continue;
@@ -154,7 +154,7 @@ impl Chart<'_> {
     }
 
     /// The axis of time: what happened on the line, and labels below it or on it.
-    fn base(&self, buffer: &mut Buffer, area: Rect, plot: Rect, look: Look) {
+    fn base(&self, buffer: &mut Buffer, area: Rect, plot: Rect, look: TerminalLook) {
         let y = plot.bottom();
         across(buffer, plot, y, look.line(), look);
         let own_row = y + 1 < area.bottom();
@@ -168,7 +168,7 @@ impl Chart<'_> {
         let mut free_from = plot.x;
         for (x, label) in labels {
             let end = x + u16::try_from(width(label)).unwrap_or(0);
-            let taken = |mark: &Mark| (x..end).contains(&column(mark.at, plot));
+            let taken = |mark: &EventMark| (x..end).contains(&column(mark.at, plot));
             let fits = x >= free_from && end <= plot.right() && (x == last || end < last);
             if fits && (own_row || !self.marks.iter().any(taken)) {
                 buffer.set_string(x, y + u16::from(own_row), label, look.dim());
@@ -189,7 +189,7 @@ impl Chart<'_> {
     }
 }
 
-fn across(buffer: &mut Buffer, plot: Rect, y: u16, glyph: &'static str, look: Look) {
+fn across(buffer: &mut Buffer, plot: Rect, y: u16, glyph: &'static str, look: TerminalLook) {
     for x in plot.x..plot.right() {
         if let Some(cell) = buffer.cell_mut((x, y)) {
             cell.set_symbol(glyph).set_style(look.dim());
@@ -228,7 +228,12 @@ fn braille(left: usize, right: usize) -> char {
 }
 
 /// A chart of one row: an eighth of a cell is its least step.
-pub(crate) fn spark(samples: &[Option<f64>], top: f64, look: Look, columns: usize) -> String {
+pub(crate) fn spark(
+    samples: &[Option<f64>],
+    top: f64,
+    look: TerminalLook,
+    columns: usize,
+) -> String {
     resampled(samples, columns)
         .map(|sample| look.eighths(level(sample, top, 8)))
         .collect()
@@ -239,7 +244,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const LOOK: Look = Look {
+    const LOOK: TerminalLook = TerminalLook {
         color: false,
         unicode: true,
     };

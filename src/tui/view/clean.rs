@@ -11,7 +11,7 @@ use crate::tui::model::Model;
 
 use super::layout::Panes;
 use super::popup;
-use super::sheet::{self, Sheet};
+use super::sheet::{self, DialogSheet};
 
 /// Lines of the body, and how many of them are on the screen.
 pub(crate) fn extent(
@@ -33,12 +33,12 @@ pub(crate) fn draw(
     sheet::draw(frame, area, model, sheet(model, dialog, panes), panes);
 }
 
-fn sheet(model: &Model, dialog: &CleanDialog, panes: &Panes) -> Sheet {
+fn sheet(model: &Model, dialog: &CleanDialog, panes: &Panes) -> DialogSheet {
     let title = match dialog.items.len() {
         1 => "Clean this leftover?".to_owned(),
         count => format!("Clean these {count} leftovers?"),
     };
-    Sheet {
+    DialogSheet {
         title,
         body: body(dialog),
         foot: foot(dialog, panes.framed()),

@@ -9,12 +9,12 @@ use crate::inventory::manager::{Object, Request};
 use crate::inventory::processes::Process;
 use crate::lifecycle::{Force, Job, OnFailure, Preview};
 use crate::text::{safe, visible, visible_path};
-use crate::tui::modal::{Confirm, Item, Order};
+use crate::tui::modal::{AskedAct, Confirm, Item};
 use crate::tui::model::Model;
 
 use super::layout::Panes;
 use super::popup;
-use super::sheet::{self, Sheet};
+use super::sheet::{self, DialogSheet};
 
 /// Lines of the body, and how many of them are on the screen.
 pub(crate) fn extent(area: Rect, model: &Model, dialog: &Confirm, panes: &Panes) -> (usize, usize) {
@@ -31,8 +31,8 @@ pub(crate) fn draw(
     sheet::draw(frame, area, model, sheet(model, dialog, panes), panes);
 }
 
-fn sheet(model: &Model, dialog: &Confirm, panes: &Panes) -> Sheet {
-    Sheet {
+fn sheet(model: &Model, dialog: &Confirm, panes: &Panes) -> DialogSheet {
+    DialogSheet {
         title: title(dialog),
         body: body(model, dialog),
         foot: foot(dialog, panes.framed()),
@@ -43,16 +43,16 @@ fn sheet(model: &Model, dialog: &Confirm, panes: &Panes) -> Sheet {
 
 fn title(dialog: &Confirm) -> String {
     let what = match dialog.order {
-        Order::Delete if dialog.forces() => "Force delete",
-        Order::Delete => "Delete",
-        Order::Signal(signal) => return format!("Send {signal}?"),
-        Order::SignalProcess(process, signal) => {
+        AskedAct::Delete if dialog.forces() => "Force delete",
+        AskedAct::Delete => "Delete",
+        AskedAct::Signal(signal) => return format!("Send {signal}?"),
+        AskedAct::SignalProcess(process, signal) => {
             return format!("Send {signal} to pid {}?", process.pid);
         }
-        Order::Stop => "Stop",
-        Order::Pause if dialog.resumes() => "Resume",
-        Order::Pause => "Pause or resume",
-        Order::Start => "Start",
+        AskedAct::Stop => "Stop",
+        AskedAct::Pause if dialog.resumes() => "Resume",
+        AskedAct::Pause => "Pause or resume",
+        AskedAct::Start => "Start",
     };
     format!("{what}?")
 }
@@ -163,14 +163,14 @@ fn outlook(dialog: &Confirm, item: &Item) -> Vec<String> {
 fn toll(dialog: &Confirm, item: &Item) -> String {
     let processes = item.preview.as_ref().map_or(0, |preview| preview.processes);
     match (dialog.order, processes) {
-        (Order::Delete, 0) => "No process is alive. In order:".to_owned(),
-        (Order::Delete, 1) => "1 process dies. In order:".to_owned(),
-        (Order::Delete, count) => format!("{count} processes die. In order:"),
+        (AskedAct::Delete, 0) => "No process is alive. In order:".to_owned(),
+        (AskedAct::Delete, 1) => "1 process dies. In order:".to_owned(),
+        (AskedAct::Delete, count) => format!("{count} processes die. In order:"),
         _ => "In order:".to_owned(),
     }
 }
 
-fn warnings(order: Order, item: &Item) -> Vec<String> {
+fn warnings(order: AskedAct, item: &Item) -> Vec<String> {
     let mut lines = Vec::new();
     let Some(preview) = &item.preview else {
         return lines;
@@ -204,24 +204,24 @@ fn warnings(order: Order, item: &Item) -> Vec<String> {
 }
 
 /// What an engine does of which something is done behind its back.
-fn what_then(order: Order) -> &'static str {
+fn what_then(order: AskedAct) -> &'static str {
     match order {
-        Order::Pause => ", and does not learn of this",
+        AskedAct::Pause => ", and does not learn of this",
         _ => " and may start it again",
     }
 }
 
 /// What the engine itself would be told to do the same; `None` if it has no such thing.
-fn request(item: &Item, order: Order) -> Option<Request> {
+fn request(item: &Item, order: AskedAct) -> Option<Request> {
     match order {
-        Order::Delete => Some(Request::Remove),
-        Order::Stop => Some(Request::Stop),
-        Order::Signal(signal) => Some(Request::Signal(signal)),
-        Order::Pause => Some(match item.job {
+        AskedAct::Delete => Some(Request::Remove),
+        AskedAct::Stop => Some(Request::Stop),
+        AskedAct::Signal(signal) => Some(Request::Signal(signal)),
+        AskedAct::Pause => Some(match item.job {
             Ok(Job::Resume(_)) => Request::Resume,
             _ => Request::Pause,
         }),
-        Order::SignalProcess(..) | Order::Start => None,
+        AskedAct::SignalProcess(..) | AskedAct::Start => None,
     }
 }
 
@@ -233,7 +233,7 @@ fn is_said(item: &Item, note: &str) -> bool {
 }
 
 /// Every container, one after the other.
-fn several(model: &Model, order: Order, items: &[Item]) -> Vec<String> {
+fn several(model: &Model, order: AskedAct, items: &[Item]) -> Vec<String> {
     let ready = items.iter().filter(|item| item.ready().is_some()).count();
     let processes: usize = items
         .iter()
@@ -315,13 +315,13 @@ fn buttons(model: &Model, dialog: &Confirm) -> Line<'static> {
         );
     }
     let verb = match dialog.order {
-        Order::Delete if dialog.forces() => "Force delete",
-        Order::Delete => "Delete",
-        Order::Signal(_) | Order::SignalProcess(..) => "Send",
-        Order::Stop => "Stop",
-        Order::Pause if dialog.resumes() => "Resume",
-        Order::Pause => "Pause",
-        Order::Start => "Start",
+        AskedAct::Delete if dialog.forces() => "Force delete",
+        AskedAct::Delete => "Delete",
+        AskedAct::Signal(_) | AskedAct::SignalProcess(..) => "Send",
+        AskedAct::Stop => "Stop",
+        AskedAct::Pause if dialog.resumes() => "Resume",
+        AskedAct::Pause => "Pause",
+        AskedAct::Start => "Start",
     };
     let go = match (dialog.is_pending(), dialog.caution(), dialog.is_armed()) {
         (true, _, _) => format!("{verb} (looking)"),

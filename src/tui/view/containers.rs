@@ -315,7 +315,7 @@ fn cell(
             .map_or_else(dash, |manager| manager.to_string()),
         Column::Pids => pids(usage),
         Column::Cpu => usage.cpu.map_or_else(dash, measure::percent),
-        Column::Spark => super::meters::subject::cpu_spark(model, container, width),
+        Column::Spark => super::usage::subject::cpu_spark(model, container, width),
         Column::Throttled => usage
             .throttled
             .map_or_else(dash, |part| format!("{part:.0}")),

@@ -1,6 +1,6 @@
 //! The help, from the same list as the keys.
 
-use crate::tui::keymap::{BINDINGS, Place, Topic};
+use crate::tui::keymap::{BINDINGS, KeyContext, Topic};
 use crate::tui::measure::left;
 use crate::tui::model::{Model, Pane, View};
 
@@ -30,7 +30,7 @@ pub(crate) fn lines(model: &Model) -> Vec<String> {
         ],
     };
     let mut lines = vec!["lower case looks, UPPER CASE acts on the host".to_owned()];
-    lines.extend(own_keys(Place::View(model.view)));
+    lines.extend(own_keys(KeyContext::View(model.view)));
     for topic in order {
         let dead = topic == Topic::Acts && model.read_only;
         let note = if dead {
@@ -45,9 +45,9 @@ pub(crate) fn lines(model: &Model) -> Vec<String> {
             .filter(|binding| binding.topic == topic && binding.within.is_none());
         lines.extend(of_topic.map(|b| format!("  {} {}", left(b.label, 10), b.help)));
     }
-    lines.extend(own_keys(Place::Inspect));
+    lines.extend(own_keys(KeyContext::Inspect));
     for view in View::ALL.into_iter().filter(|view| *view != model.view) {
-        lines.extend(own_keys(Place::View(view)));
+        lines.extend(own_keys(KeyContext::View(view)));
     }
     lines.push(String::new());
     lines.push("Filter".to_owned());
@@ -56,15 +56,15 @@ pub(crate) fn lines(model: &Model) -> Vec<String> {
 }
 
 /// The keys that mean something of their own in a place.
-fn own_keys(place: Place) -> Vec<String> {
+fn own_keys(place: KeyContext) -> Vec<String> {
     let own = BINDINGS.iter().filter(|b| b.within == Some(place));
     let mut lines: Vec<String> = own
         .map(|b| format!("  {} {}", left(b.label, 10), b.help))
         .collect();
     if !lines.is_empty() {
         let title = match place {
-            Place::View(view) => format!("Only in view {}, {}", view.key(), view.title(true)),
-            Place::Inspect => "Only in inspect, i".to_owned(),
+            KeyContext::View(view) => format!("Only in view {}, {}", view.key(), view.title(true)),
+            KeyContext::Inspect => "Only in inspect, i".to_owned(),
         };
         lines.splice(0..0, [String::new(), title]);
     }

@@ -226,7 +226,7 @@ pub(crate) fn view_line(model: &Model, row: u16) -> Option<usize> {
 
 /// What the mouse points at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Spot {
+pub(crate) enum MouseSpot {
     /// A row of the list, counted from its first on the screen.
     Row(usize),
     /// The list's heading, at this column of its text.
@@ -235,7 +235,7 @@ pub(crate) enum Spot {
 }
 
 /// What is at a cell.
-pub(crate) fn spot(model: &Model, column: u16, row: u16) -> Option<Spot> {
+pub(crate) fn spot(model: &Model, column: u16, row: u16) -> Option<MouseSpot> {
     let panes = current(model);
     let at = ratatui::layout::Position::new(column, row);
     let pane = visible(model)
@@ -243,13 +243,13 @@ pub(crate) fn spot(model: &Model, column: u16, row: u16) -> Option<Spot> {
         .find(|pane| panes.of(*pane).is_some_and(|area| area.contains(at)))?;
     let list = inside(&panes, panes.of(pane)?);
     if pane != Pane::List || !list.contains(at) {
-        return Some(Spot::Pane(pane));
+        return Some(MouseSpot::Pane(pane));
     }
     let indent = super::containers::indent(panes.class);
     match row - list.y {
-        0 => Some(Spot::Heading(
+        0 => Some(MouseSpot::Heading(
             usize::from(column - list.x).saturating_sub(indent),
         )),
-        below => Some(Spot::Row(usize::from(below) - 1)),
+        below => Some(MouseSpot::Row(usize::from(below) - 1)),
     }
 }

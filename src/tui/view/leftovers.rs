@@ -90,7 +90,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, panes: &Pan
         let lines: Vec<Line<'static>> = lines.map(Line::raw).collect();
         frame.render_widget(Paragraph::new(lines), inside);
     } else {
-        let table = Table::new(panes.class, columns);
+        let table = LeftoverTable::new(panes.class, columns);
         let mut lines = vec![Line::styled(table.head(), model.look.strong())];
         let page = usize::from(inside.height.saturating_sub(1));
         // The model's first row is for the size it knows of; the frame may have another already.
@@ -190,7 +190,7 @@ fn nothing(model: &Model) -> Vec<String> {
 
 /// A column of the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Column {
+enum LeftoverColumn {
     Kind,
     Where,
     Owner,
@@ -200,35 +200,38 @@ enum Column {
 }
 
 /// The columns there is room for.
-struct Table {
-    columns: Vec<(Column, usize)>,
+struct LeftoverTable {
+    columns: Vec<(LeftoverColumn, usize)>,
     lead: usize,
 }
 
-impl Table {
+impl LeftoverTable {
     fn new(class: Class, room: usize) -> Self {
         let lead = if class == Class::Small { 1 } else { 2 };
-        let fixed: &[(Column, usize)] = match class {
+        let fixed: &[(LeftoverColumn, usize)] = match class {
             Class::Wide => &[
-                (Column::Kind, 13),
-                (Column::Owner, 10),
-                (Column::Age, 5),
-                (Column::Why, 28),
-                (Column::Sure, 7),
+                (LeftoverColumn::Kind, 13),
+                (LeftoverColumn::Owner, 10),
+                (LeftoverColumn::Age, 5),
+                (LeftoverColumn::Why, 28),
+                (LeftoverColumn::Sure, 7),
             ],
             Class::Normal => &[
-                (Column::Kind, 12),
-                (Column::Age, 5),
-                (Column::Why, 18),
-                (Column::Sure, 7),
+                (LeftoverColumn::Kind, 12),
+                (LeftoverColumn::Age, 5),
+                (LeftoverColumn::Why, 18),
+                (LeftoverColumn::Sure, 7),
             ],
-            _ => &[(Column::Kind, 9), (Column::Sure, 7)],
+            _ => &[(LeftoverColumn::Kind, 9), (LeftoverColumn::Sure, 7)],
         };
         let taken: usize = fixed.iter().map(|(_, width)| width + 1).sum();
         let mut columns = fixed.to_vec();
         columns.insert(
             1,
-            (Column::Where, room.saturating_sub(taken + lead + 1).max(1)),
+            (
+                LeftoverColumn::Where,
+                room.saturating_sub(taken + lead + 1).max(1),
+            ),
         );
         Self { columns, lead }
     }
@@ -237,12 +240,12 @@ impl Table {
         let mut text = " ".repeat(self.lead);
         for (column, width) in &self.columns {
             let title = match column {
-                Column::Kind => "KIND",
-                Column::Where => "WHERE",
-                Column::Owner => "OWNER",
-                Column::Age => "AGE>",
-                Column::Why => "WHY IT STAYS",
-                Column::Sure => "SURE",
+                LeftoverColumn::Kind => "KIND",
+                LeftoverColumn::Where => "WHERE",
+                LeftoverColumn::Owner => "OWNER",
+                LeftoverColumn::Age => "AGE>",
+                LeftoverColumn::Why => "WHY IT STAYS",
+                LeftoverColumn::Sure => "SURE",
             };
             text.push_str(&aligned(*column, title, *width));
             text.push(' ');
@@ -256,7 +259,7 @@ impl Table {
         for (column, width) in &self.columns {
             let cell = cell(model, leftover, *column, *width);
             let style = match column {
-                Column::Sure if !cursor => sure(model, leftover),
+                LeftoverColumn::Sure if !cursor => sure(model, leftover),
                 _ => Style::new(),
             };
             spans.push(Span::styled(aligned(*column, &cell, *width), style));
@@ -285,36 +288,38 @@ impl Table {
     }
 }
 
-fn aligned(column: Column, text: &str, width: usize) -> String {
+fn aligned(column: LeftoverColumn, text: &str, width: usize) -> String {
     match column {
-        Column::Age => right(text, width),
+        LeftoverColumn::Age => right(text, width),
         _ => left(text, width),
     }
 }
 
-fn cell(model: &Model, leftover: &Leftover, column: Column, columns: usize) -> String {
+fn cell(model: &Model, leftover: &Leftover, column: LeftoverColumn, columns: usize) -> String {
     match column {
-        Column::Kind => match leftover.hierarchies.len() {
+        LeftoverColumn::Kind => match leftover.hierarchies.len() {
             count if leftover.kind == LeftoverKind::Cgroup && count > 1 => {
                 format!("cgroup x{count}")
             }
             _ => leftover.kind.as_str().to_owned(),
         },
-        Column::Where => {
+        LeftoverColumn::Where => {
             // The end of a path tells more than its beginning.
             let path = visible_path(&leftover.key.dir());
             let over = (width(&path) + 1).saturating_sub(columns);
             let back = over.saturating_sub(model.list.sideways);
             scrolled_into(&path, back, columns)
         }
-        Column::Owner => leftover.owner().to_owned(),
-        Column::Age => leftover.age.map_or_else(|| "-".to_owned(), measure::age),
-        Column::Why => match model.deeds.failed(&leftover.key).next() {
+        LeftoverColumn::Owner => leftover.owner().to_owned(),
+        LeftoverColumn::Age => leftover.age.map_or_else(|| "-".to_owned(), measure::age),
+        LeftoverColumn::Why => match model.deeds.failed(&leftover.key).next() {
             Some(failed) => cut(&failed.reason(model.now.wall), columns),
             None => cut(&leftover.reason(), columns),
         },
-        Column::Sure if model.deeds.failed(&leftover.key).next().is_some() => "FAILED".to_owned(),
-        Column::Sure => leftover.confidence.as_str().to_owned(),
+        LeftoverColumn::Sure if model.deeds.failed(&leftover.key).next().is_some() => {
+            "FAILED".to_owned()
+        }
+        LeftoverColumn::Sure => leftover.confidence.as_str().to_owned(),
     }
 }
 

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
-use crate::tui::log_pane::{self, Mark};
+use crate::tui::log_pane::{self, Tone};
 use crate::tui::measure::{cut, left, right, scrolled, width};
 use crate::tui::modal::{Modal, Prompt};
 use crate::tui::model::{Model, Pane};
@@ -75,7 +75,7 @@ fn title(model: &Model) -> String {
     title
 }
 
-fn line(model: &Model, line: &log_pane::Line, columns: usize) -> Line<'static> {
+fn line(model: &Model, line: &log_pane::LogLine, columns: usize) -> Line<'static> {
     let clock = if columns >= 100 { "%T%.3f" } else { "%T" };
     let at = line
         .at
@@ -105,12 +105,12 @@ fn line(model: &Model, line: &log_pane::Line, columns: usize) -> Line<'static> {
     ])
 }
 
-fn style(model: &Model, mark: Mark) -> Style {
+fn style(model: &Model, mark: Tone) -> Style {
     match mark {
-        Mark::None => Style::new(),
-        Mark::Good => model.look.good(),
-        Mark::Skipped => model.look.dim(),
-        Mark::Waiting | Mark::Warning => model.look.warning(),
-        Mark::Bad => model.look.bad(),
+        Tone::None => Style::new(),
+        Tone::Good => model.look.good(),
+        Tone::Skipped => model.look.dim(),
+        Tone::Waiting | Tone::Warning => model.look.warning(),
+        Tone::Bad => model.look.bad(),
     }
 }

@@ -7,11 +7,11 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::inventory::processes::{Group, Place, Process, Source};
+use crate::inventory::processes::{Process, ProcessGroup, ProcessPlace, Source};
 use crate::process::InitProcess;
 use crate::tui::measure::{self, cut, left, right, width};
 use crate::tui::model::{Model, Pane, first_row};
-use crate::tui::processes::Row;
+use crate::tui::processes::ProcessLine;
 
 use super::closeup;
 use super::layout::{self, Class, Panes};
@@ -23,7 +23,7 @@ const INDENT: usize = 2;
 const LIST_LEAST: u16 = 7;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Column {
+enum ProcessColumn {
     Pid,
     Parent,
     User,
@@ -36,10 +36,10 @@ enum Column {
     Age,
 }
 
-use Column as C;
+use ProcessColumn as C;
 
 /// The columns before the command, with title and width.
-const fn columns(class: Class) -> &'static [(Column, &'static str, usize)] {
+const fn columns(class: Class) -> &'static [(ProcessColumn, &'static str, usize)] {
     match class {
         Class::Wide => &[
             (C::Pid, "PID", 7),
@@ -72,7 +72,7 @@ const fn columns(class: Class) -> &'static [(Column, &'static str, usize)] {
 }
 
 /// The rows of the list at the present size.
-pub(crate) fn rows(model: &Model) -> Vec<Row<'_>> {
+pub(crate) fn rows(model: &Model) -> Vec<ProcessLine<'_>> {
     model.processes.rows(Class::of(model.size) != Class::Small)
 }
 
@@ -130,8 +130,8 @@ pub(crate) fn process_at(model: &Model, column: u16, row: u16) -> Option<InitPro
     }
     let at = model.processes.top + usize::from(row - body.y);
     match rows(model).get(at)? {
-        Row::Heading(_) => None,
-        Row::Process { process, .. } => Some(process.who),
+        ProcessLine::Heading(_) => None,
+        ProcessLine::Process { process, .. } => Some(process.who),
     }
 }
 
@@ -195,20 +195,20 @@ fn head(model: &Model, class: Class) -> Line<'static> {
     Line::styled(text, model.look.strong())
 }
 
-fn aligned(column: Column, text: &str, columns: usize) -> String {
+fn aligned(column: ProcessColumn, text: &str, columns: usize) -> String {
     match column {
         C::Pid | C::Parent | C::Threads | C::Cpu | C::Resident | C::Age => right(text, columns),
         C::User | C::State | C::Pending | C::Waits => left(text, columns),
     }
 }
 
-fn line(model: &Model, row: &Row<'_>, class: Class, columns: u16) -> Line<'static> {
+fn line(model: &Model, row: &ProcessLine<'_>, class: Class, columns: u16) -> Line<'static> {
     match row {
-        Row::Heading(group) => {
+        ProcessLine::Heading(group) => {
             let text = format!("  {}", heading(group));
             Line::styled(cut(&text, usize::from(columns)), model.look.accent())
         }
-        Row::Process {
+        ProcessLine::Process {
             process,
             place,
             depth,
@@ -216,16 +216,16 @@ fn line(model: &Model, row: &Row<'_>, class: Class, columns: u16) -> Line<'stati
     }
 }
 
-fn heading(group: &Group) -> String {
+fn heading(group: &ProcessGroup) -> String {
     let count = match group.processes.len() {
         1 => "1 process".to_owned(),
         count => format!("{count} processes"),
     };
     let place = match &group.place {
-        Place::Own(path) => path.clone(),
-        Place::Below(path) => format!("{path}   (sub-cgroup)"),
-        Place::Family => "no cgroup: init and its descendants".to_owned(),
-        Place::Outside => "NOT IN THE CGROUP but in its pid namespace".to_owned(),
+        ProcessPlace::Own(path) => path.clone(),
+        ProcessPlace::Below(path) => format!("{path}   (sub-cgroup)"),
+        ProcessPlace::Family => "no cgroup: init and its descendants".to_owned(),
+        ProcessPlace::Outside => "NOT IN THE CGROUP but in its pid namespace".to_owned(),
     };
     format!("{place}   {count}")
 }
@@ -233,7 +233,7 @@ fn heading(group: &Group) -> String {
 fn process_line(
     model: &Model,
     process: &Process,
-    (place, depth): (&Place, usize),
+    (place, depth): (&ProcessPlace, usize),
     class: Class,
     columns: u16,
 ) -> Line<'static> {
@@ -264,7 +264,7 @@ fn dash() -> String {
     "-".to_owned()
 }
 
-fn cell(process: &Process, column: Column) -> String {
+fn cell(process: &Process, column: ProcessColumn) -> String {
     match column {
         C::Pid => process.who.pid.to_string(),
         C::Parent => process.parent.to_string(),
@@ -280,7 +280,7 @@ fn cell(process: &Process, column: Column) -> String {
     }
 }
 
-fn style(model: &Model, process: &Process, column: Column) -> Style {
+fn style(model: &Model, process: &Process, column: ProcessColumn) -> Style {
     match column {
         C::State if process.is_stuck() => model.look.bad(),
         C::State if matches!(process.state, 'Z' | 'X' | 'T' | 't') => model.look.warning(),
@@ -293,7 +293,7 @@ fn style(model: &Model, process: &Process, column: Column) -> Style {
 fn command(
     model: &Model,
     process: &Process,
-    (place, depth): (&Place, usize),
+    (place, depth): (&ProcessPlace, usize),
     class: Class,
     room: usize,
 ) -> String {
@@ -311,9 +311,9 @@ fn command(
     let mut remarks = process.remarks();
     if class == Class::Small || model.processes.flat {
         remarks.extend(match place {
-            Place::Below(path) => Some(format!("({path})")),
-            Place::Outside => Some("(outside)".to_owned()),
-            Place::Own(_) | Place::Family => None,
+            ProcessPlace::Below(path) => Some(format!("({path})")),
+            ProcessPlace::Outside => Some("(outside)".to_owned()),
+            ProcessPlace::Own(_) | ProcessPlace::Family => None,
         });
     }
     let remarks = remarks.join(", ");

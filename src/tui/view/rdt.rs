@@ -23,7 +23,7 @@ pub(crate) use words::usage_lines;
 const TABLE_LEAST: usize = 4;
 
 /// The parts of the view, in rows.
-struct Parts {
+struct RdtParts {
     header: usize,
     /// Groups on the screen, without the heading above them.
     table: usize,
@@ -32,10 +32,10 @@ struct Parts {
 
 /// Divides the view: the table gets what it needs, but leaves the details two fifths if they need
 /// that much, and all but its least over the whole screen.
-fn parts(model: &Model, inside: Rect) -> Parts {
+fn parts(model: &Model, inside: Rect) -> RdtParts {
     let rows = usize::from(inside.height);
     let Some(groups) = model.rdt.groups() else {
-        return Parts {
+        return RdtParts {
             header: 0,
             table: 0,
             details: 0,
@@ -53,7 +53,7 @@ fn parts(model: &Model, inside: Rect) -> Parts {
         most.min(rows * 2 / 5)
     };
     let details = wanted.min(left.max(share));
-    Parts {
+    RdtParts {
         header,
         table: below - details,
         details,
@@ -77,7 +77,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, panes: &Pan
     let parts = parts(model, inside);
     let mut lines = header(model, groups, inside);
     lines.truncate(parts.header);
-    let table = table::Table::new(groups, inside);
+    let table = table::GroupTable::new(groups, inside);
     lines.push(table.head(model, groups));
     // The model's first row is for the size it knows of; the frame may have another one already.
     let count = groups.overview.groups.len();

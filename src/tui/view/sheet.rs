@@ -15,7 +15,7 @@ use super::layout::{Class, Panes};
 use super::popup;
 
 /// What a dialog says.
-pub(super) struct Sheet {
+pub(super) struct DialogSheet {
     pub(super) title: String,
     pub(super) body: Vec<String>,
     pub(super) foot: Vec<String>,
@@ -34,7 +34,7 @@ struct Shape {
 }
 
 impl Shape {
-    fn of(area: Rect, sheet: &Sheet, panes: &Panes) -> Self {
+    fn of(area: Rect, sheet: &DialogSheet, panes: &Panes) -> Self {
         let framed = panes.class != Class::Small;
         let columns = match panes.class {
             Class::Wide => 84,
@@ -86,12 +86,18 @@ fn indented(text: &str, columns: usize) -> Vec<String> {
 }
 
 /// Lines of the body, and how many of them are on the screen.
-pub(super) fn extent(area: Rect, sheet: &Sheet, panes: &Panes) -> (usize, usize) {
+pub(super) fn extent(area: Rect, sheet: &DialogSheet, panes: &Panes) -> (usize, usize) {
     let shape = Shape::of(area, sheet, panes);
     (shape.body.len(), shape.page())
 }
 
-pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, sheet: Sheet, panes: &Panes) {
+pub(super) fn draw(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    model: &Model,
+    sheet: DialogSheet,
+    panes: &Panes,
+) {
     let shape = Shape::of(area, &sheet, panes);
     let page = shape.page();
     let last = shape.body.len().saturating_sub(page);

@@ -11,9 +11,9 @@ use crate::inventory::{RootState, Snapshot};
 use crate::text::secrets::Masking;
 use crate::text::{safe, visible};
 use crate::tui::action::Action;
-use crate::tui::keymap::{self, BINDINGS, Place, Topic};
+use crate::tui::keymap::{self, BINDINGS, KeyContext, Topic};
 use crate::tui::measure::{self, cut, width};
-use crate::tui::modal::{Modal, Page, Prompt, Spot, Why};
+use crate::tui::modal::{Modal, Page, Prompt, WhyPage, WhySpot};
 use crate::tui::model::{Model, Pane, View};
 
 use super::layout::Class;
@@ -293,7 +293,9 @@ pub(crate) fn hints(frame: &mut Frame<'_>, area: Rect, model: &Model) {
 
 /// The keys of a page, its own first.
 fn page(shown: &Page, columns: usize) -> String {
-    let own = BINDINGS.iter().filter(|b| b.within == Some(Place::Inspect));
+    let own = BINDINGS
+        .iter()
+        .filter(|b| b.within == Some(KeyContext::Inspect));
     let own = own.filter(|_| shown.inspected.is_some()).map(|b| {
         let masking = shown.inspected.as_ref().map(|shown| shown.masking);
         let hint = match (b.action, masking) {
@@ -322,10 +324,10 @@ fn as_fit(hints: impl Iterator<Item = String>, columns: usize) -> String {
 }
 
 /// As many of the keys of the page as fit.
-fn why(page: &Why, columns: usize) -> String {
+fn why(page: &WhyPage, columns: usize) -> String {
     let enter = match page.spot() {
         _ if page.proof => "Enter less",
-        Some(Spot::Check(_)) => "Enter proof",
+        Some(WhySpot::Check(_)) => "Enter proof",
         _ => "Enter do",
     };
     let all = [
@@ -353,11 +355,11 @@ fn prompt(pane: Pane, text: &str) -> String {
 fn hinted(view: View, acts: bool) -> impl Iterator<Item = String> {
     let own = BINDINGS
         .iter()
-        .filter(move |b| b.within == Some(Place::View(view)));
+        .filter(move |b| b.within == Some(KeyContext::View(view)));
     let general = BINDINGS.iter().filter(move |b| {
         let replaced = BINDINGS
             .iter()
-            .any(|own| own.within == Some(Place::View(view)) && own.label == b.label);
+            .any(|own| own.within == Some(KeyContext::View(view)) && own.label == b.label);
         let of_a_table = view == View::Usage && b.topic == Topic::List;
         let hidden = view.is_blind_to(b.action) || of_a_table && b.action != Action::Filter;
         b.within.is_none() && !replaced && !hidden

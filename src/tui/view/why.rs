@@ -12,19 +12,19 @@ use ratatui::text::Line;
 use ratatui::widgets::{Clear, Paragraph};
 
 use crate::tui::measure::{cut, left, wrap};
-use crate::tui::modal::{Modal, Spot, Why};
+use crate::tui::modal::{Modal, WhyPage, WhySpot};
 use crate::tui::model::Model;
 
 use super::layout::{Class, Panes};
 
 /// One line of the page.
-struct Row {
+struct PageRow {
     text: String,
-    kind: Kind,
+    kind: RowKind,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum RowKind {
     Verdict,
     Heading,
     Plain,
@@ -33,7 +33,7 @@ enum Kind {
 }
 
 /// Where the parts of the page are. Without room for panes all is one list.
-struct Parts {
+struct WhyParts {
     answer: Rect,
     checks: Option<Rect>,
     proof: Option<Rect>,
@@ -43,8 +43,8 @@ struct Parts {
 /// Rows and columns that a frame takes.
 const FRAME: u16 = 2;
 
-impl Parts {
-    fn of(area: Rect, why: &Why, panes: &Panes) -> Self {
+impl WhyParts {
+    fn of(area: Rect, why: &WhyPage, panes: &Panes) -> Self {
         let whole = Rect {
             height: area.height.saturating_sub(panes.hints.height),
             ..area
@@ -64,7 +64,7 @@ impl Parts {
             return parts;
         }
         let columns = usize::from(whole.width.saturating_sub(FRAME + 1));
-        let lines = answer::rows(why, columns, answer::Detail::Short).len();
+        let lines = answer::rows(why, columns, answer::AnswerLength::Short).len();
         let lines = u16::try_from(lines).unwrap_or(u16::MAX);
         let answer = lines.saturating_add(FRAME).min(most).min(whole.height);
         let below = |from: u16, height: u16| Rect {
@@ -91,7 +91,7 @@ impl Parts {
     }
 
     /// The part that scrolls.
-    fn scrolled(&self, why: &Why) -> (Rect, bool) {
+    fn scrolled(&self, why: &WhyPage) -> (Rect, bool) {
         match self.proof {
             Some(proof) if why.proof => (proof, true),
             _ => (self.answer, why.proof),
@@ -100,17 +100,17 @@ impl Parts {
 }
 
 /// The lines of the answer, or on a small screen of everything.
-fn rows(why: &Why, parts: &Parts, columns: usize) -> Vec<Row> {
+fn rows(why: &WhyPage, parts: &WhyParts, columns: usize) -> Vec<PageRow> {
     if parts.framed {
-        return answer::rows(why, columns, answer::Detail::Short);
+        return answer::rows(why, columns, answer::AnswerLength::Short);
     }
-    let mut rows = answer::rows(why, columns, answer::Detail::Full);
+    let mut rows = answer::rows(why, columns, answer::AnswerLength::Full);
     rows.extend(checks::lines(why, columns));
     rows
 }
 
 /// The lines of the proof.
-fn proof(why: &Why, columns: usize) -> Vec<String> {
+fn proof(why: &WhyPage, columns: usize) -> Vec<String> {
     let Some(check) = why.shown() else {
         return Vec::new();
     };
@@ -125,8 +125,8 @@ fn proof(why: &Why, columns: usize) -> Vec<String> {
 }
 
 /// Lines of what scrolls, and how many of them are on the screen.
-pub(crate) fn extent(area: Rect, _model: &Model, why: &Why, panes: &Panes) -> (usize, usize) {
-    let parts = Parts::of(area, why, panes);
+pub(crate) fn extent(area: Rect, _model: &Model, why: &WhyPage, panes: &Panes) -> (usize, usize) {
+    let parts = WhyParts::of(area, why, panes);
     let (part, is_proof) = parts.scrolled(why);
     let (columns, page) = parts.room(part);
     let lines = if is_proof {
@@ -145,17 +145,20 @@ pub(crate) fn cursor_row(model: &Model) -> (Option<usize>, usize) {
     let Some(Modal::Why(why)) = model.modal() else {
         return (None, 0);
     };
-    let parts = Parts::of(area, why, &panes);
-    if let (Some(checks), Some(Spot::Check(_))) = (parts.checks, why.spot()) {
+    let parts = WhyParts::of(area, why, &panes);
+    if let (Some(checks), Some(WhySpot::Check(_))) = (parts.checks, why.spot()) {
         return (None, parts.room(checks).1.saturating_sub(1));
     }
     let (columns, page) = parts.room(parts.answer);
     let rows = rows(why, &parts, columns);
-    (rows.iter().position(|row| row.kind == Kind::Chosen), page)
+    (
+        rows.iter().position(|row| row.kind == RowKind::Chosen),
+        page,
+    )
 }
 
-pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, why: &Why, panes: &Panes) {
-    let parts = Parts::of(area, why, panes);
+pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, why: &WhyPage, panes: &Panes) {
+    let parts = WhyParts::of(area, why, panes);
     let name = why.subject.key().label();
     if !parts.framed && why.proof {
         return draw_proof(frame, parts.answer, model, why, &parts);
@@ -168,7 +171,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, why: &Why, 
         let end = (top + page).min(rows.len());
         write!(title, ", lines {} to {end} of {}", top + 1, rows.len()).ok();
     }
-    let on_check = matches!(why.spot(), Some(Spot::Check(_)));
+    let on_check = matches!(why.spot(), Some(WhySpot::Check(_)));
     let below = why.proof || on_check && parts.checks.is_some();
     let inside = pane(frame, parts.answer, model, &parts, (&title, !below));
     let shown = rows.iter().skip(top).take(page);
@@ -185,7 +188,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, why: &Why, 
     }
 }
 
-fn draw_proof(frame: &mut Frame<'_>, area: Rect, model: &Model, why: &Why, parts: &Parts) {
+fn draw_proof(frame: &mut Frame<'_>, area: Rect, model: &Model, why: &WhyPage, parts: &WhyParts) {
     let (columns, page) = parts.room(area);
     let lines = proof(why, columns);
     let top = why.proof_top.min(lines.len().saturating_sub(page));
@@ -207,7 +210,7 @@ fn pane(
     frame: &mut Frame<'_>,
     area: Rect,
     model: &Model,
-    parts: &Parts,
+    parts: &WhyParts,
     (title, focused): (&str, bool),
 ) -> Rect {
     frame.render_widget(Clear, area);
@@ -228,20 +231,20 @@ fn pane(
     }
 }
 
-fn styled(model: &Model, row: &Row, columns: usize) -> Line<'static> {
+fn styled(model: &Model, row: &PageRow, columns: usize) -> Line<'static> {
     let text = format!(" {}", row.text);
     match row.kind {
-        Kind::Verdict => Line::styled(text, model.look.strong()),
-        Kind::Heading => Line::styled(text, model.look.accent()),
-        Kind::Plain => Line::raw(text),
-        Kind::Chosen => Line::styled(left(&text, columns), model.look.selected()),
+        RowKind::Verdict => Line::styled(text, model.look.strong()),
+        RowKind::Heading => Line::styled(text, model.look.accent()),
+        RowKind::Plain => Line::raw(text),
+        RowKind::Chosen => Line::styled(left(&text, columns), model.look.selected()),
     }
 }
 
 /// The page as text, for a file: the answer with what was seen, every check with its proof.
-pub(crate) fn text(why: &Why) -> String {
+pub(crate) fn text(why: &WhyPage) -> String {
     let mut out = format!("{}\n", why.subject.key().label());
-    for row in answer::rows(why, 400, answer::Detail::Full) {
+    for row in answer::rows(why, 400, answer::AnswerLength::Full) {
         out.push_str(row.text.trim_end());
         out.push('\n');
     }

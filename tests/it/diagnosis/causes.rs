@@ -12,7 +12,7 @@ use ocitop::diagnosis::evidence::{
 };
 use ocitop::diagnosis::{Finding, judge};
 use ocitop::inventory::freezers::FrozenAt;
-use ocitop::inventory::processes::{Place, Source};
+use ocitop::inventory::processes::{ProcessPlace, Source};
 use ocitop::inventory::{Condition, Managed, Manager};
 use ocitop::oci::Status;
 use ocitop::process::status::SignalSet;
@@ -197,7 +197,7 @@ pub(super) const CASES: &[Case] = &[
     beside("zombies", "kill -17 900", |seen| {
         let mut dead = task(3340, "[sh] <defunct>");
         (dead.process.state, dead.parent) = ('Z', Some(neighbour(900, "nsenter")));
-        dead.place = Place::Outside;
+        dead.place = ProcessPlace::Outside;
         seen.tasks.push(dead);
     }),
     case("dead-leader", "kill -9 3320", |seen| {
@@ -211,7 +211,7 @@ pub(super) const CASES: &[Case] = &[
         seen.tasks[0].process.exiting = true;
         seen.tasks[0].waits.push(wait(INIT, 'S', &["zap_pid_ns_processes", "do_exit"]));
         (seen.tasks[1].process.state, seen.tasks[1].parent) = ('Z', Some(neighbour(900, "nsenter")));
-        seen.tasks[1].place = Place::Outside;
+        seen.tasks[1].place = ProcessPlace::Outside;
     }),
     case("core-dump", "end the program", |seen| {
         seen.tasks[1].dumping = true;
@@ -233,7 +233,7 @@ pub(super) const CASES: &[Case] = &[
     case("host-process", "cgroup.procs", |seen| seen.tasks[1].of_host = true),
     beside("partly-outside", "", |seen| seen.tasks[1].missing_from = vec![astray("pids")]),
     beside("gone", "", |seen| seen.gone = (vec!["/sys/fs/cgroup/memory/web".into()], 2)),
-    beside("outside", "", |seen| seen.tasks[1].place = Place::Outside),
+    beside("outside", "", |seen| seen.tasks[1].place = ProcessPlace::Outside),
     case("shared", "delete other first", |seen| {
         seen.shared = Some(("/sys/fs/cgroup/a".into(), "other".to_owned()));
         seen.forbidden = Some("/sys/fs/cgroup/a is shared with container other, which is alive".to_owned());

@@ -11,8 +11,8 @@ use ocitop::diagnosis::evidence::{
     UnitSeen, Viewer,
 };
 use ocitop::diagnosis::{About, Check, CheckResult, Diagnosis, Futile};
-use ocitop::inventory::freezers::{Over, Unseen};
-use ocitop::inventory::processes::Place;
+use ocitop::inventory::freezers::{FreezersOver, FreezersUnseen};
+use ocitop::inventory::processes::ProcessPlace;
 use ocitop::inventory::{Condition, Managed, Manager, OutOfSight};
 use ocitop::oci::Status;
 use ocitop::process::status::SignalSet;
@@ -105,10 +105,10 @@ const LEFT: &[Left] = &[
         seen.tasks.clear();
     }),
     (About::Frozen, "the freezer of pid 3312: nobody looked at it", |seen| {
-        seen.tasks[0].freezers = Over::default();
+        seen.tasks[0].freezers = FreezersOver::default();
     }),
     (About::Frozen, "the freezer of pid 3320: /elsewhere is not below what is mounted", |seen| {
-        seen.tasks[1].freezers.unseen = Some(Unseen::OutOfReach("/elsewhere".into()));
+        seen.tasks[1].freezers.unseen = Some(FreezersUnseen::OutOfReach("/elsewhere".into()));
     }),
     (About::Tasks, "its record does not say which", |seen| {
         (seen.cgroups, seen.tasks, seen.gone.1) = (Vec::new(), Vec::new(), 0);
@@ -308,7 +308,7 @@ fn the_answer_is_the_cause_and_what_stands_beside_it_is_less() {
     let mut zombie = task(3340, "[sh] <defunct>");
     (zombie.process.state, zombie.parent) = ('Z', Some(neighbour(900, "sh")));
     seen.tasks.extend([stuck, zombie]);
-    seen.tasks[1].place = Place::Outside;
+    seen.tasks[1].place = ProcessPlace::Outside;
     seen.record.note = Some("config.json missing".to_owned());
     (seen.manager, seen.supervisor) = (
         Some(Managed::plainly(Manager::Podman, "web")),

@@ -9,7 +9,7 @@ use ocitop::inventory::Manager;
 use ocitop::inventory::author::Author;
 use ocitop::inventory::engine::Engine;
 use ocitop::inventory::manager::Object;
-use ocitop::inventory::owners::{Owner, Told};
+use ocitop::inventory::owners::{Owner, ToldProcess};
 use ocitop::kernel::Signal;
 use ocitop::leftovers::{Argument, Confidence, KillOrphans, NoOrder, WhyItStays, order};
 use ocitop::lifecycle::{Accounted, Kept, Verdict};
@@ -224,7 +224,7 @@ fn what_a_shim_holds_is_unknown_full_or_empty_and_is_not_cleaned() {
             }
             let before = order(&at(&look(&machine), ID), KillOrphans::Yes).unwrap();
             let shim = machine.told("containerd-shim", &words);
-            let owner = Owner::Process(Told {
+            let owner = Owner::Process(ToldProcess {
                 author: Author::Trusted,
                 pid: shim,
                 command: "containerd-shim".to_owned(),

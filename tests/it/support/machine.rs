@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ocitop::cgroup::{Hierarchies, Version};
 use ocitop::config::Roots;
-use ocitop::inventory::sight::{Facts, Proc, Sight};
+use ocitop::inventory::sight::{Proc, Sight, SightFacts};
 use ocitop::inventory::unread::{Place, Unread, WhyUnread};
 use ocitop::inventory::{self, Container, Sampler, Snapshot};
 use ocitop::lifecycle::Target;
@@ -196,14 +196,14 @@ impl Machine {
     /// The same, seen from another mount namespace than that of pid 1, which is this if it may be read.
     pub(crate) fn among_other_mounts(&self, of_pid_1: Option<u64>) -> inventory::Machine {
         let own = i32::try_from(std::process::id()).unwrap();
-        let facts = Facts {
+        let facts = SightFacts {
             proc: Proc::Mounted,
             self_link: Some(own),
             own_pid: own,
             pids_of_self: Some(1),
             mount_namespace: Some(7),
             mount_namespace_of_1: of_pid_1,
-            ..Facts::default()
+            ..SightFacts::default()
         };
         let sight = Sight::of(&facts, &Hierarchies::default());
         assert!(sight.is_whole() && sight.mounts().is_some());

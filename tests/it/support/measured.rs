@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ocitop::cgroup::Limit;
-use ocitop::inventory::history::{History, Metric};
-use ocitop::inventory::lane::{ExitStatus, Happened, Happening};
+use ocitop::inventory::happenings::{ExitStatus, Happened, Happening};
+use ocitop::inventory::series::{Series, SeriesId};
 use ocitop::inventory::usage::{
     CpuDetail, DeviceIo, Hugetlb, Interface, MemoryDetail, Network, Pressure, RdtUsage, RdtValue,
     Stall, StallLine,
@@ -20,11 +20,11 @@ const MIB: f64 = 1_048_576.0;
 pub(crate) const LOOKED: u64 = 600;
 
 /// What a metric is, second by second.
-pub(crate) type Course<'a> = (Metric, &'a dyn Fn(u64) -> Option<f64>);
+pub(crate) type Course<'a> = (SeriesId, &'a dyn Fn(u64) -> Option<f64>);
 
 /// A sample a second, for each metric what its function says of the second.
-pub(crate) fn history(metrics: &[Course<'_>]) -> Arc<History> {
-    let mut history = History::default();
+pub(crate) fn history(metrics: &[Course<'_>]) -> Arc<Series> {
+    let mut history = Series::default();
     for second in 1..=LOOKED {
         let (from, to) = (Duration::from_secs(second - 1), Duration::from_secs(second));
         for (metric, value) in metrics {
@@ -111,30 +111,32 @@ pub(crate) fn busy() -> Container {
     }
 }
 
-fn busy_history() -> Arc<History> {
+fn busy_history() -> Arc<Series> {
     let gib = 1024.0 * MIB;
     history(&[
-        (Metric::Cpu, &|second| Some(wave(second, 70, 30.0, 180.0))),
-        (Metric::Throttled, &|second| {
+        (SeriesId::Cpu, &|second| Some(wave(second, 70, 30.0, 180.0))),
+        (SeriesId::Throttled, &|second| {
             Some(wave(second, 70, 0.0, 60.0))
         }),
-        (Metric::Memory, &|second| Some(tooth(second, 45, 2.0 * gib))),
-        (Metric::Pids, &|second| Some(wave(second, 30, 10.0, 31.0))),
-        (Metric::IoRead, &|second| Some(wave(second, 90, 0.0, MIB))),
-        (Metric::IoWrite, &|second| {
+        (SeriesId::Memory, &|second| {
+            Some(tooth(second, 45, 2.0 * gib))
+        }),
+        (SeriesId::Pids, &|second| Some(wave(second, 30, 10.0, 31.0))),
+        (SeriesId::IoRead, &|second| Some(wave(second, 90, 0.0, MIB))),
+        (SeriesId::IoWrite, &|second| {
             Some(if second == 560 { 40.0 * MIB } else { 2.0 * MIB })
         }),
-        (Metric::NetReceived, &|second| {
+        (SeriesId::NetReceived, &|second| {
             Some(wave(second, 20, 0.0, MIB))
         }),
-        (Metric::NetSent, &|_| Some(4096.0)),
-        (Metric::PressureCpu, &|second| {
+        (SeriesId::NetSent, &|_| Some(4096.0)),
+        (SeriesId::PressureCpu, &|second| {
             Some(wave(second, 70, 0.0, 40.0))
         }),
-        (Metric::PressureMemory, &|second| {
+        (SeriesId::PressureMemory, &|second| {
             Some(tooth(second, 45, 90.0))
         }),
-        (Metric::PressureIo, &|_| Some(9.0)),
+        (SeriesId::PressureIo, &|_| Some(9.0)),
     ])
 }
 
@@ -209,11 +211,11 @@ pub(crate) fn idle(name: &str, cpu: f64) -> Container {
     let seen = |second: u64| !(520..540).contains(&second);
     let memory = 180.0 * MIB;
     let history = history(&[
-        (Metric::Cpu, &|second| seen(second).then_some(cpu)),
-        (Metric::Memory, &|second| seen(second).then_some(memory)),
-        (Metric::Pids, &|second| seen(second).then_some(9.0)),
-        (Metric::IoRead, &|second| seen(second).then_some(0.0)),
-        (Metric::IoWrite, &|second| seen(second).then_some(4096.0)),
+        (SeriesId::Cpu, &|second| seen(second).then_some(cpu)),
+        (SeriesId::Memory, &|second| seen(second).then_some(memory)),
+        (SeriesId::Pids, &|second| seen(second).then_some(9.0)),
+        (SeriesId::IoRead, &|second| seen(second).then_some(0.0)),
+        (SeriesId::IoWrite, &|second| seen(second).then_some(4096.0)),
     ]);
     let detail = Detail {
         memory: MemoryDetail {
@@ -255,7 +257,7 @@ pub(crate) fn opaque() -> Container {
     }
 }
 
-pub(crate) fn host_usage() -> (HostUsage, Arc<History>) {
+pub(crate) fn host_usage() -> (HostUsage, Arc<Series>) {
     let usage = HostUsage {
         cpu: Some(245.0),
         memory: Some(12 << 30),
@@ -265,12 +267,14 @@ pub(crate) fn host_usage() -> (HostUsage, Arc<History>) {
         pressure: pressure(4.0),
     };
     let history = history(&[
-        (Metric::Cpu, &|second| Some(wave(second, 60, 150.0, 420.0))),
-        (Metric::Memory, &|second| {
+        (SeriesId::Cpu, &|second| {
+            Some(wave(second, 60, 150.0, 420.0))
+        }),
+        (SeriesId::Memory, &|second| {
             Some(12.0 * 1024.0 * MIB + wave(second, 100, 0.0, 2048.0 * MIB))
         }),
-        (Metric::Pids, &|_| Some(812.0)),
-        (Metric::PressureCpu, &|_| Some(4.0)),
+        (SeriesId::Pids, &|_| Some(812.0)),
+        (SeriesId::PressureCpu, &|_| Some(4.0)),
     ]);
     (usage, history)
 }

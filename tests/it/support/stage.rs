@@ -17,7 +17,7 @@ use ocitop::lifecycle::{
 };
 use ocitop::oci::{ContainerKey, CreatedAt, RuntimeKind, Status};
 use ocitop::process::InitProcess;
-use ocitop::tui::{Content, Effect, Event, EventKind, Look, Model, Moment, draw, update};
+use ocitop::tui::{Content, Effect, Event, EventKind, Model, Moment, TerminalLook, draw, update};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
@@ -39,14 +39,14 @@ impl Stage {
     }
 
     pub(crate) fn with(width: u16, height: u16, config: &Config) -> Self {
-        let look = Look {
+        let look = TerminalLook {
             color: true,
             unicode: true,
         };
         Self::looking(width, height, config, look)
     }
 
-    pub(crate) fn looking(width: u16, height: u16, config: &Config, look: Look) -> Self {
+    pub(crate) fn looking(width: u16, height: u16, config: &Config, look: TerminalLook) -> Self {
         let size = Size::new(width, height);
         let mut stage = Self {
             model: Model::new(config, look, jiff::tz::TimeZone::UTC, size),

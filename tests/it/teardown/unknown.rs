@@ -7,7 +7,7 @@ use std::os::unix::fs::symlink;
 use std::sync::Arc;
 
 use ocitop::cgroup::Hierarchies;
-use ocitop::inventory::sight::{CgroupsOutOfSight, Facts, Proc, Sight};
+use ocitop::inventory::sight::{CgroupsOutOfSight, Proc, Sight, SightFacts};
 use ocitop::inventory::unread::{Unread, WhyUnread};
 use ocitop::inventory::{self, OutOfSight};
 use ocitop::lifecycle::find::Ambiguous;
@@ -61,9 +61,9 @@ fn keeps_it(machine: &Machine, host: &inventory::Machine, why: &Refusal, of_clea
 }
 
 /// The machine as these facts have it.
-fn seen(machine: &Machine, facts: Facts) -> inventory::Machine {
+fn seen(machine: &Machine, facts: SightFacts) -> inventory::Machine {
     let own = i32::try_from(std::process::id()).unwrap();
-    let facts = Facts {
+    let facts = SightFacts {
         self_link: Some(own),
         own_pid: own,
         pids_of_self: Some(1),
@@ -86,11 +86,11 @@ fn a_hierarchy_of_the_record_that_is_not_mounted_here_keeps_it() {
     machine.edit("web", |state| {
         state["cgroup_paths"]["hugetlb"] = "/sys/fs/cgroup/hugetlb/web".into();
     });
-    let facts = Facts {
+    let facts = SightFacts {
         proc: Proc::Mounted,
         active: vec!["freezer".to_owned(), "hugetlb".to_owned()],
         real_mounts: BTreeSet::from([machine.cgroup_root().join("freezer")]),
-        ..Facts::default()
+        ..SightFacts::default()
     };
     let why = Refusal::CgroupsOutOfSight(CgroupsOutOfSight {
         hierarchies: vec!["hugetlb".to_owned()],
@@ -120,7 +120,7 @@ fn seen_of_mounts(machine: &Machine, read: Option<&str>) -> inventory::Machine {
     let mut host = machine.machine();
     let text = read.unwrap_or_default();
     host.hierarchies = Hierarchies::from_mountinfo(text.as_bytes());
-    let facts = Facts {
+    let facts = SightFacts {
         proc: Proc::Mounted,
         active: vec!["freezer".to_owned(), "pids".to_owned()],
         mounts_unread: read.is_none(),
@@ -132,7 +132,7 @@ fn seen_of_mounts(machine: &Machine, read: Option<&str>) -> inventory::Machine {
         self_link: Some(1),
         own_pid: 1,
         pids_of_self: Some(1),
-        ..Facts::default()
+        ..SightFacts::default()
     };
     host.sight = Arc::new(Sight::of(&facts, &host.hierarchies));
     host
@@ -175,10 +175,10 @@ fn while_what_is_mounted_is_not_read_or_torn_the_record_stays() {
 #[test]
 fn which_hierarchies_there_are_was_not_read_so_any_may_be_out_of_sight() {
     let machine = Machine::v1().stopped("web", RuntimeKind::Runc);
-    let facts = Facts {
+    let facts = SightFacts {
         proc: Proc::Mounted,
         active_unread: true,
-        ..Facts::default()
+        ..SightFacts::default()
     };
     let host = seen(&machine, facts);
     let job = Job::Delete(machine.target("web"), Force::Yes);
@@ -193,9 +193,9 @@ fn which_hierarchies_there_are_was_not_read_so_any_may_be_out_of_sight() {
 #[test]
 fn without_proc_the_record_stays() {
     let machine = Machine::v1().stopped("web", RuntimeKind::Runc);
-    let facts = Facts {
+    let facts = SightFacts {
         proc: Proc::Missing,
-        ..Facts::default()
+        ..SightFacts::default()
     };
     let host = seen(&machine, facts);
     keeps_the_record(&machine, &host, &Refusal::OutOfSight(OutOfSight::NoProc));

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use insta::assert_snapshot;
 use ocitop::config::Config;
-use ocitop::inventory::history::Metric;
+use ocitop::inventory::series::SeriesId;
 use ocitop::inventory::{Detail, Managed, Manager, RootState, Snapshot};
 use ocitop::lifecycle::{Preview, Seen, Step, StepKind, Survivor, Verdict};
-use ocitop::tui::{EventKind, Look};
+use ocitop::tui::{EventKind, TerminalLook};
 use ratatui::style::{Color, Modifier};
 
 use crate::support::measured::{LOOKED, history};
@@ -56,9 +56,9 @@ fn the_charts_grow_from_zero_to_the_limit() {
     let grown = |most: f64| move |second: u64| Some(most * second as f64 / LOOKED as f64);
     let detail = Detail {
         history: history(&[
-            (Metric::Cpu, &grown(180.0)),
-            (Metric::Memory, &grown(960.0 * 1_048_576.0)),
-            (Metric::Pids, &grown(480.0)),
+            (SeriesId::Cpu, &grown(180.0)),
+            (SeriesId::Memory, &grown(960.0 * 1_048_576.0)),
+            (SeriesId::Pids, &grown(480.0)),
         ]),
         ..Detail::default()
     };
@@ -314,7 +314,7 @@ fn read_only_says_that_the_capitals_are_dead() {
 
 #[test]
 fn without_utf8_there_is_only_ascii() {
-    let look = Look {
+    let look = TerminalLook {
         color: false,
         unicode: false,
     };
@@ -328,7 +328,7 @@ fn without_utf8_there_is_only_ascii() {
 
 #[test]
 fn without_colour_nothing_is_coloured_and_the_selection_still_shows() {
-    let look = Look {
+    let look = TerminalLook {
         color: false,
         unicode: true,
     };

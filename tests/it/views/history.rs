@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use insta::assert_snapshot;
-use ocitop::inventory::lane::Happened;
+use ocitop::inventory::happenings::Happened;
 use ocitop::lifecycle::{Refusal, Verdict};
 use ocitop::tui::{Effect, EventKind};
 use ratatui::crossterm::event::{

@@ -7,7 +7,7 @@ use std::time::Duration;
 use insta::assert_snapshot;
 use ocitop::config::Config;
 use ocitop::inventory::Inode;
-use ocitop::inventory::lane::{Happened, Happening};
+use ocitop::inventory::happenings::{Happened, Happening};
 use ocitop::leftovers::{
     Argument, Confidence, FoundLeftovers, Leftover, LeftoverKind, Producer, WhyItStays,
 };

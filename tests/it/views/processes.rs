@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use insta::assert_snapshot;
-use ocitop::inventory::processes::{Closeup, Group, Held, Listing, Place, Process, Source};
+use ocitop::inventory::processes::{
+    Closeup, LastingState, Listing, Process, ProcessGroup, ProcessPlace, Source,
+};
 use ocitop::kernel::Signal;
 use ocitop::lifecycle::{Job, Plan, PlannedStep, Preview, Step};
 use ocitop::process::InitProcess;
@@ -41,7 +43,7 @@ fn process(pid: i32, parent: i32, command: &str) -> Process {
         tracer: None,
         frozen: false,
         elsewhere: None,
-        held: Held::default(),
+        held: LastingState::default(),
     }
 }
 
@@ -61,7 +63,7 @@ fn listing() -> Listing {
         resident: Some(190 << 20),
         wchan: Some("folio_wait_bit_common".to_owned()),
         pending: SignalSet(0x100),
-        held: Held {
+        held: LastingState {
             looks: 1020,
             time: Duration::from_secs(1019),
             switches: Some(0),
@@ -86,17 +88,17 @@ fn listing() -> Listing {
         elsewhere: Some("/app.scope".to_owned()),
         ..process(51002, 3312, "logger -t web")
     };
-    let group = |place, processes| Group { place, processes };
+    let group = |place, processes| ProcessGroup { place, processes };
     Listing {
         key: key(WEB),
         init: container(WEB).init,
         groups: vec![
             group(
-                Place::Own("/machine.slice/libpod-7f3c.scope".to_owned()),
+                ProcessPlace::Own("/machine.slice/libpod-7f3c.scope".to_owned()),
                 vec![init, stuck, zombie],
             ),
-            group(Place::Below("exec-2".to_owned()), vec![silent]),
-            group(Place::Outside, vec![away]),
+            group(ProcessPlace::Below("exec-2".to_owned()), vec![silent]),
+            group(ProcessPlace::Outside, vec![away]),
         ],
         more: 0,
         closeup: Some(closeup()),

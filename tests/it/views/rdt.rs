@@ -11,7 +11,7 @@ use ocitop::config::Config;
 use ocitop::inventory::rdt::{self, RdtGroups, RdtMembership, RdtView};
 use ocitop::oci::ContainerKey;
 use ocitop::resctrl::{GroupName, ResctrlReader};
-use ocitop::tui::{Effect, EventKind, Look};
+use ocitop::tui::{Effect, EventKind, TerminalLook};
 use tempfile::TempDir;
 
 use crate::support::stage::{Stage, container, key, with_facts};
@@ -248,7 +248,7 @@ fn amd_and_code_and_data_are_shown_as_the_kernel_writes_them() {
 
 #[test]
 fn without_utf8_the_bars_are_ascii() {
-    let look = Look {
+    let look = TerminalLook {
         color: false,
         unicode: false,
     };

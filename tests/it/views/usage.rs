@@ -5,7 +5,7 @@ use std::time::Duration;
 use insta::assert_snapshot;
 use ocitop::config::Config;
 use ocitop::inventory::Container;
-use ocitop::tui::{Effect, Look};
+use ocitop::tui::{Effect, TerminalLook};
 use ratatui::style::Color;
 
 use crate::support::measured::{LOOKED, busy, idle, looked, opaque, unlimited, with_past};
@@ -80,7 +80,7 @@ fn a_row_that_does_not_answer_says_so_in_words_and_comes_first() {
 
 #[test]
 fn without_utf8_charts_are_ascii() {
-    let look = Look {
+    let look = TerminalLook {
         color: false,
         unicode: false,
     };
@@ -168,7 +168,7 @@ fn what_is_not_due_yet_is_no_gap() {
 
 #[test]
 fn without_colour_charts_have_none() {
-    let look = Look {
+    let look = TerminalLook {
         color: false,
         unicode: true,
     };

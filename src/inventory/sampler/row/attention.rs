@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::Row;
+use super::SampledRow;
 use crate::cgroup::memory::OomControl;
 use crate::inventory::attention::{Attention, Trouble};
-use crate::inventory::vitals::{Now, SETTLED, Subject};
+use crate::inventory::vitals::{Now, SETTLED, TaskSubject};
 use crate::inventory::{Machine, counters};
 
-impl Row {
+impl SampledRow {
     /// Looks at some of its tasks; the files it took.
     pub(in crate::inventory::sampler) fn look_at_tasks(
         &mut self,
@@ -21,7 +21,7 @@ impl Row {
         most: usize,
     ) -> usize {
         self.turn_of_tasks.looked = Some(now.uptime);
-        let subject = Subject::of(&self.shown, &self.cgroups, self.tracked.record());
+        let subject = TaskSubject::of(&self.shown, &self.cgroups, self.tracked.record());
         let Some(subject) = subject else {
             return 0;
         };

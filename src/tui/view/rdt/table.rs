@@ -3,17 +3,17 @@
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use crate::inventory::rdt::{GroupKind, Owners, RdtGroups, bandwidth, occupancy};
+use crate::inventory::rdt::{GroupKind, GroupOwners, RdtGroups, bandwidth, occupancy};
 use crate::inventory::usage::RdtValue;
 use crate::resctrl::{Cbm, Overlap, ResctrlGroup};
 use crate::tui::measure::{self, left, right, scrolled, width};
 use crate::tui::model::Model;
-use crate::tui::theme::Look;
+use crate::tui::theme::TerminalLook;
 
 use super::words;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Column {
+pub(super) enum GroupColumn {
     Name,
     Kind,
     Tasks,
@@ -26,13 +26,13 @@ pub(super) enum Column {
 }
 
 /// What goes first when columns run short.
-const DROPPED: [Column; 6] = [
-    Column::Mode,
-    Column::Local,
-    Column::Kind,
-    Column::Tasks,
-    Column::Throttle,
-    Column::Total,
+const DROPPED: [GroupColumn; 6] = [
+    GroupColumn::Mode,
+    GroupColumn::Local,
+    GroupColumn::Kind,
+    GroupColumn::Tasks,
+    GroupColumn::Throttle,
+    GroupColumn::Total,
 ];
 
 /// Columns a name is kept at.
@@ -51,32 +51,34 @@ fn whole(groups: &RdtGroups) -> Option<Cbm> {
 }
 
 /// The columns shown.
-pub(super) struct Table {
+pub(super) struct GroupTable {
     /// With their widths.
-    columns: Vec<(Column, usize)>,
+    columns: Vec<(GroupColumn, usize)>,
     /// Columns of the cursor before the first one.
     lead: usize,
 }
 
 /// All columns with their widths, but for the name.
-fn all(groups: &RdtGroups) -> Vec<(Column, usize)> {
+fn all(groups: &RdtGroups) -> Vec<(GroupColumn, usize)> {
     let info = &groups.overview.survey.info;
     let ways = whole(groups).map_or(0, |mask| match mask.len() {
         bits @ ..=BAR => usize::try_from(bits).unwrap_or(0) + 1,
         _ => number(mask),
     });
-    let mut all = vec![(Column::Kind, 14), (Column::Tasks, 6)];
+    let mut all = vec![(GroupColumn::Kind, 14), (GroupColumn::Tasks, 6)];
     if info.level().is_some() {
-        all.push((Column::Ways, ways.max("L3 ways".len())));
+        all.push((GroupColumn::Ways, ways.max("L3 ways".len())));
     }
     if info.monitoring.is_some() {
-        all.extend([Column::Llc, Column::Total, Column::Local].map(|column| (column, WORD)));
+        all.extend(
+            [GroupColumn::Llc, GroupColumn::Total, GroupColumn::Local].map(|column| (column, WORD)),
+        );
     }
     if !info.bandwidths.is_empty() {
         let each = info.bandwidths.len() * 8;
-        all.push((Column::Throttle, each.max(8)));
+        all.push((GroupColumn::Throttle, each.max(8)));
     }
-    all.push((Column::Mode, 9));
+    all.push((GroupColumn::Mode, 9));
     all
 }
 
@@ -85,13 +87,14 @@ fn number(whole: Cbm) -> usize {
     (whole.to_string().len() + 2).max("L3 ways".len())
 }
 
-impl Table {
+impl GroupTable {
     /// For this much room; the name takes what the others leave.
     pub(super) fn new(groups: &RdtGroups, inside: Rect) -> Self {
         let lead = if inside.width < 78 { 1 } else { 2 };
         let room = usize::from(inside.width).saturating_sub(lead);
         let mut columns = all(groups);
-        let taken = |all: &[(Column, usize)]| all.iter().map(|(_, width)| width + 1).sum::<usize>();
+        let taken =
+            |all: &[(GroupColumn, usize)]| all.iter().map(|(_, width)| width + 1).sum::<usize>();
         for column in DROPPED {
             if taken(&columns) + NAME_LEAST > room {
                 columns.retain(|(kept, _)| *kept != column);
@@ -102,12 +105,12 @@ impl Table {
             && let Some(whole) = whole(groups)
         {
             let mut ways = columns.iter_mut();
-            if let Some((_, width)) = ways.find(|(column, _)| *column == Column::Ways) {
+            if let Some((_, width)) = ways.find(|(column, _)| *column == GroupColumn::Ways) {
                 *width = number(whole).min(*width);
             }
         }
         let name = room.saturating_sub(taken(&columns)).clamp(1, 48);
-        columns.insert(0, (Column::Name, name));
+        columns.insert(0, (GroupColumn::Name, name));
         Self { columns, lead }
     }
 
@@ -118,15 +121,15 @@ impl Table {
         let mut text = " ".repeat(self.lead);
         for (column, width) in &self.columns {
             let title = match column {
-                Column::Name => "GROUP".to_owned(),
-                Column::Kind => "KIND".to_owned(),
-                Column::Tasks => "TASKS".to_owned(),
-                Column::Ways => format!("{} ways", info.level().unwrap_or_default()),
-                Column::Llc => "LLC / MAX".to_owned(),
-                Column::Total => "MBM TOTAL/s".to_owned(),
-                Column::Local => "MBM LOCAL/s".to_owned(),
-                Column::Throttle => rates.join("/"),
-                Column::Mode => "MODE".to_owned(),
+                GroupColumn::Name => "GROUP".to_owned(),
+                GroupColumn::Kind => "KIND".to_owned(),
+                GroupColumn::Tasks => "TASKS".to_owned(),
+                GroupColumn::Ways => format!("{} ways", info.level().unwrap_or_default()),
+                GroupColumn::Llc => "LLC / MAX".to_owned(),
+                GroupColumn::Total => "MBM TOTAL/s".to_owned(),
+                GroupColumn::Local => "MBM LOCAL/s".to_owned(),
+                GroupColumn::Throttle => rates.join("/"),
+                GroupColumn::Mode => "MODE".to_owned(),
             };
             text.push_str(&aligned(*column, &title, *width));
             text.push(' ');
@@ -138,7 +141,7 @@ impl Table {
         &self,
         model: &Model,
         groups: &RdtGroups,
-        row: (&ResctrlGroup, &Owners),
+        row: (&ResctrlGroup, &GroupOwners),
         cursor: bool,
     ) -> Line<'static> {
         let mut text = left(if cursor { ">" } else { " " }, self.lead);
@@ -155,9 +158,11 @@ impl Table {
     }
 }
 
-fn aligned(column: Column, text: &str, width: usize) -> String {
+fn aligned(column: GroupColumn, text: &str, width: usize) -> String {
     match column {
-        Column::Name | Column::Kind | Column::Ways | Column::Mode => left(text, width),
+        GroupColumn::Name | GroupColumn::Kind | GroupColumn::Ways | GroupColumn::Mode => {
+            left(text, width)
+        }
         _ => right(text, width),
     }
 }
@@ -165,30 +170,32 @@ fn aligned(column: Column, text: &str, width: usize) -> String {
 fn cell(
     model: &Model,
     groups: &RdtGroups,
-    (group, owners): (&ResctrlGroup, &Owners),
-    column: Column,
+    (group, owners): (&ResctrlGroup, &GroupOwners),
+    column: GroupColumn,
     columns: usize,
 ) -> String {
     match column {
-        Column::Name => name(model, group, columns),
-        Column::Kind => kind(owners),
-        Column::Tasks => {
+        GroupColumn::Name => name(model, group, columns),
+        GroupColumn::Kind => kind(owners),
+        GroupColumn::Tasks => {
             let count = group.tasks.as_ref().map(|tasks| tasks.len().to_string());
             count.unwrap_or_else(|| "-".to_owned())
         }
         // A MON group has the masks and throttles of its CTRL_MON group.
-        Column::Ways | Column::Throttle | Column::Mode if group.name.monitoring.is_some() => {
+        GroupColumn::Ways | GroupColumn::Throttle | GroupColumn::Mode
+            if group.name.monitoring.is_some() =>
+        {
             String::new()
         }
-        Column::Ways => ways(model.look, groups, group, columns),
-        Column::Llc => llc(groups, group),
-        Column::Total => words::sum(&bandwidth(&group.domains, |domain| {
+        GroupColumn::Ways => ways(model.look, groups, group, columns),
+        GroupColumn::Llc => llc(groups, group),
+        GroupColumn::Total => words::sum(&bandwidth(&group.domains, |domain| {
             domain.mbm_total.as_ref()
         })),
-        Column::Local => words::sum(&bandwidth(&group.domains, |domain| {
+        GroupColumn::Local => words::sum(&bandwidth(&group.domains, |domain| {
             domain.mbm_local.as_ref()
         })),
-        Column::Throttle => {
+        GroupColumn::Throttle => {
             let rates = groups.overview.survey.info.bandwidths.iter();
             let each = rates.map(|rate| words::throttle(group, &rate.resource));
             let each: Vec<String> = each
@@ -196,7 +203,7 @@ fn cell(
                 .collect();
             each.join("/")
         }
-        Column::Mode => group.mode.clone().unwrap_or_else(|| "-".to_owned()),
+        GroupColumn::Mode => group.mode.clone().unwrap_or_else(|| "-".to_owned()),
     }
 }
 
@@ -216,7 +223,7 @@ fn name(model: &Model, group: &ResctrlGroup, columns: usize) -> String {
     format!("{}{}", " ".repeat(indent), scrolled(&name, by))
 }
 
-fn kind(owners: &Owners) -> String {
+fn kind(owners: &GroupOwners) -> String {
     let count = owners.containers.len();
     match (owners.kind, count) {
         (GroupKind::Default, _) => "default".to_owned(),
@@ -229,7 +236,7 @@ fn kind(owners: &Owners) -> String {
 }
 
 /// The mask of the first domain, as a bar if there is room for it, and whether others differ.
-fn ways(look: Look, groups: &RdtGroups, group: &ResctrlGroup, columns: usize) -> String {
+fn ways(look: TerminalLook, groups: &RdtGroups, group: &ResctrlGroup, columns: usize) -> String {
     let info = &groups.overview.survey.info;
     let (Some(level), Some(schemata)) = (info.level(), &group.schemata) else {
         return "-".to_owned();
@@ -258,7 +265,12 @@ fn ways(look: Look, groups: &RdtGroups, group: &ResctrlGroup, columns: usize) ->
 
 /// A mask, the highest way first as in the number: a mark for each way of the cache. A mask too
 /// long for that stays a number.
-pub(super) fn bar(look: Look, whole: Option<Cbm>, mask: Cbm, overlap: Option<&Overlap>) -> String {
+pub(super) fn bar(
+    look: TerminalLook,
+    whole: Option<Cbm>,
+    mask: Cbm,
+    overlap: Option<&Overlap>,
+) -> String {
     let length = whole.map_or(0, Cbm::len);
     if length == 0 || length > BAR {
         return mask.to_string();

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use ratatui::text::Line;
 
 use crate::inventory::Container;
-use crate::inventory::history::Metric;
-use crate::inventory::rdt::{GroupKind, Owners, RdtGroups, RdtView};
+use crate::inventory::rdt::{GroupKind, GroupOwners, RdtGroups, RdtView};
+use crate::inventory::series::SeriesId;
 use crate::inventory::usage::{RdtUsage, RdtValue};
 use crate::oci::ContainerKey;
 use crate::resctrl::{
@@ -15,7 +15,7 @@ use crate::resctrl::{
 use crate::text::visible_path;
 use crate::tui::measure::{self, wrap};
 use crate::tui::model::Model;
-use crate::tui::theme::Look;
+use crate::tui::theme::TerminalLook;
 use crate::tui::view::chart::spark;
 
 /// Names of containers that are written out; more are counted.
@@ -91,7 +91,7 @@ pub(super) fn counts(info: &Info) -> String {
 }
 
 /// What the glyphs of the bars mean.
-pub(super) fn legend(look: Look, level: &str, columns: usize) -> String {
+pub(super) fn legend(look: TerminalLook, level: &str, columns: usize) -> String {
     let [own, shared, hardware, both, none] = look.ways();
     if columns < 100 {
         return format!(
@@ -106,7 +106,7 @@ pub(super) fn legend(look: Look, level: &str, columns: usize) -> String {
 }
 
 /// What a group is, and whose.
-pub(super) fn kind(name: &GroupName, owners: &Owners) -> String {
+pub(super) fn kind(name: &GroupName, owners: &GroupOwners) -> String {
     let containers = names(&owners.containers);
     match (owners.kind, owners.containers.len()) {
         (GroupKind::Default, 0) => "the default group".to_owned(),
@@ -263,7 +263,7 @@ pub(crate) fn usage_lines(
 fn lately(model: &Model, container: &Container, columns: usize) -> Vec<Line<'static>> {
     const NAME: usize = 11;
     let history = model.rdt.history(&container.key);
-    let line = |(name, metric): (&str, Metric)| {
+    let line = |(name, metric): (&str, SeriesId)| {
         let window = history?.window(metric, model.span.duration(), model.now.uptime);
         let top = window.summary()?.max;
         let room = columns.checked_sub(NAME + 8)?;
@@ -271,9 +271,9 @@ fn lately(model: &Model, container: &Container, columns: usize) -> Vec<Line<'sta
         Some(Line::raw(format!("{}{spark}", measure::left(name, NAME))))
     };
     let metrics = [
-        ("LLC", Metric::Llc),
-        ("MBM total", Metric::MbmTotal),
-        ("MBM local", Metric::MbmLocal),
+        ("LLC", SeriesId::Llc),
+        ("MBM total", SeriesId::MbmTotal),
+        ("MBM local", SeriesId::MbmLocal),
     ];
     metrics.into_iter().filter_map(line).collect()
 }

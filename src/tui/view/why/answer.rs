@@ -1,23 +1,23 @@
 //! The answer: the verdict, what would help, what would not, and what else there is.
 
-use super::{Kind, Row};
+use super::{PageRow, RowKind};
 use crate::diagnosis::{Finding, Remedy};
 use crate::tui::measure::{cut, wrap};
-use crate::tui::modal::{Spot, Why};
+use crate::tui::modal::{WhyPage, WhySpot};
 
 /// How much is said.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Detail {
+pub(super) enum AnswerLength {
     /// What was seen is said elsewhere.
     Short,
     /// What was seen, too.
     Full,
 }
 
-pub(super) fn rows(why: &Why, columns: usize, detail: Detail) -> Vec<Row> {
-    let plain = |text: &str| Row {
+pub(super) fn rows(why: &WhyPage, columns: usize, detail: AnswerLength) -> Vec<PageRow> {
+    let plain = |text: &str| PageRow {
         text: cut(text, columns),
-        kind: Kind::Plain,
+        kind: RowKind::Plain,
     };
     let diagnosis = match &why.answer {
         None => return vec![plain("gathering evidence ...")],
@@ -27,10 +27,10 @@ pub(super) fn rows(why: &Why, columns: usize, detail: Detail) -> Vec<Row> {
         }
         Some(Ok(diagnosis)) => diagnosis,
     };
-    let mut page = Sheet {
+    let mut page = AnswerPage {
         why,
         chosen: match why.spot() {
-            Some(Spot::Remedy(remedy)) => Some(remedy),
+            Some(WhySpot::Remedy(remedy)) => Some(remedy),
             _ => None,
         },
         all: why.remedies(),
@@ -46,23 +46,23 @@ pub(super) fn rows(why: &Why, columns: usize, detail: Detail) -> Vec<Row> {
 }
 
 /// A page in the making.
-struct Sheet<'a> {
-    why: &'a Why,
+struct AnswerPage<'a> {
+    why: &'a WhyPage,
     chosen: Option<Remedy>,
     all: Vec<&'a Remedy>,
     /// Remedies that are on the page already.
     named: Vec<&'a Remedy>,
     columns: usize,
-    detail: Detail,
-    rows: Vec<Row>,
+    detail: AnswerLength,
+    rows: Vec<PageRow>,
 }
 
-impl<'a> Sheet<'a> {
-    fn push(&mut self, indent: usize, text: &str, kind: Kind) {
+impl<'a> AnswerPage<'a> {
+    fn push(&mut self, indent: usize, text: &str, kind: RowKind) {
         let room = self.columns.saturating_sub(indent).max(8);
         for line in wrap(text, room) {
             let text = format!("{}{line}", " ".repeat(indent));
-            self.rows.push(Row { text, kind });
+            self.rows.push(PageRow { text, kind });
         }
     }
 
@@ -72,33 +72,33 @@ impl<'a> Sheet<'a> {
         for (at, line) in wrap(text, room).iter().enumerate() {
             let word = if at == 0 { "not:" } else { "" };
             let text = format!("{word:<4} {line}");
-            let kind = Kind::Plain;
-            self.rows.push(Row { text, kind });
+            let kind = RowKind::Plain;
+            self.rows.push(PageRow { text, kind });
         }
     }
 
     fn finding(&mut self, at: usize, finding: &'a Finding) {
         let narrow = self.columns < 60;
         let (indent, kind) = if at == 0 {
-            (0, Kind::Verdict)
+            (0, RowKind::Verdict)
         } else {
-            (2, Kind::Plain)
+            (2, RowKind::Plain)
         };
         if at == 1 {
-            self.push(0, "Also", Kind::Heading);
+            self.push(0, "Also", RowKind::Heading);
         }
         let words = match self.why.diagnosis().filter(|_| at == 0) {
             Some(diagnosis) => diagnosis.verdict(),
             None => finding.cause.words(),
         };
         self.push(indent, &words, kind);
-        if self.detail == Detail::Full && !narrow {
+        if self.detail == AnswerLength::Full && !narrow {
             for line in &finding.evidence {
-                self.push(indent + 2, line, Kind::Plain);
+                self.push(indent + 2, line, RowKind::Plain);
             }
         }
         if !finding.remedies.is_empty() && at == 0 {
-            self.push(0, "What would help", Kind::Heading);
+            self.push(0, "What would help", RowKind::Heading);
         }
         for remedy in &finding.remedies {
             self.remedy(indent, remedy, narrow);
@@ -106,9 +106,9 @@ impl<'a> Sheet<'a> {
         for futile in &finding.futile {
             self.futile(&futile.words());
         }
-        if self.detail == Detail::Full && narrow {
+        if self.detail == AnswerLength::Full && narrow {
             for line in &finding.evidence {
-                self.push(indent + 1, line, Kind::Plain);
+                self.push(indent + 1, line, RowKind::Plain);
             }
         }
     }
@@ -127,9 +127,9 @@ impl<'a> Sheet<'a> {
             + 1;
         let chosen = self.chosen.as_ref() == Some(remedy);
         let (mark, kind) = if chosen {
-            (">", Kind::Chosen)
+            (">", RowKind::Chosen)
         } else {
-            (" ", Kind::Plain)
+            (" ", RowKind::Plain)
         };
         let command = self.why.command(remedy);
         let how = match (self.why.can_do(remedy), &command) {
@@ -141,12 +141,12 @@ impl<'a> Sheet<'a> {
         let room = self.columns.saturating_sub(indent).max(8);
         // The cursor is one line: the rest of a long remedy is told by its command.
         let pad = " ".repeat(indent);
-        self.rows.push(Row {
+        self.rows.push(PageRow {
             text: format!("{pad}{}", cut(&text, room)),
             kind,
         });
         if let Some(command) = command.filter(|_| !self.why.can_do(remedy) && !narrow) {
-            self.push(indent + 5, &command, Kind::Plain);
+            self.push(indent + 5, &command, RowKind::Plain);
         }
     }
 }

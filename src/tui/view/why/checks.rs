@@ -4,29 +4,29 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::{Kind, Row};
+use super::{PageRow, RowKind};
 use crate::diagnosis::{Check, CheckResult};
 use crate::tui::measure::{cut, left};
-use crate::tui::modal::{Spot, Why};
+use crate::tui::modal::{WhyPage, WhySpot};
 use crate::tui::model::Model;
 use crate::tui::view::layout::Class;
 
 /// Columns of a verdict: the widest is `not looked at`.
 const VERDICT: usize = 13;
 
-fn is_chosen(why: &Why, check: &Check) -> bool {
-    why.spot() == Some(Spot::Check(check.about))
+fn is_chosen(why: &WhyPage, check: &Check) -> bool {
+    why.spot() == Some(WhySpot::Check(check.about))
 }
 
 /// The first row on the screen. The one whose proof is shown is among them.
-fn top(why: &Why, page: usize) -> usize {
+fn top(why: &WhyPage, page: usize) -> usize {
     let shown = why.shown().map(|check| check.about);
     let checks = why.checks();
     let at = checks.iter().position(|check| Some(check.about) == shown);
     (at.unwrap_or(0) + 1).saturating_sub(page)
 }
 
-pub(super) fn title(why: &Why, rows: usize) -> String {
+pub(super) fn title(why: &WhyPage, rows: usize) -> String {
     let (all, page) = (why.checks().len(), rows.saturating_sub(1));
     if all <= page {
         return format!("Checks {all}");
@@ -35,7 +35,12 @@ pub(super) fn title(why: &Why, rows: usize) -> String {
     format!("Checks {all}, {} to {}", top + 1, top + page)
 }
 
-pub(super) fn table(model: &Model, why: &Why, inside: Rect, class: Class) -> Vec<Line<'static>> {
+pub(super) fn table(
+    model: &Model,
+    why: &WhyPage,
+    inside: Rect,
+    class: Class,
+) -> Vec<Line<'static>> {
     let columns = usize::from(inside.width);
     let page = usize::from(inside.height).saturating_sub(1);
     let wide = class == Class::Wide;
@@ -84,12 +89,12 @@ fn style(model: &Model, verdict: CheckResult) -> Style {
 }
 
 /// A line each, for a small screen.
-pub(super) fn lines(why: &Why, columns: usize) -> Vec<Row> {
+pub(super) fn lines(why: &WhyPage, columns: usize) -> Vec<PageRow> {
     let mut rows = Vec::new();
     if !why.checks().is_empty() {
-        rows.push(Row {
+        rows.push(PageRow {
             text: "Checks".to_owned(),
-            kind: Kind::Heading,
+            kind: RowKind::Heading,
         });
     }
     rows.extend(why.checks().iter().map(|check| {
@@ -97,9 +102,13 @@ pub(super) fn lines(why: &Why, columns: usize) -> Vec<Row> {
         let mark = if chosen { ">" } else { " " };
         let (about, verdict) = (check.about.short(), check.verdict.as_str());
         let text = format!("{mark} {about}: {verdict}, {}", check.found);
-        Row {
+        PageRow {
             text: cut(&text, columns),
-            kind: if chosen { Kind::Chosen } else { Kind::Plain },
+            kind: if chosen {
+                RowKind::Chosen
+            } else {
+                RowKind::Plain
+            },
         }
     }));
     rows

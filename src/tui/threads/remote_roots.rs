@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::config::StateRoot;
 use crate::inventory::{RootState, RootView, Sampler, Snapshot, Watch};
 use crate::look::probe::Probe;
-use crate::tui::host::Host;
+use crate::tui::host::JobHost;
 
 use super::{Mailbox, spawn};
 
@@ -20,7 +20,7 @@ const LATE: Duration = Duration::from_secs(3);
 const LEAST_PATIENCE: Duration = Duration::from_millis(500);
 
 /// One root and the thread that looks at it.
-struct Apart {
+struct RemoteRoot {
     root: StateRoot,
     answers: Receiver<Snapshot>,
     watches: Sender<Watch>,
@@ -29,17 +29,17 @@ struct Apart {
 }
 
 /// All of them.
-pub(super) struct AllApart {
+pub(super) struct RemoteRoots {
     mailbox: Mailbox,
-    host: Host,
+    host: JobHost,
     /// From when the time of histories is counted.
     begun: Instant,
-    roots: HashMap<Arc<Path>, Apart>,
+    roots: HashMap<Arc<Path>, RemoteRoot>,
     watch: Watch,
 }
 
-impl AllApart {
-    pub(super) fn new(mailbox: &Mailbox, host: Host, begun: Instant) -> Self {
+impl RemoteRoots {
+    pub(super) fn new(mailbox: &Mailbox, host: JobHost, begun: Instant) -> Self {
         Self {
             mailbox: mailbox.clone(),
             host,
@@ -62,7 +62,7 @@ impl AllApart {
         }
     }
 
-    fn begin(&self, root: &StateRoot, interval: Duration) -> Option<Apart> {
+    fn begin(&self, root: &StateRoot, interval: Duration) -> Option<RemoteRoot> {
         let (answer, answers) = mpsc::channel();
         let (watches, orders) = mpsc::channel();
         let mut sampler = self.host.sampler_of(root.clone(), self.begun).ok()?;
@@ -70,7 +70,7 @@ impl AllApart {
         let mut probe = Probe::new(root.path.to_path_buf());
         let body = move |_: &Mailbox| look(&mut sampler, &mut probe, &answer, &orders, interval);
         spawn("apart", &self.mailbox, body).ok()?;
-        Some(Apart {
+        Some(RemoteRoot {
             root: root.clone(),
             answers,
             watches,

@@ -7,20 +7,20 @@ use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
 
 use crate::cgroup::Limit;
-use crate::inventory::lane::Happened;
+use crate::inventory::happenings::Happened;
 use crate::inventory::usage::{DeviceIo, Interface, Network};
 use crate::text::visible;
 use crate::tui::measure::{self, flow};
 use crate::tui::model::Model;
-use crate::tui::view::chart::Mark;
+use crate::tui::view::chart::EventMark;
 
-use super::subject::{Plot, Subject, What, clock, seconds};
+use super::subject::{ChartSubject, Charted, Plot, clock, seconds};
 
 /// What the drawing of every pane needs.
-pub(super) struct Scene<'a> {
+pub(super) struct PaneScene<'a> {
     pub(super) model: &'a Model,
-    pub(super) subject: &'a Subject<'a>,
-    pub(super) marks: &'a [Mark],
+    pub(super) subject: &'a ChartSubject<'a>,
+    pub(super) marks: &'a [EventMark],
 }
 
 /// Rows of a pane from which on it has more than one line of words above its chart.
@@ -64,7 +64,7 @@ pub(super) fn written(frame: &mut Frame<'_>, inside: Rect, lines: Vec<Line<'_>>)
     frame.render_widget(Paragraph::new(lines), inside);
 }
 
-impl Scene<'_> {
+impl PaneScene<'_> {
     /// Words, then the chart in what is left.
     fn charted(&self, frame: &mut Frame<'_>, inside: Rect, words: Vec<Line<'_>>, plot: &Plot) {
         let rows = u16::try_from(words.len())
@@ -81,7 +81,7 @@ impl Scene<'_> {
     }
 
     pub(super) fn cpu(&self, frame: &mut Frame<'_>, inside: Rect) {
-        let (usage, plot) = (&self.subject.usage, self.subject.plot(What::Cpu));
+        let (usage, plot) = (&self.subject.usage, self.subject.plot(Charted::Cpu));
         let columns = usize::from(inside.width);
         let now = format!("now {}", plot.of_limit(usage.cpu));
         let throttled = usage.throttled.map(|part| format!("{part:.0}%"));
@@ -132,7 +132,7 @@ impl Scene<'_> {
     }
 
     pub(super) fn memory(&self, frame: &mut Frame<'_>, inside: Rect) {
-        let (usage, plot) = (&self.subject.usage, self.subject.plot(What::Memory));
+        let (usage, plot) = (&self.subject.usage, self.subject.plot(Charted::Memory));
         let columns = usize::from(inside.width);
         let now = measure::memory(usage).map(|bytes| bytes as f64);
         let mut words = vec![format!("now {}", plot.of_limit(now))];
@@ -221,7 +221,7 @@ impl Scene<'_> {
     }
 
     pub(super) fn io(&self, frame: &mut Frame<'_>, inside: Rect) {
-        let (usage, plot) = (&self.subject.usage, self.subject.plot(What::Io));
+        let (usage, plot) = (&self.subject.usage, self.subject.plot(Charted::Io));
         let columns = usize::from(inside.width);
         if self.subject.is_host() && plot.summary.is_none() {
             let line = Line::raw("counted for each container");
@@ -246,7 +246,7 @@ impl Scene<'_> {
     pub(super) fn tasks(&self, frame: &mut Frame<'_>, inside: Rect) {
         let (subject, look) = (self.subject, self.model.look);
         let columns = usize::from(inside.width);
-        let plot = subject.plot(What::Pids);
+        let plot = subject.plot(Charted::Pids);
         let peak = subject.detail.as_ref().and_then(|detail| detail.pids_peak);
         let pids = subject.usage.pids.map(|pids| pids as f64);
         let words = [
@@ -259,7 +259,7 @@ impl Scene<'_> {
             Some(_) if subject.is_host() => {}
             Some(detail) => {
                 let network = network(detail.network.as_ref(), rows, columns);
-                let net = subject.plot(What::Net);
+                let net = subject.plot(Charted::Net);
                 for (at, text) in network.into_iter().enumerate() {
                     lines.push(if at == 0 && detail.network.is_some() {
                         with_spark(&text, &net, self, columns)
@@ -275,7 +275,7 @@ impl Scene<'_> {
 }
 
 /// Words at the left, a chart of one row at the right if there is room for one.
-fn with_spark(text: &str, plot: &Plot, scene: &Scene<'_>, columns: usize) -> Line<'static> {
+fn with_spark(text: &str, plot: &Plot, scene: &PaneScene<'_>, columns: usize) -> Line<'static> {
     const SPARK: usize = 16;
     if measure::width(text) + 2 + SPARK > columns || scene.subject.unknown().is_some() {
         return Line::raw(text.to_owned());

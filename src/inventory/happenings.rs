@@ -1,4 +1,4 @@
-//! What happened to containers while ocitop looked: the lane below the charts.
+//! What happened to containers while ocitop looked: shown below the charts and as the history.
 
 use std::time::Duration;
 
@@ -64,7 +64,7 @@ impl ExitStatus {
     /// From the kernel's encoding, as in field 52 of `/proc/PID/stat`.
     ///
     /// ```
-    /// use ocitop::inventory::lane::ExitStatus;
+    /// use ocitop::inventory::happenings::ExitStatus;
     /// assert_eq!(ExitStatus::from_raw(0x0300), ExitStatus::Code(3));
     /// assert_eq!(ExitStatus::from_raw(9), ExitStatus::Signal(9));
     /// ```

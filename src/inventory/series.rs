@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// What there is a history of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Metric {
+pub enum SeriesId {
     /// Percent of one core.
     Cpu,
     /// Percent of periods throttled.
@@ -42,7 +42,7 @@ pub enum Metric {
     MbmLocal,
 }
 
-impl Metric {
+impl SeriesId {
     /// All of them.
     pub const ALL: [Self; 15] = [
         Self::Cpu,
@@ -112,8 +112,8 @@ impl Ring {
 
 /// The samples of every metric; what was never measured takes no room.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct History {
-    series: Vec<(Metric, [Ring; 3])>,
+pub struct Series {
+    series: Vec<(SeriesId, [Ring; 3])>,
 }
 
 /// Samples of one metric over a span of time.
@@ -136,14 +136,14 @@ pub struct Summary {
     pub max: f64,
 }
 
-impl History {
+impl Series {
     /// The longest span there is a history of.
     pub const LONGEST: Duration = Duration::from_secs((LENGTH * 60) as u64);
 
     /// Adds a sample taken at `to`, that counts since `from`; both since the start.
     ///
     /// ```
-    /// use ocitop::inventory::history::{History, Metric};
+    /// use ocitop::inventory::series::{History, Metric};
     /// use std::time::Duration;
     /// let at = Duration::from_secs;
     /// let mut history = History::default();
@@ -156,7 +156,7 @@ impl History {
         clippy::cast_possible_truncation,
         reason = "what is drawn needs no more than single precision"
     )]
-    pub fn push(&mut self, metric: Metric, from: Duration, to: Duration, value: f64) {
+    pub fn push(&mut self, metric: SeriesId, from: Duration, to: Duration, value: f64) {
         if !self.has(metric) {
             self.series.push((metric, Default::default()));
         }
@@ -171,7 +171,7 @@ impl History {
     }
 
     /// The last `span` before `now`, from the finest ring that reaches back so far.
-    pub fn window(&self, metric: Metric, span: Duration, now: Duration) -> Window {
+    pub fn window(&self, metric: SeriesId, span: Duration, now: Duration) -> Window {
         let wanted = span.as_secs().max(1);
         let fits = |seconds: &&u32| u64::from(**seconds * LENGTH) >= wanted;
         let seconds = SECONDS.iter().find(fits).copied().unwrap_or(60);
@@ -188,7 +188,7 @@ impl History {
     }
 
     /// Whether there is any sample of a metric.
-    pub fn has(&self, metric: Metric) -> bool {
+    pub fn has(&self, metric: SeriesId) -> bool {
         self.series.iter().any(|(of, _)| *of == metric)
     }
 }
@@ -222,23 +222,23 @@ mod tests {
 
     #[test]
     fn samples_within_a_bucket_are_their_mean() {
-        let mut history = History::default();
+        let mut history = Series::default();
         for (ms, value) in [(1000, 10.0), (1250, 20.0), (1500, 30.0)] {
             let to = Duration::from_millis(ms);
-            history.push(Metric::Cpu, to.saturating_sub(at(1)), to, value);
+            history.push(SeriesId::Cpu, to.saturating_sub(at(1)), to, value);
         }
         assert_eq!(
-            history.window(Metric::Cpu, at(1), at(1)).samples,
+            history.window(SeriesId::Cpu, at(1), at(1)).samples,
             [Some(20.0)]
         );
     }
 
     #[test]
     fn what_was_not_looked_at_is_a_gap_and_not_zero() {
-        let mut history = History::default();
-        history.push(Metric::Pids, at(0), at(1), 3.0);
-        history.push(Metric::Pids, at(4), at(5), 4.0);
-        let window = history.window(Metric::Pids, at(6), at(6));
+        let mut history = Series::default();
+        history.push(SeriesId::Pids, at(0), at(1), 3.0);
+        history.push(SeriesId::Pids, at(4), at(5), 4.0);
+        let window = history.window(SeriesId::Pids, at(6), at(6));
         assert_eq!(
             window.samples,
             [Some(3.0), None, None, None, Some(4.0), None]
@@ -246,7 +246,7 @@ mod tests {
         let summary = window.summary().unwrap();
         assert_eq!((summary.min, summary.mean, summary.max), (3.0, 3.5, 4.0));
         assert_eq!(
-            history.window(Metric::Cpu, at(6), at(6)).summary(),
+            history.window(SeriesId::Cpu, at(6), at(6)).summary(),
             None,
             "never measured"
         );
@@ -254,12 +254,12 @@ mod tests {
 
     #[test]
     fn long_spans_come_from_coarser_buckets() {
-        let mut history = History::default();
+        let mut history = Series::default();
         for second in 1..=3600 {
-            history.push(Metric::Cpu, at(second - 1), at(second), second as f64);
+            history.push(SeriesId::Cpu, at(second - 1), at(second), second as f64);
         }
         for (span, bucket, count) in [(60, 1, 60), (600, 10, 60), (7200, 60, 120)] {
-            let window = history.window(Metric::Cpu, at(span), at(3600));
+            let window = history.window(SeriesId::Cpu, at(span), at(3600));
             assert_eq!(window.bucket, at(bucket));
             assert_eq!(window.samples.len(), count);
             assert_eq!(window.samples.last().copied().flatten(), Some(3600.0));
@@ -272,16 +272,16 @@ mod tests {
             steps in proptest::collection::vec((0_u64..400, 0.0..1e12_f64), 1..40),
             span in 1_u64..8000,
         ) {
-            let mut history = History::default();
+            let mut history = Series::default();
             let mut now = at(0);
             let mut most: f64 = 0.0;
             for (step, value) in steps {
                 let before = now;
                 now += at(step);
                 most = most.max(value);
-                history.push(Metric::Memory, before, now, value);
+                history.push(SeriesId::Memory, before, now, value);
             }
-            let window = history.window(Metric::Memory, at(span), now);
+            let window = history.window(SeriesId::Memory, at(span), now);
             prop_assert!(window.samples.len() <= LENGTH as usize);
             prop_assert!(window.samples.last().copied().flatten().is_some());
             let top = window.summary().unwrap().max;

@@ -1,14 +1,19 @@
-//! Keys in the leftovers view, and cleaning what is chosen there.
+//! Keys in the leftovers view, when to search for them, and cleaning what is chosen there.
+
+use std::sync::Arc;
 
 use crate::diagnosis::remedy::ocitop;
+use crate::inventory::happenings::Happened;
+use crate::leftovers::FoundLeftovers;
 use crate::text::shell::quoted;
 use crate::tui::action::{Action, Motion};
 use crate::tui::deeds::{Act, Ending};
 use crate::tui::effect::Effect;
-use crate::tui::leftovers;
-use crate::tui::log_pane::Mark;
+use crate::tui::log_pane::Tone;
 use crate::tui::modal::{CleanDialog, Menu, Modal};
-use crate::tui::model::{Model, Pane};
+use crate::tui::model::{Model, Pane, View, first_row};
+use crate::tui::view;
+use crate::tui::view::layout::{self, Class};
 
 use super::menus::{command_entry, word_entry};
 use super::{dialogs::open, jobs};
@@ -25,13 +30,13 @@ pub(super) fn arrange(model: &mut Model, action: Action) -> bool {
         }
         Action::Mark => {
             model.leftovers.toggle();
-            leftovers::go(model, Motion::Down);
+            go(model, Motion::Down);
         }
         Action::MarkAll => model.leftovers.mark_all(),
         Action::ClearMarks => drop(model.leftovers.clear()),
         _ => return false,
     }
-    leftovers::follow(model);
+    follow(model);
     true
 }
 
@@ -50,7 +55,7 @@ pub(super) fn ask(model: &mut Model) -> Vec<Effect> {
         model.log.say_about(
             model.now.wall,
             Some(leftover.key.clone()),
-            Mark::Warning,
+            Tone::Warning,
             text,
         );
         jobs::not_begun(model, &leftover.key, Act::Clean, Ending::Busy("a job"));
@@ -58,7 +63,7 @@ pub(super) fn ask(model: &mut Model) -> Vec<Effect> {
     if free.is_empty() {
         model.log.say(
             model.now.wall,
-            Mark::None,
+            Tone::None,
             "no leftover to clean".to_owned(),
         );
         return Vec::new();
@@ -107,4 +112,54 @@ pub(super) fn copy(model: &mut Model) -> Vec<Effect> {
     };
     open(model, Modal::Menu(menu));
     Vec::new()
+}
+
+/// Takes a search in.
+pub(super) fn take(model: &mut Model, found: Arc<FoundLeftovers>) {
+    model.leftovers.take(found, model.frozen.is_some());
+    follow(model);
+}
+
+/// Moves the cursor.
+pub(super) fn go(model: &mut Model, motion: Motion) {
+    let page = view::leftovers::page(model);
+    let len = model.leftovers.rows().len();
+    let index = motion.apply(model.leftovers.index(), len, page);
+    model.leftovers.put(index);
+    follow(model);
+}
+
+/// A click on a line of the view.
+pub(super) fn click(model: &mut Model, row: u16) {
+    let page = view::leftovers::page(model);
+    let line = layout::view_line(model, row).filter(|line| *line < page);
+    let index = line.map(|line| model.leftovers.top + line);
+    if let Some(index) = index.filter(|index| *index < model.leftovers.rows().len()) {
+        model.leftovers.put(index);
+    }
+}
+
+/// Keeps the cursor on the screen.
+fn follow(model: &mut Model) {
+    let page = view::leftovers::page(model);
+    let len = model.leftovers.rows().len();
+    let own = &mut model.leftovers;
+    own.top = first_row(own.top, own.index(), page, len);
+}
+
+/// Asks for a search, if one is wanted and it is time for it.
+pub(super) fn search(model: &mut Model) -> Option<Effect> {
+    let snapshot = model.latest.as_ref()?;
+    let is_shown = model.view == View::Leftovers
+        && model.frozen.is_none()
+        && Class::of(model.size) != Class::TooSmall;
+    if !model.leftovers.is_due(model.now.uptime, is_shown) {
+        return None;
+    }
+    let deleted = snapshot
+        .happenings
+        .iter()
+        .filter(|what| what.what == Happened::Deleted);
+    let keys = deleted.map(|what| what.key.clone());
+    Some(Effect::FindLeftovers(keys.collect()))
 }

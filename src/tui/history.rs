@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::inventory::lane::{ExitStatus, Happened, Happening};
+use crate::inventory::happenings::{ExitStatus, Happened, Happening};
 use crate::kernel::Signal;
 use crate::oci::ContainerKey;
 
@@ -16,7 +16,7 @@ use super::model::first_row;
 
 /// One line of the past.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Past<'a> {
+pub(crate) enum HistoryEntry<'a> {
     /// Something happened to a container.
     Happened(&'a Happening),
     /// The operator had something done.
@@ -30,7 +30,7 @@ pub(crate) enum Remembered {
     Did(Arc<Deed>),
 }
 
-impl<'a> Past<'a> {
+impl<'a> HistoryEntry<'a> {
     /// When.
     pub(crate) fn at(self) -> Timestamp {
         match self {
@@ -83,10 +83,10 @@ impl<'a> Past<'a> {
 
 impl Remembered {
     /// As it is told.
-    pub(crate) fn past(&self) -> Past<'_> {
+    pub(crate) fn past(&self) -> HistoryEntry<'_> {
         match self {
-            Self::Happened(happening) => Past::Happened(happening),
-            Self::Did(deed) => Past::Did(deed),
+            Self::Happened(happening) => HistoryEntry::Happened(happening),
+            Self::Did(deed) => HistoryEntry::Did(deed),
         }
     }
 }
@@ -94,7 +94,7 @@ impl Remembered {
 /// Cursor and first line. Without a cursor the newest stays in sight; once there is one it stays
 /// on its line, whatever comes above it.
 #[derive(Debug, Default)]
-pub(crate) struct Lane {
+pub(crate) struct HistoryCursor {
     cursor: Option<Remembered>,
     /// Where the cursor was, for when its line goes.
     index: usize,
@@ -107,9 +107,9 @@ pub(crate) fn shown<'a>(
     happened: &'a [Happening],
     deeds: &'a Deeds,
     filter: &Filter,
-) -> Vec<Past<'a>> {
-    let mut happened = happened.iter().rev().map(Past::Happened).peekable();
-    let mut did = deeds.all().rev().map(Past::Did).peekable();
+) -> Vec<HistoryEntry<'a>> {
+    let mut happened = happened.iter().rev().map(HistoryEntry::Happened).peekable();
+    let mut did = deeds.all().rev().map(HistoryEntry::Did).peekable();
     let newest_first = std::iter::from_fn(move || match (happened.peek(), did.peek()) {
         // What was done is told before what was seen of it.
         (Some(seen), Some(done)) if seen.at() >= done.at() => happened.next(),
@@ -121,9 +121,9 @@ pub(crate) fn shown<'a>(
         .collect()
 }
 
-impl Lane {
+impl HistoryCursor {
     /// Whether the cursor is on this line.
-    pub(crate) fn is_on(&self, past: Past<'_>) -> bool {
+    pub(crate) fn is_on(&self, past: HistoryEntry<'_>) -> bool {
         self.cursor.as_ref().is_some_and(|cursor| past.is(cursor))
     }
 
@@ -140,7 +140,7 @@ impl Lane {
     }
 
     /// Stays on its line, or goes to the neighbour if that is no longer shown.
-    pub(crate) fn settle(&mut self, rows: &[Past<'_>], page: usize) {
+    pub(crate) fn settle(&mut self, rows: &[HistoryEntry<'_>], page: usize) {
         if self.cursor.is_some() {
             let found = rows.iter().position(|row| self.is_on(*row));
             let index = found.unwrap_or(self.index.min(rows.len().saturating_sub(1)));
@@ -149,13 +149,13 @@ impl Lane {
         self.top = first_row(self.top, self.index, page, rows.len());
     }
 
-    pub(crate) fn put(&mut self, rows: &[Past<'_>], index: usize) {
+    pub(crate) fn put(&mut self, rows: &[HistoryEntry<'_>], index: usize) {
         self.cursor = rows.get(index).map(|row| row.remember());
         self.index = if self.cursor.is_some() { index } else { 0 };
     }
 
     /// The first movement only puts the cursor on the newest line.
-    pub(crate) fn go(&mut self, rows: &[Past<'_>], motion: Motion, page: usize) {
+    pub(crate) fn go(&mut self, rows: &[HistoryEntry<'_>], motion: Motion, page: usize) {
         let index = match self.cursor {
             None if matches!(motion, Motion::Down | Motion::Up) => 0,
             _ => motion.apply(self.index, rows.len(), page),

@@ -5,9 +5,9 @@ use ratatui::text::Line;
 use crate::tui::measure::{self, flow, left, scrolled_into};
 use crate::tui::model::Model;
 use crate::tui::theme::scale;
-use crate::tui::view::chart::Mark;
+use crate::tui::view::chart::EventMark;
 
-use super::subject::{Plot, Subject, What, clock};
+use super::subject::{ChartSubject, Charted, Plot, clock};
 use super::{compare, pressure, rdt};
 
 /// Columns of a line's chart.
@@ -15,7 +15,7 @@ const SPARK: usize = 12;
 
 pub(super) fn lines(
     model: &Model,
-    subject: &Subject<'_>,
+    subject: &ChartSubject<'_>,
     columns: usize,
     rows: usize,
 ) -> Vec<Line<'static>> {
@@ -42,10 +42,10 @@ pub(super) fn lines(
         return lines;
     }
     let charted = [
-        ("CPU", What::Cpu, cpu(subject)),
-        ("MEM", What::Memory, memory(subject)),
-        ("IO", What::Io, io(subject)),
-        ("TASK", What::Pids, pids(subject)),
+        ("CPU", Charted::Cpu, cpu(subject)),
+        ("MEM", Charted::Memory, memory(subject)),
+        ("IO", Charted::Io, io(subject)),
+        ("TASK", Charted::Pids, pids(subject)),
     ];
     let marks = subject.marks();
     for (name, what, words) in charted {
@@ -66,7 +66,7 @@ pub(super) fn lines(
 }
 
 /// A chart of one row with what was grave in it: there is no line below it to tell that.
-fn marked(spark: &str, marks: &[Mark]) -> String {
+fn marked(spark: &str, marks: &[EventMark]) -> String {
     let mut cells: Vec<char> = spark.chars().collect();
     let last = cells.len().saturating_sub(1);
     for mark in marks.iter().filter(|mark| mark.grave) {
@@ -79,7 +79,7 @@ fn marked(spark: &str, marks: &[Mark]) -> String {
 
 type Words = Box<dyn Fn(&Plot) -> Vec<String>>;
 
-fn cpu(subject: &Subject<'_>) -> Words {
+fn cpu(subject: &ChartSubject<'_>) -> Words {
     let usage = subject.usage;
     Box::new(move |plot| {
         let throttled = usage.throttled.filter(|part| *part > 0.0);
@@ -88,7 +88,7 @@ fn cpu(subject: &Subject<'_>) -> Words {
     })
 }
 
-fn memory(subject: &Subject<'_>) -> Words {
+fn memory(subject: &ChartSubject<'_>) -> Words {
     let used = measure::memory(&subject.usage).map(|bytes| bytes as f64);
     Box::new(move |plot| {
         let part = used.zip(plot.scale.limit).filter(|(_, limit)| *limit > 0.0);
@@ -99,7 +99,7 @@ fn memory(subject: &Subject<'_>) -> Words {
     })
 }
 
-fn io(subject: &Subject<'_>) -> Words {
+fn io(subject: &ChartSubject<'_>) -> Words {
     let usage = subject.usage;
     Box::new(move |plot| {
         let rate = |value: Option<f64>| plot.show(value);
@@ -111,7 +111,7 @@ fn io(subject: &Subject<'_>) -> Words {
     })
 }
 
-fn pids(subject: &Subject<'_>) -> Words {
+fn pids(subject: &ChartSubject<'_>) -> Words {
     let now = subject.usage.pids.map(|pids| pids as f64);
     let peak = subject.detail.as_ref().and_then(|detail| detail.pids_peak);
     Box::new(move |plot| {
@@ -121,12 +121,12 @@ fn pids(subject: &Subject<'_>) -> Words {
 }
 
 /// What has no chart; what went wrong comes first.
-fn rest(model: &Model, subject: &Subject<'_>, columns: usize) -> Vec<String> {
+fn rest(model: &Model, subject: &ChartSubject<'_>, columns: usize) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(kills) = subject.usage.oom_kills.filter(|kills| *kills > 0) {
         let last = subject
             .happenings()
-            .find(|happening| crate::tui::lane::glyph(&happening.what) == 'x');
+            .find(|happening| crate::tui::history::glyph(&happening.what) == 'x');
         let last = last.map(|last| format!("last {}", clock(model, last.at)));
         let words = [format!("{kills} kills"), last.unwrap_or_default()];
         lines.push(format!(" OOM  {}", flow(&words, columns.saturating_sub(6))));

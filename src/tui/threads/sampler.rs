@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use crate::inventory::sampler::{Alarm, Woken};
 use crate::inventory::{Sampler, Snapshot, Watch};
 use crate::tui::event::EventKind;
-use crate::tui::host::Host;
+use crate::tui::host::JobHost;
 
-use super::apart::AllApart;
+use super::remote_roots::RemoteRoots;
 use super::{Mailbox, panic_if_asked, spawn};
 
 /// Changes that come thick and fast are shown together: at least this long after the last, and
@@ -21,72 +21,76 @@ const TOGETHER_EACH: Duration = Duration::from_micros(10);
 /// The first rates need two passes; nobody should wait a long interval for them.
 const FIRST_RATES: Duration = Duration::from_millis(500);
 
-/// What the scanner can be told.
-enum Order {
+/// What the sampler can be told.
+enum SamplerRequest {
     Now,
     Interval(Duration),
     Watch(Watch),
 }
 
-/// Tells the scanner what to do.
-pub(super) struct Orders {
-    sender: Sender<Order>,
+/// Tells the sampler what to do.
+pub(super) struct SamplerHandle {
+    sender: Sender<SamplerRequest>,
     alarm: Alarm,
 }
 
-impl Orders {
+impl SamplerHandle {
     /// To look at everything now. False if the thread is gone.
     pub(super) fn now(&self) -> bool {
-        self.send(Order::Now)
+        self.send(SamplerRequest::Now)
     }
 
     /// To look this often.
     pub(super) fn interval(&self, interval: Duration) -> bool {
-        self.send(Order::Interval(interval))
+        self.send(SamplerRequest::Interval(interval))
     }
 
     /// To look closely at these.
     pub(super) fn watch(&self, watch: Watch) -> bool {
-        self.send(Order::Watch(watch))
+        self.send(SamplerRequest::Watch(watch))
     }
 
-    fn send(&self, order: Order) -> bool {
+    fn send(&self, order: SamplerRequest) -> bool {
         let sent = self.sender.send(order).is_ok();
         self.alarm.ring();
         sent
     }
 }
 
-/// Starts the scanner.
-pub(super) fn start(mailbox: &Mailbox, host: Host, interval: Duration) -> io::Result<Orders> {
+/// Starts the sampler.
+pub(super) fn start(
+    mailbox: &Mailbox,
+    host: JobHost,
+    interval: Duration,
+) -> io::Result<SamplerHandle> {
     let (sender, orders) = mpsc::channel();
     let sampler = host.sampler()?;
     let alarm = sampler.alarm();
-    spawn("scanner", mailbox, move |mailbox| {
+    spawn("sampler", mailbox, move |mailbox| {
         if let Some(first) = host.first_look()
             && !mailbox.send(EventKind::Snapshot(Arc::new(first)))
         {
             return;
         }
-        let mut scanner = Scanner {
+        let mut sampler = SamplerThread {
             mailbox,
-            apart: AllApart::new(mailbox, host, sampler.begun()),
+            apart: RemoteRoots::new(mailbox, host, sampler.begun()),
             sampler,
             orders: &orders,
             interval,
             together: Duration::ZERO,
         };
-        scanner.run();
+        sampler.run();
     })?;
-    Ok(Orders { sender, alarm })
+    Ok(SamplerHandle { sender, alarm })
 }
 
-struct Scanner<'a> {
+struct SamplerThread<'a> {
     mailbox: &'a Mailbox,
     /// Roots that may never answer.
-    apart: AllApart,
+    apart: RemoteRoots,
     sampler: Sampler,
-    orders: &'a Receiver<Order>,
+    orders: &'a Receiver<SamplerRequest>,
     interval: Duration,
     /// How long changes are gathered before they are shown.
     together: Duration,
@@ -99,11 +103,11 @@ enum Then {
     End,
 }
 
-impl Scanner<'_> {
+impl SamplerThread<'_> {
     fn run(&mut self) {
         for passes in 0_u64.. {
             let began = Instant::now();
-            panic_if_asked("scanner", passes == 1);
+            panic_if_asked("sampler", passes == 1);
             let snapshot = self.sampler.pass();
             if !self.show(snapshot) {
                 return;
@@ -172,9 +176,11 @@ impl Scanner<'_> {
         let mut watch = None;
         loop {
             match self.orders.try_recv() {
-                Ok(Order::Now) => then = Then::Pass,
-                Ok(Order::Interval(interval)) => (self.interval, *pause) = (interval, interval),
-                Ok(Order::Watch(wanted)) => watch = Some(wanted),
+                Ok(SamplerRequest::Now) => then = Then::Pass,
+                Ok(SamplerRequest::Interval(interval)) => {
+                    (self.interval, *pause) = (interval, interval);
+                }
+                Ok(SamplerRequest::Watch(wanted)) => watch = Some(wanted),
                 Err(TryRecvError::Empty) => break,
                 Err(TryRecvError::Disconnected) => return Then::End,
             }

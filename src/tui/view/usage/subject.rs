@@ -8,36 +8,36 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use crate::cgroup::Limit;
-use crate::inventory::history::{History, Metric, Summary, Window};
-use crate::inventory::lane::{Happened, Happening};
+use crate::inventory::happenings::{Happened, Happening};
+use crate::inventory::series::{Series, SeriesId, Summary, Window};
 use crate::inventory::usage::MemoryDetail;
 use crate::inventory::{Container, Detail, Snapshot, Usage};
 use crate::oci::ContainerKey;
-use crate::tui::axes::{Ceiling, Scale, Span, Unit};
-use crate::tui::lane;
+use crate::tui::axes::{Ceiling, Quantity, Scale, TimeSpan};
+use crate::tui::history;
 use crate::tui::measure;
 use crate::tui::model::Model;
-use crate::tui::theme::Look;
-use crate::tui::view::chart::{Chart, Mark, spark};
+use crate::tui::theme::TerminalLook;
+use crate::tui::view::chart::{Chart, EventMark, spark};
 
 const MIB: f64 = 1_048_576.0;
 
 /// Whose usage is shown.
-pub(crate) struct Subject<'a> {
+pub(crate) struct ChartSubject<'a> {
     pub(crate) name: String,
     pub(crate) usage: Usage,
     pub(crate) detail: Option<Arc<Detail>>,
     /// `None`: it is the host.
     pub(crate) container: Option<&'a Container>,
     snapshot: &'a Snapshot,
-    span: Span,
+    span: TimeSpan,
     ceiling: Ceiling,
     interval: Duration,
 }
 
 /// What is charted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum What {
+pub(crate) enum Charted {
     Cpu,
     Memory,
     Pids,
@@ -45,7 +45,7 @@ pub(crate) enum What {
     Net,
 }
 
-impl<'a> Subject<'a> {
+impl<'a> ChartSubject<'a> {
     /// The container under the cursor; without one, the host.
     pub(crate) fn shown(model: &'a Model) -> Option<Self> {
         match model.selected() {
@@ -71,7 +71,7 @@ impl<'a> Subject<'a> {
     fn host(model: &'a Model) -> Option<Self> {
         let snapshot: &Snapshot = model.snapshot()?;
         let (host, usage) = (&snapshot.host, &snapshot.usage);
-        let measured = usage.cpu.is_some() || snapshot.history.has(Metric::Memory);
+        let measured = usage.cpu.is_some() || snapshot.history.has(SeriesId::Memory);
         let detail = measured.then(|| {
             let memory = MemoryDetail {
                 swap: usage.swap.map(|(used, _)| used),
@@ -111,7 +111,7 @@ impl<'a> Subject<'a> {
             .filter(|_| self.container.is_none())
     }
 
-    pub(crate) fn span(&self) -> Span {
+    pub(crate) fn span(&self) -> TimeSpan {
         self.span
     }
 
@@ -153,17 +153,17 @@ impl<'a> Subject<'a> {
     }
 
     /// What happened to it in the span shown, the gravest last: it must not be covered.
-    pub(crate) fn marks(&self) -> Vec<Mark> {
+    pub(crate) fn marks(&self) -> Vec<EventMark> {
         let (now, span) = (self.snapshot.uptime, self.span.duration());
         let recent = self
             .happenings()
             .take_while(|happening| now.saturating_sub(happening.uptime) <= span);
-        let mut marks: Vec<Mark> = recent
+        let mut marks: Vec<EventMark> = recent
             .map(|happening| {
                 let ago = now.saturating_sub(happening.uptime).as_secs_f64();
-                Mark {
+                EventMark {
                     at: 1.0 - ago / span.as_secs_f64(),
-                    glyph: lane::glyph(&happening.what),
+                    glyph: history::glyph(&happening.what),
                     grave: matches!(happening.what, Happened::OomKilled { .. }),
                 }
             })
@@ -172,18 +172,18 @@ impl<'a> Subject<'a> {
         marks
     }
 
-    fn window(&self, metric: Metric) -> Window {
-        let empty = History::default();
+    fn window(&self, metric: SeriesId) -> Window {
+        let empty = Series::default();
         let history = self.detail.as_ref().map_or(&empty, |d| &*d.history);
         let window = history.window(metric, self.span.duration(), self.snapshot.uptime);
         held(window, self.interval)
     }
 
-    pub(crate) fn series(&self, metric: Metric) -> Vec<Option<f64>> {
+    pub(crate) fn series(&self, metric: SeriesId) -> Vec<Option<f64>> {
         self.window(metric).samples
     }
 
-    fn sum(&self, one: Metric, other: Metric) -> Window {
+    fn sum(&self, one: SeriesId, other: SeriesId) -> Window {
         let (mut sum, other) = (self.window(one), self.window(other));
         for (sum, other) in sum.samples.iter_mut().zip(other.samples) {
             *sum = match (*sum, other) {
@@ -194,29 +194,34 @@ impl<'a> Subject<'a> {
         sum
     }
 
-    pub(crate) fn plot(&self, what: What) -> Plot {
+    pub(crate) fn plot(&self, what: Charted) -> Plot {
         let usage = &self.usage;
         let value = |limit: Option<Limit>| limit.and_then(Limit::value).map(|v| v as f64);
         let (window, unit, least, limit) = match what {
-            What::Cpu => {
+            Charted::Cpu => {
                 let limit = value(usage.cpu_limit).map(|millionths| millionths / 10_000.0);
-                (self.window(Metric::Cpu), Unit::Percent, 10.0, limit)
+                (self.window(SeriesId::Cpu), Quantity::Percent, 10.0, limit)
             }
-            What::Memory => {
+            Charted::Memory => {
                 let limit = value(usage.memory_limit);
-                (self.window(Metric::Memory), Unit::Bytes, 16.0 * MIB, limit)
+                (
+                    self.window(SeriesId::Memory),
+                    Quantity::Bytes,
+                    16.0 * MIB,
+                    limit,
+                )
             }
-            What::Pids => {
+            Charted::Pids => {
                 let limit = value(usage.pids_limit);
-                (self.window(Metric::Pids), Unit::Count, 10.0, limit)
+                (self.window(SeriesId::Pids), Quantity::Count, 10.0, limit)
             }
-            What::Io => {
-                let window = self.sum(Metric::IoRead, Metric::IoWrite);
-                (window, Unit::Rate, MIB, None)
+            Charted::Io => {
+                let window = self.sum(SeriesId::IoRead, SeriesId::IoWrite);
+                (window, Quantity::Rate, MIB, None)
             }
-            What::Net => {
-                let window = self.sum(Metric::NetReceived, Metric::NetSent);
-                (window, Unit::Rate, MIB / 8.0, None)
+            Charted::Net => {
+                let window = self.sum(SeriesId::NetReceived, SeriesId::NetSent);
+                (window, Quantity::Rate, MIB / 8.0, None)
             }
         };
         let summary = window.summary();
@@ -232,7 +237,7 @@ impl<'a> Subject<'a> {
         let name = if self.is_host() { "host" } else { "limit" };
         plot.rules.extend(limit.map(|limit| (limit, name)));
         let high = self.detail.as_ref().and_then(|d| value(d.memory.high));
-        if what == What::Memory {
+        if what == Charted::Memory {
             plot.rules.extend(high.map(|high| (high, "high")));
         }
         plot
@@ -271,7 +276,7 @@ impl Plot {
         &self,
         buffer: &mut Buffer,
         area: Rect,
-        (subject, marks, look): (&Subject<'_>, &[Mark], Look),
+        (subject, marks, look): (&ChartSubject<'_>, &[EventMark], TerminalLook),
     ) {
         let none = self.summary.is_none().then(|| subject.nothing());
         if let Some(why) = subject.unknown().or(none) {
@@ -291,7 +296,7 @@ impl Plot {
         chart.draw(buffer, area, look);
     }
 
-    pub(crate) fn spark(&self, look: Look, columns: usize) -> String {
+    pub(crate) fn spark(&self, look: TerminalLook, columns: usize) -> String {
         spark(&self.samples, self.top, look, columns)
     }
 
@@ -330,9 +335,9 @@ impl Plot {
 /// The list's chart of one row; blank for rows of which no history is kept.
 pub(crate) fn cpu_spark(model: &Model, container: &Container, columns: usize) -> String {
     let known = container.detail.is_some();
-    let subject = Subject::of(model, container).filter(|_| known);
+    let subject = ChartSubject::of(model, container).filter(|_| known);
     subject.map_or_else(String::new, |subject| {
-        subject.plot(What::Cpu).spark(model.look, columns)
+        subject.plot(Charted::Cpu).spark(model.look, columns)
     })
 }
 

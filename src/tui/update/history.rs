@@ -1,23 +1,23 @@
 //! Keys and clicks in the history view.
 
 use crate::tui::action::Motion;
-use crate::tui::log_pane::Mark;
+use crate::tui::log_pane::Tone;
 use crate::tui::model::{Model, View};
-use crate::tui::view::{happenings, layout};
+use crate::tui::view::{history, layout};
 
 use super::keys;
 
 /// Moves the cursor.
 pub(super) fn go(model: &mut Model, motion: Motion) {
-    let page = happenings::page(model);
-    let mut lane = std::mem::take(&mut model.lane);
-    lane.go(&model.past(), motion, page);
-    model.lane = lane;
+    let page = history::page(model);
+    let mut cursor = std::mem::take(&mut model.history);
+    cursor.go(&model.history_entries(), motion, page);
+    model.history = cursor;
 }
 
 /// From what happened to the container that it happened to.
 pub(super) fn to_container(model: &mut Model) {
-    let Some(key) = model.lane.key().cloned() else {
+    let Some(key) = model.history.key().cloned() else {
         // Nothing is under a cursor yet: the first press only shows where it is.
         go(model, Motion::Down);
         return;
@@ -39,16 +39,16 @@ pub(super) fn to_container(model: &mut Model) {
     };
     model
         .log
-        .say_about(model.now.wall, Some(key), Mark::Warning, text.to_owned());
+        .say_about(model.now.wall, Some(key), Tone::Warning, text.to_owned());
 }
 
 /// A click on a line of the history view.
 pub(super) fn click(model: &mut Model, row: u16) {
-    let index = layout::view_line(model, row).map(|line| model.lane.top + line);
-    let mut lane = std::mem::take(&mut model.lane);
-    let rows = model.past();
+    let index = layout::view_line(model, row).map(|line| model.history.top + line);
+    let mut cursor = std::mem::take(&mut model.history);
+    let rows = model.history_entries();
     if let Some(index) = index.filter(|index| *index < rows.len()) {
-        lane.put(&rows, index);
+        cursor.put(&rows, index);
     }
-    model.lane = lane;
+    model.history = cursor;
 }

@@ -9,9 +9,13 @@ use crate::tui::axes::Ceiling;
 use crate::tui::measure::{self, left, right, scrolled_into};
 use crate::tui::model::Model;
 
-use super::subject::{Plot, Subject, What};
+use super::subject::{ChartSubject, Charted, Plot};
 
-const METRICS: [(What, &str); 3] = [(What::Cpu, "CPU"), (What::Memory, "MEM"), (What::Io, "IO")];
+const METRICS: [(Charted, &str); 3] = [
+    (Charted::Cpu, "CPU"),
+    (Charted::Memory, "MEM"),
+    (Charted::Io, "IO"),
+];
 
 /// Columns of a number.
 const NUMBER: usize = 7;
@@ -38,11 +42,11 @@ pub(super) fn lines(
     columns: usize,
     rows: usize,
 ) -> Vec<Line<'static>> {
-    let subjects: Vec<Subject<'_>> = targets
+    let subjects: Vec<ChartSubject<'_>> = targets
         .iter()
-        .filter_map(|container| Subject::of(model, container))
+        .filter_map(|container| ChartSubject::of(model, container))
         .collect();
-    let metrics: &[(What, &str)] = match columns {
+    let metrics: &[(Charted, &str)] = match columns {
         100.. => &METRICS,
         60.. => METRICS.get(..2).unwrap_or(&METRICS),
         _ => METRICS.get(..1).unwrap_or(&METRICS),
@@ -81,21 +85,21 @@ fn same_scale(mut plots: Vec<Plot>) -> Vec<Plot> {
     plots
 }
 
-fn now(subject: &Subject<'_>, what: What) -> Option<f64> {
+fn now(subject: &ChartSubject<'_>, what: Charted) -> Option<f64> {
     let usage = &subject.usage;
     match what {
-        What::Cpu => usage.cpu,
-        What::Memory => measure::memory(usage).map(|bytes| bytes as f64),
-        What::Pids => usage.pids.map(|pids| pids as f64),
-        What::Io => Some(usage.io_read? + usage.io_write?),
-        What::Net => None,
+        Charted::Cpu => usage.cpu,
+        Charted::Memory => measure::memory(usage).map(|bytes| bytes as f64),
+        Charted::Pids => usage.pids.map(|pids| pids as f64),
+        Charted::Io => Some(usage.io_read? + usage.io_write?),
+        Charted::Net => None,
     }
 }
 
 fn line(
     model: &Model,
-    subject: &Subject<'_>,
-    metrics: &[(&(What, &str), &Plot)],
+    subject: &ChartSubject<'_>,
+    metrics: &[(&(Charted, &str), &Plot)],
     columns: usize,
 ) -> Line<'static> {
     let count = metrics.len().max(1);

@@ -2,25 +2,25 @@
 
 use ratatui::text::Line;
 
-use crate::inventory::history::Metric;
+use crate::inventory::series::SeriesId;
 use crate::inventory::usage::{Pressure, Stall, StallLine};
 use crate::tui::measure::{left, right, wrap};
 use crate::tui::view::chart::spark;
 
-use super::panes::Scene;
+use super::panes::PaneScene;
 
 /// Columns of one number.
 const NUMBER: usize = 7;
 const NAME: usize = 6;
 
 /// Resource, stall, and the history of it.
-type Row = (&'static str, Option<Stall>, Option<Metric>);
+type PressureRow = (&'static str, Option<Stall>, Option<SeriesId>);
 
-fn rows(pressure: &Pressure) -> [Row; 4] {
+fn rows(pressure: &Pressure) -> [PressureRow; 4] {
     [
-        ("cpu", pressure.cpu, Some(Metric::PressureCpu)),
-        ("memory", pressure.memory, Some(Metric::PressureMemory)),
-        ("io", pressure.io, Some(Metric::PressureIo)),
+        ("cpu", pressure.cpu, Some(SeriesId::PressureCpu)),
+        ("memory", pressure.memory, Some(SeriesId::PressureMemory)),
+        ("io", pressure.io, Some(SeriesId::PressureIo)),
         ("irq", pressure.irq, None),
     ]
 }
@@ -44,7 +44,7 @@ fn heads() -> String {
     heads.map(|head| right(head, NUMBER)).concat()
 }
 
-pub(super) fn lines(scene: &Scene<'_>, roomy: bool, columns: usize) -> Vec<Line<'static>> {
+pub(super) fn lines(scene: &PaneScene<'_>, roomy: bool, columns: usize) -> Vec<Line<'static>> {
     let look = scene.model.look;
     let Some(detail) = &scene.subject.detail else {
         let why = scene.subject.unknown().unwrap_or("-");

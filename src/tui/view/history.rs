@@ -8,8 +8,8 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::inventory::lane::{ExitStatus, Happened};
-use crate::tui::lane::Past;
+use crate::inventory::happenings::{ExitStatus, Happened};
+use crate::tui::history::HistoryEntry;
 use crate::tui::measure::{cut, left, scrolled_into, width};
 use crate::tui::model::{Model, Pane, first_row};
 
@@ -23,7 +23,7 @@ pub(crate) fn page(model: &Model) -> usize {
 }
 
 pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, panes: &Panes) {
-    let rows = model.past();
+    let rows = model.history_entries();
     let title = title(model, rows.len());
     let inside = super::framed(frame, area, model, panes, Pane::View, &title);
     if let Some(heading) = super::line(inside, 0) {
@@ -40,7 +40,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, panes: &Pan
     }
     let page = usize::from(inside.height.saturating_sub(1));
     // The model's first line is for the size it knows of; the frame may have another one already.
-    let top = first_row(model.lane.top, model.lane.index(), page, rows.len());
+    let top = first_row(model.history.top, model.history.index(), page, rows.len());
     for (row, past) in (1..inside.height).zip(rows.into_iter().skip(top)) {
         if let Some(place) = super::line(inside, row) {
             let columns = usize::from(inside.width);
@@ -86,8 +86,8 @@ fn widths(class: Class) -> (usize, usize) {
     }
 }
 
-fn lead(model: &Model, class: Class, past: Option<Past<'_>>) -> &'static str {
-    let selected = past.is_some_and(|past| model.lane.is_on(past));
+fn lead(model: &Model, class: Class, past: Option<HistoryEntry<'_>>) -> &'static str {
+    let selected = past.is_some_and(|past| model.history.is_on(past));
     match (selected, few(class)) {
         (true, true) => ">",
         (true, false) => "> ",
@@ -114,7 +114,7 @@ const ROOT: usize = 24;
 /// Columns that an id keeps beside the reason why something was not done.
 const ID: usize = 14;
 
-fn line(model: &Model, past: Past<'_>, class: Class, columns: usize) -> Line<'static> {
+fn line(model: &Model, past: HistoryEntry<'_>, class: Class, columns: usize) -> Line<'static> {
     let (time, what) = widths(class);
     let format = if class == Class::Wide { "%F %T" } else { "%T" };
     let at = past.at().to_zoned_datetime(model.zone.clone());
@@ -148,17 +148,17 @@ fn line(model: &Model, past: Past<'_>, class: Class, columns: usize) -> Line<'st
         None => spans.push(Span::raw(left(&id, room))),
     }
     let line = Line::from(spans);
-    if model.lane.is_on(past) {
+    if model.history.is_on(past) {
         line.style(model.look.selected())
     } else {
         line
     }
 }
 
-fn style(model: &Model, past: Past<'_>) -> Style {
+fn style(model: &Model, past: HistoryEntry<'_>) -> Style {
     let what = match past {
-        Past::Happened(happening) => &happening.what,
-        Past::Did(deed) => {
+        HistoryEntry::Happened(happening) => &happening.what,
+        HistoryEntry::Did(deed) => {
             return match deed.ending.word() {
                 "done" => model.look.good(),
                 "FAILED" => model.look.bad(),
