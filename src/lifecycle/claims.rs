@@ -1,5 +1,6 @@
 //! The cgroups that other containers of this host claim: what a teardown must not touch.
 
+use std::collections::HashMap;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
@@ -20,6 +21,8 @@ use crate::process::InitProcess;
 #[derive(Debug, Clone, Default)]
 pub struct Claims {
     list: Vec<Claim>,
+    /// The live ones by hierarchy and cgroup, the first of each: every process of the host is asked of.
+    live_at: Vec<HashMap<PathBuf, usize>>,
     /// The state roots, and the records in them, that could not be read. What is in them claims
     /// nothing, so nobody can be sure that nobody claims it.
     pub unread: Vec<Unread>,
@@ -155,6 +158,7 @@ impl Claims {
             unread.extend(mute.of(&root.path));
         }
         Self {
+            live_at: live_at(&claims),
             list: claims,
             unread,
             roots,
@@ -199,15 +203,14 @@ impl Claims {
 
     /// The live container that a process is of, by the cgroups it is in.
     pub fn live_around(&self, machine: &Machine, of: &Membership) -> Option<&ContainerKey> {
-        let paths = machine.hierarchies.iter().map(|at| of.path(at));
-        let paths: Vec<Option<CgroupPath>> = paths.collect();
-        let holds = |own: &CgroupDir| match paths.get(own.hierarchy) {
-            Some(Some(path)) => !own.path.is_root() && own.path.contains(path),
-            _ => false,
+        let first_at = |(own, at): (&HashMap<PathBuf, usize>, _)| {
+            let path = of.path(at)?;
+            let above = path.relative().ancestors();
+            above.filter_map(|cgroup| own.get(cgroup).copied()).min()
         };
-        let mut live = self.list.iter().filter(|claim| claim.alive);
-        let found = live.find(|claim| claim.cgroups.iter().any(holds))?;
-        Some(&found.key)
+        let each = self.live_at.iter().zip(machine.hierarchies.iter());
+        let first = each.filter_map(first_at).min()?;
+        self.list.get(first).map(|claim| &claim.key)
     }
 
     /// Every live container with its init.
@@ -303,6 +306,22 @@ impl Claims {
             })
         })
     }
+}
+
+fn live_at(claims: &[Claim]) -> Vec<HashMap<PathBuf, usize>> {
+    let mut found: Vec<HashMap<PathBuf, usize>> = Vec::new();
+    for (number, claim) in claims.iter().enumerate().filter(|(_, claim)| claim.alive) {
+        for cgroup in claim.cgroups.iter().filter(|own| !own.path.is_root()) {
+            if found.len() <= cgroup.hierarchy {
+                found.resize_with(cgroup.hierarchy + 1, HashMap::new);
+            }
+            if let Some(at) = found.get_mut(cgroup.hierarchy) {
+                at.entry(cgroup.path.relative().to_owned())
+                    .or_insert(number);
+            }
+        }
+    }
+    found
 }
 
 /// The records of one root that the system does not let be read. One that can be read and makes no
