@@ -76,12 +76,12 @@ pub struct CgroupsReport {
     /// How they are mounted.
     pub mode: Mode,
     /// The mounts.
-    pub mounts: Vec<CgroupMount>,
+    pub mounts: Vec<MountReport>,
 }
 
 /// One mounted hierarchy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct CgroupMount {
+pub struct MountReport {
     /// Where.
     pub path: PathBuf,
     /// v1 or v2.
@@ -293,7 +293,7 @@ fn version(release: &str) -> Option<(u32, u32)> {
 }
 
 fn cgroups(hierarchies: &Hierarchies) -> CgroupsReport {
-    let mount = |hierarchy: &crate::cgroup::Hierarchy| CgroupMount {
+    let mount = |hierarchy: &crate::cgroup::Hierarchy| MountReport {
         path: hierarchy.mount.clone(),
         version: hierarchy.version,
         controllers: match hierarchy.version {

@@ -90,7 +90,7 @@ fn cgroups(report: &Report, lacks: &mut Vec<Lack>) {
             "its cgroups are shown; they can be neither frozen nor removed",
         ));
     }
-    let v2 = |mount: &&super::CgroupMount| mount.version == Version::V2;
+    let v2 = |mount: &&super::MountReport| mount.version == Version::V2;
     let freezes = cgroups
         .mounts
         .iter()

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use attention::{Oom, Turn};
+use attention::{LookTurn, Oom};
 use rustix::process::{Pid, PidfdFlags};
 
 use super::descriptors::HeldDescriptors;
@@ -59,7 +59,7 @@ pub(super) struct SampledRow {
     vitals: Vitals,
     strain: Strain,
     oom: Oom,
-    pub(super) turn_of_tasks: Turn,
+    pub(super) turn_of_tasks: LookTurn,
     /// How its init ended, if that could be seen.
     pub(super) ended: Option<ExitStatus>,
     /// It was looked at closely once: its limits are known.
@@ -100,7 +100,7 @@ impl SampledRow {
             vitals: Vitals::default(),
             strain: Strain::default(),
             oom: Oom::default(),
-            turn_of_tasks: Turn::default(),
+            turn_of_tasks: LookTurn::default(),
             ended: None,
             seen: false,
             astray: None,

@@ -94,7 +94,7 @@ impl SampledRow {
 
 /// Whether and when its tasks were looked at.
 #[derive(Debug, Default)]
-pub(in crate::inventory::sampler) struct Turn {
+pub(in crate::inventory::sampler) struct LookTurn {
     /// When they were last.
     pub(in crate::inventory::sampler) looked: Option<Duration>,
     /// It waits for another look among those that are odd.
