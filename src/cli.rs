@@ -28,8 +28,10 @@ use clap::{CommandFactory, Parser};
 
 use crate::config::Config;
 use crate::inventory::{Machine, Scanner};
+use crate::logging::LogSettings;
 use crate::{demo, doctor, logging, tui};
 pub use args::{Arguments, Command};
+use args::{LogArguments, LogFormat};
 
 /// Why a command ends with another status than 0, in one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +64,16 @@ impl Failure {
 
 type CommandResult = Result<ExitCode, Failure>;
 
+impl From<&LogArguments> for LogSettings {
+    fn from(arguments: &LogArguments) -> Self {
+        Self {
+            file: arguments.log.clone(),
+            json: arguments.log_format == LogFormat::Json,
+            level: arguments.log_level,
+        }
+    }
+}
+
 /// Parses the arguments and runs the command.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> CommandResult {
     let mut arguments = match Arguments::try_parse_from(args) {
@@ -78,14 +90,15 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> CommandResult {
     if !arguments.stand_in && !is_lab {
         given::check(&config.roots)?;
     }
+    let log = LogSettings::from(&arguments.log);
     let _log = if arguments.writes_log() {
-        logging::start(&arguments.log, arguments.shows_screen())?
+        logging::start(&log, arguments.shows_screen()).map_err(|error| Failure::of(&error))?
     } else {
         None
     };
     let result = dispatch(arguments.command.take(), &config);
     if let Err(failure) = &result {
-        logging::failure(&arguments.log, &failure.message);
+        logging::failure(&log, &failure.message);
     }
     result
 }

@@ -1,10 +1,10 @@
-//! Settings, resolved once: defaults, then file, then environment, then flags.
+//! Settings, resolved once: defaults, then environment, then flags. There is no file of them.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::inventory::RootOrigin;
+use serde::Serialize;
 
 /// Where the machine is read. Each can be pointed elsewhere, which is how tests work and how a
 /// host is looked at from inside a container.
@@ -50,6 +50,16 @@ impl Default for Roots {
             host: None,
         }
     }
+}
+
+/// Why a state root is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RootOrigin {
+    /// A runtime's or engine's default.
+    Known,
+    /// Named on the command line.
+    Given,
 }
 
 /// One state root to look at.

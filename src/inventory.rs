@@ -46,6 +46,7 @@ pub mod usage;
 mod users;
 mod vitals;
 
+pub use crate::config::RootOrigin;
 pub use crate::kernel::Inode;
 pub use attention::{Attention, Frozen, Trouble};
 pub use container::{CgroupView, Condition, Container, Facts};
@@ -55,6 +56,6 @@ pub use problem::Problem;
 pub use sampler::Sampler;
 pub use scan::Scanner;
 pub use sight::{OutOfSight, Sight};
-pub use snapshot::{Host, OwnCost, RootOrigin, RootState, RootView, Snapshot};
+pub use snapshot::{Host, OwnCost, RootState, RootView, Snapshot};
 pub use unread::Unread;
 pub use usage::{Detail, HostUsage, Usage, Watch};

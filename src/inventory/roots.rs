@@ -10,8 +10,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::FileType;
 
-use super::snapshot::RootOrigin;
-use crate::config::StateRoot;
+use crate::config::{RootOrigin, StateRoot};
 use crate::kernel::read::{is_gone, open_dir_beneath, open_root};
 
 /// Where the known roots are looked for.

@@ -5,15 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
-
 use super::container::Container;
 use super::happenings::Happening;
 use super::series::Series;
 use super::sight::OutOfSight;
 use super::usage::HostUsage;
 use crate::cgroup::Mode;
-use crate::config::StateRoot;
+use crate::config::{RootOrigin, StateRoot};
 
 /// Everything seen in one pass.
 #[derive(Debug, Clone)]
@@ -123,16 +121,6 @@ pub struct RootView {
     pub origin: RootOrigin,
     /// What came of it.
     pub state: RootState,
-}
-
-/// Why a state root is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum RootOrigin {
-    /// A runtime's or engine's default.
-    Known,
-    /// Named on the command line.
-    Given,
 }
 
 /// What came of reading a state root.
