@@ -53,13 +53,13 @@
 //! # One force-delete
 //!
 //! `D` asks a worker for a [`lifecycle::Preview`] of the row's [`lifecycle::Target`]; the dialog
-//! shows it; a yes submits a [`lifecycle::Job`]; a worker runs it with [`lifecycle::run`], which
+//! shows it; a yes submits a [`lifecycle::Job`]; a worker runs it with [`lifecycle::Engine`], which
 //! gathers the evidence again, refuses if it is not the container that was shown, and reports each
 //! [`lifecycle::Step`] once begun and once ended. The command line runs the same function.
 //!
 //! # One leftover
 //!
-//! [`leftovers::find`] reads; what it found has a confidence and the arguments for it. Of what is
+//! [`leftovers::find()`] reads; what it found has a confidence and the arguments for it. Of what is
 //! chosen [`leftovers::order`] makes a [`lifecycle::Job`] of pinned directories, which the engine
 //! looks at a second time, and a third right before each `rmdir`.
 //!

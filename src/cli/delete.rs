@@ -17,7 +17,7 @@ use crate::inventory::{Container, Machine};
 use crate::kernel::LiveKernel;
 use crate::leftovers::Carriers;
 use crate::lifecycle::{
-    Claims, Force, Job, Options, StepEvent, StepKind, Survivor, Verdict, preview, run_among,
+    Claims, Engine, Force, Job, Options, Preview, StepEvent, StepKind, Survivor, Verdict,
 };
 use crate::oci::ContainerId;
 use absent::NotGone;
@@ -30,11 +30,7 @@ pub(super) fn run(config: &Config, delete: &Delete) -> CommandResult {
         super::lifecycle::check_writable(config, "delete")?;
     }
     let machine = Machine::new(&config.roots);
-    let claims = if delete.dry_run {
-        Claims::default()
-    } else {
-        Claims::read(&machine)
-    };
+    let claims = Claims::read(&machine);
     let order = Deletes {
         machine,
         claims,
@@ -117,7 +113,7 @@ impl Deletes<'_> {
         let job = Job::Delete(select::target(&container)?, force);
         if self.delete.dry_run {
             let format = self.delete.format;
-            return dry_run(&self.machine, &job, &self.options, format, &container);
+            return dry_run(&self.engine().preview(&job), &job, format, &container);
         }
         self.tear_down(&job, &container)
     }
@@ -140,6 +136,15 @@ impl Deletes<'_> {
         }
     }
 
+    fn engine(&self) -> Engine<'_, LiveKernel> {
+        Engine {
+            kernel: &self.kernel,
+            machine: &self.machine,
+            options: &self.options,
+            claims: &self.claims,
+        }
+    }
+
     fn tear_down(&self, job: &Job, container: &Container) -> Result<(), Failure> {
         let mut lost = None;
         let mut report = |event: StepEvent| {
@@ -152,8 +157,7 @@ impl Deletes<'_> {
                 lost = Some(failure);
             }
         };
-        let (machine, options, claims) = (&self.machine, &self.options, &self.claims);
-        let verdict = run_among(&self.kernel, machine, job, options, claims, &mut report);
+        let verdict = self.engine().run(job, &mut report);
         // The exit code tells what became of the container, whoever reads the steps.
         if let Some(failure) = lost {
             render::warn(&failure.message);
@@ -171,15 +175,13 @@ impl Deletes<'_> {
 }
 
 fn dry_run(
-    machine: &Machine,
+    preview: &Preview,
     job: &Job,
-    options: &Options,
     format: ReportFormat,
     container: &Container,
 ) -> Result<(), Failure> {
-    let preview = preview(machine, job, options);
     if format == ReportFormat::Json {
-        let text = serde_json::to_string(&preview).map_err(|error| Failure::of(&error))?;
+        let text = serde_json::to_string(preview).map_err(|error| Failure::of(&error))?;
         render::write_json(&(text + "\n"))?;
     } else {
         let mut text = format!("{}: {} (dry run)\n", container.key.label(), job.verb());
@@ -192,9 +194,8 @@ fn dry_run(
         }
         render::write(&text)?;
     }
-    preview
-        .refused
-        .map_or(Ok(()), |why| Err(Failure::failed(why.words())))
+    let refused = preview.refused.as_ref();
+    refused.map_or(Ok(()), |why| Err(Failure::failed(why.words())))
 }
 
 pub(super) fn json_line(event: &StepEvent) -> String {

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::inventory::Machine;
 use crate::kernel::LiveKernel;
 use crate::leftovers::{Confidence, FoundLeftovers, KnownBefore, Leftover, find};
-use crate::lifecycle::{Job, Options, StepEvent, Verdict, preview, run as run_job};
+use crate::lifecycle::{Claims, Engine, Job, Options, StepEvent, Verdict};
 use crate::text::visible_path;
 use choose::{Chosen, NotJudged, choose};
 
@@ -184,10 +184,16 @@ fn dry_run(
     let mut failures = Vec::new();
     let mut plans = Vec::new();
     let mut text = String::new();
+    let engine = Engine {
+        kernel: &LiveKernel::on(machine.host_dir.as_deref()),
+        machine,
+        options,
+        claims: &Claims::read(machine),
+    };
     for (leftover, job) in chosen {
         let place = leftover.place();
         let preview = match job {
-            Ok(job) => preview(machine, job, options),
+            Ok(job) => engine.preview(job),
             Err(why) => {
                 failures.push(format!("clean {place}: {why}"));
                 continue;
@@ -269,7 +275,14 @@ fn one(
             lost = Some(failure.message);
         }
     };
-    let verdict = run_job(kernel, machine, job, options, &mut report);
+    let engine = Engine {
+        kernel,
+        machine,
+        options,
+        // What it was before the last one went may have changed.
+        claims: &Claims::read(machine),
+    };
+    let verdict = engine.run(job, &mut report);
     // The exit code tells what became of the leftover, whoever reads the steps.
     if let Some(lost) = lost {
         render::warn(&lost);

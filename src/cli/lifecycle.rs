@@ -10,7 +10,9 @@ use super::args::KillArgs;
 use super::{CommandResult, Failure, select};
 use crate::config::Config;
 use crate::kernel::LiveKernel;
-use crate::lifecycle::{Cancel, Job, Options, StepEvent, StepKind, Target, Verdict, run};
+use crate::lifecycle::{
+    Cancel, Claims, Engine, Job, Options, StepEvent, StepKind, Target, Verdict,
+};
 
 pub(super) fn kill(config: &Config, kill: &KillArgs) -> CommandResult {
     act(config, &kill.id, |target| {
@@ -72,13 +74,13 @@ fn act(config: &Config, id: &str, job: impl FnOnce(Target) -> Job) -> CommandRes
             warnings.push(format!("{}: {}", step.word(), why.words()));
         }
     };
-    let verdict = run(
-        &LiveKernel::on(config.roots.host.as_deref()),
-        &machine,
-        &job,
-        &options,
-        &mut report,
-    );
+    let engine = Engine {
+        kernel: &LiveKernel::on(config.roots.host.as_deref()),
+        machine: &machine,
+        options: &options,
+        claims: &Claims::read(&machine),
+    };
+    let verdict = engine.run(&job, &mut report);
     for warning in warnings {
         super::render::warn(&warning);
     }

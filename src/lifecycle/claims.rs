@@ -340,7 +340,20 @@ impl Mute {
             {
                 source.into()
             }
-            _ => return,
+            // Gone, or read and of no sense.
+            Problem::Open(_)
+            | Problem::Read(
+                ReadError::Io { .. } | ReadError::NotRegular { .. } | ReadError::TooLarge { .. },
+            )
+            | Problem::Id(_)
+            | Problem::NotDirectory(_)
+            | Problem::Record(_)
+            | Problem::OtherId(_)
+            | Problem::NoState(_)
+            | Problem::Nothing
+            | Problem::Recycled(_)
+            | Problem::OutOfSight(_)
+            | Problem::NoConfig(_) => return,
         };
         let (count, _) = self.0.get_or_insert((0, why));
         *count += 1;

@@ -7,60 +7,35 @@
 
 mod check;
 mod kept;
+mod steps;
 
 use std::ffi::OsStr;
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
-
 use super::claims::Claims;
-use super::frame::{Reporter, one_step, undo};
+use super::context::{Context, Reporter, one_step};
+use super::event::StepKind;
+use super::job::{Clean, Options, Preview};
+use super::outcome::{Outcome, StepError, Survivor};
 use super::plan::{kill, stop, warn};
-use super::procs::Members;
+use super::procs::{self, Members};
 use super::removable::Removable;
-use super::run::Context;
-use super::{
-    Common, Options, Outcome, Plan, Preview, Reason, Refusal, Seen, Step, StepError, StepKind,
-    Survivor, Target, Verdict, drain, freeze, groups, procs, quota, scope, survivors,
-};
-use check::{check, check_author, check_rdt, is_empty};
+use super::sharing::Common;
+use super::step::{Plan, Step};
+use super::steps::quota;
+use super::survivors;
+use super::target::Target;
+use super::verdict::Verdict;
+use check::check;
 pub use kept::Kept;
 
-use crate::cgroup::CgroupPath;
 use crate::inventory::Machine;
-use crate::inventory::author::Author;
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::identity::is_member;
 use crate::kernel::read::{is_gone, open_root, stat_beneath};
-use crate::kernel::{Contents, Inode, Kernel, Scope, StateDir};
+use crate::kernel::{Inode, Kernel, Scope};
 use crate::text::visible_path;
-
-/// What a leftover is made of, as it was shown.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct Clean {
-    /// The container id it is named after.
-    pub id: Option<String>,
-    /// Its cgroups, at most one in each hierarchy, each with what its directory was.
-    pub cgroups: Vec<(CgroupDir, Inode)>,
-    /// Its resctrl groups, monitoring before control.
-    pub rdt: Vec<(PathBuf, Inode)>,
-    /// Its systemd scope, which failed or has no process.
-    pub scope: Option<Scope>,
-    /// Mount points to detach, the last mounted first.
-    pub mounts: Vec<PathBuf>,
-    /// A pinned BPF program.
-    pub pin: Option<(PathBuf, Inode)>,
-    /// Who wrote the target's state directory: what is not that user's is not touched.
-    #[serde(skip)]
-    pub author: Author,
-    /// Whether the target's state directory goes too.
-    pub state_dir: bool,
-    /// Whether processes in it are killed. Without it they are a reason to refuse.
-    pub kill: bool,
-    /// Whether it was shown as more than unknown: then all who may own it have to be asked again.
-    pub sure: bool,
-}
 
 /// A leftover, as the steps see it.
 pub(super) struct Remains<'a> {
@@ -178,9 +153,10 @@ pub(super) fn preview(
     target: &Target,
     order: &Clean,
     options: &Options,
+    claims: &Claims,
 ) -> Preview {
     let remains = Remains::new(target, order);
-    let refused = check(machine, &remains, &Claims::read(machine)).err();
+    let refused = check(machine, &remains, claims).err();
     let pids: Vec<i32> = remains.members(machine).pids.into_iter().collect();
     let cgroups = remains.cgroups(machine);
     let plan = match refused {
@@ -232,14 +208,14 @@ impl<K: Kernel> Cleaning<'_, K> {
             let perform = |context: &mut Context<'_, K, Remains<'_>>,
                            step: &Step,
                            waiting: &mut dyn FnMut(Vec<Survivor>)| {
-                perform(context, step, claims, waiting)
+                steps::perform(context, step, claims, waiting)
             };
             match one_step(&mut context, index + 1, planned, reporter, perform) {
                 Outcome::Failed(StepError::Refused(why)) if index == 0 => {
                     return Verdict::Refused(why);
                 }
                 Outcome::Failed(error) => {
-                    undo(&mut context, plan.0.len() + 1, reporter);
+                    quota::undo(&mut context, plan.0.len() + 1, reporter);
                     let left = context.evidence.left(machine);
                     let left = left.iter().map(|path| visible_path(path));
                     return Verdict::Leftovers(
@@ -250,164 +226,5 @@ impl<K: Kernel> Cleaning<'_, K> {
             }
         }
         Verdict::Clean
-    }
-}
-
-/// Whose it is can have changed since the first step.
-fn check_still_own<K: Kernel>(context: &Context<'_, K, Remains<'_>>) -> Result<(), StepError> {
-    let cgroups = context.evidence.cgroups(context.machine);
-    check_author(context.machine, context.evidence.order, &cgroups)
-        .map_err(|why| StepError::Refused(why.into()))
-}
-
-fn refused(why: Kept) -> StepError {
-    StepError::Refused(why.into())
-}
-
-fn perform<K: Kernel>(
-    context: &mut Context<'_, K, Remains<'_>>,
-    step: &Step,
-    claims: &Claims,
-    waiting: &mut dyn FnMut(Vec<Survivor>),
-) -> Result<Outcome, StepError> {
-    match step {
-        Step::Recheck { .. } => {
-            let found = check(context.machine, &context.evidence, claims);
-            found.map_err(StepError::Refused)?;
-            Ok(Outcome::Done(Seen::Unowned))
-        }
-        Step::LiftQuota { .. } => quota::lift(context),
-        Step::ThawKilled { .. } => freeze::thaw_killed(context),
-        Step::Kill { .. } => {
-            check_still_own(context)?;
-            drain::kill(context)
-        }
-        Step::Drain { .. } => drain::drain(context, waiting),
-        Step::StopUnit { .. } => stop_unit(context),
-        Step::RemoveMonGroup { dir } | Step::RemoveCtrlGroup { dir } => remove_rdt(context, dir),
-        Step::RemoveCgroups { .. } => remove_cgroups(context),
-        Step::Unmount { point } => detach(context, point),
-        Step::RemovePin { file } => remove_pin(context, file),
-        Step::RemoveStateDir { .. } => remove_state_dir(context),
-        Step::Verify => verify(context),
-        _ => Ok(Outcome::Skipped(Reason::None)),
-    }
-}
-
-fn verify<K: Kernel>(context: &Context<'_, K, Remains<'_>>) -> Result<Outcome, StepError> {
-    drain::check_gone(context)?;
-    match context.evidence.left(context.machine) {
-        left if left.is_empty() => Ok(Outcome::Done(Seen::Gone)),
-        paths => Err(StepError::Left {
-            paths,
-            cause: "seen when looking again".to_owned(),
-        }),
-    }
-}
-
-/// Stopping a unit kills what is in its cgroup: one of that name may have been started since.
-fn stop_unit<K: Kernel>(context: &mut Context<'_, K, Remains<'_>>) -> Result<Outcome, StepError> {
-    let hierarchies = &context.machine.hierarchies;
-    let path = context
-        .evidence
-        .scope()
-        .map(|scope| CgroupPath::new(&scope.cgroup));
-    let killed = context.evidence.order.kill;
-    for (at, hierarchy) in hierarchies.iter().enumerate() {
-        let Some(Some(path)) = path.clone() else {
-            break;
-        };
-        let cgroup = CgroupDir {
-            hierarchy: at,
-            path,
-        };
-        if !killed && !is_empty(context.machine, &cgroup) {
-            let dir = visible_path(&hierarchy.dir(&cgroup.path));
-            return Err(refused(Kept::Entered(dir)));
-        }
-    }
-    scope::stop(context)
-}
-
-/// The last look: somebody may have moved in since the first step.
-fn remove_cgroups<K: Kernel>(
-    context: &mut Context<'_, K, Remains<'_>>,
-) -> Result<Outcome, StepError> {
-    check_still_own(context)?;
-    // What was killed leaves its cgroup a moment after its end: there rmdir tries again for a while.
-    let killed = context.evidence.order.kill;
-    for cgroup in context.evidence.cgroups(context.machine) {
-        if !killed && !is_empty(context.machine, &cgroup) {
-            let dir = cgroup.dir(&context.machine.hierarchies);
-            return Err(refused(Kept::Entered(visible_path(&dir))));
-        }
-    }
-    groups::remove_cgroups(context)
-}
-
-fn remove_rdt<K: Kernel>(
-    context: &mut Context<'_, K, Remains<'_>>,
-    dir: &Path,
-) -> Result<Outcome, StepError> {
-    let pinned = context.evidence.order.rdt.iter();
-    let shown = pinned
-        .clone()
-        .find(|(path, _)| path == dir)
-        .map(|(_, inode)| *inode);
-    match Inode::at(dir).map_err(|error| drain::io_error("look at", dir, &error))? {
-        None => Ok(Outcome::Skipped(Reason::AlreadyGone)),
-        now if now != shown => Err(StepError::Replaced),
-        _ => {
-            check_rdt(dir).map_err(refused)?;
-            groups::remove_rdt(context, dir)
-        }
-    }
-}
-
-fn detach<K: Kernel>(
-    context: &mut Context<'_, K, Remains<'_>>,
-    point: &Path,
-) -> Result<Outcome, StepError> {
-    match context.kernel.detach(point) {
-        Ok(()) => Ok(Outcome::Done(Seen::Gone)),
-        // EINVAL: nothing is mounted there any more.
-        Err(error) if is_gone(&error) || error.raw_os_error() == Some(EINVAL) => {
-            Ok(Outcome::Skipped(Reason::AlreadyGone))
-        }
-        Err(error) => Err(drain::io_error("detach", point, &error)),
-    }
-}
-
-const EINVAL: i32 = rustix::io::Errno::INVAL.raw_os_error();
-
-fn remove_pin<K: Kernel>(
-    context: &mut Context<'_, K, Remains<'_>>,
-    file: &Path,
-) -> Result<Outcome, StepError> {
-    let Some((_, inode)) = context.evidence.order.pin else {
-        return Ok(Outcome::Skipped(Reason::None));
-    };
-    match context.kernel.remove_pin(file, inode) {
-        Ok(()) => Ok(Outcome::Done(Seen::Gone)),
-        Err(error) if is_gone(&error) => Ok(Outcome::Skipped(Reason::AlreadyGone)),
-        Err(error) => Err(drain::io_error("remove", file, &error)),
-    }
-}
-
-fn remove_state_dir<K: Kernel>(
-    context: &mut Context<'_, K, Remains<'_>>,
-) -> Result<Outcome, StepError> {
-    let target = context.evidence.target;
-    let id = target.key.id();
-    let id = id.map_err(|why| StepError::Refused(Refusal::Name(why)))?;
-    let dir = StateDir {
-        root: target.key.root(),
-        id: &id,
-        inode: target.state_dir,
-    };
-    match context.kernel.remove_state_dir(dir, Contents::All) {
-        Ok(()) => Ok(Outcome::Done(Seen::Gone)),
-        Err(error) if is_gone(&error) => Ok(Outcome::Skipped(Reason::AlreadyGone)),
-        Err(error) => Err(drain::io_error("remove", &target.key.dir(), &error)),
     }
 }

@@ -11,9 +11,10 @@ use super::kin::{Births, Kin};
 use super::pin::{self, OwnPin};
 use super::procs::Members;
 use super::{Common, OuterFreeze, Refusal, procs, scope};
+use crate::cgroup::Membership;
 use crate::inventory::cgroups::{self, CgroupDir};
 use crate::inventory::entry::Entry;
-use crate::inventory::identity::{Identity, Recorded, Rigour, identify};
+use crate::inventory::identity::{Identity, Recorded, Rigour, identify, is_member};
 use crate::inventory::manager::{Managed, Request};
 use crate::inventory::scan::cgroups_of;
 use crate::inventory::sight::{CgroupsOutOfSight, OutOfSight};
@@ -90,6 +91,18 @@ pub enum NoEvidence {
     Entry(Problem),
 }
 
+impl From<NoEvidence> for Refusal {
+    fn from(why: NoEvidence) -> Self {
+        match why {
+            NoEvidence::Absent => Self::Absent,
+            NoEvidence::Id(why) => Self::Name(why),
+            why @ (NoEvidence::Root { .. } | NoEvidence::Entry(_)) => {
+                Self::Unread(crate::text::chain(&why))
+            }
+        }
+    }
+}
+
 impl TeardownEvidence {
     /// Gathers it all. Changes nothing.
     pub fn gather(
@@ -105,9 +118,11 @@ impl TeardownEvidence {
             let path = crate::text::visible_path(key.root());
             NoEvidence::Root { path, source }
         })?;
-        let entry = Entry::open(&root, key).map_err(|problem| match problem {
-            Problem::Open(error) if is_gone(&error) => NoEvidence::Absent,
-            problem => NoEvidence::Entry(problem),
+        let entry = Entry::open(&root, key).map_err(|problem| {
+            if matches!(&problem, Problem::Open(error) if is_gone(error)) {
+                return NoEvidence::Absent;
+            }
+            NoEvidence::Entry(problem)
         })?;
         let mut evidence = Self::of(machine, id, entry);
         evidence.judge(machine, claims);
@@ -274,6 +289,33 @@ impl TeardownEvidence {
         let unseen = self.kin.as_ref().and_then(Kin::unseen);
         members.unseen = members.unseen.or(unseen);
         members
+    }
+
+    /// Whether a process is the container's: its verified init, or a member of its cgroups, or, where
+    /// it has none, of init's family.
+    pub fn belongs(&self, machine: &Machine, pid: i32) -> bool {
+        let Ok(Some(stat)) = machine.stat(pid) else {
+            return false;
+        };
+        if stat.is_kernel_thread() {
+            return false;
+        }
+        match self.identity.alive() {
+            Some(init) if init.pid == pid => return init.start_time == stat.start_time,
+            Some(_) if !self.has_cgroup() => {
+                let process = InitProcess {
+                    pid,
+                    start_time: stat.start_time,
+                };
+                return self.knows(process);
+            }
+            _ => {}
+        }
+        let cgroups = self.cgroups(machine);
+        let inside = |membership: Membership| is_member(machine, &membership, &cgroups);
+        machine.membership(pid).is_some_and(inside)
+            // A first thread that is dead reads as a member of the root; those that live tell.
+            || (stat.is_exiting() && machine.thread_memberships(pid).into_iter().any(inside))
     }
 
     /// Whether it has, or had, a cgroup that is known.

@@ -14,15 +14,10 @@ use std::sync::Arc;
 use super::claims::Claims;
 use super::guard::{Origin, origin};
 use super::process_table::ProcessTable;
-use super::run::Context;
 use crate::inventory::members::pid_namespace;
 use crate::inventory::{Machine, Unread};
 use crate::kernel::read::is_gone;
-use crate::kernel::{Kernel, Signal};
 use crate::process::{InitProcess, ProcStat};
-
-/// Most looks for new ones while they are stopped.
-const ROUNDS: usize = 100;
 
 /// Whether processes are born while they are looked at.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -223,37 +218,6 @@ impl Kin {
     /// Who lived at the last look, had its mounts and was none of those that are known.
     pub(super) fn away(&self) -> Vec<i32> {
         self.away.iter().copied().collect()
-    }
-}
-
-/// Stops all of them, until no new one is found: what is stopped does not fork. SIGKILL ends a stopped
-/// process like any other.
-pub(super) fn stop<K: Kernel>(context: &mut Context<'_, K>) {
-    if !context.evidence.is_by_kin() {
-        return;
-    }
-    let mut stopped = BTreeSet::new();
-    for _ in 0..ROUNDS {
-        let mut fresh = false;
-        for pid in context.evidence.members(context.machine).pids {
-            if stopped.contains(&pid) {
-                continue;
-            }
-            // What cannot be stopped can still be killed.
-            let Ok(process) = context.kernel.open_process(pid) else {
-                continue;
-            };
-            if super::drain::is_target(context, pid)
-                && context.kernel.signal(&process, Signal::STOP).is_ok()
-            {
-                stopped.insert(pid);
-                fresh = true;
-            }
-        }
-        context.evidence.look_again(context.machine);
-        if !fresh && context.evidence.births() == Births::None || context.left().is_zero() {
-            return;
-        }
     }
 }
 

@@ -6,17 +6,13 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::FileType;
 
-use super::drain::io_error;
-use super::run::Context;
-use super::{Kept, Outcome, Reason, Seen, StepError};
+use crate::inventory::Machine;
 use crate::inventory::entry::Entry;
-use crate::inventory::pins::{self, Holder};
+use crate::inventory::pins;
 use crate::inventory::sight::OutOfSight;
-use crate::inventory::{Machine, units};
 use crate::kernel::read::{is_gone, open_dir, stat_beneath};
-use crate::kernel::{Inode, Kernel, Scope};
+use crate::kernel::{Inode, Scope};
 use crate::oci::RuntimeKind;
-use crate::text::visible_path;
 
 /// `BPF_FS_MAGIC` (statfs(2)).
 const BPF_FS: u64 = 0xcafe_4a11;
@@ -27,9 +23,9 @@ pub struct OwnPin {
     /// Where it is, if it is.
     pub file: PathBuf,
     /// The scope it was made for.
-    scope: String,
+    pub(super) scope: String,
     /// It was there: then it is gone once it is not found, whoever's mounts these are.
-    seen: bool,
+    pub(super) seen: bool,
 }
 
 impl OwnPin {
@@ -63,7 +59,7 @@ pub(super) fn own(machine: &Machine, entry: &Entry<'_>, scope: Option<&Scope>) -
 }
 
 /// What stands where a pin would.
-enum PinFound {
+pub(super) enum PinFound {
     There(Inode),
     /// A link, a directory: what crun never made.
     Other,
@@ -71,7 +67,8 @@ enum PinFound {
     OutOfSight(OutOfSight),
 }
 
-fn look(machine: &Machine, pin: &OwnPin) -> std::io::Result<PinFound> {
+/// Looks for it.
+pub(super) fn look(machine: &Machine, pin: &OwnPin) -> std::io::Result<PinFound> {
     let home = pins::home(machine);
     let stat = match open_dir(&home) {
         Ok(dir) => stat_beneath(&dir, OsStr::new(pin.name()))?,
@@ -99,54 +96,4 @@ fn hidden(machine: &Machine, home: &Path) -> Option<OutOfSight> {
 fn is_bpf(dir: &Path) -> bool {
     let found = rustix::fs::statfs(dir).ok();
     found.is_some_and(|found| u64::try_from(found.f_type) == Ok(BPF_FS))
-}
-
-/// Removes it, once its unit is stopped and its cgroups are gone.
-pub(super) fn remove<K: Kernel>(context: &mut Context<'_, K>) -> Result<Outcome, StepError> {
-    let machine = context.machine;
-    let Some(pin) = &mut context.evidence.pin else {
-        return Ok(Outcome::Skipped(Reason::None));
-    };
-    let file = &pin.file;
-    let inode = match look(machine, pin).map_err(|error| io_error("look at", file, &error))? {
-        PinFound::There(inode) => {
-            pin.seen = true;
-            inode
-        }
-        PinFound::Gone => return Ok(Outcome::Skipped(Reason::AlreadyGone)),
-        PinFound::Other => return Err(kept(Kept::NoPin(visible_path(file)))),
-        PinFound::OutOfSight(why) => {
-            let path = file.clone();
-            return Err(StepError::OutOfSight { path, why });
-        }
-    };
-    let unit = units::system_state(machine, &pin.scope);
-    let unit = unit.map_err(|error| io_error("look at", &units::home(machine), &error))?;
-    // Not stopped, or started again since: at its next reload systemd looks for the pin.
-    if unit.active {
-        return Err(kept(Kept::PinHeld(Holder::Unit(pin.scope.clone()))));
-    }
-    match context.kernel.remove_pin(file, inode) {
-        Ok(()) => Ok(Outcome::Done(Seen::Gone)),
-        Err(error) if is_gone(&error) => Ok(Outcome::Skipped(Reason::AlreadyGone)),
-        Err(error) => Err(io_error("remove", file, &error)),
-    }
-}
-
-fn kept(why: Kept) -> StepError {
-    StepError::Refused(why.into())
-}
-
-/// Adds it to what is left, if it is; where that cannot be seen, which it is.
-pub(super) fn look_again<K: Kernel>(
-    context: &Context<'_, K>,
-    left: &mut Vec<PathBuf>,
-) -> Option<PathBuf> {
-    let pin = context.evidence.pin.as_ref()?;
-    match look(context.machine, pin) {
-        Ok(PinFound::There(_)) => left.push(pin.file.clone()),
-        Ok(PinFound::Gone | PinFound::Other) => {}
-        Ok(PinFound::OutOfSight(_)) | Err(_) => return Some(pin.file.clone()),
-    }
-    None
 }

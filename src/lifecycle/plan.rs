@@ -1,10 +1,13 @@
 //! What a job will do, from the evidence: data, printable with `--dry-run`.
 
 use super::evidence::TeardownEvidence;
-use super::{
-    Common, Force, Job, OnFailure, Options, OuterFreeze, Plan, PlannedStep, Refusal, Step, drain,
-    freeze, hooks, marks, quota, signal, trust,
-};
+use super::job::{Force, Job, Options};
+use super::outer_freeze::OuterFreeze;
+use super::refusal::Refusal;
+use super::sharing::Common;
+use super::step::{OnFailure, Plan, PlannedStep, Step};
+use super::steps::{drain, freeze, hooks, marks, quota, signal};
+use super::trust;
 use crate::inventory::cgroups::{self, CgroupDir};
 use crate::inventory::identity::Identity;
 use crate::inventory::{Condition, Machine};
@@ -247,7 +250,9 @@ fn freeze(machine: &Machine, evidence: &TeardownEvidence) -> Result<Vec<PlannedS
     alive(evidence)?;
     match evidence.condition {
         Condition::Known(Status::Running | Status::Created) | Condition::Freezing => {}
-        condition => return Err(Refusal::NotPausable(condition)),
+        condition @ (Condition::Known(Status::Creating | Status::Paused | Status::Stopped)
+        | Condition::Broken
+        | Condition::Unknown(_)) => return Err(Refusal::NotPausable(condition)),
     }
     let freezes = |common: &&Common| {
         cgroups::for_controller(&common.cgroups, "freezer", &machine.hierarchies).is_some()
@@ -278,7 +283,11 @@ fn thaw(evidence: &TeardownEvidence) -> Result<Vec<PlannedStep>, Refusal> {
             vec![stop(Step::Thaw)],
             Status::Running,
         )),
-        condition => Err(Refusal::NotPaused(condition)),
+        condition @ (Condition::Known(
+            Status::Creating | Status::Created | Status::Running | Status::Stopped,
+        )
+        | Condition::Broken
+        | Condition::Unknown(_)) => Err(Refusal::NotPaused(condition)),
     }
 }
 

@@ -4,20 +4,24 @@
 //! [`Refusal::words`] are runc's where runc has any: tools above the runtimes look for them; [`Refusal::code`] is for
 //! programs and stays when the words get better.
 
+mod distrust;
+mod not_remembered;
+mod not_signalled;
+
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
 use super::clean::Kept;
 use super::doubt::Doubt;
-use super::evidence::NoEvidence;
 use super::guard::Forbidden;
-use super::marks::NotRemembered;
 use super::outer_freeze::OuterFreeze;
-use super::signal::NotOne;
-use super::trust::Distrust;
 use crate::inventory::Condition;
 use crate::inventory::sight::{CgroupsOutOfSight, OutOfSight};
 use crate::oci::InvalidId;
+
+pub use distrust::Distrust;
+pub use not_remembered::NotRemembered;
+pub use not_signalled::NotSignalled;
 
 /// Why something is refused. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -124,7 +128,7 @@ pub enum Refusal {
     },
     /// A process that was to be signalled alone.
     #[error(transparent)]
-    Process(#[from] NotOne),
+    Process(#[from] NotSignalled),
     /// A leftover that stays.
     #[error(transparent)]
     Kept(#[from] Kept),
@@ -138,7 +142,9 @@ fn not_stopped(id: &str, condition: Condition) -> String {
         Condition::Broken => {
             format!("cannot delete container {id} without --force: its state cannot be read")
         }
-        condition => format!("cannot delete container {id} that is not stopped: {condition}"),
+        condition @ (Condition::Known(_) | Condition::Freezing | Condition::Unknown(_)) => {
+            format!("cannot delete container {id} that is not stopped: {condition}")
+        }
     }
 }
 
@@ -175,16 +181,6 @@ impl Refusal {
             Self::Process(why) => why.code(),
             Self::Kept(why) => why.code(),
             Self::NotAContainer => "not_a_container",
-        }
-    }
-}
-
-impl From<NoEvidence> for Refusal {
-    fn from(why: NoEvidence) -> Self {
-        match why {
-            NoEvidence::Absent => Self::Absent,
-            NoEvidence::Id(why) => Self::Name(why),
-            why => Self::Unread(crate::text::chain(&why)),
         }
     }
 }

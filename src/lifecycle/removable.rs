@@ -2,7 +2,6 @@
 //! a leftover, by the directories that were shown. Both are killed and removed by the same code.
 
 use super::Common;
-use super::drain;
 use super::evidence::TeardownEvidence;
 use super::kin::Births;
 use super::procs::Members;
@@ -54,7 +53,7 @@ impl Removable for TeardownEvidence {
     }
 
     fn belongs(&self, machine: &Machine, pid: i32) -> bool {
-        drain::belongs(machine, self, pid)
+        Self::belongs(self, machine, pid)
     }
 
     fn look_again(&mut self, machine: &Machine) {

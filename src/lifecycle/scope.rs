@@ -1,24 +1,11 @@
 //! The systemd scope of a container, where its runtime made one.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
-use super::removable::Removable;
-use super::run::Context;
-use super::{Outcome, Reason, Seen, StepError};
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::entry::Entry;
 use crate::inventory::{Machine, units};
-use crate::kernel::read::is_gone;
-use crate::kernel::{Kernel, Scope};
-
-/// Least and most time systemd gets to stop a scope in which nothing lives any more.
-const AT_LEAST: Duration = Duration::from_secs(2);
-const AT_MOST: Duration = Duration::from_secs(30);
-
-/// Between two looks whether systemd has let go of one.
-const FIRST_WAIT: Duration = Duration::from_millis(1);
-const LONGEST_WAIT: Duration = Duration::from_millis(100);
+use crate::kernel::Scope;
 
 /// The scope that the record's cgroups name, if it is named after the container. `cgroups` need not
 /// exist: systemd removes the cgroup of a scope that failed and keeps the unit.
@@ -55,48 +42,6 @@ fn scope(path: &Path, id: &str) -> Option<Scope> {
         name: name.to_owned(),
         cgroup: Path::new("/").join(path),
     })
-}
-
-/// Has systemd stop the scope and forget its failure. What remains of its cgroup is removed next.
-pub(super) fn stop<K: Kernel, Q: Removable>(
-    context: &mut Context<'_, K, Q>,
-) -> Result<Outcome, StepError> {
-    let Some(scope) = context.evidence.scope() else {
-        return Ok(Outcome::Skipped(Reason::None));
-    };
-    let limit = context.left().clamp(AT_LEAST, AT_MOST);
-    match context.kernel.stop_scope(scope, limit) {
-        Ok(()) => Ok(Outcome::Done(Seen::Gone)),
-        Err(error) if is_gone(&error) => Ok(Outcome::Skipped(Reason::AlreadyGone)),
-        Err(error) => Err(StepError::Io {
-            action: "stop",
-            object: crate::text::visible(&scope.name),
-            cause: error.to_string(),
-        }),
-    }
-}
-
-/// Whether systemd has let go of the scope, as the last look asks it; a moment after its last process
-/// is gone it does of itself. What could not be looked at for it.
-pub(super) fn check_gone<K: Kernel>(context: &Context<'_, K>) -> Result<Vec<PathBuf>, StepError> {
-    let Some(scope) = context.evidence.scope() else {
-        return Ok(Vec::new());
-    };
-    let deadline = context.kernel.now() + AT_LEAST;
-    let mut wait = FIRST_WAIT;
-    loop {
-        match units::state(context.machine, scope) {
-            Ok(state) if !state.active => return Ok(Vec::new()),
-            Ok(_) if context.kernel.now() >= deadline => {
-                let unit = scope.name.clone();
-                return Err(StepError::UnitActive { unit });
-            }
-            Ok(_) => {}
-            Err(_) => return Ok(vec![units::home_of(context.machine, &scope.cgroup)]),
-        }
-        context.kernel.pause(wait);
-        wait = (wait * 2).min(LONGEST_WAIT);
-    }
 }
 
 #[cfg(test)]

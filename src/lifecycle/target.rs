@@ -2,9 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Clean, Refusal};
 use crate::inventory::{Container, Inode};
-use crate::kernel::{Cancel, Signal};
 use crate::oci::{ContainerKey, InvalidId};
 use crate::process::InitProcess;
 
@@ -44,106 +42,4 @@ impl Target {
             init: container.init,
         })
     }
-}
-
-/// Whether a container that is not stopped may be killed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Force {
-    /// Yes.
-    Yes,
-    /// No: only stopped and created containers are deleted.
-    No,
-}
-
-/// One order to the engine. One runs per container at a time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Job {
-    /// Tear down.
-    Delete(Target, Force),
-    /// Send a signal to init.
-    Kill(Target, Signal),
-    /// Send a signal to every process.
-    KillAll(Target, Signal),
-    /// Send a signal to one process of it, which need not be init: the one that was shown.
-    SignalOne(Target, InitProcess, Signal),
-    /// SIGTERM, wait, report whether it ended; never SIGKILL.
-    Stop(Target),
-    /// Freeze.
-    Pause(Target),
-    /// Thaw.
-    Resume(Target),
-    /// Start a created container.
-    Start(Target),
-    /// Remove a leftover: what is left of a container that nobody owns any more.
-    Clean(Target, Box<Clean>),
-}
-
-impl Job {
-    /// What it is aimed at.
-    pub fn target(&self) -> &Target {
-        match self {
-            Self::Delete(target, _)
-            | Self::Kill(target, _)
-            | Self::KillAll(target, _)
-            | Self::SignalOne(target, ..)
-            | Self::Stop(target)
-            | Self::Pause(target)
-            | Self::Resume(target)
-            | Self::Start(target)
-            | Self::Clean(target, _) => target,
-        }
-    }
-
-    /// The word for the log and the row: `delete --force`, `kill`, `pause`, …
-    pub fn verb(&self) -> &'static str {
-        match self {
-            Self::Delete(_, Force::Yes) => "delete --force",
-            Self::Delete(_, Force::No) => "delete",
-            Self::Kill(..) | Self::KillAll(..) => "kill",
-            Self::SignalOne(..) => "signal",
-            Self::Stop(_) => "stop",
-            Self::Pause(_) => "pause",
-            Self::Resume(_) => "resume",
-            Self::Start(_) => "start",
-            Self::Clean(..) => "clean",
-        }
-    }
-}
-
-/// How a job is to be done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Options {
-    /// One deadline for all that waits.
-    pub timeout: std::time::Duration,
-    /// Run hooks.
-    pub hooks: bool,
-    /// Asks the engine to leave off.
-    pub cancel: Cancel,
-}
-
-impl From<&crate::config::Config> for Options {
-    fn from(config: &crate::config::Config) -> Self {
-        Self {
-            timeout: config.timeout,
-            hooks: config.hooks,
-            cancel: Cancel::default(),
-        }
-    }
-}
-
-/// What a job would do, worked out without changing anything: for the confirmation and `--dry-run`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Preview {
-    /// The steps, in order. Empty if refused.
-    pub plan: crate::lifecycle::Plan,
-    /// Live processes that it would kill.
-    pub processes: usize,
-    /// How many of them are in uninterruptible sleep (D) and not frozen: the kill may not work.
-    pub uninterruptible: usize,
-    /// Why the engine would not do it, if so.
-    #[serde(flatten, serialize_with = "super::refusal::of_preview")]
-    pub refused: Option<Refusal>,
-    /// What the operator should know before saying yes: what could not be read, who may restart it.
-    pub notes: Vec<String>,
 }

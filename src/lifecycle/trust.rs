@@ -13,38 +13,14 @@ use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::evidence::TeardownEvidence;
+use super::refusal::Distrust;
 use crate::kernel::program::{NameSafety, Program};
-use crate::kernel::way::{self, Blocked, Foreign, Way, Waypoint};
+use crate::kernel::way::{self, Blocked, Way, Waypoint};
 use crate::oci::record::Hook;
 use crate::text::visible_path;
 
 /// The permissions by which somebody else can write a file, or make names in a directory.
 const OTHERS: u32 = 0o022;
-
-/// Why a hook is not trusted: who else can have written it. Paths are safe to print.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Distrust {
-    /// Where its program is depends on who runs it.
-    #[error("{0} is not an absolute path")]
-    Relative(String),
-    /// Something on the way to it, or the state directory, could not be looked at.
-    #[error("{0} cannot be read")]
-    Unread(String),
-    /// Another user could have written something on the way to it.
-    #[error(transparent)]
-    Foreign(#[from] Foreign),
-    /// It is not there, and others can make names on the way to it.
-    #[error("{program} is not there, and others can make files in {dir}")]
-    Missing {
-        /// What.
-        program: String,
-        /// Where.
-        dir: String,
-    },
-    /// The state directory is not the one whose files named it.
-    #[error("{0} is not the directory that names it any more")]
-    Replaced(String),
-}
 
 /// What a hook that is trusted runs.
 #[derive(Debug)]

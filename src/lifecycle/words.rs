@@ -294,6 +294,7 @@ impl StepError {
             Self::Replaced => Refusal::Replaced.words(),
             Self::Interrupted => "interrupted; doing it again continues".to_owned(),
             Self::Refused(why) => format!("refused: {why}"),
+            Self::NotPlanned => "not done: it is no step of such a job".to_owned(),
         }
     }
 }

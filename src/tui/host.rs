@@ -13,7 +13,7 @@ use crate::inventory::rdt::{self, RdtView};
 use crate::inventory::{Container, Machine, Sampler, Snapshot, processes};
 use crate::kernel::LiveKernel;
 use crate::leftovers::{self, FoundLeftovers, KnownBefore};
-use crate::lifecycle::{self, Claims, Job, Options, Preview, StepEvent, Verdict};
+use crate::lifecycle::{Claims, Engine, Job, Options, Preview, StepEvent, Verdict};
 use crate::look::{self, LookDepth, Wish};
 use crate::resctrl::ResctrlReader;
 
@@ -86,14 +86,24 @@ impl JobHost {
     }
 
     pub(super) fn preview(&self, job: &Job) -> Preview {
-        let claims = self.claims();
-        lifecycle::preview_among(&self.machine, job, &self.options, &claims)
+        self.engine(&self.kernel(), &self.claims()).preview(job)
     }
 
     pub(super) fn run(&self, job: &Job, report: &mut dyn FnMut(StepEvent)) -> Verdict {
-        let claims = self.claims();
-        let kernel = LiveKernel::on(self.machine.host_dir.as_deref());
-        lifecycle::run_among(&kernel, &self.machine, job, &self.options, &claims, report)
+        self.engine(&self.kernel(), &self.claims()).run(job, report)
+    }
+
+    fn kernel(&self) -> LiveKernel {
+        LiveKernel::on(self.machine.host_dir.as_deref())
+    }
+
+    fn engine<'a>(&'a self, kernel: &'a LiveKernel, claims: &'a Claims) -> Engine<'a, LiveKernel> {
+        Engine {
+            kernel,
+            machine: &self.machine,
+            options: &self.options,
+            claims,
+        }
     }
 
     fn claims(&self) -> Arc<Claims> {

@@ -16,7 +16,7 @@ use ocitop::inventory::scan::look_up;
 use ocitop::kernel::LiveKernel;
 use ocitop::lifecycle::guard::Forbidden;
 use ocitop::lifecycle::{
-    self, Force, Job, Options, Refusal, Step, StepEvent, StepKind, Target, Verdict,
+    Claims, Engine, Force, Job, Options, Refusal, Step, StepEvent, StepKind, Target, Verdict,
 };
 use ocitop::oci::{ContainerKey, RuntimeKind};
 use serde_json::json;
@@ -192,7 +192,13 @@ impl Crowd<'_> {
             timeout: patient(Duration::from_secs(5)),
             ..Options::from(&Config::default())
         };
-        lifecycle::run(&self.kernel, &self.machine, &job, &options, report)
+        let engine = Engine {
+            kernel: &self.kernel,
+            machine: &self.machine,
+            options: &options,
+            claims: &Claims::read(&self.machine),
+        };
+        engine.run(&job, report)
     }
 
     fn record(&self, runtime: RuntimeKind, of: &Ward, path: &str) {

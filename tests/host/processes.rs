@@ -11,7 +11,7 @@ use ocitop::inventory::processes::{
 };
 use ocitop::inventory::{Machine, Sampler};
 use ocitop::kernel::{LiveKernel, Signal};
-use ocitop::lifecycle::{self, Cancel, Job, NotOne, Options, Target, Verdict};
+use ocitop::lifecycle::{Cancel, Claims, Engine, Job, NotSignalled, Options, Target, Verdict};
 use ocitop::process::InitProcess;
 use serde_json::json;
 
@@ -123,13 +123,13 @@ fn send(rig: &Rig, process: InitProcess, signal: Signal) -> Verdict {
         cancel: Cancel::default(),
     };
     let job = Job::SignalOne(target, process, signal);
-    lifecycle::run(
-        &LiveKernel::default(),
-        &machine,
-        &job,
-        &options,
-        &mut |_| {},
-    )
+    let engine = Engine {
+        kernel: &LiveKernel::default(),
+        machine: &machine,
+        options: &options,
+        claims: &Claims::read(&machine),
+    };
+    engine.run(&job, &mut |_| {})
 }
 
 /// Moves a process into a cgroup of this rig beside the container's, in every hierarchy.
@@ -298,12 +298,12 @@ with_each_runtime! {
         let (one, other, init) = (who("sleep 3000"), who("sleep 3002"), who("sleep 3001"));
         // The right pid with another start is another process.
         let recycled = InitProcess { start_time: one.start_time + 1, ..one };
-        let refused = |why: NotOne| Verdict::Refused(why.into());
-        assert_eq!(send(rig, recycled, Signal::KILL), refused(NotOne::Recycled(one.pid)));
+        let refused = |why: NotSignalled| Verdict::Refused(why.into());
+        assert_eq!(send(rig, recycled, Signal::KILL), refused(NotSignalled::Recycled(one.pid)));
         let mut stranger = Stranger::new();
         let start_time = start_of(stranger.pid()).unwrap();
         let outside = InitProcess { pid: stranger.pid(), start_time };
-        assert_eq!(send(rig, outside, Signal::KILL), refused(NotOne::Foreign(outside.pid)));
+        assert_eq!(send(rig, outside, Signal::KILL), refused(NotSignalled::Foreign(outside.pid)));
         assert!(stranger.is_alive());
         assert_eq!(start_of(one.pid), Some(one.start_time));
         assert_eq!(send(rig, one, Signal::KILL), Verdict::Clean);
@@ -312,7 +312,7 @@ with_each_runtime! {
             assert_eq!(start_of(sibling.pid), Some(sibling.start_time));
         }
         // Its parent is a sleep, which takes note of nobody.
-        let zombie = NotOne::Zombie { pid: one.pid, parent: init.pid };
+        let zombie = NotSignalled::Zombie { pid: one.pid, parent: init.pid };
         assert_eq!(send(rig, one, Signal::KILL), refused(zombie));
         assert!(Path::new("/proc").join(init.pid.to_string()).exists());
     }

@@ -8,12 +8,13 @@ use std::process::Command;
 
 use ocitop::inventory::manager::{Managed, Object, Request};
 use ocitop::inventory::{Container, Manager};
-use ocitop::lifecycle::{self, Force, Job};
+use ocitop::lifecycle::{Force, Job};
 use ocitop::oci::ContainerKey;
 use ocitop::oci::record::{Record, runc};
 use serde_json::json;
 
 use crate::signal_one::options;
+use crate::support::engine;
 use crate::support::stage::{Stage, container, preview, with_facts};
 
 const PROGRAMS: [&str; 6] = ["docker", "podman", "ctr", "crictl", "kubectl", "runuser"];
@@ -151,7 +152,7 @@ fn a_preview_tells_the_way_of_the_right_namespace() {
     });
     let is_root = owner_of(&machine.state_dir("web")) == 0;
     let job = Job::Delete(machine.target("web"), Force::Yes);
-    let seen = lifecycle::preview(&machine.machine(), &job, &options());
+    let seen = engine::preview(&machine.machine(), &job, &options());
     let note = seen.notes.iter().find(|note| note.contains("manages it"));
     let way = "; clean way: ctr -n teama task rm -f web; ctr -n teama container rm web";
     // A record that a plain user could write names no container of root's engine.

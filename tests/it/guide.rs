@@ -45,7 +45,13 @@ fn the_manual_names_every_command_and_every_option_of_all_commands() {
 /// Every word that a `fn code` of the engine's refusals returns.
 fn codes() -> Vec<String> {
     let mut codes = Vec::new();
-    for file in ["refusal", "guard", "clean/kept", "signal", "stray"] {
+    for file in [
+        "refusal",
+        "guard",
+        "clean/kept",
+        "refusal/not_signalled",
+        "stray",
+    ] {
         let path = format!("{}/src/lifecycle/{file}.rs", env!("CARGO_MANIFEST_DIR"));
         let text = std::fs::read_to_string(&path).unwrap();
         let (_, rest) = text

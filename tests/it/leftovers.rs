@@ -18,9 +18,10 @@ use ocitop::leftovers::{
     Argument, Confidence, FoundLeftovers, KnownBefore, Leftover, LeftoverKind, Producer,
     WhyItStays, find,
 };
-use ocitop::lifecycle::{self, Cancel, Job, Options, StepEvent, StepKind, Verdict};
+use ocitop::lifecycle::{Cancel, Job, Options, StepEvent, StepKind, Verdict};
 use ocitop::oci::RuntimeKind;
 
+use crate::support::engine;
 use crate::support::fake_kernel::FakeKernel;
 use crate::support::machine::{Machine, age};
 
@@ -61,7 +62,7 @@ fn options() -> Options {
 fn clean(machine: &Machine, kernel: &FakeKernel<'_>, job: &Job) -> (Verdict, Vec<StepEvent>) {
     let mut events = Vec::new();
     let mut report = |event| events.push(event);
-    let verdict = lifecycle::run(kernel, &machine.machine(), job, &options(), &mut report);
+    let verdict = engine::run(kernel, &machine.machine(), job, &options(), &mut report);
     let finished = events
         .iter()
         .filter(|event| matches!(event.kind, StepKind::Finished { .. }));

@@ -6,12 +6,13 @@ use std::time::Duration;
 use ocitop::kernel::Signal;
 use ocitop::lifecycle::guard::Forbidden;
 use ocitop::lifecycle::{
-    self, Cancel, Job, NotOne, Options, Outcome, Preview, Reason, Refusal, StepEvent, StepKind,
+    Cancel, Job, NotSignalled, Options, Outcome, Preview, Reason, Refusal, StepEvent, StepKind,
     Verdict,
 };
 use ocitop::oci::RuntimeKind;
 use ocitop::process::InitProcess;
 
+use crate::support::engine;
 use crate::support::fake_kernel::{FakeKernel, Op, remove_tree};
 use crate::support::machine::Machine;
 use crate::support::proc_files::Told;
@@ -45,13 +46,13 @@ fn send(
             last = Some(outcome);
         }
     };
-    let verdict = lifecycle::run(kernel, &machine.machine(), &job, &options(), &mut report);
+    let verdict = engine::run(kernel, &machine.machine(), &job, &options(), &mut report);
     (verdict, last)
 }
 
 fn preview(machine: &Machine, process: InitProcess) -> Preview {
     let job = Job::SignalOne(machine.target("web"), process, Signal::TERM);
-    lifecycle::preview(&machine.machine(), &job, &options())
+    engine::preview(&machine.machine(), &job, &options())
 }
 
 #[track_caller]
@@ -92,7 +93,7 @@ fn a_recycled_pid_is_refused() {
         start_time: started(&machine, child).start_time - 1,
         pid: child,
     };
-    refused(&machine, before, &NotOne::Recycled(child).into());
+    refused(&machine, before, &NotSignalled::Recycled(child).into());
 }
 
 #[test]
@@ -140,7 +141,7 @@ fn a_process_of_the_host_or_of_another_container_is_refused() {
     let stranger = machine.spawn_stranger();
     let other = machine.processes("other")[0];
     for pid in [stranger, other] {
-        let why = NotOne::Foreign(pid).into();
+        let why = NotSignalled::Foreign(pid).into();
         refused(&machine, started(&machine, pid), &why);
     }
 }
@@ -154,7 +155,7 @@ fn pid_1_ocitop_itself_and_kernel_threads_are_refused() {
             pid,
             start_time: 5_000,
         };
-        refused(&machine, process, &NotOne::Never(pid).into());
+        refused(&machine, process, &NotSignalled::Never(pid).into());
     }
     let thread = Told {
         flags: 0x0020_0000,
@@ -171,7 +172,7 @@ fn pid_1_ocitop_itself_and_kernel_threads_are_refused() {
 fn a_zombie_is_refused_and_its_parent_named() {
     let (mut machine, init, _) = web(Machine::v1());
     let zombie = machine.spawn_zombie(init);
-    let why = NotOne::Zombie {
+    let why = NotSignalled::Zombie {
         pid: zombie,
         parent: init,
     };
@@ -202,7 +203,7 @@ fn outside_the_cgroup_only_the_containers_own_pid_namespace_counts() {
     assert_eq!(kernel.signals(), [(away, Signal::TERM)]);
     // A pod's namespace is shared: who else is in it is another's.
     let (machine, away) = astray(12);
-    let why = NotOne::Foreign(away).into();
+    let why = NotSignalled::Foreign(away).into();
     refused(&machine, started(&machine, away), &why);
 }
 
@@ -213,7 +214,7 @@ fn a_container_that_was_replaced_keeps_its_processes() {
     target.init.as_mut().unwrap().start_time += 1;
     let job = Job::SignalOne(target, started(&machine, child), Signal::KILL);
     let kernel = FakeKernel::over(&machine);
-    let verdict = lifecycle::run(&kernel, &machine.machine(), &job, &options(), &mut |_| {});
+    let verdict = engine::run(&kernel, &machine.machine(), &job, &options(), &mut |_| {});
     assert_eq!(verdict, Verdict::Refused(Refusal::Replaced));
     assert_eq!(kernel.signals(), []);
 }
@@ -228,7 +229,7 @@ fn a_paused_container_is_not_thawed_for_one_of_its_processes() {
         started(&machine, child),
         Signal::KILL,
     );
-    let verdict = lifecycle::run(&kernel, &machine.machine(), &job, &options(), &mut |_| {});
+    let verdict = engine::run(&kernel, &machine.machine(), &job, &options(), &mut |_| {});
     assert_eq!(verdict, Verdict::Clean);
     let state = fs::read_to_string(machine.freezer_dir("web").join("freezer.state")).unwrap();
     assert_eq!(state, "FROZEN\n");

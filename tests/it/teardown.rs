@@ -24,12 +24,13 @@ use ocitop::inventory::unread::{Unread, WhyUnread};
 use ocitop::kernel::{Kernel as _, Signal};
 use ocitop::lifecycle::guard::Forbidden;
 use ocitop::lifecycle::{
-    self, Cancel, Force, Job, Options, Outcome, OuterFreeze, Refusal, Step, StepEvent, StepKind,
-    Target, Verdict,
+    Cancel, Force, Job, Options, Outcome, OuterFreeze, Refusal, Step, StepEvent, StepKind, Target,
+    Verdict,
 };
 use ocitop::oci::RuntimeKind;
 use rustix::io::Errno;
 
+use crate::support::engine;
 use crate::support::fake_kernel::{FakeKernel, Op};
 use crate::support::machine::Machine;
 
@@ -46,7 +47,7 @@ fn options() -> Options {
 fn run(machine: &Machine, kernel: &FakeKernel<'_>, job: &Job) -> (Verdict, Vec<StepEvent>) {
     let mut events = Vec::new();
     let mut report = |event| events.push(event);
-    let verdict = lifecycle::run(kernel, &machine.machine(), job, &options(), &mut report);
+    let verdict = engine::run(kernel, &machine.machine(), job, &options(), &mut report);
     (verdict, events)
 }
 
@@ -184,7 +185,7 @@ fn the_order_is_kill_drain_persist_rdt_cgroups_hooks_state_verify() {
 fn the_plan_shown_before_is_the_plan_done() {
     let machine = full_house();
     let job = Job::Delete(machine.target("web"), Force::Yes);
-    let before = lifecycle::preview(&machine.machine(), &job, &options());
+    let before = engine::preview(&machine.machine(), &job, &options());
     assert_eq!(before.refused, None);
     assert_eq!(before.processes, 2);
     let (_, events) = run(&machine, &FakeKernel::over(&machine), &job);
@@ -272,7 +273,7 @@ fn a_resctrl_group_that_a_live_namesake_may_have_stays() {
     let shown = scan.containers.iter().find(|row| row.key.root() == other);
     let job = Job::Delete(Target::of(shown.unwrap()).unwrap(), Force::Yes);
     let kernel = FakeKernel::over(&machine);
-    let verdict = lifecycle::run(&kernel, &view, &job, &options(), &mut |_| {});
+    let verdict = engine::run(&kernel, &view, &job, &options(), &mut |_| {});
     assert_eq!(verdict, Verdict::Clean);
     assert!(group.is_dir() && !other.join("web").exists());
     assert!(!machine.processes("web").is_empty());

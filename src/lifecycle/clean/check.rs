@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{Clean, Kept, Remains};
+use super::{Kept, Remains};
 use crate::inventory::author::{Author, Whose};
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::identity::Identity;
@@ -18,6 +18,7 @@ use crate::lifecycle::claims::Claims;
 use crate::lifecycle::doubt::Doubt;
 use crate::lifecycle::evidence::{NoEvidence, TeardownEvidence};
 use crate::lifecycle::guard::{self, Forbidden};
+use crate::lifecycle::job::Clean;
 use crate::lifecycle::plan::check_held;
 use crate::lifecycle::removable::Removable;
 use crate::lifecycle::{Accounted, Accounts, Refusal, outer_freeze, procs};

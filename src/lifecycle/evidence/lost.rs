@@ -83,10 +83,10 @@ impl TeardownEvidence {
 pub(super) fn unread(entry: &Entry<'_>) -> Option<Doubt> {
     let problem = entry.record.as_ref().err().or(entry.note.as_ref())?;
     let why = problem.unread()?.into();
-    let file = match problem {
-        Problem::Read(error) => error.file(),
-        _ => return None,
+    let Problem::Read(error) = problem else {
+        return None;
     };
+    let file = error.file();
     let dir = visible_path(&entry.key.dir());
     let file = format!("{dir}/{}", crate::text::visible(file));
     Some(Doubt::Record { file, why })

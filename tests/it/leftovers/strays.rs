@@ -7,7 +7,7 @@ use ocitop::diagnosis::remedy::Remedy;
 use ocitop::diagnosis::{About, Cause, CheckResult, Diagnosis, Weight};
 use ocitop::inventory::Manager;
 use ocitop::inventory::author::Author;
-use ocitop::inventory::engine::Engine;
+use ocitop::inventory::engine::ContainerEngine;
 use ocitop::inventory::manager::Object;
 use ocitop::inventory::owners::{Owner, ToldProcess};
 use ocitop::kernel::Signal;
@@ -228,7 +228,7 @@ fn what_a_shim_holds_is_unknown_full_or_empty_and_is_not_cleaned() {
                 author: Author::Trusted,
                 pid: shim,
                 command: "containerd-shim".to_owned(),
-                engine: Some(Engine {
+                engine: Some(ContainerEngine {
                     manager: Manager::Containerd,
                     namespace: Some("k8s.io".to_owned()),
                     address: None,

@@ -54,6 +54,16 @@ pub(crate) fn files_below(dir: &str) -> Vec<PathBuf> {
     found
 }
 
+/// `pub(in crate::demo)` says who sees a thing, and imports nothing.
+fn without_scopes(code: &str) -> String {
+    let mut parts = code.split("pub(in ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        let rest = part.split_once(')').map_or(part, |(_, rest)| rest);
+        text + "pub" + rest
+    })
+}
+
 impl Code {
     pub(crate) fn read() -> Self {
         let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -65,6 +75,7 @@ impl Code {
                 continue;
             }
             let code = without_tests(&std::fs::read_to_string(&file).unwrap());
+            let code = without_scopes(&code);
             let (imports, body) = imports(&code);
             let source = Source {
                 path,
@@ -268,7 +279,9 @@ fn imports(code: &str) -> (Vec<Import>, String) {
         let is_pub = words.starts_with("pub");
         let of_use = match words.split_once("use ") {
             Some((before, _)) => {
-                (before.is_empty() || (is_pub && before.len() < 20)) && line.ends_with([';', '{'])
+                // Not the end of `pub enum Cause {`.
+                let is_word = before.is_empty() || (is_pub && before.ends_with(' '));
+                is_word && before.len() < 20 && line.ends_with([';', '{'])
             }
             None => false,
         };

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use ocitop::cgroup::Version;
 use ocitop::kernel::{
-    Contents, HookCall, HookEnd, HookStatus, Inode, Kernel, Mark, OWN_PREFIX, Release, Scope,
-    Signal, StateDir,
+    Contents, HookCall, HookEnd, HookStatus, Inode, Kernel, OWN_PREFIX, Release, Scope, Signal,
+    StateDir, StateMark,
 };
 use rustix::io::Errno;
 
@@ -482,7 +482,7 @@ impl Kernel for FakeKernel<'_> {
         Ok(())
     }
 
-    fn mark_state(&self, dir: StateDir<'_>, mark: Mark<'_>) -> io::Result<()> {
+    fn mark_state(&self, dir: StateDir<'_>, mark: StateMark<'_>) -> io::Result<()> {
         self.fault(Op::MarkState)?;
         let dir = dir.root.join(dir.id.as_str());
         fs::metadata(dir.join(mark.beside))?;

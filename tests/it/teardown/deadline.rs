@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use ocitop::kernel::Kernel as _;
-use ocitop::lifecycle::{self, Force, Job, Options, Outcome, StepError, Verdict};
+use ocitop::lifecycle::{Force, Job, Options, Outcome, StepError, Verdict};
 use ocitop::oci::RuntimeKind;
 use rustix::io::Errno;
 
 use super::{drained, options};
+use crate::support::engine;
 use crate::support::fake_kernel::{FakeKernel, Op};
 use crate::support::machine::Machine;
 
@@ -23,7 +24,7 @@ fn ends_in_time(machine: &Machine, kernel: &FakeKernel<'_>, is_right: fn(&StepEr
     let job = Job::Delete(machine.target("web"), Force::Yes);
     let mut events = Vec::new();
     let mut report = |event| events.push(event);
-    let verdict = lifecycle::run(kernel, &machine.machine(), &job, &options, &mut report);
+    let verdict = engine::run(kernel, &machine.machine(), &job, &options, &mut report);
     assert!(matches!(verdict, Verdict::Leftovers(_)), "{verdict:?}");
     let Outcome::Failed(error) = drained(&events) else {
         panic!("{events:#?}");

@@ -5,11 +5,12 @@ use std::fs;
 use std::path::Path;
 
 use ocitop::inventory::unread::{Unread, WhyUnread};
-use ocitop::lifecycle::{self, Doubt, Force, Job, Outcome, Refusal, StepError, Verdict};
+use ocitop::lifecycle::{Doubt, Force, Job, Outcome, Refusal, StepError, Verdict};
 use ocitop::oci::RuntimeKind;
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 
 use super::{delete, drained, options, run};
+use crate::support::engine;
 use crate::support::fake_kernel::FakeKernel;
 use crate::support::machine::Machine;
 
@@ -37,7 +38,7 @@ fn a_process_at_the_bottom_of_a_hundred_cgroups_is_killed_and_all_of_them_go() {
         let (machine, deepest) = nested(host());
         let kernel = FakeKernel::over(&machine);
         let job = Job::Delete(machine.target("web"), Force::Yes);
-        let shown = lifecycle::preview(&machine.machine(), &job, &options());
+        let shown = engine::preview(&machine.machine(), &job, &options());
         assert_eq!(shown.processes, 3);
         let (verdict, events) = delete(&machine, &kernel);
         assert_eq!(verdict, Verdict::Clean, "{events:#?}");
@@ -120,12 +121,12 @@ fn how_often_a_cgroup_is_read_for_a_preview_and_a_report_does_not_grow_with_the_
         let job = Job::Delete(machine.target("web"), Force::Yes);
         let host = machine.machine();
         let shown = opens(&list, || {
-            let preview = lifecycle::preview(&host, &job, &options());
+            let preview = engine::preview(&host, &job, &options());
             assert_eq!(preview.uninterruptible, processes);
         });
         let immortal = |kernel, pid: &i32| FakeKernel::immortal(kernel, *pid);
         let kernel = all.iter().fold(FakeKernel::over(&machine), immortal);
-        let verdict = lifecycle::run(&kernel, &host, &job, &options(), &mut |_| {});
+        let verdict = engine::run(&kernel, &host, &job, &options(), &mut |_| {});
         assert!(matches!(verdict, Verdict::Leftovers(_)), "{verdict:?}");
         shown
     };

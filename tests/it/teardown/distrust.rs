@@ -4,11 +4,12 @@ use std::fs;
 
 use ocitop::kernel::way::Foreign;
 use ocitop::lifecycle::{
-    self, Distrust, Force, Job, Outcome, Refusal, Step, StepError, StepEvent, StepKind, Verdict,
+    Distrust, Force, Job, Outcome, Refusal, Step, StepError, StepEvent, StepKind, Verdict,
 };
 use rustix::io::Errno;
 
 use super::{full_house, options, outcomes};
+use crate::support::engine;
 use crate::support::fake_kernel::FakeKernel;
 use crate::support::machine::{Machine, protect};
 
@@ -30,7 +31,7 @@ fn distrusted(
         } => refused.push(why),
         _ => {}
     };
-    let verdict = lifecycle::run(kernel, &machine.machine(), &job, &options(), &mut report);
+    let verdict = engine::run(kernel, &machine.machine(), &job, &options(), &mut report);
     (verdict, refused)
 }
 
@@ -96,7 +97,7 @@ fn below_the_hosts_root_directory_a_hook_is_the_program_that_the_host_has_there(
         let mut seen = machine.machine();
         seen.host_dir = Some(host.clone());
         let mut events = Vec::new();
-        let verdict = lifecycle::run(&kernel, &seen, &job, &options(), &mut |event| {
+        let verdict = engine::run(&kernel, &seen, &job, &options(), &mut |event| {
             events.push(event);
         });
         (verdict, kernel.hooks_run(), kernel.changes(), events)

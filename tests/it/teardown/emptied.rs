@@ -6,10 +6,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use ocitop::inventory::Condition;
-use ocitop::lifecycle::{self, Force, Job, Refusal, Step, StepKind, Target, Verdict};
+use ocitop::lifecycle::{Force, Job, Refusal, Step, StepEvent, StepKind, Target, Verdict};
 use ocitop::oci::RuntimeKind;
 
 use super::{options, run};
+use crate::support::engine;
 use crate::support::fake_kernel::{FakeKernel, remove_tree};
 use crate::support::machine::Machine;
 
@@ -81,7 +82,7 @@ fn what_is_made_in_it_meanwhile_is_not_removed() {
         let state = dir.join("state.json");
         let job = Job::Delete(target, force);
         let kernel = FakeKernel::over(&machine);
-        let mut make = |event: lifecycle::StepEvent| {
+        let mut make = |event: StepEvent| {
             if let StepKind::Started {
                 step: Step::RemoveStateDir { .. },
                 ..
@@ -90,7 +91,7 @@ fn what_is_made_in_it_meanwhile_is_not_removed() {
                 fs::write(&state, "{}").unwrap();
             }
         };
-        let verdict = lifecycle::run(&kernel, &machine.machine(), &job, &options(), &mut make);
+        let verdict = engine::run(&kernel, &machine.machine(), &job, &options(), &mut make);
         assert_eq!(verdict, Verdict::Refused(Refusal::Replaced), "{force:?}");
         assert!(state.exists());
     }

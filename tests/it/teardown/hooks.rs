@@ -7,13 +7,14 @@ use std::path::Path;
 use ocitop::inventory::OutOfSight;
 use ocitop::kernel::HookStatus;
 use ocitop::lifecycle::{
-    self, Distrust, Force, Job, NotRemembered, Options, Outcome, Reason, Refusal, Step, StepError,
+    Distrust, Force, Job, NotRemembered, Options, Outcome, Reason, Refusal, Step, StepError,
     StepEvent, StepKind, Verdict,
 };
 use ocitop::oci::RuntimeKind;
 use rustix::io::Errno;
 
 use super::{RUNTIMES, delete, full_house, options, outcomes, warned};
+use crate::support::engine;
 use crate::support::fake_kernel::{FakeKernel, Op};
 use crate::support::machine::{Machine, protect};
 
@@ -103,7 +104,7 @@ fn a_hook_is_not_run_where_another_teardown_is_emptying_the_directory() {
                 fs::remove_file(machine.state_dir("web").join(state)).unwrap();
             }
         };
-        let verdict = lifecycle::run(&kernel, &machine.machine(), &job, &options(), &mut report);
+        let verdict = engine::run(&kernel, &machine.machine(), &job, &options(), &mut report);
         assert_eq!(verdict, Verdict::Clean, "{runtime}");
         assert_eq!(kernel.hooks_run(), [], "{runtime}");
     }
@@ -156,7 +157,7 @@ fn a_hook_that_cannot_be_remembered_refuses_before_anything_is_changed() {
             ..options()
         };
         let job = Job::Delete(machine.target("web"), Force::Yes);
-        let verdict = lifecycle::run(&kernel, &machine.machine(), &job, &without, &mut |_| {});
+        let verdict = engine::run(&kernel, &machine.machine(), &job, &without, &mut |_| {});
         assert_eq!(verdict, Verdict::Clean, "{errno}");
         assert_eq!(kernel.hooks_run(), []);
     }
@@ -200,7 +201,7 @@ fn a_hook_that_is_out_of_sight_refuses_before_anything_is_changed() {
         let kernel = FakeKernel::over(machine);
         let job = Job::Delete(machine.target("web"), Force::Yes);
         let host = machine.among_other_mounts(Some(8));
-        let verdict = lifecycle::run(&kernel, &host, &job, &options(), &mut |_| {});
+        let verdict = engine::run(&kernel, &host, &job, &options(), &mut |_| {});
         let refusal = Refusal::HookOutOfSight { path, why };
         assert_eq!(verdict, Verdict::Refused(refusal));
         assert_eq!(kernel.changes(), 0);
@@ -209,7 +210,7 @@ fn a_hook_that_is_out_of_sight_refuses_before_anything_is_changed() {
             hooks: false,
             ..options()
         };
-        let verdict = lifecycle::run(&kernel, &host, &job, &without, &mut |_| {});
+        let verdict = engine::run(&kernel, &host, &job, &without, &mut |_| {});
         assert_eq!(verdict, Verdict::Clean);
         assert!(kernel.hooks_run().is_empty());
     };
@@ -270,7 +271,7 @@ fn a_hook_that_goes_missing_meanwhile_is_not_run() {
         } => refused.push(why),
         _ => {}
     };
-    let verdict = lifecycle::run(&kernel, &machine.machine(), &job, &options(), &mut report);
+    let verdict = engine::run(&kernel, &machine.machine(), &job, &options(), &mut report);
     assert_eq!(verdict, Verdict::Clean);
     let missing = Refusal::Hook(Distrust::Missing {
         program: machine.program("one").display().to_string(),

@@ -5,10 +5,11 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use ocitop::lifecycle::guard::Forbidden;
-use ocitop::lifecycle::{self, Force, Job, Refusal, Verdict};
+use ocitop::lifecycle::{Force, Job, Refusal, Verdict};
 use ocitop::oci::RuntimeKind;
 
 use super::options;
+use crate::support::engine;
 use crate::support::fake_kernel::FakeKernel;
 use crate::support::machine::Machine;
 
@@ -50,7 +51,7 @@ fn delete(machine: &Machine, mounts: Mounts) -> Verdict {
     };
     let job = Job::Delete(machine.target("web"), Force::Yes);
     let kernel = FakeKernel::over(machine);
-    let verdict = lifecycle::run(&kernel, &host, &job, &options(), &mut |_| {});
+    let verdict = engine::run(&kernel, &host, &job, &options(), &mut |_| {});
     if !verdict.is_clean() {
         assert_eq!(kernel.changes(), 0);
         assert!(machine.state_dir("web").is_dir());

@@ -6,14 +6,14 @@ use std::path::PathBuf;
 use ocitop::inventory::pins::Holder;
 use ocitop::inventory::sight::OutOfSight;
 use ocitop::lifecycle::{
-    self, Force, Job, Kept, Outcome, Preview, Reason, Refusal, Seen, Step, StepError, StepEvent,
-    Verdict,
+    Force, Job, Kept, Outcome, Preview, Reason, Refusal, Seen, Step, StepError, StepEvent, Verdict,
 };
 use ocitop::oci::RuntimeKind;
 use rustix::io::Errno;
 
 use super::scopes::{delete_under_systemd, in_a_scope};
 use super::{delete, options, outcomes};
+use crate::support::engine;
 use crate::support::fake_kernel::{FakeKernel, Op};
 use crate::support::machine::Machine;
 
@@ -72,8 +72,7 @@ fn the_pin_goes_after_the_unit_and_the_cgroups_and_no_other_goes_with_it() {
 fn the_plan_tells_the_pin_whether_it_is_there_or_not() {
     for (machine, pin) in [pinned(), house()] {
         let job = Job::Delete(machine.target("web"), Force::Yes);
-        let Preview { plan, refused, .. } =
-            lifecycle::preview(&machine.machine(), &job, &options());
+        let Preview { plan, refused, .. } = engine::preview(&machine.machine(), &job, &options());
         assert_eq!(refused, None);
         let step = Step::RemovePin { file: pin.clone() };
         assert!(
@@ -196,7 +195,7 @@ fn a_pin_that_another_record_names_too_is_left_alone() {
     status["cgroup-path"] = "/other.slice/crun-web.scope".into();
     fs::write(&file, status.to_string()).unwrap();
     let job = Job::Delete(machine.target("web"), Force::Yes);
-    let preview = lifecycle::preview(&machine.machine(), &job, &options());
+    let preview = engine::preview(&machine.machine(), &job, &options());
     assert!(
         preview.notes.join(" ").contains("container other"),
         "{:?}",
@@ -216,7 +215,7 @@ fn a_pin_that_is_not_found_among_other_mounts_than_the_hosts_may_be_there() {
     let job = Job::Delete(machine.target("web"), Force::Yes);
     let mut events = Vec::new();
     let kernel = FakeKernel::over(&machine);
-    let verdict = lifecycle::run(&kernel, &host, &job, &options(), &mut |event| {
+    let verdict = engine::run(&kernel, &host, &job, &options(), &mut |event| {
         events.push(event);
     });
     assert_eq!(verdict, Verdict::Clean, "{events:#?}");
@@ -239,7 +238,7 @@ fn a_pin_that_was_there_is_gone_whoevers_mounts_these_are() {
     let job = Job::Delete(machine.target("web"), Force::Yes);
     let mut events = Vec::new();
     let kernel = FakeKernel::over(&machine);
-    let verdict = lifecycle::run(&kernel, &host, &job, &options(), &mut |event| {
+    let verdict = engine::run(&kernel, &host, &job, &options(), &mut |event| {
         events.push(event);
     });
     assert_eq!(verdict, Verdict::Clean, "{events:#?}");

@@ -3,11 +3,12 @@
 use std::fs;
 
 use ocitop::kernel::Kernel as _;
-use ocitop::lifecycle::{self, Force, Job, Outcome, Seen, Step, StepError, StepEvent, Verdict};
+use ocitop::lifecycle::{Force, Job, Outcome, Seen, Step, StepError, StepEvent, Verdict};
 use ocitop::oci::RuntimeKind;
 use rustix::io::Errno;
 
 use super::{assert_contract, delete, options, outcomes};
+use crate::support::engine;
 use crate::support::fake_kernel::{FakeKernel, Op, remove_tree};
 use crate::support::machine::Machine;
 
@@ -37,7 +38,7 @@ pub(super) fn delete_under_systemd(
     host.systemd = true;
     let mut events = Vec::new();
     let mut report = |event| events.push(event);
-    let verdict = lifecycle::run(kernel, &host, &job, &options(), &mut report);
+    let verdict = engine::run(kernel, &host, &job, &options(), &mut report);
     assert_contract(&events, &verdict);
     (verdict, events)
 }

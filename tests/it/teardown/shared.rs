@@ -4,11 +4,13 @@
 use ocitop::kernel::Signal;
 use ocitop::lifecycle::guard::Forbidden;
 use ocitop::lifecycle::{
-    self, Force, Job, Outcome, OuterFreeze, Reason, Refusal, Step, Target, Verdict,
+    Claims, Engine, Force, Job, Outcome, OuterFreeze, Reason, Refusal, Step, StepEvent, Target,
+    Verdict,
 };
 use ocitop::oci::RuntimeKind;
 
 use super::{options, outcomes, run};
+use crate::support::engine;
 use crate::support::fake_kernel::FakeKernel;
 use crate::support::machine::Machine;
 use crate::support::proc_files::{HOST, Told};
@@ -68,7 +70,7 @@ impl Two {
         target.init.map(|init| init.pid)
     }
 
-    fn delete(&self, kernel: &FakeKernel<'_>, id: &str) -> (Verdict, Vec<lifecycle::StepEvent>) {
+    fn delete(&self, kernel: &FakeKernel<'_>, id: &str) -> (Verdict, Vec<StepEvent>) {
         let job = Job::Delete(self.machine.target(id), Force::Yes);
         run(&self.machine, kernel, &job)
     }
@@ -90,7 +92,7 @@ fn a_delete_takes_its_own_processes_and_leaves_the_cgroup() {
             let kernel = FakeKernel::over(&two.machine);
             let dirs = two.machine.cgroup_dirs("web");
             let job = Job::Delete(two.machine.target("web"), Force::Yes);
-            let preview = lifecycle::preview(&two.machine.machine(), &job, &options());
+            let preview = engine::preview(&two.machine.machine(), &job, &options());
             assert_eq!(preview.processes, 2);
             assert!(
                 preview
@@ -137,12 +139,15 @@ fn of_two_deleted_at_once_the_last_takes_the_cgroup() {
     let kernel = FakeKernel::over(&two.machine);
     let machine = two.machine.machine();
     // Both were looked at before either was touched.
-    let claims = lifecycle::Claims::read(&machine);
+    let engine = Engine {
+        kernel: &kernel,
+        machine: &machine,
+        options: &options(),
+        claims: &Claims::read(&machine),
+    };
     let jobs = ["web", "other"].map(|id| Job::Delete(two.machine.target(id), Force::Yes));
     for job in &jobs {
-        let verdict =
-            lifecycle::run_among(&kernel, &machine, job, &options(), &claims, &mut |_| {});
-        assert_eq!(verdict, Verdict::Clean);
+        assert_eq!(engine.run(job, &mut |_| {}), Verdict::Clean);
     }
     assert_eq!(
         two.machine.cgroup_dirs("web"),

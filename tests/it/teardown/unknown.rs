@@ -12,11 +12,12 @@ use ocitop::inventory::unread::{Unread, WhyUnread};
 use ocitop::inventory::{self, OutOfSight};
 use ocitop::lifecycle::find::Ambiguous;
 use ocitop::lifecycle::guard::Forbidden;
-use ocitop::lifecycle::{self, Clean, Doubt, Force, Job, Kept, Refusal, StepKind, Verdict};
+use ocitop::lifecycle::{Clean, Doubt, Force, Job, Kept, Refusal, StepKind, Verdict};
 use ocitop::oci::RuntimeKind;
 use serde_json::json;
 
 use super::{options, run};
+use crate::support::engine;
 use crate::support::fake_kernel::FakeKernel;
 use crate::support::machine::Machine;
 
@@ -47,9 +48,9 @@ fn keeps_it(machine: &Machine, host: &inventory::Machine, why: &Refusal, of_clea
             _ => why,
         };
         let kernel = FakeKernel::over(machine);
-        let shown = lifecycle::preview(host, &job, &options());
+        let shown = engine::preview(host, &job, &options());
         assert_eq!(shown.refused.as_ref(), Some(why), "the preview of {job:?}");
-        let verdict = lifecycle::run(&kernel, host, &job, &options(), &mut |_| {});
+        let verdict = engine::run(&kernel, host, &job, &options(), &mut |_| {});
         assert_eq!(verdict, Verdict::Refused(why.clone()), "{job:?}");
         assert_eq!(kernel.changes(), 0, "{job:?}");
         assert!(machine.state_dir("web").is_dir(), "{job:?}");
@@ -99,7 +100,7 @@ fn a_hierarchy_of_the_record_that_is_not_mounted_here_keeps_it() {
     let host = seen(&machine, facts);
     let job = Job::Delete(machine.target("web"), Force::Yes);
     let kernel = FakeKernel::over(&machine);
-    let verdict = lifecycle::run(&kernel, &host, &job, &options(), &mut |_| {});
+    let verdict = engine::run(&kernel, &host, &job, &options(), &mut |_| {});
     assert_eq!(verdict, Verdict::Refused(why));
 }
 
@@ -151,7 +152,7 @@ fn while_what_is_mounted_is_not_read_or_torn_the_record_stays() {
     let job = Job::Delete(machine.target("web"), Force::Yes);
     let refused = |host: &inventory::Machine| {
         let kernel = FakeKernel::over(&machine);
-        let verdict = lifecycle::run(&kernel, host, &job, &options(), &mut |_| {});
+        let verdict = engine::run(&kernel, host, &job, &options(), &mut |_| {});
         assert_eq!(kernel.changes(), 0);
         assert!(machine.state_dir("web").is_dir());
         verdict
@@ -168,7 +169,7 @@ fn while_what_is_mounted_is_not_read_or_torn_the_record_stays() {
     // Read whole, it goes.
     let host = seen_of_mounts(&machine, Some(&text));
     let kernel = FakeKernel::over(&machine);
-    let verdict = lifecycle::run(&kernel, &host, &job, &options(), &mut |_| {});
+    let verdict = engine::run(&kernel, &host, &job, &options(), &mut |_| {});
     assert_eq!(verdict, Verdict::Clean);
 }
 
@@ -182,7 +183,7 @@ fn which_hierarchies_there_are_was_not_read_so_any_may_be_out_of_sight() {
     };
     let host = seen(&machine, facts);
     let job = Job::Delete(machine.target("web"), Force::Yes);
-    let verdict = lifecycle::preview(&host, &job, &options()).refused;
+    let verdict = engine::preview(&host, &job, &options()).refused;
     let why = CgroupsOutOfSight {
         hierarchies: vec!["any".to_owned()],
         why: OutOfSight::CgroupUnreadable,
@@ -273,7 +274,7 @@ fn two_cgroups_of_its_name_keep_the_record() {
     fs::write(machine.state_dir("web").join("state.json"), "").unwrap();
     let both = Ambiguous("/a/web".to_owned(), "/web".to_owned());
     let other = Ambiguous(both.1.clone(), both.0.clone());
-    let shown = lifecycle::preview(
+    let shown = engine::preview(
         &machine.machine(),
         &Job::Delete(machine.target("web"), Force::Yes),
         &options(),
@@ -342,7 +343,7 @@ fn a_child_of_a_dead_init_in_a_cgroup_that_another_claims_keeps_the_record() {
 fn where_all_in_it_are_the_others_the_record_goes_and_the_cgroup_stays_and_the_run_says_so() {
     let (machine, other) = shared();
     let job = Job::Delete(machine.target("web"), Force::Yes);
-    let before = lifecycle::preview(&machine.machine(), &job, &options()).notes;
+    let before = engine::preview(&machine.machine(), &job, &options()).notes;
     let kernel = FakeKernel::over(&machine);
     let (verdict, events) = run(&machine, &kernel, &job);
     assert_eq!(verdict, Verdict::Clean, "{events:#?}");

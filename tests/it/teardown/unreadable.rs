@@ -4,11 +4,12 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use ocitop::inventory::OutOfSight;
-use ocitop::lifecycle::{self, Force, Job, Outcome, Refusal, Step, StepError, Verdict};
+use ocitop::lifecycle::{Force, Job, Outcome, Refusal, Step, StepError, Verdict};
 use ocitop::oci::RuntimeKind;
 
 use super::scopes::{Has, delete_under_systemd, torn};
 use super::{options, outcomes};
+use crate::support::engine;
 use crate::support::fake_kernel::FakeKernel;
 use crate::support::machine::Machine;
 
@@ -28,7 +29,7 @@ fn a_cgroup_that_cannot_be_looked_at_refuses_the_delete_and_keeps_the_record() {
     for force in [Force::No, Force::Yes] {
         let kernel = FakeKernel::over(&machine);
         let job = Job::Delete(machine.target("web"), force);
-        let verdict = lifecycle::run(&kernel, &machine.machine(), &job, &options(), &mut |_| {});
+        let verdict = engine::run(&kernel, &machine.machine(), &job, &options(), &mut |_| {});
         let Verdict::Refused(Refusal::CgroupsOutOfSight(unseen)) = verdict else {
             panic!("{verdict:?}");
         };

@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use ocitop::kernel::Signal;
 use ocitop::lifecycle::{
-    self, Cancel, CpuQuota, Force, Job, Options, Outcome, OuterFreeze, Plan, Refusal, Seen, Step,
+    Cancel, CpuQuota, Force, Job, Options, Outcome, OuterFreeze, Plan, Refusal, Seen, Step,
     StepError, StepEvent, StepKind, Verdict,
 };
 use ocitop::oci::RuntimeKind;
 
 use super::{delete, full_house, options, outcomes, run};
+use crate::support::engine;
 use crate::support::fake_kernel::FakeKernel;
 use crate::support::machine::Machine;
 
@@ -35,7 +36,7 @@ fn limited() -> [Machine; 2] {
 }
 
 fn plan(machine: &Machine, job: &Job) -> Plan {
-    lifecycle::preview(&machine.machine(), job, &options()).plan
+    engine::preview(&machine.machine(), job, &options()).plan
 }
 
 fn lifted(plan: &Plan) -> Option<&Vec<CpuQuota>> {
@@ -105,7 +106,7 @@ fn who_asks_it_to_leave_off_leaves_no_quota_lifted() {
                 }
             };
             let machine_now = machine.machine();
-            let verdict = lifecycle::run(&kernel, &machine_now, &job, &options, &mut report);
+            let verdict = engine::run(&kernel, &machine_now, &job, &options, &mut report);
             assert!(matches!(verdict, Verdict::Leftovers(_)), "{verdict:?}");
             assert_eq!(quotas(&machine), before, "{stop_at}");
         }

@@ -13,14 +13,15 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::drain::io_error;
-use super::evidence::TeardownEvidence;
-use super::run::Context;
-use super::trust::Trusted;
-use super::{Outcome, Reason, Refusal, Seen, StepError, marks, trust};
+use super::marks;
 use crate::inventory::{Machine, mounts};
 use crate::kernel::read::is_gone;
 use crate::kernel::{Cancel, HookCall, HookStatus, Kernel, Program};
+use crate::lifecycle::context::Context;
+use crate::lifecycle::evidence::TeardownEvidence;
+use crate::lifecycle::outcome::io_error;
+use crate::lifecycle::trust::Trusted;
+use crate::lifecycle::{Outcome, Reason, Refusal, Seen, StepError, trust};
 use crate::oci::record::Hook;
 use crate::oci::{Record, RuntimeKind};
 use crate::text::visible_path;
@@ -29,7 +30,7 @@ use crate::text::visible_path;
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Runs the poststop hook `number`, counted from 1.
-pub(super) fn poststop<K: Kernel>(
+pub(in crate::lifecycle) fn poststop<K: Kernel>(
     context: &mut Context<'_, K>,
     number: usize,
 ) -> Result<Outcome, StepError> {
@@ -43,7 +44,7 @@ pub(super) fn poststop<K: Kernel>(
 }
 
 /// Runs the poststart hook `number`, counted from 1.
-pub(super) fn poststart<K: Kernel>(
+pub(in crate::lifecycle) fn poststart<K: Kernel>(
     context: &mut Context<'_, K>,
     number: usize,
 ) -> Result<Outcome, StepError> {
@@ -58,7 +59,7 @@ pub(super) fn poststart<K: Kernel>(
 
 /// Refuses where what a hook needs is not found and may be there all the same: among other mounts than
 /// the host's. Where it is not on the host either, the hook fails as its runtime's would.
-pub(super) fn check_seen(
+pub(in crate::lifecycle) fn check_seen(
     machine: &Machine,
     evidence: &TeardownEvidence,
     hooks: &[Hook],
@@ -126,10 +127,10 @@ fn run<K: Kernel>(
         .kernel
         .run_hook(&call)
         .map_err(|error| not_run(context.machine, &call, &error))?;
-    match end.status {
-        HookStatus::Exited(0) => Ok(Outcome::Done(Seen::Hook(end))),
-        _ => Err(StepError::Hook { end }),
+    if end.status == HookStatus::Exited(0) {
+        return Ok(Outcome::Done(Seen::Hook(end)));
     }
+    Err(StepError::Hook { end })
 }
 
 /// The system says only that something is not there: its program or the directory it runs in.

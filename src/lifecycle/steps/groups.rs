@@ -4,12 +4,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::drain::io_error;
-use super::removable::Removable;
-use super::run::Context;
-use super::{Outcome, Reason, Seen, StepError, sharing};
 use crate::kernel::Kernel;
 use crate::kernel::read::{is_gone, is_there, libc_errno};
+use crate::lifecycle::context::Context;
+use crate::lifecycle::outcome::io_error;
+use crate::lifecycle::removable::Removable;
+use crate::lifecycle::{Outcome, Reason, Seen, StepError, sharing};
 
 /// A process leaves its cgroup a moment after it died: the first retry comes at once, the others
 /// ever later.
@@ -20,7 +20,7 @@ const AT_LEAST: Duration = Duration::from_secs(2);
 
 /// Removes the container's cgroups in every hierarchy, children first. One that cannot go does not
 /// keep the others.
-pub(super) fn remove_cgroups<K: Kernel, Q: Removable>(
+pub(in crate::lifecycle) fn remove_cgroups<K: Kernel, Q: Removable>(
     context: &mut Context<'_, K, Q>,
 ) -> Result<Outcome, StepError> {
     let hierarchies = &context.machine.hierarchies;
@@ -116,7 +116,7 @@ fn may_settle(error: &io::Error, goes_on: bool) -> bool {
 }
 
 /// Removes one resctrl group. Its tasks fall back to the group above, so nothing has to die first.
-pub(super) fn remove_rdt<K: Kernel, Q: Removable>(
+pub(in crate::lifecycle) fn remove_rdt<K: Kernel, Q: Removable>(
     context: &mut Context<'_, K, Q>,
     dir: &Path,
 ) -> Result<Outcome, StepError> {

@@ -7,27 +7,17 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use serde::Serialize;
-
-use super::drain::io_error;
-use super::removable::Removable;
-use super::run::Context;
-use super::{Outcome, Reason, Seen, StepError};
 use crate::cgroup::Version;
 use crate::inventory::Machine;
 use crate::inventory::cgroups::CgroupDir;
 use crate::kernel::Kernel;
 use crate::kernel::read::is_gone;
 use crate::kernel::walk::{MOST, walk};
-
-/// A quota, as it was found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct CpuQuota {
-    /// The control file.
-    pub file: PathBuf,
-    /// What stood in it.
-    pub was: String,
-}
+use crate::lifecycle::context::{Context, Reporter, reported};
+use crate::lifecycle::outcome::io_error;
+use crate::lifecycle::removable::Removable;
+use crate::lifecycle::step::{CpuQuota, OnFailure, PlannedStep, Step};
+use crate::lifecycle::{Outcome, Reason, Seen, StepError};
 
 /// The control file of a quota, and what it says where there is none.
 fn control(version: Version) -> (&'static str, &'static str) {
@@ -38,7 +28,7 @@ fn control(version: Version) -> (&'static str, &'static str) {
 }
 
 /// The quotas of these cgroups and of those below them.
-pub(super) fn set(machine: &Machine, cgroups: &[CgroupDir]) -> Vec<CpuQuota> {
+pub(in crate::lifecycle) fn set(machine: &Machine, cgroups: &[CgroupDir]) -> Vec<CpuQuota> {
     let mut found = Vec::new();
     for cgroup in cgroups {
         let hierarchy = machine.hierarchies.at(cgroup.hierarchy);
@@ -62,7 +52,7 @@ pub(super) fn set(machine: &Machine, cgroups: &[CgroupDir]) -> Vec<CpuQuota> {
 }
 
 /// Lifts every quota, and remembers each.
-pub(super) fn lift<K: Kernel, Q: Removable>(
+pub(in crate::lifecycle) fn lift<K: Kernel, Q: Removable>(
     context: &mut Context<'_, K, Q>,
 ) -> Result<Outcome, StepError> {
     let cgroups = context.evidence.cgroups(context.machine);
@@ -85,9 +75,31 @@ pub(super) fn lift<K: Kernel, Q: Removable>(
     }
 }
 
+/// Puts back, as a step of its own, what was lifted only so that processes die faster, where they did
+/// not: also when ocitop was asked to leave off.
+pub(in crate::lifecycle) fn undo<K: Kernel, Q: Removable>(
+    context: &mut Context<'_, K, Q>,
+    number: usize,
+    reporter: &mut Reporter<'_>,
+) {
+    let quotas = owed(context);
+    if quotas.is_empty() {
+        return;
+    }
+    let planned = PlannedStep {
+        step: Step::PutQuotaBack {
+            quotas: quotas.clone(),
+        },
+        on_failure: OnFailure::Continue,
+    };
+    reported(context, number, &planned, reporter, |context, _, _| {
+        put_back(context, &quotas)
+    });
+}
+
 /// The quotas that were lifted and whose cgroups are still there, those above first: none below
 /// another may be wider than that.
-pub(super) fn owed<K: Kernel, Q: Removable>(context: &Context<'_, K, Q>) -> Vec<CpuQuota> {
+fn owed<K: Kernel, Q: Removable>(context: &Context<'_, K, Q>) -> Vec<CpuQuota> {
     let dirs: Vec<PathBuf> = context
         .evidence
         .cgroups(context.machine)
@@ -102,7 +114,7 @@ pub(super) fn owed<K: Kernel, Q: Removable>(context: &Context<'_, K, Q>) -> Vec<
 }
 
 /// Puts them back.
-pub(super) fn put_back<K: Kernel, Q: Removable>(
+fn put_back<K: Kernel, Q: Removable>(
     context: &mut Context<'_, K, Q>,
     quotas: &[CpuQuota],
 ) -> Result<Outcome, StepError> {

@@ -4,16 +4,16 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::drain::io_error;
-use super::removable::Removable;
-use super::run::Context;
-use super::{Outcome, OuterFreeze, Reason, Refusal, Seen, StepError, survivors};
 use crate::cgroup::Version;
 use crate::cgroup::freezer::Freezer;
 use crate::inventory::Machine;
 use crate::inventory::cgroups::{CgroupDir, for_controller, freezer_at, freezer_of};
 use crate::kernel::Kernel;
 use crate::kernel::walk::{MOST, walk};
+use crate::lifecycle::context::Context;
+use crate::lifecycle::outcome::io_error;
+use crate::lifecycle::removable::Removable;
+use crate::lifecycle::{Outcome, OuterFreeze, Reason, Refusal, Seen, StepError, survivors};
 use crate::text::visible_path;
 
 /// A freeze that is not done by then is undone: one process in uninterruptible sleep would keep
@@ -54,7 +54,9 @@ fn write<K: Kernel, Q: Removable>(
 }
 
 /// Freezes the container and waits, briefly, until the kernel says so.
-pub(super) fn freeze<K: Kernel>(context: &mut Context<'_, K>) -> Result<Outcome, StepError> {
+pub(in crate::lifecycle) fn freeze<K: Kernel>(
+    context: &mut Context<'_, K>,
+) -> Result<Outcome, StepError> {
     let (dir, version) = place(context)?;
     let deadline = context.kernel.now() + FREEZE_WITHIN.min(context.options.timeout);
     loop {
@@ -78,7 +80,9 @@ pub(super) fn freeze<K: Kernel>(context: &mut Context<'_, K>) -> Result<Outcome,
 }
 
 /// Thaws the container's own freezer.
-pub(super) fn thaw<K: Kernel>(context: &mut Context<'_, K>) -> Result<Outcome, StepError> {
+pub(in crate::lifecycle) fn thaw<K: Kernel>(
+    context: &mut Context<'_, K>,
+) -> Result<Outcome, StepError> {
     let (dir, version) = place(context)?;
     if freezer_at(&dir, version) == Some(Freezer::Thawed) {
         return Ok(Outcome::Skipped(Reason::AlreadySo));
@@ -109,7 +113,10 @@ pub(super) fn thaw<K: Kernel>(context: &mut Context<'_, K>) -> Result<Outcome, S
 }
 
 /// The cgroups among these, and below, that are frozen by their own setting, deepest first.
-pub(super) fn frozen(machine: &Machine, cgroups: &[CgroupDir]) -> Vec<(PathBuf, Version)> {
+pub(in crate::lifecycle) fn frozen(
+    machine: &Machine,
+    cgroups: &[CgroupDir],
+) -> Vec<(PathBuf, Version)> {
     let hierarchies = &machine.hierarchies;
     let Some((cgroup, version)) = for_controller(cgroups, "freezer", hierarchies) else {
         return Vec::new();
@@ -128,7 +135,9 @@ pub(super) fn frozen(machine: &Machine, cgroups: &[CgroupDir]) -> Vec<(PathBuf, 
 
 /// Thaws the container and every cgroup below it that is frozen by itself, deepest first, so that
 /// what was killed there dies. How many those were.
-pub(super) fn thaw_tree<K: Kernel, Q: Removable>(context: &Context<'_, K, Q>) -> usize {
+pub(in crate::lifecycle) fn thaw_tree<K: Kernel, Q: Removable>(
+    context: &Context<'_, K, Q>,
+) -> usize {
     let cgroups = context.evidence.cgroups(context.machine);
     let thaw = |(dir, version): &(PathBuf, Version)| write(context, dir, *version, false).is_ok();
     let found = frozen(context.machine, &cgroups);
@@ -136,7 +145,7 @@ pub(super) fn thaw_tree<K: Kernel, Q: Removable>(context: &Context<'_, K, Q>) ->
 }
 
 /// The thaw after a kill, as a step.
-pub(super) fn thaw_killed<K: Kernel, Q: Removable>(
+pub(in crate::lifecycle) fn thaw_killed<K: Kernel, Q: Removable>(
     context: &mut Context<'_, K, Q>,
 ) -> Result<Outcome, StepError> {
     let cgroups = context.evidence.cgroups(context.machine);
@@ -155,7 +164,7 @@ pub(super) fn thaw_killed<K: Kernel, Q: Removable>(
 const HOLD_WITHIN: Duration = Duration::from_millis(500);
 
 /// A freeze that ends when this is dropped, whatever happens in between.
-pub(super) struct BriefFreeze<'a, K: Kernel> {
+pub(in crate::lifecycle) struct BriefFreeze<'a, K: Kernel> {
     kernel: &'a K,
     dir: PathBuf,
     version: Version,
@@ -172,7 +181,7 @@ impl<K: Kernel> Drop for BriefFreeze<'_, K> {
 
 /// Freezes the container for the moment of a kill; `None` if it has no freezer. It need not be
 /// complete to help: what is frozen cannot fork.
-pub(super) fn hold<'a, K: Kernel, Q: Removable>(
+pub(in crate::lifecycle) fn hold<'a, K: Kernel, Q: Removable>(
     context: &Context<'a, K, Q>,
 ) -> Option<BriefFreeze<'a, K>> {
     let (dir, version) = place(context).ok()?;

@@ -5,58 +5,17 @@
 //! address that is somebody else's by then. So the files are reserved before anything is changed,
 //! and where that is not possible the delete is refused; right before its hook a file is renamed.
 
-use std::fmt;
 use std::io::{self, ErrorKind};
 
 use rustix::fs::StatVfsMountFlags;
 
-use super::evidence::TeardownEvidence;
-use super::run::Context;
-use super::{Outcome, Reason, Refusal, Seen, StepError};
 use crate::kernel::read::{is_gone, libc_errno};
-use crate::kernel::{Kernel, Mark, OWN_PREFIX};
+use crate::kernel::{Kernel, OWN_PREFIX, StateMark};
+use crate::lifecycle::context::Context;
+use crate::lifecycle::evidence::TeardownEvidence;
+use crate::lifecycle::refusal::NotRemembered;
+use crate::lifecycle::{Outcome, Reason, Refusal, Seen, StepError};
 use crate::text::visible_path;
-
-/// Why nothing can be remembered in a state directory.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NotRemembered {
-    /// Its file system is read-only.
-    ReadOnly,
-    /// Its file system is full.
-    Full {
-        /// No byte is free.
-        bytes: bool,
-        /// No inode is free.
-        inodes: bool,
-    },
-    /// Another reason, in the system's words.
-    Other(String),
-}
-
-impl fmt::Display for NotRemembered {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::ReadOnly => "read-only file system",
-            Self::Full {
-                bytes: false,
-                inodes: true,
-            } => "no inode left",
-            Self::Full {
-                bytes: true,
-                inodes: true,
-            } => "no space and no inode left",
-            Self::Full {
-                bytes: true,
-                inodes: false,
-            } => "no space left (bytes)",
-            Self::Full {
-                bytes: false,
-                inodes: false,
-            } => "no space left",
-            Self::Other(cause) => cause,
-        })
-    }
-}
 
 /// The mark of the poststop hook `number`, counted from 1.
 fn mark(number: usize) -> String {
@@ -69,7 +28,7 @@ fn reserved(number: usize) -> String {
 }
 
 /// The poststop hooks that have not begun yet.
-pub(super) fn due(evidence: &TeardownEvidence) -> Vec<usize> {
+pub(in crate::lifecycle) fn due(evidence: &TeardownEvidence) -> Vec<usize> {
     let hooks = evidence.hooks.as_ref();
     let count = hooks.map_or(0, |hooks| hooks.poststop.len());
     let begun = |number: &usize| evidence.entry.has(&mark(*number));
@@ -82,7 +41,10 @@ fn refusal(evidence: &TeardownEvidence, why: NotRemembered) -> Refusal {
 }
 
 /// Looks whether what is due could be remembered, without trying: for the plan.
-pub(super) fn check(evidence: &TeardownEvidence, due: &[usize]) -> Result<(), Refusal> {
+pub(in crate::lifecycle) fn check(
+    evidence: &TeardownEvidence,
+    due: &[usize],
+) -> Result<(), Refusal> {
     let there = |number: &usize| evidence.entry.has(&reserved(*number));
     let Ok(disk) = evidence.entry.file_system() else {
         // The step that makes them will tell.
@@ -119,7 +81,9 @@ fn why(evidence: &TeardownEvidence, error: &io::Error) -> NotRemembered {
 }
 
 /// Makes what will remember the hooks that are due.
-pub(super) fn reserve<K: Kernel>(context: &mut Context<'_, K>) -> Result<Outcome, StepError> {
+pub(in crate::lifecycle) fn reserve<K: Kernel>(
+    context: &mut Context<'_, K>,
+) -> Result<Outcome, StepError> {
     let evidence = &context.evidence;
     let due = due(evidence);
     if due.is_empty() {
@@ -136,13 +100,13 @@ pub(super) fn reserve<K: Kernel>(context: &mut Context<'_, K>) -> Result<Outcome
 }
 
 /// Remembers that a hook starts now; `Some` says why it must not.
-pub(super) fn begin<K: Kernel>(
+pub(in crate::lifecycle) fn begin<K: Kernel>(
     context: &Context<'_, K>,
     number: usize,
 ) -> Result<Option<Reason>, StepError> {
     let evidence = &context.evidence;
     let (file, reserved) = (mark(number), reserved(number));
-    let mark = Mark {
+    let mark = StateMark {
         file: &file,
         reserved: &reserved,
         beside: evidence.entry.state_file(),

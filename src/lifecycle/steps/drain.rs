@@ -10,19 +10,16 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::evidence::TeardownEvidence;
-use super::kin::Births;
-use super::procs::Unlisted;
-use super::removable::Removable;
-use super::run::Context;
-use super::{Outcome, Reason, Seen, StepError, Survivor, freeze, procs, survivors};
-use crate::cgroup::{Membership, Version};
+use super::freeze;
+use crate::cgroup::Version;
 use crate::inventory::cgroups::CgroupDir;
-use crate::inventory::identity::is_member;
 use crate::inventory::{Machine, Unread};
 use crate::kernel::{Kernel, Signal};
-use crate::process::InitProcess;
-use crate::text::visible_path;
+use crate::lifecycle::context::Context;
+use crate::lifecycle::kin::Births;
+use crate::lifecycle::procs::Unlisted;
+use crate::lifecycle::removable::Removable;
+use crate::lifecycle::{Outcome, Reason, Seen, StepError, Survivor, procs, survivors};
 
 const CGROUP_KILL: &str = "cgroup.kill";
 /// After this many rounds in which the members did not become fewer, they are frozen for the kill.
@@ -36,7 +33,7 @@ const LONGEST_WAIT: Duration = Duration::from_millis(100);
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 
 /// Kills every process, in as many rounds as new ones appear.
-pub(super) fn kill<K: Kernel, Q: Removable>(
+pub(in crate::lifecycle) fn kill<K: Kernel, Q: Removable>(
     context: &mut Context<'_, K, Q>,
 ) -> Result<Outcome, StepError> {
     let members = context.evidence.members(context.machine).pids;
@@ -113,38 +110,6 @@ fn kill_members<K: Kernel, Q: Removable>(
     Ok(fresh)
 }
 
-/// As [`belongs`], with what a job has at hand.
-pub(super) fn is_target<K: Kernel>(context: &Context<'_, K>, pid: i32) -> bool {
-    belongs(context.machine, &context.evidence, pid)
-}
-
-/// Whether a process is the container's: its verified init, or a member of its cgroups, or, where
-/// it has none, of init's family.
-pub(super) fn belongs(machine: &Machine, evidence: &TeardownEvidence, pid: i32) -> bool {
-    let Ok(Some(stat)) = machine.stat(pid) else {
-        return false;
-    };
-    if stat.is_kernel_thread() {
-        return false;
-    }
-    match evidence.identity.alive() {
-        Some(init) if init.pid == pid => return init.start_time == stat.start_time,
-        Some(_) if !evidence.has_cgroup() => {
-            let process = InitProcess {
-                pid,
-                start_time: stat.start_time,
-            };
-            return evidence.knows(process);
-        }
-        _ => {}
-    }
-    let cgroups = evidence.cgroups(machine);
-    let inside = |membership: Membership| is_member(machine, &membership, &cgroups);
-    machine.membership(pid).is_some_and(inside)
-        // A first thread that is dead reads as a member of the root; those that live tell.
-        || (stat.is_exiting() && machine.thread_memberships(pid).into_iter().any(inside))
-}
-
 /// v2, and the unified tree of a hybrid host: one write kills all, forks in flight included.
 fn cgroup_kill<K: Kernel, Q: Removable>(context: &Context<'_, K, Q>) {
     let cgroups = context.evidence.cgroups(context.machine);
@@ -156,7 +121,7 @@ fn cgroup_kill<K: Kernel, Q: Removable>(context: &Context<'_, K, Q>) {
 }
 
 /// The cgroups that are killed at once, as a whole. Before 5.14 there are none.
-pub(super) fn at_once(machine: &Machine, cgroups: &[CgroupDir]) -> Vec<PathBuf> {
+pub(in crate::lifecycle) fn at_once(machine: &Machine, cgroups: &[CgroupDir]) -> Vec<PathBuf> {
     let hierarchies = &machine.hierarchies;
     let version = |cgroup: &CgroupDir| hierarchies.at(cgroup.hierarchy).map(|h| h.version);
     let v2 = cgroups
@@ -167,7 +132,7 @@ pub(super) fn at_once(machine: &Machine, cgroups: &[CgroupDir]) -> Vec<PathBuf> 
 }
 
 /// Waits until every process is gone, killing what still appears, until the deadline.
-pub(super) fn drain<K: Kernel, Q: Removable>(
+pub(in crate::lifecycle) fn drain<K: Kernel, Q: Removable>(
     context: &mut Context<'_, K, Q>,
     waiting: &mut dyn FnMut(Vec<Survivor>),
 ) -> Result<Outcome, StepError> {
@@ -217,7 +182,7 @@ pub(super) fn drain<K: Kernel, Q: Removable>(
 }
 
 /// Whether nothing lives, as the last look asks it.
-pub(super) fn check_gone<K: Kernel, Q: Removable>(
+pub(in crate::lifecycle) fn check_gone<K: Kernel, Q: Removable>(
     context: &Context<'_, K, Q>,
 ) -> Result<(), StepError> {
     let rest = Rest::of(context);
@@ -306,7 +271,7 @@ fn survivors<K: Kernel, Q: Removable>(context: &Context<'_, K, Q>, pids: &[i32])
 }
 
 /// Waits for init alone to end, without killing.
-pub(super) fn wait_for_init<K: Kernel>(
+pub(in crate::lifecycle) fn wait_for_init<K: Kernel>(
     context: &mut Context<'_, K>,
     waiting: &mut dyn FnMut(Vec<Survivor>),
 ) -> Result<Outcome, StepError> {
@@ -342,18 +307,5 @@ pub(super) fn wait_for_init<K: Kernel>(
                 .ok(),
             Err(_) => None,
         };
-    }
-}
-
-/// An I/O error of a step, in the shape every step reports it.
-pub(super) fn io_error(
-    action: &'static str,
-    object: &std::path::Path,
-    error: &std::io::Error,
-) -> StepError {
-    StepError::Io {
-        action,
-        object: visible_path(object),
-        cause: error.to_string(),
     }
 }

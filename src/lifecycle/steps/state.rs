@@ -2,12 +2,12 @@
 
 use std::ffi::OsStr;
 
-use super::drain::io_error;
-use super::run::Context;
-use super::{Outcome, Reason, Refusal, Seen, StepError};
 use crate::inventory::Inode;
 use crate::kernel::read::{STATE_CAP, is_gone, libc_errno, open_root, stat_beneath};
 use crate::kernel::{Contents, Kernel, Release};
+use crate::lifecycle::context::Context;
+use crate::lifecycle::outcome::io_error;
+use crate::lifecycle::{Outcome, Reason, Refusal, Seen, StepError};
 use crate::oci::record::youki;
 use crate::oci::{RuntimeKind, Status};
 
@@ -27,12 +27,12 @@ fn inode_now<K: Kernel>(context: &Context<'_, K>) -> std::io::Result<Option<Inod
 }
 
 /// Whether its state directory is still there, the very one.
-pub(super) fn is_there<K: Kernel>(context: &Context<'_, K>) -> std::io::Result<bool> {
+pub(in crate::lifecycle) fn is_there<K: Kernel>(context: &Context<'_, K>) -> std::io::Result<bool> {
     Ok(inode_now(context)? == Some(context.evidence.entry.inode))
 }
 
 /// Stores a status in youki's `state.json`, so that youki's own commands agree.
-pub(super) fn persist<K: Kernel>(
+pub(in crate::lifecycle) fn persist<K: Kernel>(
     context: &mut Context<'_, K>,
     status: Status,
 ) -> Result<Outcome, StepError> {
@@ -70,7 +70,9 @@ pub(super) fn persist<K: Kernel>(
 }
 
 /// Removes the state directory.
-pub(super) fn remove<K: Kernel>(context: &mut Context<'_, K>) -> Result<Outcome, StepError> {
+pub(in crate::lifecycle) fn remove<K: Kernel>(
+    context: &mut Context<'_, K>,
+) -> Result<Outcome, StepError> {
     let dir = context.evidence.entry.key.dir();
     let look = |context: &Context<'_, K>| {
         inode_now(context).map_err(|error| io_error("look at", &dir, &error))
@@ -113,7 +115,9 @@ fn is_filled(error: &std::io::Error) -> bool {
 }
 
 /// Tells init to go on, as its runtime's own start does.
-pub(super) fn release<K: Kernel>(context: &mut Context<'_, K>) -> Result<Outcome, StepError> {
+pub(in crate::lifecycle) fn release<K: Kernel>(
+    context: &mut Context<'_, K>,
+) -> Result<Outcome, StepError> {
     let evidence = &context.evidence;
     let how = match evidence.entry.runtime {
         Some(RuntimeKind::Youki) => Release::NotifySocket,

@@ -3,18 +3,22 @@
 
 use std::path::PathBuf;
 
-use super::run::Context;
-use super::{Outcome, Seen, StepError, drain, pin, scope, state};
+use super::{drain, pin, scope, state};
 use crate::kernel::Kernel;
 use crate::kernel::read::is_there;
+use crate::lifecycle::context::Context;
+use crate::lifecycle::outcome::io_error;
+use crate::lifecycle::{Outcome, Seen, StepError};
 
-pub(super) fn all_gone<K: Kernel>(context: &Context<'_, K>) -> Result<Outcome, StepError> {
+pub(in crate::lifecycle) fn all_gone<K: Kernel>(
+    context: &Context<'_, K>,
+) -> Result<Outcome, StepError> {
     drain::check_gone(context)?;
     let mut unseen = scope::check_gone(context)?;
     let mut left = Vec::new();
     // What a delete is about is looked at, or it is not done.
     let mut keep = |dir: PathBuf, looked: std::io::Result<bool>| {
-        if looked.map_err(|error| drain::io_error("look at", &dir, &error))? {
+        if looked.map_err(|error| io_error("look at", &dir, &error))? {
             left.push(dir);
         }
         Ok(())

@@ -1,13 +1,13 @@
 //! Signals to a container, as `kill` sends them, and to one process of it.
 
-use super::drain::{belongs, is_target};
-use super::evidence::TeardownEvidence;
-use super::run::Context;
-use super::{Outcome, OuterFreeze, Reason, Refusal, Seen, StepError};
 use crate::inventory::Machine;
 use crate::inventory::members::{pid_namespace, private_pid_namespace};
 use crate::kernel::read::is_gone;
 use crate::kernel::{Kernel, Signal};
+use crate::lifecycle::context::Context;
+use crate::lifecycle::evidence::TeardownEvidence;
+use crate::lifecycle::refusal::NotSignalled;
+use crate::lifecycle::{Outcome, OuterFreeze, Reason, Refusal, Seen, StepError};
 use crate::process::InitProcess;
 
 fn failed(pid: i32, error: &std::io::Error) -> StepError {
@@ -19,7 +19,7 @@ fn failed(pid: i32, error: &std::io::Error) -> StepError {
 }
 
 /// Sends a signal to init.
-pub(super) fn init<K: Kernel>(
+pub(in crate::lifecycle) fn init<K: Kernel>(
     context: &mut Context<'_, K>,
     signal: Signal,
 ) -> Result<Outcome, StepError> {
@@ -47,7 +47,7 @@ fn sent<K: Kernel>(
 }
 
 /// Sends a signal to every process.
-pub(super) fn all<K: Kernel>(
+pub(in crate::lifecycle) fn all<K: Kernel>(
     context: &mut Context<'_, K>,
     signal: Signal,
 ) -> Result<Outcome, StepError> {
@@ -72,7 +72,7 @@ fn send<K: Kernel>(context: &Context<'_, K>, pid: i32, signal: Signal) -> Result
         Err(error) if is_gone(&error) => return Ok(false),
         Err(error) => return Err(failed(pid, &error)),
     };
-    if !is_target(context, pid) {
+    if !context.evidence.belongs(context.machine, pid) {
         return Ok(false);
     }
     match context.kernel.signal(&process, signal) {
@@ -84,14 +84,14 @@ fn send<K: Kernel>(context: &Context<'_, K>, pid: i32, signal: Signal) -> Result
 
 /// Sends a signal to one process, and to no other. A frozen one is not thawed for it: that would
 /// wake the whole container.
-pub(super) fn one<K: Kernel>(
+pub(in crate::lifecycle) fn one<K: Kernel>(
     context: &mut Context<'_, K>,
     process: InitProcess,
     signal: Signal,
 ) -> Result<Outcome, StepError> {
     let pid = process.pid;
     if pid < 2 {
-        return Err(StepError::Refused(NotOne::Never(pid).into()));
+        return Err(StepError::Refused(NotSignalled::Never(pid).into()));
     }
     let opened = match context.kernel.open_process(pid) {
         Ok(opened) => opened,
@@ -101,7 +101,7 @@ pub(super) fn one<K: Kernel>(
     // Now that the descriptor pins it: what passes here gets the signal.
     match check(context.machine, &context.evidence, process) {
         Ok(()) => {}
-        Err(NotOne::Gone(_)) => return Ok(Outcome::Skipped(Reason::AlreadyGone)),
+        Err(NotSignalled::Gone(_)) => return Ok(Outcome::Skipped(Reason::AlreadyGone)),
         Err(why) => return Err(StepError::Refused(why.into())),
     }
     match context.kernel.signal(&opened, signal) {
@@ -111,75 +111,37 @@ pub(super) fn one<K: Kernel>(
     }
 }
 
-/// Why a process gets no signal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NotOne {
-    /// Nothing has its pid.
-    #[error("pid {0} is gone")]
-    Gone(i32),
-    /// Its pid is another process's by now.
-    #[error("pid {0} is another process by now: not touched")]
-    Recycled(i32),
-    /// It is dead already, and its parent has not taken note.
-    #[error("pid {pid} is dead already; its parent, pid {parent}, has not reaped it")]
-    Zombie {
-        /// It.
-        pid: i32,
-        /// Who should reap it.
-        parent: i32,
-    },
-    /// It is pid 1, ocitop itself or a kernel thread.
-    #[error("pid {0} is pid 1, ocitop itself or a kernel thread")]
-    Never(i32),
-    /// It is not in the container.
-    #[error("pid {0} is no process of this container")]
-    Foreign(i32),
-}
-
-impl NotOne {
-    /// The reason as one stable word.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Gone(_) => "process_gone",
-            Self::Recycled(_) => "process_replaced",
-            Self::Zombie { .. } => "process_dead",
-            Self::Never(_) => "process_never",
-            Self::Foreign(_) => "process_foreign",
-        }
-    }
-}
-
 /// Whether a process may get a signal: it is the one that was shown, and the container's now: as
 /// every other signal would have it, or in init's private pid namespace.
-pub(super) fn check(
+pub(in crate::lifecycle) fn check(
     machine: &Machine,
     evidence: &TeardownEvidence,
     process: InitProcess,
-) -> Result<(), NotOne> {
+) -> Result<(), NotSignalled> {
     let pid = process.pid;
     let own = i32::try_from(std::process::id()).unwrap_or_default();
     if pid < 2 || pid == own {
-        return Err(NotOne::Never(pid));
+        return Err(NotSignalled::Never(pid));
     }
     // One that cannot be read is not known to be the one.
     let stat = machine
         .stat(pid)
-        .map_err(|_unreadable| NotOne::Foreign(pid))?;
-    let stat = stat.ok_or(NotOne::Gone(pid))?;
+        .map_err(|_unreadable| NotSignalled::Foreign(pid))?;
+    let stat = stat.ok_or(NotSignalled::Gone(pid))?;
     if stat.start_time != process.start_time {
-        return Err(NotOne::Recycled(pid));
+        return Err(NotSignalled::Recycled(pid));
     }
     if stat.is_kernel_thread() {
-        return Err(NotOne::Never(pid));
+        return Err(NotSignalled::Never(pid));
     }
     if stat.is_dead() {
         let parent = stat.ppid;
-        return Err(NotOne::Zombie { pid, parent });
+        return Err(NotSignalled::Zombie { pid, parent });
     }
-    if belongs(machine, evidence, pid) || shares_namespace(machine, evidence, pid) {
+    if evidence.belongs(machine, pid) || shares_namespace(machine, evidence, pid) {
         return Ok(());
     }
-    Err(NotOne::Foreign(pid))
+    Err(NotSignalled::Foreign(pid))
 }
 
 /// Whether a process is in the pid namespace that is this container's alone.

@@ -1,14 +1,36 @@
-//! The frame around one step: reported once begun, performed unless somebody asked to leave off, and
-//! reported once ended; and what is undone where the steps do not come to their end.
+//! What a step has at hand, and the frame around it: reported once begun, performed unless somebody
+//! asked to leave off, and reported once ended.
 
-use super::plan::warn;
-use super::removable::Removable;
-use super::run::Context;
-use super::{
-    OnFailure, Outcome, PlannedStep, Refusal, Step, StepError, StepEvent, StepKind, Survivor, quota,
-};
+use std::time::Duration;
+
+use super::event::{StepEvent, StepKind};
+use super::evidence::TeardownEvidence;
+use super::job::Options;
+use super::outcome::{Outcome, StepError, Survivor};
+use super::refusal::Refusal;
+use super::step::{CpuQuota, OnFailure, PlannedStep, Step};
+use crate::inventory::Machine;
 use crate::kernel::Kernel;
 use crate::oci::ContainerKey;
+
+/// What a step has at hand: the kernel, and what is torn down (a container, or a leftover).
+pub(super) struct Context<'a, K: Kernel, Q = TeardownEvidence> {
+    pub(super) kernel: &'a K,
+    pub(super) machine: &'a Machine,
+    pub(super) options: &'a Options,
+    pub(super) evidence: Q,
+    /// One deadline for all that waits, on the kernel's clock.
+    pub(super) deadline: Duration,
+    /// The quotas that were lifted.
+    pub(super) lifted: Vec<CpuQuota>,
+}
+
+impl<K: Kernel, Q> Context<'_, K, Q> {
+    /// Time left until the deadline.
+    pub(super) fn left(&self) -> Duration {
+        self.deadline.saturating_sub(self.kernel.now())
+    }
+}
 
 /// Whether an error ends everything, whatever the step. A hook that could not be remembered after
 /// all is not run, and what names it is kept.
@@ -48,26 +70,8 @@ pub(super) fn one_step<K: Kernel, Q>(
     )
 }
 
-/// Undoes what was done only so that processes die faster, where they did not: also when ocitop was
-/// asked to leave off.
-pub(super) fn undo<K: Kernel, Q: Removable>(
-    context: &mut Context<'_, K, Q>,
-    number: usize,
-    reporter: &mut Reporter<'_>,
-) {
-    let quotas = quota::owed(context);
-    if quotas.is_empty() {
-        return;
-    }
-    let planned = warn(Step::PutQuotaBack {
-        quotas: quotas.clone(),
-    });
-    reported(context, number, &planned, reporter, |context, _, _| {
-        quota::put_back(context, &quotas)
-    });
-}
-
-fn reported<K: Kernel, Q>(
+/// The same, also where somebody asked to leave off: for what undoes.
+pub(super) fn reported<K: Kernel, Q>(
     context: &mut Context<'_, K, Q>,
     number: usize,
     planned: &PlannedStep,
