@@ -2,7 +2,7 @@
 //! runc and crun, in a private state root. Every action of ocitop works on them, and everything is
 //! gone when the lab ends.
 //!
-//! The containers are the `cast`; what a process does is in `child`, how its runtime describes it
+//! Its containers are in `containers`; what a process does is in `child`, how its runtime describes it
 //! in `files`. A lab that was killed is removed by the next one, from its [`Manifest`].
 
 mod child;
@@ -13,6 +13,7 @@ mod lab;
 mod manifest;
 mod reaper;
 mod remains;
+mod stage;
 mod start_wait;
 mod sweep;
 mod wait;
@@ -26,8 +27,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::event::{PollFd, PollFlags, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
-pub use lab::{Lab, Stage};
+pub use lab::Lab;
 pub use manifest::{Manifest, NotOurLab, PidSpace};
+pub use stage::Stage;
 
 use crate::config::{Config, Roots};
 

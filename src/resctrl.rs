@@ -8,25 +8,16 @@
 //! [`ResctrlReader::read`] belongs on a thread of its own, once a second at most. Groups come and go while
 //! they are read; the mount is not locked (resctrl.rst "Locking"), as a lock could keep others.
 
+mod error;
 pub mod group;
 pub mod info;
 pub mod mon_data;
 mod reader;
 pub mod schemata;
 
+pub use error::ParseResctrlError;
 pub use group::{GroupName, Overlap, RdtMembership, ResctrlGroup};
 pub use info::{Bandwidth, Cache, Info, Monitoring};
 pub use mon_data::{Counter, MonDomain, MonValue};
 pub use reader::{InUse, Overview, ResctrlReader, Survey, survey};
 pub use schemata::{Cbm, Schemata, Setting, Settings, Sizes};
-
-/// Text that does not have the documented shape.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unexpected content: {0:?}")]
-pub struct ParseResctrlError(String);
-
-impl ParseResctrlError {
-    fn new(text: &str) -> Self {
-        Self(text.chars().take(60).collect())
-    }
-}

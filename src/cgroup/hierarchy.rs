@@ -116,7 +116,7 @@ impl Hierarchies {
     pub fn from_mountinfo(mountinfo: &[u8]) -> Self {
         let mut list: Vec<Hierarchy> = Vec::new();
         for line in mountinfo.split(|byte| *byte == b'\n') {
-            let Some(mount) = CgroupMount::parse(line) else {
+            let Some(mount) = HierarchyMount::parse(line) else {
                 continue;
             };
             // What is mounted later at or above a mount point hides it.
@@ -151,7 +151,7 @@ impl Hierarchies {
     pub fn from_mountinfo_below(mountinfo: &[u8], host: &Path) -> Self {
         let lines = mountinfo.split_inclusive(|byte| *byte == b'\n');
         let inside = lines.filter(|line| {
-            CgroupMount::parse(line.trim_ascii_end())
+            HierarchyMount::parse(line.trim_ascii_end())
                 .is_some_and(|mount| mount.point.starts_with(host))
         });
         let mut found = Self::from_mountinfo(&inside.collect::<Vec<_>>().concat());
@@ -223,7 +223,7 @@ impl Hierarchies {
     pub fn as_mounted(mut self, mountinfo: &[u8]) -> Self {
         let mounts = mountinfo
             .split(|byte| *byte == b'\n')
-            .filter_map(CgroupMount::parse);
+            .filter_map(HierarchyMount::parse);
         // The last mount at a place is the one that is seen.
         for mount in mounts.filter(|mount| matches!(&*mount.fstype, b"cgroup" | b"cgroup2")) {
             let mut here = self.list.iter_mut();
@@ -285,7 +285,7 @@ pub fn is_cgroupfs(dir: &Path) -> std::io::Result<bool> {
 }
 
 /// One line of mountinfo, as far as it matters here.
-struct CgroupMount {
+struct HierarchyMount {
     root: PathBuf,
     point: PathBuf,
     read_only: bool,
@@ -293,7 +293,7 @@ struct CgroupMount {
     super_options: Vec<u8>,
 }
 
-impl CgroupMount {
+impl HierarchyMount {
     fn parse(line: &[u8]) -> Option<Self> {
         // `id parent maj:min ROOT POINT options [optional…] - FSTYPE SOURCE SUPEROPTS`; the number
         // of optional fields varies, so the second half is found by its separator.

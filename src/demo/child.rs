@@ -184,7 +184,7 @@ fn prepare(instructions: &Instructions) -> io::Result<(Vec<Child>, Option<StartW
     }
     let gate = match instructions.role {
         Role::Await(runtime) => Some(StartWait::open(runtime, &instructions.state)?),
-        _ => None,
+        Role::Burn | Role::Tide | Role::Write | Role::Work { .. } | Role::Leave => None,
     };
     Ok((helpers, gate))
 }

@@ -15,6 +15,7 @@ use super::files::{self, RecordFacts};
 use super::groups::{GroupDirs, Groups};
 use super::manifest::{Manifest, PidSpace, identify};
 use super::reaper::Reaper;
+use super::stage::Stage;
 use super::{remains, sweep, wait};
 use crate::cgroup::Hierarchies;
 use crate::kernel::read;
@@ -26,43 +27,6 @@ use crate::process::InitProcess;
 const READY_LIMIT: Duration = Duration::from_secs(10);
 /// A stopped container's init has only to exit.
 const EXIT_LIMIT: Duration = Duration::from_secs(2);
-
-/// Where a lab is made, and of what.
-#[derive(Debug, Clone)]
-pub struct Stage {
-    /// The ocitop binary: the lab's processes are it, started again.
-    pub program: PathBuf,
-    /// Directories that may hold the lab's own, best first; dead labs are looked for in each.
-    pub bases: Vec<PathBuf>,
-    /// Directories, on a disk if possible, that may hold the file of the container that writes.
-    pub scratch: Vec<PathBuf>,
-    /// The cgroup mounts: mountinfo, or an empty file for a lab without cgroups.
-    pub mountinfo: PathBuf,
-}
-
-impl Stage {
-    /// For this program and this user.
-    pub fn from_env() -> Self {
-        let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
-        let runtime = runtime.filter(|dir| dir.is_absolute());
-        let mut bases: Vec<PathBuf> = Vec::new();
-        if rustix::process::geteuid().is_root() {
-            bases.push(PathBuf::from("/run"));
-        }
-        bases.extend(runtime);
-        bases.push(PathBuf::from("/tmp"));
-        Self {
-            // A binary that was replaced meanwhile has no path of its own any more.
-            program: std::env::current_exe()
-                .ok()
-                .filter(|program| program.exists())
-                .unwrap_or_else(|| PathBuf::from("/proc/self/exe")),
-            bases,
-            scratch: vec![PathBuf::from("/var/tmp"), PathBuf::from("/tmp")],
-            mountinfo: PathBuf::from("/proc/self/mountinfo"),
-        }
-    }
-}
 
 /// A running lab. Dropping it removes everything it made.
 ///
@@ -213,10 +177,8 @@ impl Lab {
         if container.role == Role::Write {
             dirs.count_io(&scratch);
         }
-        let inner = match container.situation {
-            Situation::NestedFrozen => Some(dirs.below("inner")?),
-            _ => None,
-        };
+        let has_inner = container.situation == Situation::NestedFrozen;
+        let inner = has_inner.then(|| dirs.below("inner")).transpose()?;
         let bundles = self.dir.join("bundles");
         let bundle = files::make_bundle(
             &bundles,
@@ -233,18 +195,20 @@ impl Lab {
             scratch: PathBuf::new(),
             helpers: Vec::new(),
         };
-        let role = match container.role {
+        let role = if container.role == Role::Burn && !limited {
             // No quota to hold it back: it has to hold itself back.
-            Role::Burn if !limited => Role::Work { percent: 50 },
-            ref role => role.clone(),
+            Role::Work { percent: 50 }
+        } else {
+            container.role.clone()
         };
         let instructions = Instructions {
             parent: 0,
             name: container.id.clone(),
-            cgroups: match container.situation {
+            cgroups: if container.situation == Situation::Recycled {
                 // A stranger: it has the pid, and nothing to do with the container.
-                Situation::Recycled => Vec::new(),
-                _ => dirs.dirs(),
+                Vec::new()
+            } else {
+                dirs.dirs()
             },
             role,
             state: own_dir.clone(),

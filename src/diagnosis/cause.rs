@@ -36,15 +36,12 @@ impl Cause {
     /// The process that waits, if that is what it is about.
     pub(super) fn waiter(&self) -> Option<i32> {
         match self {
-            Self::Task(
-                TaskCause::Fuse { pid, .. }
-                | TaskCause::Network { pid, .. }
-                | TaskCause::BlockDevice { pid, .. }
-                | TaskCause::FrozenFilesystem { pid, .. }
-                | TaskCause::CgroupLock { pid }
-                | TaskCause::Uninterruptible { pid, .. },
-            ) => Some(*pid),
-            _ => None,
+            Self::Task(cause) => cause.waiter(),
+            Self::State(_)
+            | Self::Cgroup(_)
+            | Self::Record(_)
+            | Self::Host(_)
+            | Self::Leftover(_) => None,
         }
     }
 
@@ -274,3 +271,22 @@ pub enum HostCause {
 fn word<S: serde::Serializer>(condition: &Condition, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(condition.as_str())
 }
+
+macro_rules! into_cause {
+    ($($variant:ident($kind:ident)),*) => {
+        $(impl From<$kind> for Cause {
+            fn from(cause: $kind) -> Self {
+                Self::$variant(cause)
+            }
+        })*
+    };
+}
+
+into_cause!(
+    State(StateCause),
+    Task(TaskCause),
+    Cgroup(CgroupCause),
+    Record(RecordCause),
+    Host(HostCause),
+    Leftover(LeftoverCause)
+);

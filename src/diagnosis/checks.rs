@@ -6,124 +6,19 @@
 
 mod about;
 mod look;
+mod result;
 
-use serde::Serialize;
-
+pub use about::About;
 pub(super) use look::{
     AllTasks, LookedAt, OwnCgroups, ThawedFreezers, processes_of_host, strictest, tasks,
 };
+pub use result::{Check, CheckResult};
 
-use super::cause::StateCause;
+use super::cause::{Cause, StateCause};
 use super::evidence::Evidence;
-use super::{Cause, Finding, Weight, words};
-
-/// What a check is about, in the order they are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum About {
-    /// Whether anybody owns it: of leftovers only.
-    Leftover,
-    /// The state file: readable, complete, of who may write it.
-    Record,
-    /// The recorded init: alive, and the same process.
-    Init,
-    /// Who is in its cgroups.
-    Tasks,
-    /// Tasks that no signal reaches.
-    Unkillable,
-    /// Tasks on their way out.
-    Exits,
-    /// Its freezer, and those above and below.
-    Frozen,
-    /// Tasks that are stopped, by a signal or a tracer.
-    Stopped,
-    /// Tasks that are dead and not reaped.
-    Zombies,
-    /// Its cgroups and those below.
-    Cgroups,
-    /// Tasks in its namespaces, but not in its cgroups.
-    Outside,
-    /// Whose its cgroups are besides.
-    Shared,
-    /// How many processes there may be.
-    Pids,
-    /// Memory and its limits.
-    Memory,
-    /// CPU time and its quota.
-    Cpu,
-    /// Its poststop hooks.
-    Hooks,
-    /// What is mounted where it would be removed.
-    Mounts,
-    /// resctrl.
-    Rdt,
-    /// A command of a runtime that still works on it.
-    Runtime,
-    /// The engine above.
-    Owner,
-    /// Its systemd scope.
-    Unit,
-    /// The file system of its state root.
-    Disk,
-    /// What ocitop itself may see and do.
-    Viewer,
-}
-
-/// Every check, in order.
-const ALL: [About; 23] = [
-    About::Leftover,
-    About::Record,
-    About::Init,
-    About::Tasks,
-    About::Unkillable,
-    About::Exits,
-    About::Frozen,
-    About::Stopped,
-    About::Zombies,
-    About::Cgroups,
-    About::Outside,
-    About::Shared,
-    About::Pids,
-    About::Memory,
-    About::Cpu,
-    About::Hooks,
-    About::Mounts,
-    About::Rdt,
-    About::Runtime,
-    About::Owner,
-    About::Unit,
-    About::Disk,
-    About::Viewer,
-];
-
-/// What came of a check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CheckResult {
-    /// The container is as it is because of this.
-    Cause,
-    /// It makes things slow or incomplete.
-    Look,
-    /// An operator should know.
-    Note,
-    /// It was not looked at, or not at all of it, so nothing is said.
-    NotLookedAt,
-    /// Looked at, and nothing was found.
-    Ok,
-}
-
-/// One thing that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Check {
-    /// What it is about.
-    pub about: About,
-    /// What was found, or why it was not looked at; safe to print.
-    pub found: String,
-    /// What that means.
-    pub verdict: CheckResult,
-    /// All that was seen, a line each, safe to print.
-    pub proof: Vec<String>,
-}
+use super::finding::{Finding, Weight};
+use super::words;
+use about::ALL;
 
 /// Every check there is of this evidence, given what was made of it.
 pub fn checks(evidence: &Evidence, findings: &[Finding]) -> Vec<Check> {
@@ -132,37 +27,6 @@ pub fn checks(evidence: &Evidence, findings: &[Finding]) -> Vec<Check> {
         .filter(|about| told(**about) || about.concerns(evidence))
         .map(|about| check(*about, evidence, findings))
         .collect()
-}
-
-impl About {
-    /// Whether there is anything to look at: a cgroup without a record has neither an init nor hooks.
-    fn concerns(self, evidence: &Evidence) -> bool {
-        let bare = evidence.is_bare();
-        match self {
-            Self::Leftover => evidence.leftover.is_some(),
-            Self::Mounts | Self::Viewer => true,
-            Self::Tasks
-            | Self::Unkillable
-            | Self::Exits
-            | Self::Frozen
-            | Self::Stopped
-            | Self::Zombies
-            | Self::Cgroups
-            | Self::Pids
-            | Self::Memory
-            | Self::Cpu => !bare || !evidence.cgroups.is_empty(),
-            Self::Record
-            | Self::Init
-            | Self::Outside
-            | Self::Shared
-            | Self::Hooks
-            | Self::Rdt
-            | Self::Runtime
-            | Self::Owner
-            | Self::Unit
-            | Self::Disk => !bare,
-        }
-    }
 }
 
 fn check(about: About, evidence: &Evidence, findings: &[Finding]) -> Check {

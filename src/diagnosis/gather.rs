@@ -108,9 +108,10 @@ impl Examiner {
     /// # Errors
     /// It is gone, or its state root does not answer.
     pub fn examine_leftover(&mut self, leftover: &Leftover) -> Result<Diagnosis, NotExamined> {
-        let mut evidence = match leftover.kind {
-            LeftoverKind::StateDir => self.gather(&leftover.key)?,
-            _ => self.gather_bare(leftover)?,
+        let mut evidence = if leftover.kind == LeftoverKind::StateDir {
+            self.gather(&leftover.key)?
+        } else {
+            self.gather_bare(leftover)?
         };
         evidence.leftover = Some(Box::new(leftover.clone()));
         Ok(Diagnosis::of(&evidence))
@@ -302,7 +303,8 @@ impl Examiner {
             cgroups: &case.cgroups,
             threads: &before.threads,
         };
-        let init = record::init(&crowd, case);
+        let is_known = |init: &InitSeen| entry.record.is_ok() || !matches!(init, InitSeen::Gone(_));
+        let init = Some(record::init(&crowd, case)).filter(is_known);
         let mut lines = host::CommandLines::new(machine, &self.bounded);
         let supervisor = host::supervisor(&crowd, &mut lines, case);
         let runtimes = host::runtimes(&crowd, &mut lines, case);
@@ -345,10 +347,7 @@ impl Examiner {
             span: now().saturating_sub(before.at),
             fresh: pids.difference(&before.pids).count(),
             more: listing.more,
-            init: match init {
-                InitSeen::Gone(_) if entry.record.is_err() => InitSeen::Unknown,
-                init => init,
-            },
+            init: init.unwrap_or_default(),
         }
     }
 }

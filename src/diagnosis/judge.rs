@@ -10,8 +10,7 @@ mod tasks;
 mod waits;
 
 use super::evidence::Evidence;
-use super::remedy::{Futile, Remedy};
-use super::{Cause, Finding, Weight};
+use super::finding::Finding;
 
 /// What the evidence shows, the verdict first; never empty.
 pub fn judge(evidence: &Evidence) -> Vec<Finding> {
@@ -51,50 +50,3 @@ fn merged(findings: Vec<Finding>) -> Vec<Finding> {
     };
     out.into_iter().map(complete).collect()
 }
-
-/// A finding in the making.
-fn find(weight: Weight, cause: impl Into<Cause>) -> Finding {
-    Finding {
-        weight,
-        cause: cause.into(),
-        evidence: Vec::new(),
-        remedies: Vec::new(),
-        futile: Vec::new(),
-    }
-}
-
-impl Finding {
-    fn seen(mut self, lines: impl IntoIterator<Item = String>) -> Self {
-        self.evidence.extend(lines);
-        self
-    }
-
-    fn not_by(mut self, futile: impl IntoIterator<Item = Futile>) -> Self {
-        self.futile.extend(futile);
-        self
-    }
-
-    fn by(mut self, remedies: impl IntoIterator<Item = Remedy>) -> Self {
-        self.remedies.extend(remedies);
-        self
-    }
-}
-
-macro_rules! into_cause {
-    ($($variant:ident($kind:ident)),*) => {
-        $(impl From<super::cause::$kind> for Cause {
-            fn from(cause: super::cause::$kind) -> Self {
-                Self::$variant(cause)
-            }
-        })*
-    };
-}
-
-into_cause!(
-    State(StateCause),
-    Task(TaskCause),
-    Cgroup(CgroupCause),
-    Record(RecordCause),
-    Host(HostCause),
-    Leftover(LeftoverCause)
-);

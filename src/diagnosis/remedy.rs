@@ -201,7 +201,21 @@ impl Remedy {
             Self::Resume => Some(Job::Resume(target)),
             Self::Start => Some(Job::Start(target)),
             Self::Signal { process, signal } => Some(Job::SignalOne(target, *process, *signal)),
-            _ => None,
+            Self::SignalOther { .. }
+            | Self::Thaw { .. }
+            | Self::LiftQuota { .. }
+            | Self::RaisePids { .. }
+            | Self::OomKiller { .. }
+            | Self::RaiseHigh { .. }
+            | Self::AbortFuse { .. }
+            | Self::Unmount { .. }
+            | Self::Unfreeze { .. }
+            | Self::ResetFailed { .. }
+            | Self::MountResctrl
+            | Self::RemountWritable { .. }
+            | Self::ByManager { .. }
+            | Self::Clean { .. }
+            | Self::Advice { .. } => None,
         }
     }
 

@@ -21,7 +21,7 @@ const SOCKET: &str = "/run/containerd/containerd.sock";
 
 /// An engine, and how it is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Engine {
+pub struct ContainerEngine {
     /// Which.
     pub manager: Manager,
     /// The namespace of containerd.
@@ -30,7 +30,7 @@ pub struct Engine {
     pub address: Option<String>,
 }
 
-impl Engine {
+impl ContainerEngine {
     /// The engine of the shim or monitor with this name and this command line.
     pub fn of(command: &str, line: &[u8]) -> Option<Self> {
         let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
@@ -138,12 +138,12 @@ mod tests {
 
     fn said(command: &str, words: &[&str]) -> String {
         let line = words.join("\0");
-        let engine = Engine::of(command, line.as_bytes());
+        let engine = ContainerEngine::of(command, line.as_bytes());
         engine.map_or_else(String::new, |engine| removal(&engine))
     }
 
     /// Its only command.
-    fn removal(engine: &Engine) -> String {
+    fn removal(engine: &ContainerEngine) -> String {
         let told = engine.removal("web");
         assert_eq!(told.len(), 1);
         told[0].command.clone()
@@ -205,10 +205,13 @@ mod tests {
             ),
             ("/run/crio/web", "crictl rm -f web"),
         ] {
-            let engine = Engine::of_record(Path::new(path)).unwrap();
+            let engine = ContainerEngine::of_record(Path::new(path)).unwrap();
             assert_eq!(removal(&engine), command);
         }
-        assert_eq!(Engine::of_record(Path::new("/var/lib/lxc/web")), None);
+        assert_eq!(
+            ContainerEngine::of_record(Path::new("/var/lib/lxc/web")),
+            None
+        );
     }
 
     #[test]

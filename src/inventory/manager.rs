@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::engine::Engine;
+use super::engine::ContainerEngine;
 use super::unread::user_of;
 use crate::oci::ContainerKey;
 use crate::oci::record::{Record, RecordedCgroup};
@@ -185,11 +185,11 @@ impl Managed {
 
     /// One of root's engine, of which no more is known.
     pub fn plainly(engine: Manager, id: impl Into<OsString>) -> Self {
-        Self::by(&Engine::named(engine), id)
+        Self::by(&ContainerEngine::named(engine), id)
     }
 
     /// One of an engine that a shim or a monitor works for.
-    pub fn by(engine: &Engine, id: impl Into<OsString>) -> Self {
+    pub fn by(engine: &ContainerEngine, id: impl Into<OsString>) -> Self {
         let address = engine.other_socket().map(Path::to_owned);
         let client = match engine.manager {
             Manager::Docker => Client::Docker,

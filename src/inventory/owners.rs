@@ -22,7 +22,7 @@ use serde::Serialize;
 
 use super::Machine;
 use super::author::{Author, Whose};
-use super::engine::Engine;
+use super::engine::ContainerEngine;
 use super::mounts;
 use super::unread::{Place, Unread, WhyUnread};
 use crate::kernel::bounded::{Bounded, NotAsked, Unanswered};
@@ -60,7 +60,7 @@ pub struct ToldProcess {
     /// Its command, safe to print.
     pub command: String,
     /// The engine that a shim or a monitor works for.
-    pub engine: Option<Engine>,
+    pub engine: Option<ContainerEngine>,
     /// Whose process it is.
     #[serde(skip)]
     pub author: Author,
@@ -88,9 +88,9 @@ impl ToldProcess {
 
 impl Owner {
     /// The engine to be asked.
-    pub fn engine(&self) -> Option<Engine> {
+    pub fn engine(&self) -> Option<ContainerEngine> {
         match self {
-            Self::Record(path) => Engine::of_record(path),
+            Self::Record(path) => ContainerEngine::of_record(path),
             Self::Process(told) => told.engine.clone(),
         }
     }
@@ -168,7 +168,7 @@ impl Owners {
     }
 
     /// The engine of a shim or a monitor.
-    pub fn engine_of(&self, monitor: i32) -> Option<Engine> {
+    pub fn engine_of(&self, monitor: i32) -> Option<ContainerEngine> {
         let mut told = self.tellers.iter();
         told.find(|one| one.pid == monitor)?.engine.clone()
     }
@@ -313,7 +313,7 @@ impl Owners {
         self.tellers.push(ToldProcess {
             pid: one.pid,
             command: one.command.clone(),
-            engine: Engine::of(&one.command, &line),
+            engine: ContainerEngine::of(&one.command, &line),
             author: one.author,
         });
     }

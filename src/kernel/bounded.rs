@@ -66,7 +66,7 @@ impl From<NotAsked> for io::Error {
     fn from(why: NotAsked) -> Self {
         match why {
             NotAsked::TooMany => Errno::AGAIN.into(),
-            why => Self::other(why),
+            why @ (NotAsked::NoThread(_) | NotAsked::Lost) => Self::other(why),
         }
     }
 }

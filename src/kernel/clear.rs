@@ -69,7 +69,7 @@ pub fn is_sealed(mode: u32) -> bool {
 
 /// When a name in a state directory goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Turn {
+enum RemovalTurn {
     /// Before all else.
     Other,
     /// The state file: while it is there the container can be deleted like any other.
@@ -78,7 +78,7 @@ enum Turn {
     Own,
 }
 
-impl Turn {
+impl RemovalTurn {
     fn of(name: &[u8]) -> Self {
         if is_own(name) {
             Self::Own
@@ -121,7 +121,7 @@ fn empty_dir(top: &OwnedFd, dir: &OwnedFd, depth: usize, round: usize) -> io::Re
     let mut moved = false;
     let mut sealed = depth > 0;
     for name in names_in(dir)? {
-        if !sealed && Turn::of(name.as_bytes()) == Turn::State {
+        if !sealed && RemovalTurn::of(name.as_bytes()) == RemovalTurn::State {
             // Its owner alone may go in from now on; where that is not allowed it goes all the same.
             rustix::fs::fchmod(dir, Mode::from_raw_mode(SEALED)).ok();
             sealed = true;
@@ -156,7 +156,7 @@ fn names_in(dir: &OwnedFd) -> io::Result<Vec<OsString>> {
             names.push(OsStr::from_bytes(name).to_owned());
         }
     }
-    names.sort_by_key(|name| Turn::of(name.as_bytes()));
+    names.sort_by_key(|name| RemovalTurn::of(name.as_bytes()));
     Ok(names)
 }
 

@@ -15,9 +15,10 @@ use rustix::pipe::PipeFlags;
 use rustix::process::{Pid, PidfdFlags};
 
 use super::enter::Again;
-use super::live::timespec;
+use super::limit;
+use super::poll_time::timespec;
 use super::program::ExecBy;
-use super::{HookCall, HookEnd, HookStatus, limit};
+use super::{HookCall, HookEnd, HookStatus};
 
 /// How much of a hook's output is kept: its end, where the reason of a failure stands.
 const OUTPUT_MAX: usize = 4096;

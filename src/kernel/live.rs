@@ -9,7 +9,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{AtFlags, FileType, FlockOperation, Gid, Mode, OFlags, ResolveFlags, Uid};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
@@ -18,11 +18,12 @@ use super::bounded::Bounded;
 use super::clear::{empty, forget, open_or_detach};
 use super::hook::{self, Itself};
 use super::long::LongPath;
+use super::poll_time::timespec;
 use super::read::{is_gone, open_dir_beneath, open_root, stat_beneath};
 use super::walk::{MOST, walk};
 use super::{
-    Contents, HookCall, HookEnd, Inode, Kernel, Mark, Opened, Release, Removal, Scope, Signal,
-    StateDir, mark, scope,
+    Contents, HookCall, HookEnd, Inode, Kernel, Opened, Release, Removal, Scope, Signal, StateDir,
+    StateMark, mark, scope,
 };
 
 /// Most processes one wait looks at: beyond it the death of any of these is news enough.
@@ -72,10 +73,6 @@ impl Default for LiveKernel {
     fn default() -> Self {
         Self::new()
     }
-}
-
-pub(super) fn timespec(time: Duration) -> Option<Timespec> {
-    time.try_into().ok()
 }
 
 impl Kernel for LiveKernel {
@@ -195,7 +192,7 @@ impl Kernel for LiveKernel {
         mark::reserve(&open_state_dir(dir)?, files)
     }
 
-    fn mark_state(&self, dir: StateDir<'_>, mark: Mark<'_>) -> io::Result<()> {
+    fn mark_state(&self, dir: StateDir<'_>, mark: StateMark<'_>) -> io::Result<()> {
         let dir = open_state_dir(dir)?;
         lock(&dir);
         mark::set(&dir, mark)

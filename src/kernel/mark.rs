@@ -14,7 +14,7 @@ use super::read::stat_beneath;
 
 /// A mark, and what it depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mark<'a> {
+pub struct StateMark<'a> {
     /// Its name.
     pub file: &'a str,
     /// The name under which it was reserved.
@@ -57,9 +57,9 @@ pub(super) fn reserve(dir: &OwnedFd, files: &[String]) -> io::Result<()> {
 }
 
 /// Makes a reserved file the mark.
-pub(super) fn set(dir: &OwnedFd, mark: Mark<'_>) -> io::Result<()> {
+pub(super) fn set(dir: &OwnedFd, mark: StateMark<'_>) -> io::Result<()> {
     stat_beneath(dir, OsStr::new(mark.beside))?.ok_or(Errno::NOENT)?;
-    let Mark { file, reserved, .. } = mark;
+    let StateMark { file, reserved, .. } = mark;
     match rustix::fs::renameat_with(dir, reserved, dir, file, RenameFlags::NOREPLACE) {
         Ok(()) => {}
         // Another one has it by now, or it was taken away, or this file system cannot: then the mark
@@ -80,7 +80,7 @@ mod tests {
         rustix::fs::open(dir.path(), OFlags::DIRECTORY, Mode::empty()).unwrap()
     }
 
-    const MARK: Mark<'_> = Mark {
+    const MARK: StateMark<'_> = StateMark {
         file: "mark",
         reserved: "reserved-1",
         beside: "state.json",

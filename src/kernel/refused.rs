@@ -55,10 +55,12 @@ impl Refused {
                 Err(_) => return None,
             };
             let stat = rustix::fs::fstat(&fd).ok()?;
-            match FileType::from_raw_mode(stat.st_mode) {
-                FileType::Directory => {}
-                FileType::Symlink => return refused(Obstacle::Symlink),
-                _ => return refused(Obstacle::NotDirectory(kind(&stat))),
+            let found = FileType::from_raw_mode(stat.st_mode);
+            if found == FileType::Symlink {
+                return refused(Obstacle::Symlink);
+            }
+            if found != FileType::Directory {
+                return refused(Obstacle::NotDirectory(kind(&stat)));
             }
         }
         None

@@ -4,12 +4,12 @@
 //! The caller bounds the time.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use super::hook::{self, Itself};
-use super::{Cancel, HookCall, HookStatus, Program};
+use super::{Cancel, HookCall, HookStatus, Program, Scope};
 use zbus::export::futures_core::Stream as _;
 use zbus::{Connection, MatchRule, Message, MessageStream, OwnedObjectPath, OwnedVariant};
 
@@ -19,15 +19,6 @@ const UNIT: &str = "org.freedesktop.systemd1.Unit";
 const SCOPE: &str = "org.freedesktop.systemd1.Scope";
 /// Where systemctl is; a path from the environment could be anybody's.
 const SYSTEMCTL: [&str; 2] = ["/usr/bin/systemctl", "/bin/systemctl"];
-
-/// A scope and the cgroup it must have.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Scope {
-    /// Its name, ending in `.scope`.
-    pub name: String,
-    /// Its cgroup below the hierarchy's root, with a leading `/`.
-    pub cgroup: PathBuf,
-}
 
 /// Ends the scope. `ENOENT` if systemd does not know it; `EPERM` if the unit of that name has
 /// another cgroup.
@@ -39,12 +30,16 @@ pub(super) fn stop(scope: &Scope, bus: Option<&Path>, limit: Duration) -> io::Re
         Err(_) if rustix::process::geteuid().is_root() => return end_by_command(scope, limit),
         Err(error) => return Err(io::Error::other(error)),
     };
-    zbus::block_on(end(connection, scope)).map_err(|error| match error {
-        zbus::Error::MethodError(name, ..) if name.as_str().ends_with(".NoSuchUnit") => {
-            rustix::io::Errno::NOENT.into()
+    zbus::block_on(end(connection, scope)).map_err(|error| {
+        if let zbus::Error::MethodError(name, ..) = &error
+            && name.as_str().ends_with(".NoSuchUnit")
+        {
+            return rustix::io::Errno::NOENT.into();
         }
-        zbus::Error::InputOutput(error) => io::Error::new(error.kind(), error.to_string()),
-        error => io::Error::other(error),
+        if let zbus::Error::InputOutput(error) = error {
+            return io::Error::new(error.kind(), error.to_string());
+        }
+        io::Error::other(error)
     })
 }
 

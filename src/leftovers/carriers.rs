@@ -2,7 +2,8 @@
 //! monitors that were told it. A state directory can be removed behind the runtime's back while its
 //! container lives; a delete that looks for the record alone then reports success.
 
-use super::{FoundLeftovers, KnownBefore, Leftover, LeftoverKind, search};
+use super::find::search;
+use super::{FoundLeftovers, KnownBefore, Leftover, LeftoverKind};
 use crate::inventory::owners::{Owners, ToldProcess};
 use crate::inventory::{Machine, Unread};
 use crate::lifecycle::find::is_name_of;

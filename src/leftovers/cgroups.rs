@@ -6,8 +6,9 @@ use std::path::Path;
 
 use super::judge::{LeftoverFacts, Thing};
 use super::names::{self, CgroupName};
+use super::search::LeftoverSearch;
 use super::walk::{Candidate, Tree};
-use super::{Argument, Leftover, LeftoverKind, LeftoverSearch, Producer, WhyItStays};
+use super::{Argument, Leftover, LeftoverKind, Producer, WhyItStays};
 use crate::cgroup::{CgroupPath, Hierarchy, Version};
 use crate::inventory::author::Whose;
 use crate::inventory::cgroups::{CgroupDir, YOUKI_V1};
@@ -140,7 +141,7 @@ fn leftover(search: &LeftoverSearch<'_>, group: Vec<Candidate>) -> Option<Leftov
     let id = first.id().map(str::to_owned);
     let producer = match &first.name {
         CgroupName::Container(producer, _) | CgroupName::Pod(producer, _) => Some(*producer),
-        _ => None,
+        CgroupName::Shared | CgroupName::Unit | CgroupName::Plain => None,
     };
     let whose: Vec<Whose> = group.iter().map(|one| one.whose).collect();
     let is_alive = |id: &str| search.is_alive(id, &whose);
@@ -202,17 +203,19 @@ fn by_name(name: &CgroupName, populated: bool) -> LeftoverFacts {
     let (named, sign) = match name {
         CgroupName::Container(producer, _) => (true, Argument::Named(*producer)),
         CgroupName::Pod(producer, _) => (true, Argument::NamedPod(*producer)),
-        _ => (false, Argument::NotContainerLike),
+        CgroupName::Shared | CgroupName::Unit | CgroupName::Plain => {
+            (false, Argument::NotContainerLike)
+        }
     };
     // Whose records ocitop does not know, nobody can be said to be without an owner.
-    let doubt = match name {
-        CgroupName::Container(producer @ (Producer::Lxc | Producer::Kata | Producer::Nomad), _)
-            if populated =>
-        {
-            let doubt = format!("the records of {producer} are not known to ocitop");
-            Some(Argument::Unclear(doubt))
-        }
-        _ => None,
+    let doubt = if let CgroupName::Container(producer, _) = name
+        && matches!(producer, Producer::Lxc | Producer::Kata | Producer::Nomad)
+        && populated
+    {
+        let doubt = format!("the records of {producer} are not known to ocitop");
+        Some(Argument::Unclear(doubt))
+    } else {
+        None
     };
     LeftoverFacts {
         named,

@@ -5,11 +5,17 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Argument, Confidence, LeftoverSearch, SEEN, YOUNG};
+use super::search::LeftoverSearch;
+use super::{Argument, Confidence};
 use crate::inventory::Unread;
 use crate::inventory::author::{Author, Whose};
 use crate::inventory::owners::Owner;
 use crate::kernel::Inode;
+
+/// A cgroup without a process that is younger than this may be one whose container is being made.
+pub const YOUNG: Duration = Duration::from_mins(1);
+/// What this session has seen for so long without a process is no longer young.
+pub const SEEN: Duration = Duration::from_secs(30);
 
 /// What is known of something that is named after an id.
 #[derive(Debug, Clone, Default)]

@@ -36,9 +36,11 @@ pub fn order(leftover: &Leftover, kill: KillOrphans) -> Result<Job, NoOrder> {
         device: 0,
         number: 0,
     };
-    let own = match leftover.kind {
-        LeftoverKind::Mount => nothing,
-        _ => parts.own.ok_or(NoOrder::Gone)?,
+    let is_mount = leftover.kind == LeftoverKind::Mount;
+    let own = if is_mount {
+        nothing
+    } else {
+        parts.own.ok_or(NoOrder::Gone)?
     };
     let target = Target {
         key: leftover.key.clone(),
@@ -49,10 +51,7 @@ pub fn order(leftover: &Leftover, kill: KillOrphans) -> Result<Job, NoOrder> {
         return Ok(Job::Delete(target, Force::No));
     }
     let pin = (leftover.kind == LeftoverKind::BpfPin).then(|| (leftover.key.dir(), own));
-    let mounts = match leftover.kind {
-        LeftoverKind::Mount => vec![leftover.key.dir()],
-        _ => Vec::new(),
-    };
+    let mounts = is_mount.then(|| leftover.key.dir()).into_iter().collect();
     let clean = Clean {
         id: leftover
             .id

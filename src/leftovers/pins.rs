@@ -3,7 +3,8 @@
 use super::judge::LeftoverFacts;
 use super::names::{self, CgroupName};
 use super::others::{graded, inode_of};
-use super::{Argument, Leftover, LeftoverKind, LeftoverSearch, Producer, WhyItStays};
+use super::search::LeftoverSearch;
+use super::{Argument, Leftover, LeftoverKind, Producer, WhyItStays};
 use crate::inventory::pins::{self, Scopes};
 use crate::oci::ContainerKey;
 

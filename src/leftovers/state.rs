@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::cgroups;
 use super::judge::{LeftoverFacts, Thing};
+use super::search::LeftoverSearch;
 use super::walk::{Candidate, Tree};
-use super::{Argument, Leftover, LeftoverKind, LeftoverSearch};
+use super::{Argument, Leftover, LeftoverKind};
 use crate::inventory::author::Whose;
 use crate::inventory::cgroups::existing;
 use crate::inventory::entry::Entry;
@@ -206,7 +207,13 @@ fn unreadable(
             return Some(false);
         }
         Problem::Open(_) | Problem::NotDirectory(_) => return None,
-        _ => {
+        Problem::Id(_)
+        | Problem::Read(_)
+        | Problem::OtherId(_)
+        | Problem::Nothing
+        | Problem::Recycled(_)
+        | Problem::OutOfSight(_)
+        | Problem::NoConfig(_) => {
             doubts.push(Argument::Unclear(said));
             return Some(false);
         }

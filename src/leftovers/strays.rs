@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::LeftoverSearch;
 use super::cgroups::MOST_PIDS;
+use super::search::LeftoverSearch;
 use crate::inventory::author::Author;
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::members;

@@ -8,8 +8,8 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::LeftoverSearch;
 use super::names::{self, CgroupName};
+use super::search::LeftoverSearch;
 use crate::cgroup::{CgroupPath, Hierarchy};
 use crate::inventory::author::{Author, Whose};
 use crate::inventory::cgroups::CgroupDir;
@@ -304,7 +304,11 @@ impl HierarchyWalk<'_> {
                 self.found.extend(candidate);
                 Most::Something
             }
-            _ => Most::Something,
+            CgroupName::Container(..)
+            | CgroupName::Pod(..)
+            | CgroupName::Shared
+            | CgroupName::Unit
+            | CgroupName::Plain => Most::Something,
         }
     }
 
@@ -313,7 +317,7 @@ impl HierarchyWalk<'_> {
         match below {
             Most::Nothing if self.is_empty(dir) => Some(Most::Nothing),
             Most::Nothing | Most::Strays if self.search.is_stray(dir, own) => Some(Most::Strays),
-            _ => None,
+            Most::Nothing | Most::Strays | Most::Something => None,
         }
     }
 

@@ -72,9 +72,11 @@ impl GroupName {
     /// ```
     pub fn of_dir(dir: &Path, mount: &Path) -> Option<Self> {
         let below = dir.strip_prefix(mount).ok()?;
-        let plain = |part| match part {
-            Component::Normal(name) => Some(name),
-            _ => None,
+        let plain = |part| {
+            let Component::Normal(name) = part else {
+                return None;
+            };
+            Some(name)
         };
         let parts: Vec<&OsStr> = below.components().map(plain).collect::<Option<_>>()?;
         let group = |name: &OsStr| !NOT_GROUPS.iter().any(|not| name == *not);

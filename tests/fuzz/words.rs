@@ -7,7 +7,7 @@ use std::path::{Component, Path};
 use clap::Parser as _;
 use ocitop::cgroup::CgroupPath;
 use ocitop::cli::Arguments;
-use ocitop::inventory::engine::Engine;
+use ocitop::inventory::engine::ContainerEngine;
 use ocitop::inventory::owners::is_told;
 use ocitop::kernel::Signal;
 use ocitop::leftovers::names::{self, CgroupName};
@@ -31,13 +31,13 @@ pub(super) const TOLD: Target = Target {
         // Nobody is told what is not said.
         let said = line.windows(6).any(|part| part == b"nobody");
         assert!(said || !is_told(&command, &words, "nobody"));
-        let engine = Engine::of(&command, line);
+        let engine = ContainerEngine::of(&command, line);
         is_bounded(input, &engine);
         for way in engine.iter().flat_map(|engine| engine.removal("web")) {
             is_drawable(&way.command);
         }
         let path = Path::new(OsStr::from_bytes(line));
-        is_bounded(input, &Engine::of_record(path));
+        is_bounded(input, &ContainerEngine::of_record(path));
     },
     files: &[],
     examples: &[

@@ -139,12 +139,8 @@ const KNOWN_CIRCLES: &[(&str, usize)] = &[
     ("tui/model", 47),
     ("cli", 17),
     ("tui/threads", 9),
-    ("lifecycle/step", 26),
-    ("diagnosis/judge", 17),
     ("inventory/machine", 12),
     ("tui/update", 10),
-    ("kernel", 9),
-    ("leftovers/judge", 8),
     ("inventory/sampler", 7),
 ];
 
@@ -156,20 +152,11 @@ const TWICE: &[(&str, &str)] = &[];
 /// Files of `src` with more than [`MOST_LINES`] lines.
 const KNOWN_LONG: &[(&str, usize)] = &[
     ("src/cli/args.rs", 441),
-    ("src/demo/files.rs", 434),
-    ("src/demo/lab.rs", 421),
-    ("src/diagnosis/checks/look.rs", 488),
     ("src/doctor.rs", 458),
     ("src/inventory/attention.rs", 439),
     ("src/inventory/sampler.rs", 524),
     ("src/inventory/sampler/row.rs", 521),
     ("src/inventory/vitals.rs", 461),
-    ("src/kernel/read.rs", 431),
-    ("src/leftovers.rs", 451),
-    ("src/leftovers/names.rs", 440),
-    ("src/lifecycle/clean.rs", 413),
-    ("src/lifecycle/step.rs", 422),
-    ("src/resctrl/schemata.rs", 405),
     ("src/tui/modal.rs", 425),
     ("src/tui/model.rs", 461),
     ("src/tui/threads.rs", 459),

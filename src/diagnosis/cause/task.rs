@@ -200,6 +200,35 @@ pub enum TaskCause {
 }
 
 impl TaskCause {
+    /// The process that waits for what another may wait for too.
+    pub(super) fn waiter(&self) -> Option<i32> {
+        match self {
+            Self::Fuse { pid, .. }
+            | Self::Network { pid, .. }
+            | Self::BlockDevice { pid, .. }
+            | Self::FrozenFilesystem { pid, .. }
+            | Self::CgroupLock { pid }
+            | Self::Uninterruptible { pid, .. } => Some(*pid),
+            Self::MemoryLocked { .. }
+            | Self::Faulted { .. }
+            | Self::Vfork { .. }
+            | Self::StoppedBySignal { .. }
+            | Self::Traced { .. }
+            | Self::HeldAtExit { .. }
+            | Self::ZombieInit { .. }
+            | Self::Zombies { .. }
+            | Self::DeadLeader { .. }
+            | Self::NamespaceWaits { .. }
+            | Self::CoreDump { .. }
+            | Self::LongExit { .. }
+            | Self::IoUring { .. }
+            | Self::KernelThread { .. }
+            | Self::HostProcess { .. }
+            | Self::PartlyOutside { .. }
+            | Self::Outside { .. } => None,
+        }
+    }
+
     /// Whether another process waits for the same thing.
     pub(super) fn is_alike(&self, other: &Self) -> bool {
         match (self, other) {

@@ -1,10 +1,121 @@
-//! Which check a cause belongs to.
+//! What the checks are about, and which of them a cause belongs to.
 
-use super::About;
-use crate::diagnosis::Cause;
+use serde::Serialize;
+
 use crate::diagnosis::cause::{
-    CgroupCause, HostCause, LeftoverCause, RecordCause, StateCause, TaskCause,
+    Cause, CgroupCause, HostCause, LeftoverCause, RecordCause, StateCause, TaskCause,
 };
+use crate::diagnosis::evidence::Evidence;
+
+/// What a check is about, in the order they are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum About {
+    /// Whether anybody owns it: of leftovers only.
+    Leftover,
+    /// The state file: readable, complete, of who may write it.
+    Record,
+    /// The recorded init: alive, and the same process.
+    Init,
+    /// Who is in its cgroups.
+    Tasks,
+    /// Tasks that no signal reaches.
+    Unkillable,
+    /// Tasks on their way out.
+    Exits,
+    /// Its freezer, and those above and below.
+    Frozen,
+    /// Tasks that are stopped, by a signal or a tracer.
+    Stopped,
+    /// Tasks that are dead and not reaped.
+    Zombies,
+    /// Its cgroups and those below.
+    Cgroups,
+    /// Tasks in its namespaces, but not in its cgroups.
+    Outside,
+    /// Whose its cgroups are besides.
+    Shared,
+    /// How many processes there may be.
+    Pids,
+    /// Memory and its limits.
+    Memory,
+    /// CPU time and its quota.
+    Cpu,
+    /// Its poststop hooks.
+    Hooks,
+    /// What is mounted where it would be removed.
+    Mounts,
+    /// resctrl.
+    Rdt,
+    /// A command of a runtime that still works on it.
+    Runtime,
+    /// The engine above.
+    Owner,
+    /// Its systemd scope.
+    Unit,
+    /// The file system of its state root.
+    Disk,
+    /// What ocitop itself may see and do.
+    Viewer,
+}
+
+/// Every check, in order.
+pub(super) const ALL: [About; 23] = [
+    About::Leftover,
+    About::Record,
+    About::Init,
+    About::Tasks,
+    About::Unkillable,
+    About::Exits,
+    About::Frozen,
+    About::Stopped,
+    About::Zombies,
+    About::Cgroups,
+    About::Outside,
+    About::Shared,
+    About::Pids,
+    About::Memory,
+    About::Cpu,
+    About::Hooks,
+    About::Mounts,
+    About::Rdt,
+    About::Runtime,
+    About::Owner,
+    About::Unit,
+    About::Disk,
+    About::Viewer,
+];
+
+impl About {
+    /// Whether there is anything to look at: a cgroup without a record has neither an init nor hooks.
+    pub(super) fn concerns(self, evidence: &Evidence) -> bool {
+        let bare = evidence.is_bare();
+        match self {
+            Self::Leftover => evidence.leftover.is_some(),
+            Self::Mounts | Self::Viewer => true,
+            Self::Tasks
+            | Self::Unkillable
+            | Self::Exits
+            | Self::Frozen
+            | Self::Stopped
+            | Self::Zombies
+            | Self::Cgroups
+            | Self::Pids
+            | Self::Memory
+            | Self::Cpu => !bare || !evidence.cgroups.is_empty(),
+            Self::Record
+            | Self::Init
+            | Self::Outside
+            | Self::Shared
+            | Self::Hooks
+            | Self::Rdt
+            | Self::Runtime
+            | Self::Owner
+            | Self::Unit
+            | Self::Disk => !bare,
+        }
+    }
+}
 
 impl Cause {
     /// The one check that this is found by.

@@ -4,104 +4,21 @@
 //! here, of what was there to be seen. Where the thing that a check is about was never met (no cgroup,
 //! no record, a list that was not read), the answer is the reason.
 
-use super::About;
-use crate::cgroup::Limit;
-use crate::diagnosis::evidence::{
-    CgroupSeen, Disk, Evidence, HookSeen, InitSeen, Level, NotSeen, PidNamespace, RdtSeen,
-    ResctrlPresence, Task, UnitSeen,
-};
-use crate::diagnosis::words;
-use crate::inventory::processes::ProcessPlace;
+mod cgroups;
+mod processes;
+mod seen;
+
+use super::about::About;
+use crate::diagnosis::evidence::{Evidence, HookSeen, InitSeen, NotSeen, RdtSeen, ResctrlPresence};
 use crate::inventory::sight::CgroupsOutOfSight;
-use crate::leftovers::Leftover;
 use crate::oci::RuntimeKind;
 use crate::text::visible_path;
+use cgroups::{CPU, MEMORY, PIDS, cgroups, limits};
+use processes::{exits, freezers, outside, waits};
 
-/// Why a check was not made, or not all of it; safe to print.
-pub(in crate::diagnosis) type NotLookedAt = String;
-
-/// What a check saw, all of it.
-#[derive(Debug)]
-pub(in crate::diagnosis) enum LookedAt<'e> {
-    /// Who was searched for an owner.
-    Leftover(&'e Leftover),
-    /// A record that could be read, whose.
-    Record(RuntimeKind),
-    /// What became of init.
-    Init(&'e InitSeen),
-    /// The processes in its cgroups.
-    Tasks(AllTasks<'e>),
-    /// All of its processes, and where each in D waits.
-    Unkillable(AllTasks<'e>),
-    /// All of its processes, and what each that exits waits for.
-    Exits(AllTasks<'e>),
-    /// All of its processes, of which none is meant.
-    Nobody,
-    /// Its freezers, or those over each of its processes.
-    Frozen(ThawedFreezers),
-    /// Its cgroups.
-    Cgroups(OwnCgroups<'e>),
-    /// The records of all state roots.
-    Shared,
-    /// What a controller says of it.
-    Limit(OwnCgroups<'e>),
-    /// Its poststop hooks.
-    Hooks(&'e [HookSeen]),
-    /// The mounts of ocitop's mount namespace.
-    Mounts,
-    /// resctrl.
-    Rdt(&'e RdtSeen),
-    /// The command lines of all runtimes that run.
-    Runtime,
-    /// The record, and the command lines of all shims.
-    Owner,
-    /// systemd does not run this host.
-    NoSystemd,
-    /// Its record, which names no scope.
-    NoUnit,
-    /// What systemd says of its scope.
-    Unit(&'e UnitSeen),
-    /// The file system of its state root.
-    Disk(&'e Disk),
-    /// Its own rights and namespaces.
-    Viewer,
-}
-
-/// Every process of a container, or every one in its cgroups: none is missing.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::diagnosis) struct AllTasks<'e>(&'e [Task]);
-
-impl<'e> AllTasks<'e> {
-    /// Them.
-    pub(in crate::diagnosis) fn all(self) -> &'e [Task] {
-        self.0
-    }
-}
-
-/// The cgroups of a container.
-#[derive(Debug)]
-pub(in crate::diagnosis) enum OwnCgroups<'e> {
-    /// Its own and those below.
-    There(Vec<&'e CgroupSeen>),
-    /// Every one that it was in is gone, as it is.
-    Gone,
-}
-
-/// Freezers that say they are thawed.
-#[derive(Debug)]
-pub(in crate::diagnosis) enum ThawedFreezers {
-    /// Those of its cgroups, above and below.
-    OfCgroups {
-        /// So many above.
-        above: usize,
-        /// So many below.
-        below: usize,
-    },
-    /// Those over each of its processes.
-    OfTasks,
-    /// None is left, and no process.
-    Gone,
-}
+pub(in crate::diagnosis) use cgroups::strictest;
+pub(in crate::diagnosis) use processes::{processes_of_host, tasks};
+pub(in crate::diagnosis) use seen::{AllTasks, LookedAt, NotLookedAt, OwnCgroups, ThawedFreezers};
 
 /// All that a check is about, or why that was not all looked at.
 pub(super) fn at(about: About, evidence: &Evidence) -> Result<LookedAt<'_>, NotLookedAt> {
@@ -125,7 +42,9 @@ pub(super) fn at(about: About, evidence: &Evidence) -> Result<LookedAt<'_>, NotL
         About::Cgroups => cgroups(evidence).map(LookedAt::Cgroups),
         About::Outside => outside(evidence).map(|_| LookedAt::Nobody),
         About::Shared => roots(evidence).map(|()| LookedAt::Shared),
-        About::Pids | About::Memory | About::Cpu => limits(about, evidence).map(LookedAt::Limit),
+        About::Pids => limits(&PIDS, evidence).map(LookedAt::Limit),
+        About::Memory => limits(&MEMORY, evidence).map(LookedAt::Limit),
+        About::Cpu => limits(&CPU, evidence).map(LookedAt::Limit),
         About::Hooks => hooks(evidence).map(LookedAt::Hooks),
         About::Mounts if evidence.unseen.mounts => {
             Err("the list of mounts cannot be read".to_owned())
@@ -178,12 +97,6 @@ fn within_sight(about: About, evidence: &Evidence) -> Result<(), NotLookedAt> {
     }
 }
 
-/// The cgroups of the container and those below.
-pub(in crate::diagnosis) fn own(evidence: &Evidence) -> impl Iterator<Item = &CgroupSeen> {
-    let all = evidence.cgroups.iter();
-    all.filter(|cgroup| cgroup.level.is_own())
-}
-
 fn record(evidence: &Evidence, why: &str) -> Result<RuntimeKind, NotLookedAt> {
     let whole = evidence.record.problem.is_none();
     let runtime = evidence.runtime.filter(|_| whole);
@@ -196,188 +109,10 @@ fn init(evidence: &Evidence) -> Result<&InitSeen, NotLookedAt> {
             record(evidence, "no record says which process it is").map(|_| &evidence.init)
         }
         InitSeen::OutOfSight(why) => Err(why.words().to_owned()),
-        _ => Ok(&evidence.init),
-    }
-}
-
-/// Its cgroups, or where they would be. That none is found says something only of one that named them
-/// all, and ended.
-fn cgroups(evidence: &Evidence) -> Result<OwnCgroups<'_>, NotLookedAt> {
-    let found: Vec<&CgroupSeen> = own(evidence).collect();
-    if let Some(unread) = found.iter().find(|cgroup| !cgroup.listed) {
-        return Err(format!("the list of {}", visible_path(&unread.dir)));
-    }
-    if !found.is_empty() {
-        if evidence.more_cgroups {
-            return Err(format!("only {} of its cgroups were read", found.len()));
+        InitSeen::Alive(_) | InitSeen::Gone(_) | InitSeen::Zombie(..) | InitSeen::Recycled(_) => {
+            Ok(&evidence.init)
         }
-        return Ok(OwnCgroups::There(found));
     }
-    if evidence.record.cgroup_disabled {
-        return Err("its record says that it has none".to_owned());
-    }
-    let (gone, named) = &evidence.gone;
-    if *named > 0 && gone.len() == *named {
-        return match evidence.init {
-            InitSeen::Alive(_) => Err("they are gone, and it lives".to_owned()),
-            _ => Ok(OwnCgroups::Gone),
-        };
-    }
-    if evidence.record.problem.is_some() {
-        return Err("no record says which they are, and none has its name".to_owned());
-    }
-    Err("its record does not say which they are".to_owned())
-}
-
-/// Its processes: those in its cgroups and, of one that lives, those in its pid namespace.
-pub(in crate::diagnosis) fn tasks(evidence: &Evidence) -> Result<AllTasks<'_>, NotLookedAt> {
-    let alive = matches!(evidence.init, InitSeen::Alive(_));
-    if evidence.record.cgroup_disabled && !alive {
-        let why = "it has no cgroup: what outlives its init cannot be told";
-        return Err(why.to_owned());
-    }
-    // Whatever left its cgroups is found by a namespace of its own, and by no other.
-    if !(alive && evidence.pid_namespace == PidNamespace::Private) {
-        cgroups(evidence).map_err(|why| format!("its cgroups: {why}"))?;
-    }
-    let read = evidence.tasks.len();
-    if evidence.more > 0 {
-        return Err(format!(
-            "{read} of {} processes were read",
-            read + evidence.more
-        ));
-    }
-    let foreign: usize = own(evidence)
-        .map(|cgroup| cgroup.foreign)
-        .max()
-        .unwrap_or(0);
-    if foreign > 0 {
-        let who = words::processes(foreign);
-        return Err(format!(
-            "{who} outside of ocitop's pid namespace cannot be seen"
-        ));
-    }
-    Ok(AllTasks(&evidence.tasks))
-}
-
-/// Of a crowd in D not every place in the kernel is read.
-fn waits(tasks: AllTasks<'_>) -> Result<AllTasks<'_>, NotLookedAt> {
-    let unread = tasks.0.iter().filter(|task| {
-        let looked_at = task
-            .waits
-            .iter()
-            .any(|wait| wait.tid == task.process.who.pid);
-        task.process.is_stuck() && !looked_at
-    });
-    match unread.count() {
-        0 => Ok(tasks),
-        count => Err(format!(
-            "where {} in D wait was not read",
-            words::processes(count)
-        )),
-    }
-}
-
-/// What an exit waits for is told from the stack, which not everybody may read.
-fn exits<'e>(evidence: &Evidence, tasks: AllTasks<'e>) -> Result<AllTasks<'e>, NotLookedAt> {
-    if is_blind(evidence) && tasks.0.iter().any(|task| task.process.exiting) {
-        return Err("what those that exit wait for may not be read".to_owned());
-    }
-    Ok(tasks)
-}
-
-/// Whether it may not look into processes of others, or does not know.
-fn is_blind(evidence: &Evidence) -> bool {
-    let viewer = &evidence.viewer;
-    viewer.root != Some(true) || viewer.ptrace != Some(true)
-}
-
-/// A task is frozen where it is, which need not be the container's cgroup.
-fn freezers(evidence: &Evidence) -> Result<ThawedFreezers, NotLookedAt> {
-    let mut living = tasks(evidence)?
-        .all()
-        .iter()
-        .filter(|task| !task.process.is_zombie())
-        .peekable();
-    let peopled = living.peek().is_some();
-    let untold = |task: &Task| {
-        let why = task.freezers.unseen.as_ref()?;
-        let pid = task.process.who.pid;
-        let why = words::of_unseen(why);
-        Some(format!("the freezer of pid {pid}: {why}"))
-    };
-    if let Some(why) = living.find_map(untold) {
-        return Err(why);
-    }
-    let tell = |level: Level| {
-        let all = evidence.cgroups.iter();
-        all.filter(|cgroup| cgroup.level == level && cgroup.freezer.is_some())
-            .count()
-    };
-    if tell(Level::Own) > 0 {
-        cgroups(evidence).map_err(|why| format!("its cgroups: {why}"))?;
-        return Ok(ThawedFreezers::OfCgroups {
-            above: tell(Level::Above),
-            below: tell(Level::Below),
-        });
-    }
-    if peopled {
-        return Ok(ThawedFreezers::OfTasks);
-    }
-    match cgroups(evidence).map_err(|why| format!("its cgroups: {why}"))? {
-        OwnCgroups::Gone => Ok(ThawedFreezers::Gone),
-        OwnCgroups::There(_) => Err("none of its cgroups tells of the freezer".to_owned()),
-    }
-}
-
-/// Whether its processes are where a controller would count them, and what that says.
-fn limits(about: About, evidence: &Evidence) -> Result<OwnCgroups<'_>, NotLookedAt> {
-    type Tells = fn(&CgroupSeen) -> bool;
-    let (controller, what, tells): (_, _, Tells) = match about {
-        About::Pids => ("pids", "the pids controller", |it| it.pids.is_some()),
-        About::Memory => ("memory", "the memory controller", |it| it.memory.is_some()),
-        _ => ("cpu", "a CPU quota", |it| it.quota.is_some()),
-    };
-    let out = |task: &&Task| {
-        let mut hierarchies = task.missing_from.iter().map(|from| &from.hierarchy);
-        let left = hierarchies.any(|it| it.split(',').any(|name| name == controller));
-        left || (task.place == ProcessPlace::Outside && task.process.is_init)
-    };
-    if let Some(out) = evidence.tasks.iter().find(out) {
-        let pid = out.process.who.pid;
-        return Err(format!(
-            "pid {pid} is outside of its cgroup and not counted there"
-        ));
-    }
-    let cgroups = cgroups(evidence).map_err(|why| format!("its cgroups: {why}"))?;
-    match &cgroups {
-        OwnCgroups::There(own) if !own.iter().any(|cgroup| tells(cgroup)) => {
-            Err(format!("none of its cgroups tells of {what}"))
-        }
-        _ => Ok(cgroups),
-    }
-}
-
-/// Who left its cgroups is told by its pid namespace: one that it shares tells of everybody in it.
-fn outside(evidence: &Evidence) -> Result<AllTasks<'_>, NotLookedAt> {
-    if evidence.viewer.host_pids != Some(true) {
-        processes_of_host(evidence)?;
-    }
-    if !matches!(evidence.init, InitSeen::Alive(_)) {
-        return Err("without a live init its namespaces cannot be told".to_owned());
-    }
-    match evidence.pid_namespace {
-        PidNamespace::Private => {}
-        PidNamespace::Shared => {
-            let why = "it shares its pid namespace: who left its cgroups cannot be told";
-            return Err(why.to_owned());
-        }
-        PidNamespace::Unknown => return Err("its pid namespace cannot be read".to_owned()),
-    }
-    if is_blind(evidence) {
-        return Err("the namespaces of others may not be read".to_owned());
-    }
-    tasks(evidence)
 }
 
 fn roots(evidence: &Evidence) -> Result<(), NotLookedAt> {
@@ -406,21 +141,6 @@ fn hooks(evidence: &Evidence) -> Result<&[HookSeen], NotLookedAt> {
         processes_of_host(evidence)?;
     }
     Ok(&evidence.hooks)
-}
-
-/// Processes of the host that may be about this container.
-pub(in crate::diagnosis) fn processes_of_host(evidence: &Evidence) -> Result<(), NotLookedAt> {
-    if let Some(why) = evidence.unseen.pids {
-        return Err(why.words().to_owned());
-    }
-    match (evidence.viewer.host_pids, evidence.unseen.mute.first()) {
-        (Some(false), _) => {
-            Err("processes outside of ocitop's pid namespace cannot be seen".to_owned())
-        }
-        (None, _) => Err("whether ocitop sees all processes is not known".to_owned()),
-        (Some(true), Some(mute)) => Err(format!("the command line of pid {mute} does not answer")),
-        (Some(true), None) => Ok(()),
-    }
 }
 
 fn rdt(evidence: &Evidence) -> Result<&RdtSeen, NotLookedAt> {
@@ -471,18 +191,4 @@ fn viewer(evidence: &Evidence) -> Result<(), NotLookedAt> {
         Some(why) => Err(why),
         None => Ok(()),
     }
-}
-
-/// The strictest limit over the container's own cgroup and those above it; its own, if that is it.
-pub(in crate::diagnosis) fn strictest<'e>(
-    evidence: &'e Evidence,
-    limit: &dyn Fn(&CgroupSeen) -> Option<Limit>,
-) -> Option<(Limit, &'e CgroupSeen)> {
-    let levels = [Level::Own, Level::Above].into_iter();
-    let at = levels.flat_map(|level| {
-        let all = evidence.cgroups.iter();
-        all.filter(move |cgroup| cgroup.level == level)
-    });
-    at.filter_map(|cgroup| Some((limit(cgroup)?, cgroup)))
-        .min_by_key(|(limit, _)| limit.value().unwrap_or(u64::MAX))
 }

@@ -52,7 +52,18 @@ impl Crowd<'_> {
                 .only(&theirs, Mount::is_fuse, kind == WaitKind::Fuse)
                 .or_else(|| self.open_remote(pid, &theirs)),
             WaitKind::Network => self.only(&theirs, |mount| mount.remote && !mount.is_fuse(), true),
-            _ => None,
+            WaitKind::ExitTracer
+            | WaitKind::Namespace
+            | WaitKind::CoreDump
+            | WaitKind::CgroupLock
+            | WaitKind::Oom
+            | WaitKind::MemoryHigh
+            | WaitKind::Vfork
+            | WaitKind::FrozenFilesystem
+            | WaitKind::IoUring
+            | WaitKind::Unmapping
+            | WaitKind::Faulted
+            | WaitKind::Freezer => None,
         });
         found.map(|mount| self.mount_seen(&mount))
     }

@@ -1,11 +1,12 @@
 //! What its cgroups do to it.
 
 use super::tasks::NAMED;
-use super::{find, limits, state};
+use super::{limits, state};
 use crate::cgroup::Version;
 use crate::cgroup::freezer::Freezer;
 use crate::diagnosis::cause::CgroupCause;
 use crate::diagnosis::evidence::{CgroupSeen, Evidence, InitSeen, Level, Task};
+use crate::diagnosis::finding::find;
 use crate::diagnosis::remedy::Advice;
 use crate::diagnosis::wait_kind::WaitKind;
 use crate::diagnosis::{Finding, Futile, Remedy, Weight, words};
@@ -236,7 +237,9 @@ fn shape(cgroup: &CgroupSeen, out: &mut Vec<Finding>) {
             // One below its own that is empty for ever is in nobody's way.
             let (weight, remedy) = match cgroup.level {
                 Level::Below => (Weight::Note, None),
-                _ => (Weight::Blocks, Some(Remedy::ForceDelete)),
+                Level::Above | Level::Own | Level::Elsewhere => {
+                    (Weight::Blocks, Some(Remedy::ForceDelete))
+                }
             };
             out.push(
                 find(

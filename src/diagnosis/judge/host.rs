@@ -1,8 +1,8 @@
 //! What of the host stands in the way, and what ocitop cannot see.
 
-use super::find;
 use crate::diagnosis::cause::HostCause;
 use crate::diagnosis::evidence::{Evidence, InitSeen, ResctrlPresence};
+use crate::diagnosis::finding::find;
 use crate::diagnosis::remedy::Advice;
 use crate::diagnosis::{Finding, Remedy, Weight};
 
@@ -58,9 +58,10 @@ fn rdt(evidence: &Evidence, out: &mut Vec<Finding>) {
         return;
     };
     // What is dead needs none.
-    let weight = match evidence.init {
-        InitSeen::Alive(_) => Weight::Ails,
-        _ => Weight::Note,
+    let weight = if matches!(evidence.init, InitSeen::Alive(_)) {
+        Weight::Ails
+    } else {
+        Weight::Note
     };
     out.extend(match (rdt.mount, rdt.there) {
         (ResctrlPresence::Absent, _) => Some(find(weight, HostCause::NoResctrl { group })),

@@ -1,8 +1,8 @@
 //! Why a leftover stays, as far as it is told by the search that found it.
 
-use super::find;
 use crate::diagnosis::cause::{CgroupCause, LeftoverCause, RecordCause};
 use crate::diagnosis::evidence::Evidence;
+use crate::diagnosis::finding::find;
 use crate::diagnosis::{Cause, Finding, Remedy, Weight, words};
 use crate::inventory::manager::EngineCommand;
 use crate::inventory::owners::Owner;
@@ -124,10 +124,12 @@ fn clean(leftover: &Leftover, kill: bool) -> Remedy {
 }
 
 fn is_said(out: &[Finding], mount: &std::path::Path) -> bool {
-    out.iter().any(|finding| match &finding.cause {
-        Cause::Cgroup(CgroupCause::MountOn { mount: said })
-        | Cause::Record(RecordCause::MountIn { mount: said }) => said == mount,
-        _ => false,
+    out.iter().any(|finding| {
+        matches!(
+            &finding.cause,
+            Cause::Cgroup(CgroupCause::MountOn { mount: said })
+                | Cause::Record(RecordCause::MountIn { mount: said }) if said == mount
+        )
     })
 }
 
@@ -143,11 +145,15 @@ pub(super) fn adapt(leftover: &Leftover, findings: &mut [Finding]) {
     for finding in findings {
         let mut remedies: Vec<Remedy> = Vec::new();
         for remedy in std::mem::take(&mut finding.remedies) {
-            let remedy = match remedy {
-                Remedy::ForceDelete => clean(leftover, true),
-                Remedy::Delete => clean(leftover, false),
-                Remedy::Resume | Remedy::Start => continue,
-                remedy => remedy,
+            if matches!(remedy, Remedy::Resume | Remedy::Start) {
+                continue;
+            }
+            let remedy = if remedy == Remedy::ForceDelete {
+                clean(leftover, true)
+            } else if remedy == Remedy::Delete {
+                clean(leftover, false)
+            } else {
+                remedy
             };
             if !remedies.contains(&remedy) {
                 remedies.push(remedy);

@@ -1,11 +1,11 @@
 //! What the limits of its cgroups do to it, and those of the cgroups above.
 
-use super::find;
 use super::tasks::NAMED;
 use crate::cgroup::cpu::Throttling;
 use crate::cgroup::{Limit, Version};
 use crate::diagnosis::cause::CgroupCause;
 use crate::diagnosis::evidence::{CgroupSeen, Evidence, Level, Task};
+use crate::diagnosis::finding::find;
 use crate::diagnosis::wait_kind::WaitKind;
 use crate::diagnosis::{Finding, Remedy, Weight, words};
 

@@ -1,9 +1,9 @@
 //! What is wrong with what is recorded of it, and who else has a hand in it.
 
-use super::find;
 use super::groups::on_cgroup;
 use crate::diagnosis::cause::RecordCause;
 use crate::diagnosis::evidence::{Evidence, InitSeen, RecordProblem};
+use crate::diagnosis::finding::find;
 use crate::diagnosis::{Finding, Remedy, Weight, checks, words};
 use crate::inventory::manager::{EngineCommand, Request};
 

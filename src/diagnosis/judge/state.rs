@@ -1,9 +1,9 @@
 //! How the container is, when nothing is wrong with it.
 
-use super::find;
 use crate::cgroup::freezer::Freezer;
 use crate::diagnosis::cause::StateCause;
 use crate::diagnosis::evidence::{Evidence, InitSeen, Level};
+use crate::diagnosis::finding::find;
 use crate::diagnosis::remedy::Advice;
 use crate::diagnosis::{Finding, Remedy, Weight, checks, words};
 use crate::inventory::Condition;
@@ -63,7 +63,9 @@ pub(super) fn judge(evidence: &Evidence, out: &mut Vec<Finding>) {
                 vec![Remedy::Advice { advice }],
             )
         }
-        condition => (StateCause::Unknown { condition }, vec![Remedy::ForceDelete]),
+        condition @ (Condition::Freezing | Condition::Broken) => {
+            (StateCause::Unknown { condition }, vec![Remedy::ForceDelete])
+        }
     };
     out.push(
         find(Weight::State, cause)

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{find, waits};
+use super::waits;
 use crate::cgroup::freezer::Freezer;
 use crate::diagnosis::cause::{TaskCause, ZombieEffect};
 use crate::diagnosis::evidence::{Evidence, InitSeen, Neighbour, Task};
+use crate::diagnosis::finding::find;
 use crate::diagnosis::remedy::Advice;
 use crate::diagnosis::wait_kind::WaitKind;
 use crate::diagnosis::{Finding, Futile, Remedy, Weight, words};

@@ -1,8 +1,9 @@
 //! What it means that a task waits where it does.
 
-use super::{find, tasks};
+use super::tasks;
 use crate::diagnosis::cause::TaskCause;
 use crate::diagnosis::evidence::{Evidence, MountSeen, Task, Wait};
+use crate::diagnosis::finding::find;
 use crate::diagnosis::remedy::Advice;
 use crate::diagnosis::wait_kind::WaitKind;
 use crate::diagnosis::{Finding, Futile, Remedy, Weight};
@@ -40,7 +41,16 @@ pub(super) fn judge(evidence: &Evidence, task: &Task, wait: &Wait) -> Option<Fin
         WaitKind::CgroupLock => find(weight, cause).by([Advice::FreeLock.into()]),
         WaitKind::Vfork => vfork(evidence, pid),
         WaitKind::Faulted => find(weight, cause).by([Advice::Reboot.into()]),
-        _ => find(weight, cause).by([Advice::Watch.into()]),
+        WaitKind::Oom
+        | WaitKind::MemoryHigh
+        | WaitKind::Freezer
+        | WaitKind::Namespace
+        | WaitKind::ExitTracer
+        | WaitKind::CoreDump
+        | WaitKind::IoUring
+        | WaitKind::MemoryLock
+        | WaitKind::Unmapping
+        | WaitKind::Other => find(weight, cause).by([Advice::Watch.into()]),
     };
     let lazy = mount.is_some_and(|mount| mount.fuse);
     Some(

@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use super::check::size;
-use super::{path, pids, processes};
+use super::parts::{self, cores, path, pids, processes, size};
 use crate::diagnosis::cause::CgroupCause;
 use crate::diagnosis::evidence::Level;
 
@@ -18,6 +17,7 @@ fn shared(cgroup: &Path, with: &str, refused: bool) -> String {
 }
 
 impl CgroupCause {
+    #[expect(clippy::too_many_lines, reason = "one flat match")]
     pub(super) fn words(&self) -> String {
         match self {
             Self::Frozen {
@@ -53,7 +53,7 @@ impl CgroupCause {
                 let rest = if *count > 1 { " ..." } else { "" };
                 format!(
                     "{} below its own, with {}: {first}{rest}",
-                    super::count(*count, "cgroup", "cgroups"),
+                    parts::count(*count, "cgroup", "cgroups"),
                     self::processes(*processes)
                 )
             }
@@ -70,12 +70,6 @@ impl CgroupCause {
                 processes(*count),
                 path(cgroup)
             ),
-            _ => self.of_limits(),
-        }
-    }
-
-    fn of_limits(&self) -> String {
-        match self {
             Self::PidsLimit {
                 cgroup,
                 limit,
@@ -109,21 +103,14 @@ impl CgroupCause {
                 "{} is above its memory.high of {high} bytes: the kernel holds it back",
                 path(cgroup)
             ),
-            Self::CpuQuota { .. } => self.of_quota(),
-            Self::CpuThrottled { .. } | Self::OomKills { .. } | Self::MemoryAtLimit { .. } => {
-                self.of_counts()
-            }
-            Self::MountOn { mount } => format!(
-                "something is mounted on {}: the cgroup cannot be removed",
-                path(mount)
-            ),
-            // The rest has been said.
-            _ => String::new(),
-        }
-    }
-
-    fn of_counts(&self) -> String {
-        match self {
+            Self::CpuQuota {
+                cgroup,
+                quota,
+                runnable,
+                killed,
+                level,
+                ..
+            } => too_small(cgroup, *quota, *runnable, *killed, *level),
             Self::CpuThrottled {
                 cgroup,
                 level,
@@ -170,51 +157,40 @@ impl CgroupCause {
                     in_time(*seconds)
                 )
             }
-            _ => String::new(),
+            Self::MountOn { mount } => format!(
+                "something is mounted on {}: the cgroup cannot be removed",
+                path(mount)
+            ),
         }
     }
+}
 
-    fn of_quota(&self) -> String {
-        let Self::CpuQuota {
-            cgroup,
-            quota,
-            runnable,
-            killed,
-            level,
-            ..
-        } = self
-        else {
-            return String::new();
-        };
-        let whose = match level {
-            Level::Above => " (a cgroup above)",
-            Level::Own | Level::Below | Level::Elsewhere => "",
-        };
-        let dying = if *killed {
-            "; SIGKILL waits for CPU time"
-        } else {
-            ""
-        };
-        let cores = *quota as f64 / 1e6;
-        format!(
-            "{} want to run on {cores} of a CPU: the quota of {}{whose} is too small{dying}",
-            processes(*runnable),
-            path(cgroup)
-        )
-    }
+fn too_small(cgroup: &Path, quota: u64, runnable: usize, killed: bool, level: Level) -> String {
+    let whose = match level {
+        Level::Above => " (a cgroup above)",
+        Level::Own | Level::Below | Level::Elsewhere => "",
+    };
+    let dying = if killed {
+        "; SIGKILL waits for CPU time"
+    } else {
+        ""
+    };
+    let cores = quota as f64 / 1e6;
+    format!(
+        "{} want to run on {cores} of a CPU: the quota of {}{whose} is too small{dying}",
+        processes(runnable),
+        path(cgroup)
+    )
 }
 
 /// `its quota of 0.5 CPU`, or whose it is.
 fn whose(what: &str, much: &str, level: Level, cgroup: &Path) -> String {
     match level {
         Level::Own => format!("its {what} of {much}"),
-        _ => format!("the {what} of {much} of {}", path(cgroup)),
+        Level::Above | Level::Below | Level::Elsewhere => {
+            format!("the {what} of {much} of {}", path(cgroup))
+        }
     }
-}
-
-/// Millionths of a CPU.
-pub(super) fn cores(millionths: u64) -> String {
-    format!("{} CPU", millionths as f64 / 1e6)
 }
 
 fn in_time(seconds: Option<u64>) -> String {
@@ -238,7 +214,7 @@ fn gone(count: usize, of: usize) -> String {
     let which = if count == of {
         format!(
             "all {} that its record names",
-            super::count(of, "cgroup", "cgroups")
+            parts::count(of, "cgroup", "cgroups")
         )
     } else {
         format!("{count} of the {of} cgroups that its record names")

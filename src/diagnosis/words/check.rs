@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::cgroup::cores;
-use super::{count, path, pids, processes};
+use super::parts::{cores, count, path, pids, processes, size};
 use crate::cgroup::Limit;
 use crate::diagnosis::checks::{
     About, AllTasks, CheckResult, LookedAt, OwnCgroups, ThawedFreezers, strictest,
@@ -97,11 +96,10 @@ pub(in crate::diagnosis) fn found(
 ) -> String {
     let mut told = findings.iter().map(|(_, finding)| &finding.cause);
     // How a container is says less than what was seen of its init.
-    let plain = |cause: &&Cause| match about {
-        About::Init => !matches!(cause, Cause::State(_)),
-        // Its argument says how sure that is, whatever else.
-        About::Leftover => false,
-        _ => true,
+    let plain = |cause: &&Cause| {
+        let is_state = about == About::Init && matches!(cause, Cause::State(_));
+        // Of a leftover its argument says how sure that is, whatever else.
+        !is_state && about != About::Leftover
     };
     let Some(first) = told.find(plain) else {
         return match looked {
@@ -284,18 +282,20 @@ fn limit(about: About, evidence: &Evidence, cgroups: &OwnCgroups<'_>) -> String 
         return no_cgroup();
     };
     let mut own = all.iter().filter(|cgroup| cgroup.level == Level::Own);
-    let told = match about {
-        About::Pids => own.find_map(|cgroup| {
+    let told = if about == About::Pids {
+        own.find_map(|cgroup| {
             let limit = strictest(evidence, &|cgroup| cgroup.pids_limit);
             Some(of(&cgroup.pids?.to_string(), limit, &|limit| {
                 limit.to_string()
             }))
-        }),
-        About::Memory => own.find_map(|cgroup| {
+        })
+    } else if about == About::Memory {
+        own.find_map(|cgroup| {
             let limit = strictest(evidence, &|cgroup| cgroup.memory_limit);
             Some(of(&size(cgroup.memory?), limit, &size))
-        }),
-        _ => quota(evidence),
+        })
+    } else {
+        quota(evidence)
     };
     told.unwrap_or_else(|| "-".to_owned())
 }
@@ -351,15 +351,5 @@ fn of_unit(unit: &UnitSeen) -> String {
     match unit.active {
         Some(true) => format!("{name} is active"),
         _ => format!("{name} is gone"),
-    }
-}
-
-/// Bytes, rounded down to a unit: `212M`.
-pub(super) fn size(bytes: u64) -> String {
-    match bytes {
-        0..1024 => format!("{bytes}B"),
-        1024..0x10_0000 => format!("{}K", bytes >> 10),
-        0x10_0000..0x4000_0000 => format!("{}M", bytes >> 20),
-        _ => format!("{}G", bytes >> 30),
     }
 }

@@ -1,6 +1,6 @@
 //! What is said of leftovers.
 
-use super::{count, path};
+use super::parts::{count, path};
 use crate::diagnosis::cause::LeftoverCause;
 use crate::text::visible;
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{path, processes};
+use super::parts::{path, processes};
 use crate::diagnosis::cause::{HostCause, RecordCause};
 use crate::inventory::Manager;
 use crate::text::visible;

@@ -1,6 +1,6 @@
 //! What is said of remedies.
 
-use super::path;
+use super::parts::path;
 use crate::diagnosis::Remedy;
 use crate::diagnosis::remedy::{Advice, Futile};
 use crate::inventory::manager::Object;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::{path, pids};
+use super::parts::{self, path, pids};
 use crate::diagnosis::cause::{TaskCause, ZombieEffect};
 use crate::diagnosis::evidence::{Evidence, InitSeen, MountSeen, Neighbour, Task, Wait};
 use crate::text::visible_path;
@@ -13,72 +13,38 @@ const FRAMES: usize = 6;
 
 impl TaskCause {
     /// A sentence.
+    #[expect(clippy::too_many_lines, reason = "one flat match")]
     pub(super) fn words(&self) -> String {
         match self {
-            Self::Fuse { .. }
-            | Self::Network { .. }
-            | Self::BlockDevice { .. }
-            | Self::FrozenFilesystem { .. }
-            | Self::CgroupLock { .. }
-            | Self::MemoryLocked { .. }
-            | Self::Faulted { .. }
-            | Self::Uninterruptible { .. } => self.of_waits(),
-            Self::Zombies { .. }
-            | Self::ZombieInit { .. }
-            | Self::DeadLeader { .. }
-            | Self::NamespaceWaits { .. }
-            | Self::CoreDump { .. }
-            | Self::LongExit { .. }
-            | Self::IoUring { .. } => self.of_ends(),
-            Self::Vfork { pid, child } => {
-                let child = child.map_or_else(String::new, |child| format!(" (pid {child})"));
-                format!("pid {pid} waits in vfork: its child{child} neither executes nor exits")
-            }
-            Self::StoppedBySignal { pids } => format!("{} stopped by a signal (SIGSTOP)", be(pids)),
-            Self::Traced { pid, tracer } => {
-                format!("pid {pid} is stopped by its tracer, pid {tracer}")
-            }
-            Self::HeldAtExit { pid, tracer } => format!(
-                "pid {pid} was killed and its tracer, pid {tracer}, holds it at its exit: no signal ends it"
-            ),
-            Self::KernelThread { pid, name } => {
-                format!("kernel thread {pid} {} is in its cgroup", super::name(name))
-            }
-            Self::HostProcess { pid, cgroup } => {
-                format!("pid {pid}, a process of the host, is in its cgroup {cgroup}")
-            }
-            Self::PartlyOutside {
-                pids,
-                hierarchies,
-                places,
-                limits,
+            Self::Fuse {
+                pid,
+                mount,
+                connection,
+                exiting,
+                ..
             } => {
-                let rest = if *limits {
-                    ": not limited and not counted there"
-                } else {
-                    ""
-                };
+                let number = connection.map(|number| format!(", connection {number}"));
+                let end = if *exiting { " at its exit" } else { "" };
                 format!(
-                    "{} outside of its cgroup in {} (in {}){rest}",
-                    be(pids),
-                    hierarchies.join(" "),
-                    places.join(" ")
+                    "pid {pid} waits{end} for a FUSE file system that does not answer{}{}",
+                    on(mount.as_deref()),
+                    number.unwrap_or_default()
                 )
             }
-            Self::Outside { pids, cgroup } => {
-                let place = cgroup.as_ref().map(|place| format!(" (in {place})"));
+            Self::Network {
+                pid,
+                kind,
+                source,
+                mount,
+            } => {
+                let kind = kind.as_deref().unwrap_or("network file system");
+                let source = source.as_ref().map(|source| format!(" {source}"));
                 format!(
-                    "{} in its pid namespace and outside of its cgroup{}: not limited and not counted in it",
-                    be(pids),
-                    place.unwrap_or_default()
+                    "pid {pid} waits for a server that does not answer: {kind}{}{}",
+                    source.unwrap_or_default(),
+                    on(mount.as_deref())
                 )
             }
-        }
-    }
-
-    fn of_waits(&self) -> String {
-        match self {
-            Self::Fuse { .. } | Self::Network { .. } => self.of_answers(),
             Self::BlockDevice { pid, device, mount } => {
                 let device = device.map(|(major, minor)| format!(" {major}:{minor}"));
                 format!(
@@ -115,47 +81,49 @@ impl TaskCause {
                     "pid {pid}{thread} sleeps uninterruptibly in {place}, which is not known to end by itself"
                 )
             }
-            _ => String::new(),
-        }
-    }
-
-    fn of_answers(&self) -> String {
-        match self {
-            Self::Fuse {
-                pid,
-                mount,
-                connection,
-                exiting,
-                ..
+            Self::Vfork { pid, child } => {
+                let child = child.map_or_else(String::new, |child| format!(" (pid {child})"));
+                format!("pid {pid} waits in vfork: its child{child} neither executes nor exits")
+            }
+            Self::StoppedBySignal { pids } => format!("{} stopped by a signal (SIGSTOP)", be(pids)),
+            Self::Traced { pid, tracer } => {
+                format!("pid {pid} is stopped by its tracer, pid {tracer}")
+            }
+            Self::HeldAtExit { pid, tracer } => format!(
+                "pid {pid} was killed and its tracer, pid {tracer}, holds it at its exit: no signal ends it"
+            ),
+            Self::KernelThread { pid, name } => {
+                format!("kernel thread {pid} {} is in its cgroup", parts::name(name))
+            }
+            Self::HostProcess { pid, cgroup } => {
+                format!("pid {pid}, a process of the host, is in its cgroup {cgroup}")
+            }
+            Self::PartlyOutside {
+                pids,
+                hierarchies,
+                places,
+                limits,
             } => {
-                let number = connection.map(|number| format!(", connection {number}"));
-                let end = if *exiting { " at its exit" } else { "" };
+                let rest = if *limits {
+                    ": not limited and not counted there"
+                } else {
+                    ""
+                };
                 format!(
-                    "pid {pid} waits{end} for a FUSE file system that does not answer{}{}",
-                    on(mount.as_deref()),
-                    number.unwrap_or_default()
+                    "{} outside of its cgroup in {} (in {}){rest}",
+                    be(pids),
+                    hierarchies.join(" "),
+                    places.join(" ")
                 )
             }
-            Self::Network {
-                pid,
-                kind,
-                source,
-                mount,
-            } => {
-                let kind = kind.as_deref().unwrap_or("network file system");
-                let source = source.as_ref().map(|source| format!(" {source}"));
+            Self::Outside { pids, cgroup } => {
+                let place = cgroup.as_ref().map(|place| format!(" (in {place})"));
                 format!(
-                    "pid {pid} waits for a server that does not answer: {kind}{}{}",
-                    source.unwrap_or_default(),
-                    on(mount.as_deref())
+                    "{} in its pid namespace and outside of its cgroup{}: not limited and not counted in it",
+                    be(pids),
+                    place.unwrap_or_default()
                 )
             }
-            _ => String::new(),
-        }
-    }
-
-    fn of_ends(&self) -> String {
-        match self {
             Self::ZombieInit {
                 pid,
                 parent,
@@ -176,7 +144,7 @@ impl TaskCause {
             } => zombies(pids, *count, *parent, *hold),
             Self::DeadLeader { pid, threads } => format!(
                 "the first thread of pid {pid} is dead (state Z), {} of it live on",
-                super::count(usize::try_from(*threads).unwrap_or(0), "thread", "threads")
+                parts::count(usize::try_from(*threads).unwrap_or(0), "thread", "threads")
             ),
             Self::NamespaceWaits {
                 pid,
@@ -203,7 +171,6 @@ impl TaskCause {
             Self::IoUring { pid } => {
                 format!("pid {pid} is dying and waits for requests of io_uring that are not done")
             }
-            _ => String::new(),
         }
     }
 }
@@ -308,7 +275,7 @@ fn of_mount(mount: &MountSeen) -> String {
         let number = usize::try_from(number).unwrap_or(usize::MAX);
         format!(
             ", {} without an answer",
-            super::count(number, "request", "requests")
+            parts::count(number, "request", "requests")
         )
     });
     format!(
@@ -337,13 +304,11 @@ pub(in crate::diagnosis) fn of_neighbour(neighbour: &Neighbour) -> String {
 
 /// The recorded init.
 pub(in crate::diagnosis) fn of_init(evidence: &Evidence) -> Vec<String> {
-    match &evidence.init {
-        InitSeen::Alive(init) => {
-            let found = evidence.tasks.iter().find(|task| task.process.who == *init);
-            found.map(of_task).unwrap_or_default()
-        }
-        _ => Vec::new(),
-    }
+    let InitSeen::Alive(init) = &evidence.init else {
+        return Vec::new();
+    };
+    let found = evidence.tasks.iter().find(|task| task.process.who == *init);
+    found.map(of_task).unwrap_or_default()
 }
 
 /// Others that wait for the same thing.
