@@ -10,6 +10,7 @@ mod delete;
 mod diagnose;
 mod entry;
 mod events;
+mod failure;
 mod given;
 mod leftovers;
 mod lifecycle;
@@ -32,37 +33,8 @@ use crate::logging::LogSettings;
 use crate::{demo, doctor, logging, tui};
 pub use args::{Arguments, Command};
 use args::{LogArguments, LogFormat};
-
-/// Why a command ends with another status than 0, in one line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// 1 or 2.
-    pub code: u8,
-    /// Safe to print.
-    pub message: String,
-}
-
-impl Failure {
-    fn failed(message: impl Into<String>) -> Self {
-        Self {
-            code: 1,
-            message: message.into(),
-        }
-    }
-
-    fn usage(message: impl Into<String>) -> Self {
-        Self {
-            code: 2,
-            message: message.into(),
-        }
-    }
-
-    fn of(error: &dyn std::error::Error) -> Self {
-        Self::failed(crate::text::chain(error))
-    }
-}
-
-type CommandResult = Result<ExitCode, Failure>;
+use failure::CommandResult;
+pub use failure::Failure;
 
 impl From<&LogArguments> for LogSettings {
     fn from(arguments: &LogArguments) -> Self {
