@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::engine::ContainerEngine;
-use super::unread::user_of;
+use super::roots::user_of;
 use crate::oci::ContainerKey;
 use crate::oci::record::{Record, RecordedCgroup};
 pub use commands::{EngineCommand, Object, Request};

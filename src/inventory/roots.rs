@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::FileType;
 
@@ -176,4 +176,27 @@ fn deduplicated(paths: Vec<PathBuf>) -> Vec<StateRoot> {
             origin: RootOrigin::Known,
         })
         .collect()
+}
+
+/// The plain user whose runtime directory a path lies in: `/run/user/UID`, `/tmp/youki-UID`.
+pub(super) fn user_of(path: &Path) -> Option<u32> {
+    let names: Vec<&str> = path
+        .components()
+        .filter_map(|part| match part {
+            Component::Normal(name) => name.to_str(),
+            _ => None,
+        })
+        .collect();
+    let below_run = names.windows(3).find_map(|names| match names {
+        ["run", "user", uid] => Some(*uid),
+        _ => None,
+    });
+    let of_youki = names.windows(2).find_map(|names| match names {
+        ["tmp", name] => name.strip_prefix("youki-"),
+        _ => None,
+    });
+    below_run
+        .or(of_youki)
+        .and_then(|uid| uid.parse().ok())
+        .filter(|uid| *uid != 0)
 }

@@ -7,11 +7,12 @@
 
 use std::fmt;
 use std::io;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
 
 use super::author::Author;
+use super::roots::user_of;
 use super::sight::OutOfSight;
 use crate::kernel::refused::{Obstacle, Refused};
 use crate::text::visible_path;
@@ -129,29 +130,6 @@ impl Unread {
     pub fn words(&self) -> String {
         self.to_string()
     }
-}
-
-/// The plain user whose runtime directory a path lies in: `/run/user/UID`, `/tmp/youki-UID`.
-pub(super) fn user_of(path: &Path) -> Option<u32> {
-    let names: Vec<&str> = path
-        .components()
-        .filter_map(|part| match part {
-            Component::Normal(name) => name.to_str(),
-            _ => None,
-        })
-        .collect();
-    let below_run = names.windows(3).find_map(|names| match names {
-        ["run", "user", uid] => Some(*uid),
-        _ => None,
-    });
-    let of_youki = names.windows(2).find_map(|names| match names {
-        ["tmp", name] => name.strip_prefix("youki-"),
-        _ => None,
-    });
-    below_run
-        .or(of_youki)
-        .and_then(|uid| uid.parse().ok())
-        .filter(|uid| *uid != 0)
 }
 
 impl From<&io::Error> for WhyUnread {

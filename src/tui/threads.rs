@@ -5,6 +5,7 @@ mod diagnosis;
 mod engine;
 mod files;
 mod leftovers;
+mod mailbox;
 mod processes;
 mod rdt;
 mod remote_roots;
@@ -14,10 +15,9 @@ mod signals;
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Sender};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ratatui::crossterm::event::{self as terminal_event, Event as Input, MouseEventKind};
 
@@ -29,83 +29,19 @@ use crate::oci::ContainerKey;
 use crate::text::secrets::Masking;
 
 use super::effect::{Content, Effect};
-use super::event::{Event, EventKind, Moment};
+use super::event::EventKind;
 use super::host::JobHost;
 use super::inspect;
 use super::modal;
+use engine::{HOLD, worker_name};
+use mailbox::spawn;
+pub(super) use mailbox::{Mailbox, panic_if_asked};
 
 /// Teardowns side by side. Each mostly waits for the kernel.
 const WORKERS: usize = 4;
 
 /// A thread that panics again and again is not started once more.
 const RESTARTS: u32 = 3;
-
-/// Whether jobs stop at the end of their present step, for the operator to leave.
-static HOLD: AtomicBool = AtomicBool::new(false);
-
-/// Panics when the tests ask for it; compiled to nothing in a release.
-pub(super) fn panic_if_asked(thread: &str, now: bool) {
-    let asked = cfg!(debug_assertions)
-        && now
-        && std::env::var("OCITOP_TEST_PANIC").is_ok_and(|name| name == thread);
-    assert!(!asked, "asked to panic in {thread}");
-}
-
-/// Where threads send to.
-#[derive(Clone)]
-pub(super) struct Mailbox {
-    sender: Sender<Event>,
-    start: Instant,
-}
-
-impl Mailbox {
-    pub(super) fn new(sender: Sender<Event>, start: Instant) -> Self {
-        Self { sender, start }
-    }
-
-    /// Sends; `false` when the screen is gone, and with it the reason to go on.
-    fn send(&self, kind: EventKind) -> bool {
-        let at = Moment::now(self.start);
-        self.sender.send(Event { at, kind }).is_ok()
-    }
-
-    fn say(&self, failed: bool, text: impl Into<String>) {
-        // Without a screen there is nobody to tell.
-        let _told: bool = self.send(EventKind::Said {
-            failed,
-            text: text.into(),
-        });
-    }
-}
-
-/// Tells the screen when its thread ends in a panic.
-struct PanicReport {
-    name: String,
-    mailbox: Mailbox,
-}
-
-impl Drop for PanicReport {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            let _told: bool = self.mailbox.send(EventKind::ThreadLost(self.name.clone()));
-        }
-    }
-}
-
-fn spawn(
-    name: &str,
-    mailbox: &Mailbox,
-    body: impl FnOnce(&Mailbox) + Send + 'static,
-) -> io::Result<()> {
-    let guard = PanicReport {
-        name: name.to_owned(),
-        mailbox: mailbox.clone(),
-    };
-    let thread = thread::Builder::new().name(name.to_owned());
-    let started = thread.spawn(move || body(&guard.mailbox));
-    let none = |error| io::Error::other(format!("no thread can be made for {name}: {error}"));
-    started.map(drop).map_err(none)
-}
 
 struct PreviewOrder {
     ticket: u64,
@@ -452,8 +388,4 @@ fn start_details(mailbox: &Mailbox) -> io::Result<Sender<DetailOrder>> {
         }
     })?;
     Ok(sender)
-}
-
-fn worker_name(number: usize) -> String {
-    format!("engine-{number}")
 }

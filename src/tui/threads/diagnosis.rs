@@ -13,7 +13,7 @@ use crate::tui::event::EventKind;
 use crate::tui::host::JobHost;
 use crate::tui::modal::WhySubject;
 
-use super::{Mailbox, panic_if_asked, spawn};
+use super::mailbox::{Mailbox, panic_if_asked, spawn};
 
 /// An examination that takes long is not made more often than leaves this many times its time free.
 const REST: u32 = 4;

@@ -1,7 +1,7 @@
 //! The engine's threads: each does one job at a time.
 
 use std::io;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 
@@ -10,7 +10,10 @@ use crate::oci::ContainerKey;
 use crate::tui::event::EventKind;
 use crate::tui::host::JobHost;
 
-use super::{HOLD, Mailbox, panic_if_asked, spawn, worker_name};
+use super::mailbox::{Mailbox, panic_if_asked, spawn};
+
+/// Whether jobs stop at the end of their present step, for the operator to leave.
+pub(super) static HOLD: AtomicBool = AtomicBool::new(false);
 
 /// Tells the screen that a job is over, whichever way: a panic must not leave its row locked.
 struct JobGuard<'a> {
@@ -80,4 +83,9 @@ fn log(event: &StepEvent) {
         StepKind::Planned { plan } => tracing::info!(container, steps = plan.0.len(), "planned"),
         StepKind::Started { .. } | StepKind::Waiting { .. } => {}
     }
+}
+
+/// The name of one.
+pub(super) fn worker_name(number: usize) -> String {
+    format!("engine-{number}")
 }

@@ -10,7 +10,7 @@ use crate::oci::ContainerKey;
 use crate::tui::event::EventKind;
 use crate::tui::host::JobHost;
 
-use super::{Mailbox, panic_if_asked, spawn};
+use super::mailbox::{Mailbox, panic_if_asked, spawn};
 
 /// Containers that were seen to end.
 pub(super) type LeftoversRequest = BTreeSet<ContainerKey>;

@@ -10,7 +10,7 @@ use crate::inventory::processes::{Listing, ProcessReader, ProcessSubject};
 use crate::tui::event::EventKind;
 use crate::tui::host::JobHost;
 
-use super::{Mailbox, panic_if_asked, spawn};
+use super::mailbox::{Mailbox, panic_if_asked, spawn};
 
 /// A pass that takes long is not made more often than leaves this many times its time free.
 const REST: u32 = 4;

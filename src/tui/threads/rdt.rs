@@ -10,7 +10,7 @@ use crate::resctrl::ResctrlReader;
 use crate::tui::event::EventKind;
 use crate::tui::host::JobHost;
 
-use super::{Mailbox, panic_if_asked, spawn};
+use super::mailbox::{Mailbox, panic_if_asked, spawn};
 
 /// The containers to find in the groups.
 pub(super) type RdtRequest = Vec<Arc<Container>>;

@@ -12,7 +12,7 @@ use crate::inventory::{RootState, RootView, Sampler, Snapshot, Watch};
 use crate::look::probe::Probe;
 use crate::tui::host::JobHost;
 
-use super::{Mailbox, spawn};
+use super::mailbox::{Mailbox, spawn};
 
 /// A root that is this late is said not to answer.
 const LATE: Duration = Duration::from_secs(3);

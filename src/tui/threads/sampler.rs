@@ -11,8 +11,8 @@ use crate::inventory::{Sampler, Snapshot, Watch};
 use crate::tui::event::EventKind;
 use crate::tui::host::JobHost;
 
+use super::mailbox::{Mailbox, panic_if_asked, spawn};
 use super::remote_roots::RemoteRoots;
-use super::{Mailbox, panic_if_asked, spawn};
 
 /// Changes that come thick and fast are shown together: at least this long after the last, and
 /// longer by so much for each container that the screen has to sort.

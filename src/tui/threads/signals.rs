@@ -10,7 +10,7 @@ use signal_hook::iterator::Signals;
 use crate::tui::event::EventKind;
 use crate::tui::terminal;
 
-use super::{Mailbox, spawn};
+use super::mailbox::{Mailbox, spawn};
 
 /// How long the screen may take to end after a signal asked for it.
 const PATIENCE: Duration = Duration::from_secs(3);

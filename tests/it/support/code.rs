@@ -220,7 +220,9 @@ impl Code {
                 .unwrap_or(after.len());
             let ours = ["crate", "super", "self"].contains(&first)
                 || (!first.is_empty() && self.files.contains_key(&below(module, first)));
-            if ours && is_first {
+            // A visibility is no need.
+            let is_path = is_first && !before[..start].ends_with("pub(in ");
+            if ours && is_path {
                 let whole = format!("{first}{}", &after[..end]);
                 let parts = whole.split("::").filter(|part| !part.is_empty());
                 paths.push(parts.map(str::to_owned).collect());
