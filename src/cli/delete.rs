@@ -190,7 +190,7 @@ fn dry_run(
             text.push_str(&line);
         }
         for note in &preview.notes {
-            text.extend(["  note: ", note, "\n"]);
+            text.extend(["  note: ", &note.words(), "\n"]);
         }
         render::write(&text)?;
     }

@@ -109,7 +109,7 @@ pub(super) fn log(event: &StepEvent) {
         StepKind::Finished { verdict } => tracing::info!(container, verdict = verdict.words()),
         StepKind::Noted { notes } => {
             for note in notes {
-                tracing::info!(container, note);
+                tracing::info!(container, note = note.words());
             }
         }
         StepKind::Planned { .. } | StepKind::Started { .. } | StepKind::Waiting { .. } => {}

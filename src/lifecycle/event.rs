@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::note::Note;
 use super::outcome::{Outcome, Survivor};
 use super::step::{Plan, Step, seconds};
 use super::verdict::Verdict;
@@ -33,8 +34,9 @@ pub enum StepKind {
     /// What could not be known, and what else the operator should know, before the plan or the
     /// refusal.
     Noted {
-        /// Each, safe to print.
-        notes: Vec<String>,
+        /// Each.
+        #[serde(flatten, serialize_with = "super::note::listed")]
+        notes: Vec<Note>,
     },
     /// The plan, before anything is changed.
     Planned {

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use super::claims::Claims;
 use super::kin::{Births, Kin};
+use super::note::Note;
 use super::pin::{self, OwnPin};
 use super::procs::Members;
 use super::{Common, OuterFreeze, Refusal, procs, scope};
@@ -66,7 +67,7 @@ pub struct TeardownEvidence {
     /// Which of its cgroups cannot be looked at from here.
     pub out_of_sight: Option<CgroupsOutOfSight>,
     /// What could not be known, and what else the operator should know.
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
 }
 
 /// Why there is no evidence.
@@ -131,11 +132,8 @@ impl TeardownEvidence {
 
     fn of(machine: &Machine, id: ContainerId, entry: Entry<'static>) -> Self {
         let named = cgroups_of(machine, &entry);
-        let mut notes: Vec<String> = entry
-            .note
-            .iter()
-            .map(|note| crate::text::chain(note))
-            .collect();
+        let of_record = |problem: &Problem| Note::Record(crate::text::chain(problem));
+        let mut notes: Vec<Note> = entry.note.iter().map(of_record).collect();
         let emptied = entry.is_emptied();
         let (identity, condition) = match &entry.record {
             Ok(record) => {
@@ -145,14 +143,16 @@ impl TeardownEvidence {
                 (identity, derive(record, identity, entry.exec_fifo, freezer))
             }
             Err(problem) => {
-                notes.push(lost::note(problem, emptied));
+                notes.push(if emptied {
+                    Note::Emptied
+                } else {
+                    of_record(problem)
+                });
                 unrecorded(machine, &entry, problem)
             }
         };
         if let Identity::Recycled(pid) = identity {
-            notes.push(format!(
-                "recorded pid {pid} belongs to another process: not touched"
-            ));
+            notes.push(Note::Recycled(pid));
         }
         let unseen = machine
             .sight
@@ -208,13 +208,10 @@ impl TeardownEvidence {
         let Some(found) = Managed::told_by(&self.entry.key, self.entry.uid, record) else {
             return;
         };
-        let way = found.way(Request::Remove);
-        let way = way.map(|way| format!("; clean way: {way}"));
-        self.notes.push(format!(
-            "{} manages it and may start it again{}",
-            found.engine,
-            way.unwrap_or_default()
-        ));
+        self.notes.push(Note::Managed {
+            engine: found.engine,
+            way: found.way(Request::Remove),
+        });
     }
 
     /// Without a cgroup: whether a process is known to be of it.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::note::Note;
 use super::refusal::Refusal;
 use super::step::Plan;
 use super::target::Target;
@@ -137,5 +138,6 @@ pub struct Preview {
     #[serde(flatten, serialize_with = "super::refusal::of_preview")]
     pub refused: Option<Refusal>,
     /// What the operator should know before saying yes: what could not be read, who may restart it.
-    pub notes: Vec<String>,
+    #[serde(flatten, serialize_with = "super::note::listed")]
+    pub notes: Vec<Note>,
 }

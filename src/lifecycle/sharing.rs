@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::claims::{Claims, Shared};
 use super::guard::{self, Checked, Forbidden};
+use super::note::Note;
 use super::procs;
 use crate::inventory::Machine;
 use crate::inventory::cgroups::CgroupDir;
@@ -34,13 +35,12 @@ pub struct Common {
 
 impl Common {
     /// What the operator should know of it.
-    pub(super) fn note(&self) -> String {
+    pub(super) fn note(&self) -> Note {
         let dir = self.dirs.first().map(|dir| visible_path(dir));
-        format!(
-            "{} is shared with container {}, which is alive: it stays, and only this one's processes are signalled",
-            dir.unwrap_or_default(),
-            self.with
-        )
+        Note::CgroupShared {
+            dir: dir.unwrap_or_default(),
+            with: self.with.clone(),
+        }
     }
 }
 

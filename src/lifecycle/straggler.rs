@@ -19,10 +19,6 @@ use crate::kernel::read::{is_gone, kernel_file};
 use crate::oci::Record;
 use crate::text::visible_path;
 
-/// Said where nobody was found: a process that nothing tells of is not seen either.
-pub(super) const NOTE: &str =
-    "it had no cgroup and shared the pids of others: what lived on when its init died is not known";
-
 /// Who may be of it.
 pub(super) fn maybe(machine: &Machine, entry: &Entry<'_>, claims: &Claims) -> Option<Doubt> {
     let record = entry.record.as_ref().ok()?;

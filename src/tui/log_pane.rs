@@ -118,7 +118,7 @@ impl LogPane {
             StepKind::Planned { .. } | StepKind::Started { .. } | StepKind::Finished { .. } => {}
             StepKind::Noted { notes } => {
                 for note in notes {
-                    self.push(line(crate::text::safe(note), "note", Tone::Skipped));
+                    self.push(line(note.words(), "note", Tone::Skipped));
                 }
             }
             StepKind::Waiting {

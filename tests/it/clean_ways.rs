@@ -8,7 +8,7 @@ use std::process::Command;
 
 use ocitop::inventory::manager::{Managed, Object, Request};
 use ocitop::inventory::{Container, Manager};
-use ocitop::lifecycle::{Force, Job};
+use ocitop::lifecycle::{Force, Job, Note};
 use ocitop::oci::ContainerKey;
 use ocitop::oci::record::{Record, runc};
 use serde_json::json;
@@ -153,12 +153,15 @@ fn a_preview_tells_the_way_of_the_right_namespace() {
     let is_root = owner_of(&machine.state_dir("web")) == 0;
     let job = Job::Delete(machine.target("web"), Force::Yes);
     let seen = engine::preview(&machine.machine(), &job, &options());
-    let note = seen.notes.iter().find(|note| note.contains("manages it"));
-    let way = "; clean way: ctr -n teama task rm -f web; ctr -n teama container rm web";
-    // A record that a plain user could write names no container of root's engine.
-    let way = if is_root { way } else { "" };
-    let wanted = format!("containerd manages it and may start it again{way}");
-    assert_eq!(note, Some(&wanted));
+    let way = "ctr -n teama task rm -f web; ctr -n teama container rm web";
+    let note = Note::Managed {
+        engine: Manager::Containerd,
+        // A record that a plain user could write names no container of root's engine.
+        way: is_root.then(|| way.to_owned()),
+    };
+    let wanted = "containerd manages it and may start it again";
+    assert!(note.words().starts_with(wanted), "{note}");
+    assert!(seen.notes.contains(&note), "{:?}", seen.notes);
 }
 
 fn owner_of(path: &Path) -> u32 {

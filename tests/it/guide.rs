@@ -51,6 +51,7 @@ fn codes() -> Vec<String> {
         "clean/kept",
         "refusal/not_signalled",
         "stray",
+        "note",
     ] {
         let path = format!("{}/src/lifecycle/{file}.rs", env!("CARGO_MANIFEST_DIR"));
         let text = std::fs::read_to_string(&path).unwrap();

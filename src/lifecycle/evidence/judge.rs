@@ -9,7 +9,7 @@ use crate::lifecycle::claims::Claims;
 use crate::lifecycle::doubt::Doubt;
 use crate::lifecycle::guard::{self, Forbidden};
 use crate::lifecycle::kin::Kin;
-use crate::lifecycle::{Common, Kept, outer_freeze, own, procs, sharing, straggler};
+use crate::lifecycle::{Common, Kept, Note, outer_freeze, own, procs, sharing, straggler};
 
 impl TeardownEvidence {
     /// Applies the guard and counts who would die.
@@ -46,7 +46,7 @@ impl TeardownEvidence {
                         let why = Box::new(forbidden);
                         self.doubt(Doubt::Beside { pid, why });
                     }
-                    Ok(None) => self.leave_all(&forbidden),
+                    Ok(None) => self.leave_all(forbidden),
                 }
             }
             Err(forbidden) => self.forbidden = self.forbidden.take().or(Some(forbidden.into())),
@@ -63,7 +63,7 @@ impl TeardownEvidence {
             claims,
         );
         if let Some(held) = self.held.as_ref().filter(|held| held.kills_wait) {
-            self.notes.push(held.to_string());
+            self.notes.push(Note::FrozenOutside(held.clone()));
         }
         self.spare_namesake(claims);
         self.spare_pin(claims);
@@ -84,7 +84,7 @@ impl TeardownEvidence {
         match straggler::maybe(machine, &self.entry, claims) {
             // youki does not record it: what was not seen is no reason then.
             Some(doubt) if shared || matches!(doubt, Doubt::Straggler { .. }) => self.doubt(doubt),
-            _ if shared => self.notes.push(straggler::NOTE.to_owned()),
+            _ if shared => self.notes.push(Note::PidsWereShared),
             _ => {}
         }
     }
@@ -113,8 +113,8 @@ impl TeardownEvidence {
     }
 
     /// None of its cgroups is its own alone: nothing is done with them.
-    fn leave_all(&mut self, why: &Forbidden) {
-        self.notes.push(format!("cgroups left alone: {why}"));
+    fn leave_all(&mut self, why: Forbidden) {
+        self.notes.push(Note::CgroupsSpared(why));
         self.pins.clear();
         (self.scope, self.pin) = (None, None);
     }
@@ -124,9 +124,7 @@ impl TeardownEvidence {
         let has_groups = self.ctrl_group.is_some() || self.mon_group.is_some();
         if let Some(other) = claims.namesake(&self.entry.key).filter(|_| has_groups) {
             let root = crate::text::visible_path(other.root());
-            self.notes.push(format!(
-                "resctrl groups left alone: {root} has a live container of the same id"
-            ));
+            self.notes.push(Note::ResctrlSpared { root });
             (self.ctrl_group, self.mon_group) = (None, None);
         }
     }
@@ -139,7 +137,7 @@ impl TeardownEvidence {
         if let Some(other) = other {
             let (id, root) = (other.label(), crate::text::visible_path(other.root()));
             let why = Kept::PinOf { id, root };
-            self.notes.push(format!("BPF pin left alone: {why}"));
+            self.notes.push(Note::PinSpared(why));
             self.pin = None;
         }
     }

@@ -8,7 +8,7 @@ use crate::inventory::identity::is_member;
 use crate::inventory::remnant::Remnant;
 use crate::inventory::{Machine, Problem};
 use crate::lifecycle::doubt::Doubt;
-use crate::lifecycle::{Refusal, find, scope};
+use crate::lifecycle::{Note, Refusal, find, scope};
 use crate::oci::RecordedCgroup;
 use crate::text::visible_path;
 
@@ -30,14 +30,10 @@ impl TeardownEvidence {
             // Where some are out of sight, that is told.
             Ok(found) if found.is_empty() && self.out_of_sight.is_some() => {}
             Ok(found) if found.is_empty() => {
-                self.notes
-                    .push("no cgroup recorded, none found by its name".to_owned());
+                self.notes.push(Note::NoCgroup);
             }
             Ok(found) => {
-                self.notes.push(format!(
-                    "cgroup found by its name, in {} hierarchies",
-                    found.len()
-                ));
+                self.notes.push(Note::CgroupByName(found.len()));
                 let looked = cgroups::look(&found, &machine.hierarchies);
                 let unread = cgroups::out_of_sight(&looked.unread, &machine.hierarchies);
                 self.out_of_sight = self.out_of_sight.take().or(unread);
@@ -90,13 +86,4 @@ pub(super) fn unread(entry: &Entry<'_>) -> Option<Doubt> {
     let dir = visible_path(&entry.key.dir());
     let file = format!("{dir}/{}", crate::text::visible(file));
     Some(Doubt::Record { file, why })
-}
-
-/// What is said of a record that is not there or makes no sense.
-pub(super) fn note(problem: &Problem, emptied: bool) -> String {
-    if emptied {
-        "its record was removed by a delete that was ended before its directory went".to_owned()
-    } else {
-        crate::text::chain(problem)
-    }
 }

@@ -7,7 +7,7 @@ use ratatui::text::Line;
 
 use crate::inventory::manager::{Object, Request};
 use crate::inventory::processes::Process;
-use crate::lifecycle::{Force, Job, OnFailure, Preview};
+use crate::lifecycle::{Force, Job, Note, OnFailure, Preview};
 use crate::text::{safe, visible, visible_path};
 use crate::tui::modal::{AskedAct, Confirm, Item};
 use crate::tui::model::Model;
@@ -199,7 +199,7 @@ fn warnings(order: AskedAct, item: &Item) -> Vec<String> {
         }
     }
     let notes = preview.notes.iter().filter(|note| !is_said(item, note));
-    lines.extend(notes.map(|note| format!("! {}", safe(note))));
+    lines.extend(notes.map(|note| format!("! {}", safe(&note.words()))));
     lines
 }
 
@@ -226,10 +226,21 @@ fn request(item: &Item, order: AskedAct) -> Option<Request> {
 }
 
 /// Whether the dialog says what is in a note elsewhere already.
-fn is_said(item: &Item, note: &str) -> bool {
-    let manager = item.container.engine().map(|m| format!("{m} manages it"));
-    manager.is_some_and(|start| note.starts_with(&start))
-        || item.container.problem.as_deref() == Some(note)
+fn is_said(item: &Item, note: &Note) -> bool {
+    match note {
+        Note::Managed { engine, .. } => item.container.engine() == Some(*engine),
+        Note::Record(problem) => item.container.problem.as_ref() == Some(problem),
+        Note::Emptied
+        | Note::Recycled(_)
+        | Note::NoCgroup
+        | Note::CgroupByName(_)
+        | Note::FrozenOutside(_)
+        | Note::PidsWereShared
+        | Note::CgroupShared { .. }
+        | Note::CgroupsSpared(_)
+        | Note::ResctrlSpared { .. }
+        | Note::PinSpared(_) => false,
+    }
 }
 
 /// Every container, one after the other.

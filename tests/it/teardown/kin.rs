@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use ocitop::inventory::unread::{Unread, WhyUnread};
 use ocitop::kernel::Signal;
-use ocitop::lifecycle::{Doubt, Force, Job, Outcome, Refusal, StepError, StepKind, Verdict};
+use ocitop::lifecycle::{Doubt, Force, Job, Note, Outcome, Refusal, StepError, StepKind, Verdict};
 use ocitop::oci::RuntimeKind;
 
 use super::{delete, drained, run};
@@ -214,10 +214,10 @@ fn while_who_got_away_lives_the_next_delete_does_not_say_that_it_is_done() {
     let (verdict, events) = run(&machine, &kernel, &job);
     assert_eq!(verdict, Verdict::Clean);
     let noted = events.iter().find_map(|event| match &event.kind {
-        StepKind::Noted { notes } => Some(notes.join("; ")),
+        StepKind::Noted { notes } => Some(notes.clone()),
         _ => None,
     });
-    assert!(noted.unwrap().contains("shared the pids of others"));
+    assert!(noted.unwrap().contains(&Note::PidsWereShared));
 }
 
 #[test]

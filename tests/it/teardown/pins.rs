@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use ocitop::inventory::pins::Holder;
 use ocitop::inventory::sight::OutOfSight;
 use ocitop::lifecycle::{
-    Force, Job, Kept, Outcome, Preview, Reason, Refusal, Seen, Step, StepError, StepEvent, Verdict,
+    Force, Job, Kept, Note, Outcome, Preview, Reason, Refusal, Seen, Step, StepError, StepEvent,
+    Verdict,
 };
 use ocitop::oci::RuntimeKind;
 use rustix::io::Errno;
@@ -197,7 +198,7 @@ fn a_pin_that_another_record_names_too_is_left_alone() {
     let job = Job::Delete(machine.target("web"), Force::Yes);
     let preview = engine::preview(&machine.machine(), &job, &options());
     assert!(
-        preview.notes.join(" ").contains("container other"),
+        matches!(&preview.notes[..], [.., Note::PinSpared(Kept::PinOf { id, .. })] if id == "other"),
         "{:?}",
         preview.notes
     );

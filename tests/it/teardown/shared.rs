@@ -4,8 +4,8 @@
 use ocitop::kernel::Signal;
 use ocitop::lifecycle::guard::Forbidden;
 use ocitop::lifecycle::{
-    Claims, Engine, Force, Job, Outcome, OuterFreeze, Reason, Refusal, Step, StepEvent, Target,
-    Verdict,
+    Claims, Engine, Force, Job, Note, Outcome, OuterFreeze, Reason, Refusal, Step, StepEvent,
+    Target, Verdict,
 };
 use ocitop::oci::RuntimeKind;
 
@@ -98,7 +98,7 @@ fn a_delete_takes_its_own_processes_and_leaves_the_cgroup() {
                 preview
                     .notes
                     .iter()
-                    .any(|note| note.contains("shared with container other")),
+                    .any(|note| matches!(note, Note::CgroupShared { with, .. } if with.starts_with("other"))),
                 "{:?}",
                 preview.notes
             );

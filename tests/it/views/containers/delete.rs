@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ocitop::inventory::{Inode, Managed, Manager};
-use ocitop::lifecycle::{Force, Job, Preview, Refusal, Verdict};
+use ocitop::lifecycle::{Force, Job, Note, Preview, Refusal, Verdict};
 use ocitop::tui::{Effect, EventKind};
 
 use super::{asking, two};
@@ -179,11 +179,13 @@ fn a_note_that_is_said_already_is_not_said_twice() {
     web.manager = Some(Managed::plainly(Manager::Docker, "web-1"));
     stage.shows(vec![web]);
     stage.keys("D");
-    let notes = vec!["docker manages it and may restart it".to_owned()];
+    let engine = Manager::Docker;
+    let way = Some("as the note says".to_owned());
+    let notes = vec![Note::Managed { engine, way }];
     stage.previews(|job| Preview {
         notes: notes.clone(),
         ..preview(job)
     });
     stage.sees("docker manages it and may start it again");
-    stage.sees_no("! docker manages it and may restart it");
+    stage.sees_no("as the note says");
 }
