@@ -74,7 +74,7 @@ pub enum StateCause {
     Creating,
     /// Frozen by its own freezer, as `pause` does.
     Paused {
-        /// Where.
+        /// The cgroup whose freezer is set.
         cgroup: PathBuf,
     },
     /// Its init is gone and nothing of it lives.
@@ -86,7 +86,7 @@ pub enum StateCause {
     },
     /// Whether it lives cannot be told from where ocitop runs.
     OutOfSight {
-        /// Why.
+        /// What hides it.
         why: OutOfSight,
     },
     /// Nothing can be said of it.
@@ -134,7 +134,7 @@ pub enum RecordCause {
     },
     /// Another user wrote it.
     Foreign {
-        /// Who.
+        /// The user who wrote it.
         uid: u32,
     },
     /// The recorded pid is another process's.
@@ -148,7 +148,7 @@ pub enum RecordCause {
     HookBroken {
         /// Its program.
         hook: PathBuf,
-        /// Why.
+        /// What is wrong with it, safe to print.
         why: String,
     },
     /// A hook runs and does not end.
@@ -173,17 +173,17 @@ pub enum RecordCause {
     },
     /// systemd keeps the scope as failed.
     UnitFailed {
-        /// Which.
+        /// The name of the scope.
         unit: String,
     },
     /// It lives, and systemd has no such scope.
     UnitGone {
-        /// Which.
+        /// The name of the scope.
         unit: String,
     },
     /// An engine has it and may act on it.
     Managed {
-        /// Which.
+        /// The engine.
         manager: Option<Manager>,
         /// The process that holds it.
         pid: i32,
@@ -192,14 +192,14 @@ pub enum RecordCause {
     },
     /// An engine made it, and no process of that engine for it was found.
     Abandoned {
-        /// Which.
+        /// The engine.
         manager: Manager,
         /// Not every process of the host can be seen: one may hold it.
         unseen: bool,
     },
     /// Something is mounted in the state directory.
     MountIn {
-        /// Where.
+        /// The mount point.
         mount: PathBuf,
     },
 }

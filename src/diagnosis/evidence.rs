@@ -222,7 +222,7 @@ pub struct MountSeen {
 /// Another process that matters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Neighbour {
-    /// Which.
+    /// The process, by pid and start.
     pub who: InitProcess,
     /// Its name, safe to print.
     pub name: String,

@@ -26,7 +26,7 @@ pub enum Weight {
 pub struct Finding {
     /// How much it matters.
     pub weight: Weight,
-    /// What.
+    /// The cause, as data.
     #[serde(flatten)]
     pub cause: Cause,
     /// What was seen, a line each, safe to print.

@@ -27,9 +27,9 @@ pub enum Remedy {
     Start,
     /// Send a signal to a process of the container.
     Signal {
-        /// Which.
+        /// The process, by pid and start.
         process: InitProcess,
-        /// What.
+        /// The signal.
         signal: Signal,
     },
     /// Send a signal to a process that is not the container's.
@@ -38,12 +38,12 @@ pub enum Remedy {
         pid: i32,
         /// Its name.
         name: String,
-        /// What.
+        /// The signal.
         signal: Signal,
     },
     /// Thaw a cgroup that is not the container's own.
     Thaw {
-        /// Which.
+        /// The cgroup that is thawed.
         cgroup: PathBuf,
         /// v1 or v2.
         version: Version,
@@ -79,7 +79,7 @@ pub enum Remedy {
     },
     /// Unmount.
     Unmount {
-        /// What.
+        /// The mount point.
         mount: PathBuf,
         /// By force: requests under way end in an error.
         force: bool,
@@ -100,7 +100,7 @@ pub enum Remedy {
     MountResctrl,
     /// Mount something writable.
     RemountWritable {
-        /// What.
+        /// The mount point.
         mount: PathBuf,
     },
     /// Remove it by the engine that has it.
@@ -119,7 +119,7 @@ pub enum Remedy {
     },
     /// Something that has no command.
     Advice {
-        /// What.
+        /// What somebody has to do.
         advice: Advice,
     },
 }

@@ -61,9 +61,9 @@ pub struct Walked {
 /// A part of a tree that was not seen.
 #[derive(Debug)]
 pub struct UnseenPart {
-    /// Where.
+    /// The cgroup that was not looked at, or where the walk was cut.
     pub at: PathBuf,
-    /// Why.
+    /// The error of the system.
     pub why: io::Error,
 }
 

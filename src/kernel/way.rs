@@ -28,9 +28,9 @@ pub enum Foreign {
     /// Another user owns it.
     #[error("{path} belongs to uid {uid}")]
     Owner {
-        /// What.
+        /// The path, safe to print.
         path: String,
-        /// Who.
+        /// Its owner.
         uid: u32,
     },
     /// Others may write it.
@@ -119,9 +119,9 @@ pub struct Way {
 /// Why a way could not be walked to its end.
 #[derive(Debug)]
 pub struct Blocked {
-    /// Where.
+    /// The part of the way that could not be opened.
     pub path: PathBuf,
-    /// Why.
+    /// The error of the system.
     pub source: io::Error,
 }
 

@@ -63,7 +63,7 @@ impl KnownBefore {
 pub struct FoundLeftovers {
     /// The leftovers: those of which it is surest first, then by kind and path.
     pub list: Vec<Leftover>,
-    /// When.
+    /// When the search began.
     pub taken: jiff::Timestamp,
     /// How long it took.
     pub took: Duration,

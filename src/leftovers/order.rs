@@ -9,7 +9,7 @@ use crate::lifecycle::{Clean, Force, Job, Target};
 pub enum KillOrphans {
     /// Yes: it was asked for by name.
     Yes,
-    /// No.
+    /// No: processes in it are a reason to refuse.
     No,
 }
 

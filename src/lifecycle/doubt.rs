@@ -14,7 +14,7 @@ pub enum Doubt {
     Record {
         /// Which, safe to print.
         file: String,
-        /// Why.
+        /// Why it was not read.
         why: WhyUnread,
     },
     /// Its record is cut short, names this pid, and a process outside its known cgroups has it.

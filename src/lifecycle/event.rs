@@ -22,7 +22,7 @@ pub struct StepEvent {
     /// Which container.
     #[serde(flatten)]
     pub key: ContainerKey,
-    /// What.
+    /// What happened to it.
     #[serde(flatten)]
     pub kind: StepKind,
 }
@@ -34,7 +34,7 @@ pub enum StepKind {
     /// What could not be known, and what else the operator should know, before the plan or the
     /// refusal.
     Noted {
-        /// Each.
+        /// The notes, in the order in which they were found.
         #[serde(flatten, serialize_with = "super::note::listed")]
         notes: Vec<Note>,
     },
@@ -47,7 +47,7 @@ pub enum StepKind {
     Started {
         /// Its number, from 1.
         number: usize,
-        /// Which.
+        /// The step.
         #[serde(flatten)]
         step: Step,
     },
@@ -55,7 +55,7 @@ pub enum StepKind {
     Waiting {
         /// Its number.
         number: usize,
-        /// Which.
+        /// The step.
         #[serde(flatten)]
         step: Step,
         /// Who is still alive.
@@ -65,7 +65,7 @@ pub enum StepKind {
     Ended {
         /// Its number.
         number: usize,
-        /// Which.
+        /// The step.
         #[serde(flatten)]
         step: Step,
         /// How it went.

@@ -82,9 +82,9 @@ pub enum NoEvidence {
     /// Its root cannot be opened.
     #[error("open state root {path}")]
     Root {
-        /// Which.
+        /// The state root, safe to print.
         path: String,
-        /// Why.
+        /// The error of the system.
         source: std::io::Error,
     },
     /// It is no directory that can be opened.

@@ -17,7 +17,7 @@ use crate::process::InitProcess;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Force {
-    /// Yes.
+    /// Yes: its processes are killed first.
     Yes,
     /// No: only stopped and created containers are deleted.
     No,

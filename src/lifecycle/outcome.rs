@@ -106,13 +106,13 @@ pub enum StepError {
     },
     /// These processes were alive at the deadline.
     Alive {
-        /// Who.
+        /// The processes.
         survivors: Vec<Survivor>,
     },
     /// These were left when all that is known of it was dead: they have its mounts, and nothing else
     /// tells whose they are.
     GotAway {
-        /// Who.
+        /// The processes.
         survivors: Vec<Survivor>,
     },
     /// It forks faster than its processes can be killed, each dead before its signal.
@@ -126,14 +126,14 @@ pub enum StepError {
     },
     /// Whether it is there cannot be seen from here.
     OutOfSight {
-        /// What.
+        /// What may be there.
         path: PathBuf,
-        /// Why.
+        /// What hides it.
         why: OutOfSight,
     },
     /// These cgroups were populated at the deadline, by nobody who can be seen.
     Populated {
-        /// Which.
+        /// Their directories.
         dirs: Vec<PathBuf>,
     },
     /// Nobody is listed, and not all was looked at: somebody may live there.
@@ -145,12 +145,12 @@ pub enum StepError {
     Pending(OuterFreeze),
     /// These processes kept a freeze from coming to its end; it was undone.
     NotFrozen {
-        /// Who.
+        /// The processes that were not frozen in time.
         busy: Vec<Survivor>,
     },
     /// These directories were still there.
     Left {
-        /// Which.
+        /// What is left.
         paths: Vec<PathBuf>,
         /// The last error.
         cause: String,

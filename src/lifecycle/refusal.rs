@@ -84,7 +84,7 @@ pub enum Refusal {
         "its cgroup is shared with container {with}, which is alive: its freezer would stop that one too"
     )]
     SharedFreezer {
-        /// Which.
+        /// The other container.
         with: String,
     },
     /// It has cgroups, none of them with a freezer.
@@ -123,7 +123,7 @@ pub enum Refusal {
     NotRemembered {
         /// The state directory.
         dir: String,
-        /// Why.
+        /// What keeps it from being remembered.
         why: NotRemembered,
     },
     /// A process that was to be signalled alone.

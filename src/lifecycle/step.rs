@@ -53,7 +53,7 @@ pub enum Step {
     },
     /// Put back the quotas that were lifted, because what was killed did not die. In no plan.
     PutQuotaBack {
-        /// Each.
+        /// Each quota that is put back, with what it was.
         quotas: Vec<CpuQuota>,
     },
     /// Wait until all of them are gone.
@@ -127,12 +127,12 @@ pub enum Step {
     Verify,
     /// Send a signal to its init.
     Signal {
-        /// Which.
+        /// The signal that is sent.
         signal: Signal,
     },
     /// Send a signal to every process.
     SignalAll {
-        /// Which.
+        /// The signal that is sent.
         signal: Signal,
         /// Processes when the plan was made.
         processes: usize,
@@ -143,7 +143,7 @@ pub enum Step {
         pid: i32,
         /// When it started, clock ticks since boot.
         start_time: u64,
-        /// Which.
+        /// The signal that is sent.
         signal: Signal,
     },
     /// Freeze its cgroup.
@@ -154,7 +154,7 @@ pub enum Step {
     Release,
     /// Store a status (youki).
     Persist {
-        /// Which.
+        /// The status that is stored.
         status: Status,
     },
 }
@@ -172,10 +172,10 @@ pub enum OnFailure {
 /// A step and what its failure means.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PlannedStep {
-    /// What.
+    /// The step.
     #[serde(flatten)]
     pub step: Step,
-    /// On failure.
+    /// What its failure means for the steps after it.
     pub on_failure: OnFailure,
 }
 

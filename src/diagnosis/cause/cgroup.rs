@@ -29,7 +29,7 @@ pub enum CgroupCause {
     },
     /// A freeze does not come to its end.
     FreezeUnfinished {
-        /// Where.
+        /// The directory of the cgroup.
         cgroup: PathBuf,
         /// v1 or v2.
         version: Version,
@@ -47,7 +47,7 @@ pub enum CgroupCause {
     },
     /// The kernel says that something lives in it, and nothing was found.
     Unlisted {
-        /// Which.
+        /// The directory of the cgroup.
         cgroup: PathBuf,
     },
     /// Another live container has it too.
@@ -61,7 +61,7 @@ pub enum CgroupCause {
     },
     /// An action on it would be refused.
     Forbidden {
-        /// Why.
+        /// Why the engine would refuse it, safe to print.
         why: String,
     },
     /// There are cgroups below.
@@ -75,24 +75,24 @@ pub enum CgroupCause {
     },
     /// It is threaded: its processes cannot be listed, nor killed as one.
     Threaded {
-        /// Which.
+        /// The directory of the cgroup.
         cgroup: PathBuf,
     },
     /// It cannot hold processes.
     Invalid {
-        /// Which.
+        /// The directory of the cgroup.
         cgroup: PathBuf,
     },
     /// It holds processes that ocitop's pid namespace does not have.
     ForeignPids {
-        /// Which.
+        /// The directory of the cgroup.
         cgroup: PathBuf,
         /// How many.
         count: usize,
     },
     /// No process can be made any more.
     PidsLimit {
-        /// Which.
+        /// The directory of the cgroup.
         cgroup: PathBuf,
         /// Its limit.
         limit: u64,
@@ -101,7 +101,7 @@ pub enum CgroupCause {
     },
     /// Processes fork as fast as they can.
     ForkBomb {
-        /// Which.
+        /// The directory of the cgroup.
         cgroup: Option<PathBuf>,
         /// Processes now.
         processes: usize,
@@ -110,21 +110,21 @@ pub enum CgroupCause {
     },
     /// Memory is out and the OOM killer is off.
     OomKillerOff {
-        /// Which.
+        /// The directory of the cgroup.
         cgroup: PathBuf,
         /// Processes that wait.
         pids: Vec<i32>,
     },
     /// Memory stands above `memory.high`.
     MemoryHigh {
-        /// Which.
+        /// The directory of the cgroup.
         cgroup: PathBuf,
         /// The limit, bytes.
         high: u64,
     },
     /// The CPU quota is far too small for what wants to run.
     CpuQuota {
-        /// Which.
+        /// The directory of the cgroup.
         cgroup: PathBuf,
         /// v1 or v2.
         version: Version,
@@ -180,7 +180,7 @@ pub enum CgroupCause {
     },
     /// Something is mounted on it.
     MountOn {
-        /// Where.
+        /// The mount point.
         mount: PathBuf,
     },
 }

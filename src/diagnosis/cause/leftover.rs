@@ -13,7 +13,7 @@ use crate::leftovers::Confidence;
 pub enum LeftoverCause {
     /// An engine has it on record, or a process was told its id: it has an owner.
     Owned {
-        /// Who.
+        /// Who owns it.
         owner: Owner,
     },
     /// Processes live in it, and nobody owns them.
@@ -25,12 +25,12 @@ pub enum LeftoverCause {
     Abandoned,
     /// It is a mount, or has one in it.
     Mounted {
-        /// Where.
+        /// The mount point.
         mount: PathBuf,
     },
     /// A mount is in its bundle, or is its bundle: a delete leaves both.
     BundleMounted {
-        /// Where.
+        /// The mount point.
         mount: PathBuf,
     },
     /// A delete or a create got no further.
@@ -42,7 +42,7 @@ pub enum LeftoverCause {
     },
     /// systemd has its unit loaded.
     UnitLoaded {
-        /// Which.
+        /// The name of the unit.
         unit: String,
     },
     /// Cgroups that were removed below it still hold memory.

@@ -176,7 +176,7 @@ pub enum TaskCause {
     HostProcess {
         /// The process.
         pid: i32,
-        /// Where.
+        /// The cgroup it is in.
         cgroup: String,
     },
     /// Processes are in some of its cgroups and not in others (v1): somebody moved them.

@@ -46,7 +46,7 @@ pub enum Kept {
     Accounted {
         /// The cgroup.
         dir: String,
-        /// Who.
+        /// Who accounts for a process in it.
         why: Accounted,
     },
     /// The kernel says that it is populated, by what cannot be seen.
@@ -74,7 +74,7 @@ pub enum Kept {
     Unread {
         /// The file.
         file: String,
-        /// Why.
+        /// The system's words.
         cause: String,
     },
     /// A resctrl group with tasks.

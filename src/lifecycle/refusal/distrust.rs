@@ -17,9 +17,9 @@ pub enum Distrust {
     /// It is not there, and others can make names on the way to it.
     #[error("{program} is not there, and others can make files in {dir}")]
     Missing {
-        /// What.
+        /// The program of the hook.
         program: String,
-        /// Where.
+        /// The directory in which others can make it.
         dir: String,
     },
     /// The state directory is not the one whose files named it.

@@ -12,7 +12,7 @@ pub enum NotSignalled {
     /// It is dead already, and its parent has not taken note.
     #[error("pid {pid} is dead already; its parent, pid {parent}, has not reaped it")]
     Zombie {
-        /// It.
+        /// The dead process.
         pid: i32,
         /// Who should reap it.
         parent: i32,

@@ -123,10 +123,10 @@ pub(in crate::lifecycle) fn frozen(
     };
     let mut found = Vec::new();
     // What is not seen of it keeps what lives there alive, and that is told.
-    walk(&cgroup.dir(hierarchies), MOST, &mut |spot| {
-        let freezer = freezer_of(version, |file| spot.text(file).ok().flatten());
+    walk(&cgroup.dir(hierarchies), MOST, &mut |below| {
+        let freezer = freezer_of(version, |file| below.text(file).ok().flatten());
         if matches!(freezer, Some(Freezer::Frozen | Freezer::Freezing)) {
-            found.push((spot.path().to_owned(), version));
+            found.push((below.path().to_owned(), version));
         }
         ControlFlow::Continue(())
     });

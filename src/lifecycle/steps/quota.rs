@@ -38,11 +38,11 @@ pub(in crate::lifecycle) fn set(machine: &Machine, cgroups: &[CgroupDir]) -> Vec
             continue;
         };
         let (name, none) = control(version);
-        walk(&cgroup.dir(&machine.hierarchies), MOST, &mut |spot| {
-            let text = spot.text(name).ok().flatten().unwrap_or_default();
+        walk(&cgroup.dir(&machine.hierarchies), MOST, &mut |below| {
+            let text = below.text(name).ok().flatten().unwrap_or_default();
             let was = text.trim().to_owned();
             if !was.is_empty() && !was.starts_with(none) {
-                let file = spot.path().join(name);
+                let file = below.path().join(name);
                 found.push(CpuQuota { file, was });
             }
             ControlFlow::Continue(())

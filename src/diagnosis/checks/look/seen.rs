@@ -59,7 +59,7 @@ pub(in crate::diagnosis) enum LookedAt<'e> {
 pub(in crate::diagnosis) struct AllTasks<'e>(pub(super) &'e [Task]);
 
 impl<'e> AllTasks<'e> {
-    /// Them.
+    /// Each of them.
     pub(in crate::diagnosis) fn all(self) -> &'e [Task] {
         self.0
     }
