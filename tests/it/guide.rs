@@ -1,11 +1,12 @@
 //! The guide, the README and CONTRIBUTING say what is so.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use clap::CommandFactory as _;
 use ocitop::cli::Arguments;
 
-use crate::support::code::Code;
+use crate::support::code::{Code, files_below};
 
 const MANUAL: &str = include_str!("../../src/guide/manual.md");
 
@@ -142,6 +143,17 @@ fn what_the_guide_names_is_there() {
         include_str!("../../src/guide/glossary.md"),
         include_str!("../../CONTRIBUTING.md"),
     ];
+    let sources = ["src", "tests"].map(files_below).concat();
+    let sources = sources
+        .iter()
+        .map(|file| std::fs::read_to_string(file).unwrap());
+    let sources: String = sources.collect();
+    let words: BTreeSet<&str> = sources
+        .split(|c: char| !c.is_alphanumeric() && c != '_')
+        .collect();
+    let is_type = |name: &str| {
+        name.starts_with(char::is_uppercase) && name.chars().all(char::is_alphanumeric)
+    };
     let mut wrong = Vec::new();
     for name in pages.into_iter().flat_map(names) {
         let is_there = if ["src/", "tests/"].iter().any(|dir| name.starts_with(dir)) {
@@ -152,7 +164,7 @@ fn what_the_guide_names_is_there() {
             let parts: Vec<&str> = name.trim_end_matches("()").split("::").collect();
             code.has(&parts)
         } else {
-            true
+            !is_type(name) || words.contains(name)
         };
         if !is_there {
             wrong.push(name);
