@@ -143,13 +143,13 @@ impl Series {
     /// Adds a sample taken at `to`, that counts since `from`; both since the start.
     ///
     /// ```
-    /// use ocitop::inventory::series::{History, Metric};
+    /// use ocitop::inventory::series::{Series, SeriesId};
     /// use std::time::Duration;
     /// let at = Duration::from_secs;
-    /// let mut history = History::default();
-    /// history.push(Metric::Cpu, at(0), at(1), 50.0);
-    /// history.push(Metric::Cpu, at(1), at(3), 20.0);
-    /// let window = history.window(Metric::Cpu, at(4), at(3));
+    /// let mut series = Series::default();
+    /// series.push(SeriesId::Cpu, at(0), at(1), 50.0);
+    /// series.push(SeriesId::Cpu, at(1), at(3), 20.0);
+    /// let window = series.window(SeriesId::Cpu, at(4), at(3));
     /// assert_eq!(window.samples, [None, Some(50.0), Some(20.0), Some(20.0)]);
     /// ```
     #[expect(
