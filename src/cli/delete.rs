@@ -166,7 +166,7 @@ impl Deletes<'_> {
             Verdict::Clean => Ok(()),
             // runc's wording stands alone, for those who look for it.
             Verdict::Refused(why) => Err(Failure::failed(why.words())),
-            verdict => {
+            verdict @ (Verdict::Leftovers(_) | Verdict::Failed(_)) => {
                 let id = container.key.label();
                 Err(Failure::failed(format!("delete {id}: {}", verdict.words())))
             }
@@ -239,7 +239,9 @@ pub(super) fn text_line(event: &StepEvent, done: &str) -> String {
             Verdict::Clean => format!("{id}  {done}\n"),
             // Said on stderr, once.
             Verdict::Refused(_) => String::new(),
-            verdict => format!("{id}  {}\n", verdict.words()),
+            verdict @ (Verdict::Leftovers(_) | Verdict::Failed(_)) => {
+                format!("{id}  {}\n", verdict.words())
+            }
         },
     }
 }

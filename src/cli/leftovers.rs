@@ -289,6 +289,8 @@ fn one(
     }
     match verdict {
         Verdict::Clean => Ok(()),
-        verdict => Err(verdict.words()),
+        verdict @ (Verdict::Leftovers(_) | Verdict::Refused(_) | Verdict::Failed(_)) => {
+            Err(verdict.words())
+        }
     }
 }

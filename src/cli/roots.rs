@@ -47,7 +47,7 @@ pub(super) fn report(machine: &Machine, snapshot: &Snapshot) -> bool {
             // The record of one that is not broken was read: what is said is of the container.
             let load = match container.condition {
                 Condition::Broken => "load ",
-                _ => "",
+                Condition::Known(_) | Condition::Freezing | Condition::Unknown(_) => "",
             };
             let id = container.key.label();
             said.push(format!("{load}container {id}: {problem}"));

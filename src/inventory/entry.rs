@@ -284,7 +284,7 @@ impl<'r> Entry<'r> {
         if let Ok(record) = &mut self.record {
             match record.runtime {
                 RuntimeKind::Youki => youki::complete(record, &bytes)?,
-                _ => crun::complete(record, &bytes)?,
+                RuntimeKind::Runc | RuntimeKind::Crun => crun::complete(record, &bytes)?,
             }
         }
         Ok(())

@@ -227,7 +227,7 @@ impl Tracked {
         let problem = match identity {
             Identity::Unknown(why) => Some(crate::text::chain(&Problem::OutOfSight(why))),
             Identity::Recycled(pid) => Some(crate::text::chain(&Problem::Recycled(pid))),
-            _ => None,
+            Identity::Alive(_) | Identity::Dead => None,
         };
         Some(Derived {
             condition: derive(record, identity, self.exec_fifo, freezer),

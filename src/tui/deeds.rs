@@ -137,7 +137,13 @@ impl Act {
             Self::Delete(Force::Yes) => "delete --force".to_owned(),
             Self::Signal(signal) => format!("kill {signal}"),
             Self::SignalOne(pid, signal) => format!("{signal} to pid {pid}"),
-            _ => self.word().to_owned(),
+            Self::Delete(_)
+            | Self::Stop
+            | Self::PauseOrResume
+            | Self::Pause
+            | Self::Resume
+            | Self::Start
+            | Self::Clean => self.word().to_owned(),
         }
     }
 }
@@ -148,7 +154,9 @@ impl Ending {
         match self {
             Self::Ended(Verdict::Clean) => "done",
             Self::Ended(Verdict::Leftovers(_) | Verdict::Failed(_)) => "FAILED",
-            _ => "REFUSED",
+            Self::Ended(_) | Self::Unfit(_) | Self::Refused(_) | Self::Busy(_) | Self::Leaving => {
+                "REFUSED"
+            }
         }
     }
 
@@ -268,7 +276,14 @@ impl Deeds {
             deeds.retain(|deed| match deed.act {
                 // A leftover is no container.
                 Act::Clean => true,
-                _ => there.get(key).is_some_and(|dir| *dir == deed.state_dir),
+                Act::Delete(_)
+                | Act::Signal(_)
+                | Act::SignalOne(..)
+                | Act::Stop
+                | Act::PauseOrResume
+                | Act::Pause
+                | Act::Resume
+                | Act::Start => there.get(key).is_some_and(|dir| *dir == deed.state_dir),
             });
             !deeds.is_empty()
         });

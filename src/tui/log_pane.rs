@@ -85,7 +85,7 @@ impl LogPane {
         let word = match mark {
             Tone::Bad => "FAIL",
             Tone::Warning => "WARN",
-            _ => "",
+            Tone::None | Tone::Good | Tone::Skipped | Tone::Waiting => "",
         };
         self.push(LogLine {
             at,

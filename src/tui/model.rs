@@ -362,7 +362,9 @@ impl Model {
     pub(crate) fn subject(&self) -> Option<&Arc<Container>> {
         match self.view {
             View::Processes => self.process_container(),
-            _ => self.selected(),
+            View::Containers | View::Usage | View::Leftovers | View::Rdt | View::History => {
+                self.selected()
+            }
         }
     }
 

@@ -67,7 +67,12 @@ pub(crate) fn issues<'a>(container: &'a Container, deeds: &'a Deeds) -> Vec<Issu
     let known = deeds.known_oom_kills(&container.key);
     let is_news = |trouble: &&Trouble| match trouble {
         Trouble::OomKilled { kills, .. } => *kills > known,
-        _ => true,
+        Trouble::Tasks { .. }
+        | Trouble::NoMemory { .. }
+        | Trouble::Unreaped { .. }
+        | Trouble::Frozen(_)
+        | Trouble::AtLimit { .. }
+        | Trouble::Throttled { .. } => true,
     };
     let troubles = container.troubles().iter().filter(is_news);
     let mut all: Vec<_> = failed.chain(troubles.map(Issue::Trouble)).collect();

@@ -119,7 +119,16 @@ impl Column {
         match self {
             Self::Bar => SortKey::Column(Self::Memory),
             Self::Spark => SortKey::Column(Self::Cpu),
-            column => SortKey::Column(column),
+            column @ (Self::State
+            | Self::Id
+            | Self::Runtime
+            | Self::Owner
+            | Self::Pids
+            | Self::Cpu
+            | Self::Throttled
+            | Self::Memory
+            | Self::Io
+            | Self::Age) => SortKey::Column(column),
         }
     }
 }
@@ -139,7 +148,17 @@ pub(crate) fn fitting(columns: usize, narrow: bool, hidden: &[Column]) -> Vec<(C
     }
     let width = |column: Column| match column {
         Column::Id => column.width(narrow) + left,
-        column => column.width(narrow),
+        column @ (Column::State
+        | Column::Runtime
+        | Column::Owner
+        | Column::Pids
+        | Column::Cpu
+        | Column::Spark
+        | Column::Throttled
+        | Column::Memory
+        | Column::Bar
+        | Column::Io
+        | Column::Age) => column.width(narrow),
     };
     let in_order = Column::ALL
         .into_iter()
@@ -232,7 +251,13 @@ fn compare(column: Column, a: &Container, b: &Container, reversed: bool) -> Orde
             let seconds = |row| created(row).map(|at| at.as_second() as f64);
             numbers(seconds(a), seconds(b), reversed)
         }
-        _ => numbers(number(column, a), number(column, b), reversed),
+        Column::Pids
+        | Column::Cpu
+        | Column::Spark
+        | Column::Throttled
+        | Column::Memory
+        | Column::Bar
+        | Column::Io => numbers(number(column, a), number(column, b), reversed),
     }
 }
 
@@ -244,7 +269,7 @@ fn number(column: Column, row: &Container) -> Option<f64> {
         Column::Throttled => usage.throttled,
         Column::Memory | Column::Bar => measure::memory(usage).map(|bytes| bytes as f64),
         Column::Io => Some(usage.io_read? + usage.io_write?),
-        _ => None,
+        Column::State | Column::Id | Column::Runtime | Column::Owner | Column::Age => None,
     }
 }
 

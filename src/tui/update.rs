@@ -1,12 +1,16 @@
 //! The one place where the model changes: an event comes in, effects go out. No I/O, no clock.
 
 mod dialogs;
+mod entries;
 mod history;
 mod inspect;
 mod jobs;
 mod keys;
 mod leftovers;
 mod menus;
+mod mouse;
+mod opened;
+mod panes;
 mod processes;
 mod why;
 
@@ -21,11 +25,11 @@ use crate::oci::ContainerKey;
 
 use super::effect::Effect;
 use super::event::{Event, EventKind};
+use super::keymap::Press;
 use super::log_pane::Tone;
 use super::modal::{AskedAct, Confirm, Modal};
-use super::model::{Model, Pane, Running, View};
+use super::model::Model;
 use super::rdt;
-use super::view::layout;
 
 /// Takes an event in; gives back what is to be done outside.
 pub fn update(model: &mut Model, event: Event) -> Vec<Effect> {
@@ -118,8 +122,8 @@ fn lose_thread(model: &mut Model, name: &str) {
 
 fn take_input(model: &mut Model, input: Input, at: std::time::Duration) -> Vec<Effect> {
     match input {
-        Input::Key(key) if key.kind != KeyEventKind::Release => keys::press(model, key, at),
-        Input::Mouse(mouse) => keys::mouse(model, mouse),
+        Input::Key(key) if key.kind != KeyEventKind::Release => press(model, Press::from(&key), at),
+        Input::Mouse(event) => mouse::point(model, event),
         Input::Resize(width, height) => {
             resize(model, Size::new(width, height));
             Vec::new()
@@ -133,27 +137,21 @@ fn take_input(model: &mut Model, input: Input, at: std::time::Duration) -> Vec<E
     }
 }
 
+/// A key was pressed: for the dialog that is open, or for what is behind it.
+fn press(model: &mut Model, press: Press, at: std::time::Duration) -> Vec<Effect> {
+    if model.open.is_some() {
+        dialogs::press(model, press, at)
+    } else {
+        keys::press(model, press)
+    }
+}
+
 /// The screen has another size.
 fn resize(model: &mut Model, size: Size) {
     model.size = size;
-    settle_focus(model);
+    panes::settle_focus(model);
     model.follow();
     processes::settle(model);
-}
-
-/// Focus goes back to the main pane when its pane no longer has room.
-fn settle_focus(model: &mut Model) {
-    if !layout::visible(model).contains(&model.focus) {
-        model.focus = main_pane(model);
-    }
-}
-
-/// The pane that a view is about.
-fn main_pane(model: &Model) -> Pane {
-    match model.view {
-        View::Containers => Pane::List,
-        _ => Pane::View,
-    }
 }
 
 fn take_snapshot(model: &mut Model, snapshot: Arc<Snapshot>) -> Vec<Effect> {
@@ -191,7 +189,9 @@ fn take_preview(model: &mut Model, ticket: u64, index: usize, preview: Preview) 
     let place = match &mut open.modal {
         Modal::Confirm(confirm) => confirm.items.get_mut(index).map(|item| &mut item.preview),
         Modal::Clean(dialog) => dialog.items.get_mut(index).map(|item| &mut item.preview),
-        _ => None,
+        Modal::Prompt(_) | Modal::Menu(_) | Modal::Leave(_) | Modal::Page(_) | Modal::Why(_) => {
+            None
+        }
     };
     if let Some(place) = place {
         *place = Some(preview);
@@ -214,15 +214,7 @@ fn take_step(model: &mut Model, event: &StepEvent) -> Vec<Effect> {
         total = running.total;
     }
     model.log.step(event, total);
-    leave_if_idle(model)
-}
-
-/// Leaves when that was asked for and no step runs.
-fn leave_if_idle(model: &Model) -> Vec<Effect> {
-    if model.leaving && model.jobs.values().all(Running::may_be_left) {
-        return vec![Effect::Quit];
-    }
-    Vec::new()
+    jobs::leave_if_idle(model)
 }
 
 fn finish(model: &mut Model, key: &ContainerKey, verdict: &Verdict) -> Vec<Effect> {
@@ -241,7 +233,7 @@ fn finish(model: &mut Model, key: &ContainerKey, verdict: &Verdict) -> Vec<Effec
     // What is left, or left no more, is looked for again.
     model.leftovers.forget_time();
     let mut effects = vec![Effect::Rescan];
-    effects.extend(leave_if_idle(model));
+    effects.extend(jobs::leave_if_idle(model));
     effects
 }
 

@@ -60,7 +60,7 @@ pub fn draw(frame: &mut Frame<'_>, model: &Model) {
     if let Some(log) = panes.log {
         log::draw(frame, log, model, &panes);
     }
-    status_bar::hints(frame, panes.hints, model);
+    status_bar::hints::draw(frame, panes.hints, model);
     match model.modal() {
         None | Some(Modal::Prompt(_)) => {}
         Some(Modal::Confirm(dialog)) => confirm::draw(frame, area, model, dialog, &panes),

@@ -54,7 +54,7 @@ impl Managed {
         let told = self.commands(request);
         let word = |one: &EngineCommand| match one.object {
             Object::Pod if told.len() > 1 => format!("of its pod: {}", one.command),
-            _ => one.command.clone(),
+            Object::Container | Object::Pod => one.command.clone(),
         };
         let words: Vec<String> = told.iter().map(word).collect();
         Some(words.join("; or ")).filter(|words| !words.is_empty())

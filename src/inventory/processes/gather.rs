@@ -94,11 +94,13 @@ impl FoundProcesses {
         // Hierarchies may differ in the container's own path: one heading serves for all.
         let own = deepest.values().find_map(|(_, place)| match place {
             ProcessPlace::Own(_) => Some(place.clone()),
-            _ => None,
+            ProcessPlace::Below(_) | ProcessPlace::Family | ProcessPlace::Outside => None,
         });
         let settled = deepest.into_iter().map(|(pid, (_, place))| match place {
             ProcessPlace::Own(_) => (pid, own.clone().unwrap_or(place)),
-            place => (pid, place),
+            place @ (ProcessPlace::Below(_) | ProcessPlace::Family | ProcessPlace::Outside) => {
+                (pid, place)
+            }
         });
         settled.collect()
     }

@@ -31,7 +31,7 @@ impl RdtView {
     pub fn groups(&self) -> Option<&RdtGroups> {
         match self {
             Self::Mounted(groups) => Some(groups),
-            _ => None,
+            Self::NotMounted | Self::Unsupported | Self::Failed(_) => None,
         }
     }
 }

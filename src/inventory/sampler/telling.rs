@@ -48,7 +48,10 @@ impl Sampler {
                 _ => Happened::Started,
             },
             Condition::Known(Status::Stopped) if was_alive => Happened::Exited { status },
-            _ => return,
+            Condition::Known(_)
+            | Condition::Freezing
+            | Condition::Broken
+            | Condition::Unknown(_) => return,
         };
         self.tell(key, what);
     }

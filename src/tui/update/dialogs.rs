@@ -1,4 +1,4 @@
-//! Keys inside of dialogs, and opening them.
+//! Keys inside of dialogs.
 
 use std::time::Duration;
 
@@ -7,25 +7,15 @@ use ratatui::crossterm::event::KeyCode;
 use crate::tui::action::Motion;
 use crate::tui::effect::{Content, Effect};
 use crate::tui::export;
-use crate::tui::filter::Filter;
 use crate::tui::keymap::Press;
-use crate::tui::modal::{AskedAct, Button, Choice, Menu, Modal, Open, TYPE_AHEAD};
+use crate::tui::modal::{AskedAct, Button, Choice, Menu, Modal, TYPE_AHEAD};
 use crate::tui::model::{Model, Pane};
 use crate::tui::table::Column;
-use crate::tui::view;
 
-use super::{inspect, jobs, keys, leftovers, menus, processes, why};
-
-/// Opens a dialog in place of any other; gives back its number.
-pub(super) fn open(model: &mut Model, dialog: Modal) -> u64 {
-    model.tickets += 1;
-    model.open = Some(Open {
-        modal: dialog,
-        ticket: model.tickets,
-        shown: None,
-    });
-    model.tickets
-}
+use super::entries::column_entries;
+use super::opened::{motion, scroll};
+use super::panes::{self, set_filter};
+use super::{inspect, jobs, keys, leftovers, processes, why};
 
 /// A key while a dialog is open.
 pub(super) fn press(model: &mut Model, press: Press, at: Duration) -> Vec<Effect> {
@@ -34,13 +24,14 @@ pub(super) fn press(model: &mut Model, press: Press, at: Duration) -> Vec<Effect
     };
     let interrupt = press.control && press.code == KeyCode::Char('c');
     if press.code == KeyCode::Esc || interrupt {
-        return match &mut open.modal {
-            Modal::Why(why) if why.proof && !interrupt => {
-                why.proof = false;
-                Vec::new()
-            }
-            _ => close(model),
-        };
+        if let Modal::Why(why) = &mut open.modal
+            && why.proof
+            && !interrupt
+        {
+            why.proof = false;
+            return Vec::new();
+        }
+        return close(model);
     }
     let too_early = open.shown.is_none_or(|shown| at < shown + TYPE_AHEAD);
     match &mut open.modal {
@@ -54,7 +45,9 @@ pub(super) fn press(model: &mut Model, press: Press, at: Duration) -> Vec<Effect
             };
             match form_key(&mut form, press) {
                 DialogKey::Yes => jobs::confirmed(model),
-                other => not_yes(model, &other),
+                other @ (DialogKey::No | DialogKey::Scroll(_) | DialogKey::Nothing) => {
+                    not_yes(model, &other)
+                }
             }
         }
         Modal::Clean(dialog) => {
@@ -66,7 +59,9 @@ pub(super) fn press(model: &mut Model, press: Press, at: Duration) -> Vec<Effect
             };
             match form_key(&mut form, press) {
                 DialogKey::Yes => leftovers::confirmed(model),
-                other => not_yes(model, &other),
+                other @ (DialogKey::No | DialogKey::Scroll(_) | DialogKey::Nothing) => {
+                    not_yes(model, &other)
+                }
             }
         }
         Modal::Leave(button) => match press.code {
@@ -92,7 +87,7 @@ fn close(model: &mut Model) -> Vec<Effect> {
         match prompt.pane {
             Pane::Log => model.log.search.clear(),
             Pane::View => processes::set_filter(model, String::new()),
-            _ => set_filter(model, String::new()),
+            Pane::List | Pane::Details | Pane::Usage => set_filter(model, String::new()),
         }
     }
     Vec::new()
@@ -152,50 +147,6 @@ fn form_key(form: &mut Form<'_>, press: Press) -> DialogKey {
         KeyCode::Char('k') if !typing => DialogKey::Scroll(Motion::Up),
         KeyCode::Char('j') if !typing => DialogKey::Scroll(Motion::Down),
         _ => DialogKey::Nothing,
-    }
-}
-
-/// Scrolls the dialog that is open.
-pub(super) fn scroll(model: &mut Model, motion: Motion) {
-    let (len, page) = view::dialog_extent(model);
-    let last = len.saturating_sub(page) + 1;
-    let Some(open) = &mut model.open else {
-        return;
-    };
-    match &mut open.modal {
-        Modal::Confirm(confirm) => confirm.scroll = motion.apply(confirm.scroll, last, page),
-        Modal::Clean(dialog) => dialog.scroll = motion.apply(dialog.scroll, last, page),
-        Modal::Page(shown) => shown.scroll = motion.apply(shown.scroll, last, page),
-        Modal::Why(why) => {
-            let top = if why.proof {
-                &mut why.proof_top
-            } else {
-                &mut why.top
-            };
-            *top = motion.apply(*top, last, page);
-        }
-        Modal::Menu(menu) => {
-            let len = menu.found().len();
-            menu.selected = motion.apply(menu.selected, len, page);
-        }
-        Modal::Prompt(_) | Modal::Leave(_) => {}
-    }
-}
-
-pub(super) fn motion(press: Press, letters: bool) -> Option<Motion> {
-    match press.code {
-        KeyCode::Up => Some(Motion::Up),
-        KeyCode::Down => Some(Motion::Down),
-        KeyCode::PageUp => Some(Motion::PageUp),
-        KeyCode::PageDown => Some(Motion::PageDown),
-        KeyCode::Home => Some(Motion::Home),
-        KeyCode::End => Some(Motion::End),
-        KeyCode::Char('k') if letters => Some(Motion::Up),
-        KeyCode::Char('j') if letters => Some(Motion::Down),
-        KeyCode::Char('g') if letters => Some(Motion::Home),
-        KeyCode::Char('G') if letters => Some(Motion::End),
-        KeyCode::Char(' ') if letters => Some(Motion::PageDown),
-        _ => None,
     }
 }
 
@@ -285,7 +236,7 @@ fn choose(model: &mut Model, choice: Choice) -> Vec<Effect> {
     model.open = None;
     match choice {
         Choice::Act(action) => return keys::perform(model, action),
-        Choice::Sort(key) => keys::sort_by(model, key),
+        Choice::Sort(key) => panes::sort_by(model, key),
         Choice::Signal(targets, signal) => {
             return jobs::ask(model, AskedAct::Signal(signal), targets);
         }
@@ -308,7 +259,7 @@ fn toggle_column(model: &mut Model, column: Column) {
     } else {
         hidden.push(column);
     }
-    let entries = menus::column_entries(model);
+    let entries = column_entries(model);
     if let Some(Modal::Menu(menu)) = model.open.as_mut().map(|open| &mut open.modal) {
         menu.entries = entries;
     }
@@ -356,7 +307,7 @@ fn typed(model: &mut Model) {
     match prompt.pane {
         Pane::Log => model.log.search = text,
         Pane::View => processes::set_filter(model, text),
-        _ => set_filter(model, text),
+        Pane::List | Pane::Details | Pane::Usage => set_filter(model, text),
     }
 }
 
@@ -377,19 +328,5 @@ pub(super) fn paste(model: &mut Model, text: &str) {
             *selected = 0;
         }
         _ => {}
-    }
-}
-
-pub(super) fn set_filter(model: &mut Model, text: String) {
-    model.list.filter = Filter::parse(&text);
-    model.list.filter_text = text;
-    model.arrange();
-}
-
-pub(super) fn save_log(model: &Model) -> Effect {
-    Effect::Save {
-        stem: "log",
-        extension: "txt",
-        content: Content::Text(model.log.text(&model.zone)),
     }
 }

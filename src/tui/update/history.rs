@@ -5,7 +5,7 @@ use crate::tui::log_pane::Tone;
 use crate::tui::model::{Model, View};
 use crate::tui::view::{history, layout};
 
-use super::keys;
+use super::panes;
 
 /// Moves the cursor.
 pub(super) fn go(model: &mut Model, motion: Motion) {
@@ -26,7 +26,7 @@ pub(super) fn to_container(model: &mut Model) {
     if let Some(index) = row {
         model.list.selection.put(&model.rows, index);
         model.detail_scroll = 0;
-        keys::turn_to(model, View::Containers);
+        panes::turn_to(model, View::Containers);
         return;
     }
     let exists = model

@@ -11,7 +11,7 @@ use crate::tui::keymap::{self, Press};
 use crate::tui::modal::{Inspected, Modal, Page};
 use crate::tui::model::Model;
 
-use super::dialogs;
+use super::opened;
 
 /// Opens it. What is on it comes from a thread.
 pub(super) fn open(model: &mut Model, container: Arc<Container>) -> Vec<Effect> {
@@ -25,7 +25,7 @@ pub(super) fn open(model: &mut Model, container: Arc<Container>) -> Vec<Effect> 
         }),
         ..Page::default()
     };
-    let ticket = dialogs::open(model, Modal::Page(page));
+    let ticket = opened::open(model, Modal::Page(page));
     vec![Effect::Inspect {
         ticket,
         container,

@@ -11,7 +11,7 @@ use crate::tui::log_pane::Tone;
 use crate::tui::modal::{AskedAct, Button, Confirm, Modal};
 use crate::tui::model::{Model, Running, View};
 
-use super::dialogs::open;
+use super::opened::open;
 
 /// A key that acts was pressed.
 pub(super) fn order(model: &mut Model, order: AskedAct) -> Vec<Effect> {
@@ -169,7 +169,13 @@ pub(super) fn submit(model: &mut Model, job: Job) -> Option<Effect> {
         Job::SignalOne(_, process, signal) => {
             format!("{} {signal} to pid {} asked", job.verb(), process.pid)
         }
-        _ => format!("{} asked", job.verb()),
+        Job::Delete(..)
+        | Job::KillAll(..)
+        | Job::Stop(_)
+        | Job::Pause(_)
+        | Job::Resume(_)
+        | Job::Start(_)
+        | Job::Clean(..) => format!("{} asked", job.verb()),
     };
     model
         .log
@@ -227,6 +233,14 @@ pub(super) fn leave(model: &mut Model) -> Vec<Effect> {
     let text = "leaving after the present step; q again leaves at once".to_owned();
     model.log.say(model.now.wall, Tone::None, text);
     let mut effects = vec![Effect::HoldJobs];
-    effects.extend(super::leave_if_idle(model));
+    effects.extend(leave_if_idle(model));
     effects
+}
+
+/// Leaves when that was asked for and no step runs.
+pub(super) fn leave_if_idle(model: &Model) -> Vec<Effect> {
+    if model.leaving && model.jobs.values().all(Running::may_be_left) {
+        return vec![Effect::Quit];
+    }
+    Vec::new()
 }

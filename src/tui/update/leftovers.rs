@@ -15,8 +15,9 @@ use crate::tui::model::{Model, Pane, View, first_row};
 use crate::tui::view;
 use crate::tui::view::layout::{self, Class};
 
-use super::menus::{command_entry, word_entry};
-use super::{dialogs::open, jobs};
+use super::entries::{command_entry, word_entry};
+use super::jobs;
+use super::opened::open;
 
 /// Marks and what is shown; false if the action is not the view's own.
 pub(super) fn arrange(model: &mut Model, action: Action) -> bool {

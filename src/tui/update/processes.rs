@@ -11,8 +11,9 @@ use crate::tui::model::{Model, Pane, first_row};
 use crate::tui::processes::SortBy;
 use crate::tui::view::{closeup, processes as view};
 
-use super::dialogs::open;
-use super::{jobs, menus};
+use super::entries::signals;
+use super::jobs;
+use super::opened::open;
 
 /// An answer of the thread: of another container than the one shown, or of what it was before, it
 /// is of no use any more.
@@ -191,7 +192,7 @@ pub(super) fn signal_menu(model: &mut Model) {
     };
     let menu = Menu {
         title,
-        entries: menus::signals().map(line).collect(),
+        entries: signals().map(line).collect(),
         selected: 0,
         query: None,
     };

@@ -15,7 +15,7 @@ use crate::tui::modal::{AskedAct, Modal, WhyPage, WhySpot, WhySubject};
 use crate::tui::model::{Model, View};
 use crate::tui::view;
 
-use super::{dialogs, jobs};
+use super::{jobs, opened};
 
 /// Opens the page of the container or leftover that keys are about. What is on it comes from a thread.
 pub(super) fn open(model: &mut Model) {
@@ -26,7 +26,7 @@ pub(super) fn open(model: &mut Model) {
         model.subject().cloned().map(WhySubject::Container)
     };
     if let Some(subject) = subject {
-        dialogs::open(model, Modal::Why(WhyPage::new(subject)));
+        opened::open(model, Modal::Why(WhyPage::new(subject)));
     }
 }
 
@@ -48,7 +48,7 @@ pub(super) fn take(model: &mut Model, key: &ContainerKey, answer: Result<Arc<Dia
 
 /// A key while the page is open.
 pub(super) fn key(model: &mut Model, press: Press) -> Vec<Effect> {
-    if let Some(motion) = dialogs::motion(press, true) {
+    if let Some(motion) = opened::motion(press, true) {
         go(model, motion);
         return Vec::new();
     }
@@ -96,12 +96,12 @@ fn go(model: &mut Model, motion: Motion) {
     let spots = why.spots();
     let step = matches!(motion, Motion::Up | Motion::Down);
     if why.proof || spots.len() < 2 {
-        return dialogs::scroll(model, motion);
+        return opened::scroll(model, motion);
     }
     let on_check = matches!(why.spot(), Some(WhySpot::Check(_)));
     // A page of the answer is a page of lines; one of the checks is one of rows.
     if !step && !on_check && line.is_some() && matches!(motion, Motion::PageUp | Motion::PageDown) {
-        return dialogs::scroll(model, motion);
+        return opened::scroll(model, motion);
     }
     let spot = why.spot();
     let at = spots.iter().position(|other| Some(other) == spot.as_ref());
@@ -132,7 +132,7 @@ fn act(model: &mut Model, remedy: &Remedy) -> Vec<Effect> {
     };
     let pinned = match &why.subject {
         WhySubject::Container(container) if why.can_do(remedy) => Arc::clone(container),
-        _ => {
+        WhySubject::Container(_) | WhySubject::Leftover(_) => {
             let command = why.command(remedy);
             return command.map(Effect::Copy).into_iter().collect();
         }

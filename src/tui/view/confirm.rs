@@ -207,7 +207,11 @@ fn warnings(order: AskedAct, item: &Item) -> Vec<String> {
 fn what_then(order: AskedAct) -> &'static str {
     match order {
         AskedAct::Pause => ", and does not learn of this",
-        _ => " and may start it again",
+        AskedAct::Delete
+        | AskedAct::Signal(_)
+        | AskedAct::SignalProcess(..)
+        | AskedAct::Stop
+        | AskedAct::Start => " and may start it again",
     }
 }
 

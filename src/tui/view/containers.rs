@@ -1,5 +1,8 @@
 //! The list of containers.
 
+mod cell;
+
+use cell::cell;
 use std::fmt::Write as _;
 
 use ratatui::Frame;
@@ -7,7 +10,6 @@ use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
-use crate::cgroup::Limit;
 use crate::inventory::{Condition, Container, Usage};
 use crate::oci::Status;
 use crate::tui::measure::{self, cut, left, right, width};
@@ -155,7 +157,18 @@ fn head(model: &Model, columns: &[(Column, usize)], class: Class) -> Line<'stati
     for (column, width) in columns {
         let title = match column {
             Column::Memory if class == Class::Small => "MEM",
-            column => column.title(),
+            column @ (Column::State
+            | Column::Id
+            | Column::Runtime
+            | Column::Owner
+            | Column::Pids
+            | Column::Cpu
+            | Column::Spark
+            | Column::Throttled
+            | Column::Memory
+            | Column::Bar
+            | Column::Io
+            | Column::Age) => column.title(),
         };
         let sorted = model.list.sort == SortKey::Column(*column);
         let title = if sorted {
@@ -196,7 +209,7 @@ fn row(
         // One column for both: the cursor shows in reverse video as well, a mark does not.
         Class::Small if mark == "*" => mark.to_owned(),
         Class::Small => cursor.to_owned(),
-        _ => format!("{cursor}{mark} "),
+        Class::TooSmall | Class::Normal | Class::Wide => format!("{cursor}{mark} "),
     };
     let mut spans = vec![Span::raw(lead)];
     for (at, (column, width)) in columns.iter().enumerate() {
@@ -292,104 +305,4 @@ fn style(model: &Model, container: &Container, column: Column) -> Style {
         Condition::Known(Status::Created) => model.look.accent(),
         Condition::Known(Status::Stopped) => model.look.dim(),
     }
-}
-
-fn dash() -> String {
-    "-".to_owned()
-}
-
-fn cell(
-    model: &Model,
-    container: &Container,
-    column: Column,
-    class: Class,
-    width: usize,
-) -> String {
-    let usage = &container.usage;
-    match column {
-        Column::State => state_word(model, container),
-        Column::Id => name(model, container, width),
-        Column::Runtime => container.runtime.map_or_else(dash, |rt| rt.to_string()),
-        Column::Owner => container
-            .engine()
-            .map_or_else(dash, |manager| manager.to_string()),
-        Column::Pids => pids(usage),
-        Column::Cpu => usage.cpu.map_or_else(dash, measure::percent),
-        Column::Spark => super::usage::subject::cpu_spark(model, container, width),
-        Column::Throttled => usage
-            .throttled
-            .map_or_else(dash, |part| format!("{part:.0}")),
-        Column::Memory if class == Class::Small => {
-            measure::memory(usage).map_or_else(dash, measure::bytes)
-        }
-        Column::Memory => memory(usage),
-        Column::Bar => bar(model, usage, width),
-        Column::Io => match (usage.io_read, usage.io_write) {
-            (None, None) => dash(),
-            (read, write) => {
-                let rate = |rate: Option<f64>| rate.map_or_else(dash, measure::rate);
-                format!("{}/{}", rate(read), rate(write))
-            }
-        },
-        Column::Age => age(model, container),
-    }
-}
-
-/// The id, scrolled sideways when it is too long, and what is wrong with it when there is room.
-fn name(model: &Model, container: &Container, columns: usize) -> String {
-    let id = container.key.label();
-    let id = measure::scrolled_into(&id, model.list.sideways, columns);
-    let headline = standing::headline(container, &model.deeds);
-    let remark = match (&container.problem, headline) {
-        (_, Some(issue)) => issue.reason(model.now.wall),
-        (Some(problem), None) => crate::text::safe(problem),
-        (None, None) => return id,
-    };
-    let room = columns.saturating_sub(width(&id) + 2);
-    // It stands where the numbers would, or is of before what is being done.
-    let busy = model.jobs.contains_key(&container.key) && headline.is_some();
-    if room < 6 || busy || in_place_of_numbers(model, container, usize::MAX).is_some() {
-        return id;
-    }
-    format!("{id} ({})", cut(&remark, room - 1))
-}
-
-fn limit(limit: Option<Limit>, show: impl Fn(u64) -> String) -> String {
-    match limit {
-        None => dash(),
-        Some(Limit::Max) => "max".to_owned(),
-        Some(Limit::At(value)) => show(value),
-    }
-}
-
-fn pids(usage: &Usage) -> String {
-    match (usage.pids, usage.pids_limit) {
-        (None, _) => dash(),
-        (Some(pids), None) => pids.to_string(),
-        (Some(pids), most) => format!("{pids}/{}", limit(most, |value| value.to_string())),
-    }
-}
-
-fn memory(usage: &Usage) -> String {
-    match (measure::memory(usage), usage.memory_limit) {
-        (None, _) => dash(),
-        (Some(used), None) => measure::bytes(used),
-        (Some(used), most) => format!("{}/{}", measure::bytes(used), limit(most, measure::bytes)),
-    }
-}
-
-fn bar(model: &Model, usage: &Usage, columns: usize) -> String {
-    match (measure::memory(usage), usage.memory_limit) {
-        (Some(used), Some(Limit::At(most))) if most > 0 => {
-            model.look.bar(used as f64 / most as f64, columns)
-        }
-        _ => String::new(),
-    }
-}
-
-fn age(model: &Model, container: &Container) -> String {
-    let taken = model
-        .snapshot()
-        .map_or(model.now.wall, |snapshot| snapshot.taken);
-    container.age(taken).map_or_else(dash, measure::age)
 }

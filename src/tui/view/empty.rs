@@ -75,7 +75,7 @@ fn roots(snapshot: &Snapshot) -> Vec<String> {
     let mut lines: Vec<String> = with(|state| matches!(state, RootState::Failed(_)))
         .map(|root| match &root.state {
             RootState::Failed(why) => format!("unreadable  {}: {}", path(root), safe(why)),
-            _ => path(root),
+            RootState::Read(_) | RootState::Absent => path(root),
         })
         .collect();
     lines.extend(

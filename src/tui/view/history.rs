@@ -82,7 +82,7 @@ fn widths(class: Class) -> (usize, usize) {
     match class {
         Class::Wide => (19, 24),
         Class::Normal => (8, 24),
-        _ => (8, 14),
+        Class::TooSmall | Class::Small => (8, 14),
     }
 }
 

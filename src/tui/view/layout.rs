@@ -133,7 +133,9 @@ fn share(model: &Model, body: Rect, panes: &mut Panes) {
     let (middle, lower) = cut(rest, details);
     match model.view {
         View::Containers => panes.list = Some(upper),
-        _ => panes.view = Some(upper),
+        View::Usage | View::Processes | View::Leftovers | View::Rdt | View::History => {
+            panes.view = Some(upper);
+        }
     }
     panes.log = (log > 0).then_some(lower);
     if details > 0 && panes.class == Class::Wide {

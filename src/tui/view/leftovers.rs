@@ -26,7 +26,7 @@ fn parts(model: &Model, area: Rect, class: Class) -> (Rect, Rect) {
         _ if model.leftovers.rows().is_empty() => 0,
         Class::Wide => 11,
         Class::Normal => 8,
-        _ => 1,
+        Class::TooSmall | Class::Small => 1,
     };
     let wanted = if model.zoomed && wanted > 0 {
         area.height / 2
@@ -222,7 +222,9 @@ impl LeftoverTable {
                 (LeftoverColumn::Why, 18),
                 (LeftoverColumn::Sure, 7),
             ],
-            _ => &[(LeftoverColumn::Kind, 9), (LeftoverColumn::Sure, 7)],
+            Class::TooSmall | Class::Small => {
+                &[(LeftoverColumn::Kind, 9), (LeftoverColumn::Sure, 7)]
+            }
         };
         let taken: usize = fixed.iter().map(|(_, width)| width + 1).sum();
         let mut columns = fixed.to_vec();
@@ -260,7 +262,12 @@ impl LeftoverTable {
             let cell = cell(model, leftover, *column, *width);
             let style = match column {
                 LeftoverColumn::Sure if !cursor => sure(model, leftover),
-                _ => Style::new(),
+                LeftoverColumn::Kind
+                | LeftoverColumn::Where
+                | LeftoverColumn::Owner
+                | LeftoverColumn::Age
+                | LeftoverColumn::Why
+                | LeftoverColumn::Sure => Style::new(),
             };
             spans.push(Span::styled(aligned(*column, &cell, *width), style));
             spans.push(Span::raw(" "));
@@ -291,7 +298,11 @@ impl LeftoverTable {
 fn aligned(column: LeftoverColumn, text: &str, width: usize) -> String {
     match column {
         LeftoverColumn::Age => right(text, width),
-        _ => left(text, width),
+        LeftoverColumn::Kind
+        | LeftoverColumn::Where
+        | LeftoverColumn::Owner
+        | LeftoverColumn::Why
+        | LeftoverColumn::Sure => left(text, width),
     }
 }
 

@@ -83,7 +83,7 @@ pub(crate) fn page_area(area: Rect, panes: &Panes) -> Rect {
     };
     match panes.class {
         Class::Wide => centered(whole, 100, usize::from(whole.height)),
-        _ => whole,
+        Class::TooSmall | Class::Small | Class::Normal => whole,
     }
 }
 

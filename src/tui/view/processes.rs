@@ -285,7 +285,16 @@ fn style(model: &Model, process: &Process, column: ProcessColumn) -> Style {
         C::State if process.is_stuck() => model.look.bad(),
         C::State if matches!(process.state, 'Z' | 'X' | 'T' | 't') => model.look.warning(),
         C::Pending if process.kill_pending() => model.look.bad(),
-        _ => Style::new(),
+        C::Pid
+        | C::Parent
+        | C::User
+        | C::State
+        | C::Threads
+        | C::Cpu
+        | C::Resident
+        | C::Pending
+        | C::Waits
+        | C::Age => Style::new(),
     }
 }
 
@@ -321,7 +330,9 @@ fn command(
     let text = match process.source {
         // Where there is not room for both, this is what matters.
         Source::Silent(_) => format!("{init}{remarks}{gap}{}", process.command),
-        _ => format!("{init}{}{gap}{remarks}", process.command),
+        Source::Line | Source::None | Source::Unread => {
+            format!("{init}{}{gap}{remarks}", process.command)
+        }
     };
     let room = room.saturating_sub(width(&branch));
     let by = model.processes.sideways;

@@ -39,7 +39,7 @@ impl Shape {
         let columns = match panes.class {
             Class::Wide => 84,
             Class::Normal => 74,
-            _ => usize::from(area.width),
+            Class::TooSmall | Class::Small => usize::from(area.width),
         };
         let inside = columns.saturating_sub(if framed { 4 } else { 1 });
         let lines = |texts: &[String]| -> Vec<String> {

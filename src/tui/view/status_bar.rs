@@ -1,5 +1,7 @@
 //! The header and the line of hints.
 
+pub(crate) mod hints;
+
 use std::fmt::Write as _;
 
 use ratatui::Frame;
@@ -8,13 +10,9 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::inventory::{RootState, Snapshot};
-use crate::text::secrets::Masking;
 use crate::text::{safe, visible};
-use crate::tui::action::Action;
-use crate::tui::keymap::{self, BINDINGS, KeyContext, Topic};
 use crate::tui::measure::{self, cut, width};
-use crate::tui::modal::{Modal, Page, Prompt, WhyPage, WhySpot};
-use crate::tui::model::{Model, Pane, View};
+use crate::tui::model::{Model, View};
 
 use super::layout::Class;
 
@@ -79,7 +77,7 @@ fn machine(model: &Model, class: Class) -> String {
             write!(text, " {} cgroup {mode}", cut(&visible(&host.name), 20)).ok();
             text.push_str(if host.resctrl { " RDT" } else { "" });
         }
-        _ => {
+        Class::TooSmall | Class::Small => {
             write!(text, " {} {mode}", cut(&visible(&host.name), 12)).ok();
         }
     }
@@ -186,7 +184,9 @@ fn tabs(model: &Model, class: Class) -> String {
         let (key, title) = (view.key(), view.title(wide));
         let count = match view {
             View::Leftovers => model.leftovers.badge(),
-            _ => String::new(),
+            View::Containers | View::Usage | View::Processes | View::Rdt | View::History => {
+                String::new()
+            }
         };
         write!(text, "{open}{key} {title}{count}{close}").ok();
         text.push_str(if wide { " " } else { "" });
@@ -199,7 +199,7 @@ fn corner(model: &Model, class: Class, room: usize) -> Vec<(String, Style)> {
     let (texts, style) = match model.view {
         View::Usage => (span(model, class), Style::new()),
         View::Leftovers => (super::leftovers::corner(model), Style::new()),
-        _ => roots(model, class, room),
+        View::Containers | View::Processes | View::Rdt | View::History => roots(model, class, room),
     };
     let fitting = texts.into_iter().find(|text| width(text) <= room);
     fitting.map(|text| (text, style)).into_iter().collect()
@@ -247,7 +247,7 @@ fn roots(model: &Model, class: Class, room: usize) -> (Vec<String>, Style) {
     let text = match class {
         Class::Wide => format!("roots: {read} read{unreadable} "),
         _ if read == 1 => format!("1 root read{unreadable} "),
-        _ => format!("{read} roots read{unreadable} "),
+        Class::TooSmall | Class::Small | Class::Normal => format!("{read} roots read{unreadable} "),
     };
     let mut texts = Vec::new();
     if class == Class::Wide {
@@ -265,155 +265,10 @@ fn roots(model: &Model, class: Class, room: usize) -> (Vec<String>, Style) {
 fn failure(snapshot: &Snapshot, columns: usize) -> Option<String> {
     let failed = snapshot.roots.iter().find_map(|root| match &root.state {
         RootState::Failed(why) => Some((root, why)),
-        _ => None,
+        RootState::Read(_) | RootState::Absent => None,
     });
     let (root, why) = failed.filter(|_| columns >= 20)?;
     let path = crate::text::visible_path(&root.path);
     let text = format!("{path}: {}", safe(why));
     Some(format!("{}   ", cut(&text, columns.min(53) - 3)))
-}
-
-pub(crate) fn hints(frame: &mut Frame<'_>, area: Rect, model: &Model) {
-    let columns = usize::from(area.width);
-    let text = match model.modal() {
-        Some(Modal::Prompt(Prompt { pane, text })) => prompt(*pane, text),
-        Some(Modal::Page(shown)) => page(shown, columns),
-        Some(Modal::Why(page)) => why(page, columns),
-        Some(Modal::Menu(_)) => " Enter choose  Esc back".to_owned(),
-        Some(Modal::Confirm(_) | Modal::Clean(_) | Modal::Leave(_)) => {
-            " Esc cancel  Tab move  Enter press".to_owned()
-        }
-        None => plain(model, columns),
-    };
-    frame.render_widget(
-        Line::styled(measure::left(&text, columns), model.look.selected()),
-        area,
-    );
-}
-
-/// The keys of a page, its own first.
-fn page(shown: &Page, columns: usize) -> String {
-    let own = BINDINGS
-        .iter()
-        .filter(|b| b.within == Some(KeyContext::Inspect));
-    let own = own.filter(|_| shown.inspected.is_some()).map(|b| {
-        let masking = shown.inspected.as_ref().map(|shown| shown.masking);
-        let hint = match (b.action, masking) {
-            (Action::Secrets, Some(Masking::Nothing)) => "mask secrets",
-            (Action::Secrets, _) => "show secrets",
-            (_, Some(Masking::Environment)) => "show env",
-            _ => b.hint,
-        };
-        format!("{} {hint}", b.label)
-    });
-    let all = ["j k PgUp PgDn scroll", "Left Right sideways", "Ctrl-S save"];
-    let back = std::iter::once("Esc back".to_owned());
-    as_fit(back.chain(own).chain(all.map(str::to_owned)), columns)
-}
-
-/// As many hints as fit.
-fn as_fit(hints: impl Iterator<Item = String>, columns: usize) -> String {
-    let mut text = String::new();
-    for hint in hints {
-        if width(&text) + width(&hint) + 2 > columns {
-            break;
-        }
-        write!(text, " {hint} ").ok();
-    }
-    text
-}
-
-/// As many of the keys of the page as fit.
-fn why(page: &WhyPage, columns: usize) -> String {
-    let enter = match page.spot() {
-        _ if page.proof => "Enter less",
-        Some(WhySpot::Check(_)) => "Enter proof",
-        _ => "Enter do",
-    };
-    let all = [
-        "Esc back",
-        "j k move",
-        enter,
-        "r re-check",
-        "y copy command",
-        "Ctrl-S save",
-        "PgUp PgDn scroll",
-    ];
-    as_fit(all.into_iter().map(str::to_owned), columns)
-}
-
-fn prompt(pane: Pane, text: &str) -> String {
-    let what = if pane == Pane::Log {
-        "search"
-    } else {
-        "filter"
-    };
-    format!(" {what}: {}_   Enter keep  Esc clear", visible(text))
-}
-
-/// The bindings whose hints concern a view: its own first.
-fn hinted(view: View, acts: bool) -> impl Iterator<Item = String> {
-    let own = BINDINGS
-        .iter()
-        .filter(move |b| b.within == Some(KeyContext::View(view)));
-    let general = BINDINGS.iter().filter(move |b| {
-        let replaced = BINDINGS
-            .iter()
-            .any(|own| own.within == Some(KeyContext::View(view)) && own.label == b.label);
-        let of_a_table = view == View::Usage && b.topic == Topic::List;
-        let hidden = view.is_blind_to(b.action) || of_a_table && b.action != Action::Filter;
-        b.within.is_none() && !replaced && !hidden
-    });
-    let back = (view != View::Containers && !acts).then(|| "Esc back".to_owned());
-    let mut chosen: Vec<_> = own
-        .chain(general)
-        .map(|b| (b, keymap::hint(b, view)))
-        .filter(|(b, hint)| !hint.is_empty() && b.action.acts() == acts)
-        .collect();
-    if view == View::Processes {
-        // What concerns the process comes before what concerns its container.
-        chosen.sort_by_key(|(b, _)| {
-            !matches!(
-                b.action,
-                Action::Signal | Action::Menu | Action::Tree | Action::Copy
-            )
-        });
-    }
-    let hints = chosen.into_iter().map(|(b, hint)| {
-        let key = b.label.split(' ').next().unwrap_or(b.label);
-        format!("{key} {hint}")
-    });
-    back.into_iter().chain(hints)
-}
-
-/// As many hints as fit; what acts on the host has its own place at the right.
-fn plain(model: &Model, columns: usize) -> String {
-    let acts = if model.view.is_blind_to(Action::Delete) && model.view.is_blind_to(Action::Clean) {
-        String::new()
-    } else if model.read_only {
-        "READ-ONLY: capitals are dead".to_owned()
-    } else {
-        let keys: Vec<String> = hinted(model.view, true).collect();
-        let room = match columns {
-            120.. => keys.len(),
-            80.. => 2,
-            _ => 1,
-        };
-        keys.into_iter().take(room).collect::<Vec<_>>().join("  ")
-    };
-    let lead = if columns >= 120 && !model.read_only && !acts.is_empty() {
-        "SHIFT ACTS:  "
-    } else {
-        ""
-    };
-    let right = format!("{lead}{acts} ");
-    let mut left = String::new();
-    for hint in hinted(model.view, false) {
-        if width(&left) + width(&hint) + 3 + width(&right) > columns {
-            break;
-        }
-        write!(left, " {hint} ").ok();
-    }
-    let gap = columns.saturating_sub(width(&left) + width(&right));
-    format!("{left}{}{right}", " ".repeat(gap))
 }

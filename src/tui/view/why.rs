@@ -52,7 +52,7 @@ impl WhyParts {
         let framed = panes.class != Class::Small;
         let (most, proof) = match panes.class {
             Class::Wide => (15, 8),
-            _ => (8, 5),
+            Class::TooSmall | Class::Small | Class::Normal => (8, 5),
         };
         let mut parts = Self {
             answer: whole,

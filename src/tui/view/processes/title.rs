@@ -38,7 +38,9 @@ pub(super) fn title(model: &Model, class: Class) -> String {
     };
     let mut title = match class {
         Class::Small => format!("PROC {name}  {all}{odd}"),
-        _ => format!("Processes of {name}   {all}{odd}"),
+        Class::TooSmall | Class::Normal | Class::Wide => {
+            format!("Processes of {name}   {all}{odd}")
+        }
     };
     if listing.more > 0 {
         write!(title, " and {} more", listing.more).ok();

@@ -147,7 +147,7 @@ fn settings(
                 let bar = table::bar(model.look, whole, *mask, overlap);
                 write!(text, "{resource} {bar} {mask}").ok();
             }
-            other => {
+            other @ (Setting::Mask(_) | Setting::Number(_) | Setting::Word(_)) => {
                 write!(text, "{resource} {other}").ok();
             }
         }

@@ -163,7 +163,11 @@ fn aligned(column: GroupColumn, text: &str, width: usize) -> String {
         GroupColumn::Name | GroupColumn::Kind | GroupColumn::Ways | GroupColumn::Mode => {
             left(text, width)
         }
-        _ => right(text, width),
+        GroupColumn::Tasks
+        | GroupColumn::Llc
+        | GroupColumn::Total
+        | GroupColumn::Local
+        | GroupColumn::Throttle => right(text, width),
     }
 }
 
@@ -296,7 +300,7 @@ fn llc(groups: &RdtGroups, group: &ResctrlGroup) -> String {
         RdtValue::Value(_) if groups.overview.survey.info.level() == Some("L3") => {
             group.allowed("L3", None)
         }
-        _ => None,
+        RdtValue::None | RdtValue::Value(_) | RdtValue::Word(_) => None,
     };
     match allowed {
         Some(most) => format!("{text}/{}", measure::bytes(most)),

@@ -180,7 +180,7 @@ pub(super) fn throttle(group: &ResctrlGroup, resource: &str) -> Option<String> {
     };
     let numbers = domains.iter().filter_map(|(_, setting)| match setting {
         Setting::Number(value) => Some(*value),
-        _ => None,
+        Setting::Mask(_) | Setting::Word(_) => None,
     });
     let (least, most) = (numbers.clone().min(), numbers.max());
     match (least, most) {
