@@ -18,6 +18,7 @@ mod log_pane;
 pub(crate) mod measure;
 mod modal;
 mod model;
+mod place;
 mod processes;
 mod rdt;
 mod selection;

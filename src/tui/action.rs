@@ -1,6 +1,6 @@
 //! What a key, a menu line or a palette line can ask for.
 
-use super::model::View;
+use super::place::View;
 
 /// Something the operator can ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,5 +130,32 @@ impl Action {
             self,
             Self::Delete | Self::Signal | Self::Stop | Self::Pause | Self::Start | Self::Clean
         )
+    }
+
+    /// Whether it is about containers that are not on the screen in this view: such are neither acted
+    /// upon nor marked.
+    pub(crate) fn is_hidden_in(self, view: View) -> bool {
+        match view {
+            View::Containers | View::Usage | View::Processes => self == Self::Clean,
+            View::Leftovers => {
+                // It has marks, a copy and an act of its own.
+                let own = [
+                    Self::Mark,
+                    Self::MarkAll,
+                    Self::ClearMarks,
+                    Self::Copy,
+                    Self::Clean,
+                    Self::Why,
+                    Self::PutAway,
+                ];
+                self.is_about_the_list() && !own.contains(&self)
+            }
+            View::Rdt => self.is_about_the_list(),
+            View::History => {
+                // The history has the list's filter.
+                let own = [Self::Filter, Self::NextMatch, Self::PreviousMatch];
+                self.is_about_the_list() && !own.contains(&self)
+            }
+        }
     }
 }

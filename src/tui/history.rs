@@ -12,7 +12,7 @@ use crate::oci::ContainerKey;
 use super::action::Motion;
 use super::deeds::{Deed, Deeds};
 use super::filter::Filter;
-use super::model::first_row;
+use super::place::first_row;
 
 /// One line of the past.
 #[derive(Debug, Clone, Copy, PartialEq)]

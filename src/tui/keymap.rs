@@ -4,7 +4,7 @@
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::action::{Action, Motion};
-use super::model::View;
+use super::place::View;
 
 /// One key press, without the modifiers that do not matter for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

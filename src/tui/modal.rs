@@ -1,5 +1,6 @@
 //! The dialogs. At most one is open, which the type sees to.
 
+mod button;
 mod clean;
 mod confirm;
 mod why;
@@ -14,9 +15,10 @@ use crate::process::InitProcess;
 use crate::text::secrets::Masking;
 
 use super::action::Action;
-use super::model::Pane;
+use super::place::Pane;
 use super::processes::SortBy;
 use super::table::{Column, SortKey};
+pub(crate) use button::Button;
 pub(crate) use clean::{CleanDialog, CleanItem};
 pub(crate) use confirm::{AskedAct, Confirm, Item};
 pub(crate) use why::{WhyPage, WhySpot, WhySubject};
@@ -24,9 +26,6 @@ pub(crate) use why::{WhyPage, WhySpot, WhySubject};
 /// Keys pressed earlier than this after a dialog that acts was first seen are thrown away: they
 /// were meant for what was on the screen before.
 pub(crate) const TYPE_AHEAD: Duration = Duration::from_millis(300);
-
-/// More targets than this need a word to be typed.
-const MANY: usize = 3;
 
 /// An open dialog.
 #[derive(Debug)]
@@ -125,21 +124,5 @@ impl Menu {
             query.split_whitespace().all(|word| label.contains(word))
         };
         self.entries.iter().filter(hit).collect()
-    }
-}
-
-/// The two buttons of a dialog that acts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Button {
-    Cancel,
-    Go,
-}
-
-impl Button {
-    pub(crate) fn other(self) -> Self {
-        match self {
-            Self::Cancel => Self::Go,
-            Self::Go => Self::Cancel,
-        }
     }
 }

@@ -14,7 +14,6 @@ use crate::inventory::{Condition, Container, Snapshot, Watch};
 use crate::lifecycle::Job;
 use crate::oci::{ContainerKey, Status};
 
-use super::action::Action;
 use super::axes::{Ceiling, TimeSpan};
 use super::deeds::Deeds;
 use super::event::Moment;
@@ -23,6 +22,7 @@ use super::history::{HistoryCursor, HistoryEntry};
 use super::leftovers::LeftoverList;
 use super::log_pane::{LogPane, Tone};
 use super::modal::{Modal, Open, WhySubject as Examined};
+use super::place::{Pane, View, first_row};
 use super::processes::ProcessPane;
 use super::rdt::Rdt;
 use super::selection::Selection;
@@ -30,99 +30,8 @@ use super::standing;
 use super::table::{self, Column, SortKey};
 use super::theme::TerminalLook;
 
-/// What the screen is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum View {
-    Containers,
-    Usage,
-    Processes,
-    Leftovers,
-    Rdt,
-    History,
-}
-
-impl View {
-    /// In the order of their keys.
-    pub(crate) const ALL: [Self; 6] = [
-        Self::Containers,
-        Self::Usage,
-        Self::Processes,
-        Self::Leftovers,
-        Self::Rdt,
-        Self::History,
-    ];
-
-    /// Its key.
-    pub(crate) fn key(self) -> char {
-        match self {
-            Self::Containers => '1',
-            Self::Usage => '2',
-            Self::Processes => '3',
-            Self::Leftovers => '4',
-            Self::Rdt => '5',
-            Self::History => '6',
-        }
-    }
-
-    /// Whether an action is about containers that are not on the screen in this view: such are
-    /// neither acted upon nor marked.
-    pub(crate) fn is_blind_to(self, action: Action) -> bool {
-        match self {
-            Self::Containers | Self::Usage | Self::Processes => action == Action::Clean,
-            Self::Leftovers => {
-                // It has marks, a copy and an act of its own.
-                let own = [
-                    Action::Mark,
-                    Action::MarkAll,
-                    Action::ClearMarks,
-                    Action::Copy,
-                    Action::Clean,
-                    Action::Why,
-                    Action::PutAway,
-                ];
-                action.is_about_the_list() && !own.contains(&action)
-            }
-            Self::Rdt => action.is_about_the_list(),
-            Self::History => {
-                // The history has the list's filter.
-                let own = [Action::Filter, Action::NextMatch, Action::PreviousMatch];
-                action.is_about_the_list() && !own.contains(&action)
-            }
-        }
-    }
-
-    /// Its name, in full or short.
-    pub(crate) fn title(self, wide: bool) -> &'static str {
-        match (self, wide) {
-            (Self::Containers, true) => "Containers",
-            (Self::Containers, false) => "Cont",
-            (Self::Usage, true) => "Usage",
-            (Self::Usage, false) => "Use",
-            (Self::Processes, true) => "Processes",
-            (Self::Processes, false) => "Proc",
-            (Self::Leftovers, true) => "Leftovers",
-            (Self::Leftovers, false) => "Left",
-            (Self::Rdt, _) => "RDT",
-            (Self::History, true) => "History",
-            (Self::History, false) => "Hist",
-        }
-    }
-}
-
 /// Most marked containers that are looked at closely to be compared.
 const COMPARED: usize = 20;
-
-/// A part of the screen that can be in focus.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Pane {
-    /// The list of containers.
-    List,
-    /// All of a view that is not the list of containers.
-    View,
-    Details,
-    Usage,
-    Log,
-}
 
 /// A job under way.
 #[derive(Debug)]
@@ -453,11 +362,4 @@ impl Model {
             self.rows.len(),
         );
     }
-}
-
-/// The first row to show so that `cursor` is among `page` rows, moving as little as can be.
-pub(crate) fn first_row(top: usize, cursor: usize, page: usize, len: usize) -> usize {
-    let page = page.max(1);
-    let top = top.min(cursor).max((cursor + 1).saturating_sub(page));
-    top.min(len.saturating_sub(page))
 }

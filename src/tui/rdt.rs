@@ -14,7 +14,8 @@ use crate::resctrl::{GroupName, ResctrlGroup};
 
 use super::action::Motion;
 use super::effect::Effect;
-use super::model::{Model, Pane, View, first_row};
+use super::model::Model;
+use super::place::{Pane, View, first_row};
 use super::view::layout::{self, Class};
 
 /// A reading interrupts CPUs: no more than one in this time.

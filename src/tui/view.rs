@@ -26,7 +26,8 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 
 use super::modal::Modal;
-use super::model::{Model, Pane, View};
+use super::model::Model;
+use super::place::{Pane, View};
 use layout::{Class, Panes};
 
 /// Draws the whole screen.

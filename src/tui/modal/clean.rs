@@ -1,6 +1,6 @@
 //! The dialog that asks before leftovers are cleaned.
 
-use super::{Button, MANY};
+use super::button::{Button, MANY};
 use crate::leftovers::{Confidence, KillOrphans, Leftover, order};
 use crate::lifecycle::{Job, Preview};
 

@@ -1,6 +1,6 @@
 //! The dialog that asks before something is done to containers.
 
-use super::{Button, MANY};
+use super::button::{Button, MANY};
 use crate::inventory::processes::Process;
 use crate::inventory::{Condition, Container};
 use crate::kernel::Signal;

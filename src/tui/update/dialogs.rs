@@ -9,7 +9,8 @@ use crate::tui::effect::{Content, Effect};
 use crate::tui::export;
 use crate::tui::keymap::Press;
 use crate::tui::modal::{AskedAct, Button, Choice, Menu, Modal, TYPE_AHEAD};
-use crate::tui::model::{Model, Pane};
+use crate::tui::model::Model;
+use crate::tui::place::Pane;
 use crate::tui::table::Column;
 
 use super::entries::column_entries;

@@ -2,7 +2,8 @@
 
 use crate::tui::action::Motion;
 use crate::tui::log_pane::Tone;
-use crate::tui::model::{Model, View};
+use crate::tui::model::Model;
+use crate::tui::place::View;
 use crate::tui::view::{history, layout};
 
 use super::panes;

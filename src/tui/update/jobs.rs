@@ -9,7 +9,8 @@ use crate::tui::deeds::{Act, Deed, Ending};
 use crate::tui::effect::Effect;
 use crate::tui::log_pane::Tone;
 use crate::tui::modal::{AskedAct, Button, Confirm, Modal};
-use crate::tui::model::{Model, Running, View};
+use crate::tui::model::{Model, Running};
+use crate::tui::place::View;
 
 use super::opened::open;
 

@@ -7,7 +7,8 @@ use crate::tui::effect::{Content, Effect};
 use crate::tui::keymap::{self, Press};
 use crate::tui::log_pane::Tone;
 use crate::tui::modal::{AskedAct, Modal, Prompt};
-use crate::tui::model::{Model, Pane, View};
+use crate::tui::model::Model;
+use crate::tui::place::{Pane, View};
 use crate::tui::view::layout::Class;
 
 use super::opened::open;
@@ -38,7 +39,7 @@ pub(super) fn press(model: &mut Model, press: Press) -> Vec<Effect> {
 )]
 pub(super) fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
     let aimed = action.acts() || model.focus == Pane::View;
-    if aimed && model.view.is_blind_to(action) {
+    if aimed && action.is_hidden_in(model.view) {
         return warn(model, not_here(action));
     }
     if action.acts() && model.read_only {

@@ -11,7 +11,8 @@ use crate::tui::deeds::{Act, Ending};
 use crate::tui::effect::Effect;
 use crate::tui::log_pane::Tone;
 use crate::tui::modal::{CleanDialog, Menu, Modal};
-use crate::tui::model::{Model, Pane, View, first_row};
+use crate::tui::model::Model;
+use crate::tui::place::{Pane, View, first_row};
 use crate::tui::view;
 use crate::tui::view::layout::{self, Class};
 

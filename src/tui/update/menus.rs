@@ -7,7 +7,8 @@ use crate::tui::action::Action;
 use crate::tui::effect::Effect;
 use crate::tui::keymap::{BINDINGS, Binding, KeyContext};
 use crate::tui::modal::{Choice, ExportFormat, Menu, MenuItem, Modal, Page};
-use crate::tui::model::{Model, Pane, View};
+use crate::tui::model::Model;
+use crate::tui::place::{Pane, View};
 use crate::tui::table::SortKey;
 use crate::tui::view;
 

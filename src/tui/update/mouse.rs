@@ -4,7 +4,8 @@ use ratatui::crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
 use crate::tui::action::Motion;
 use crate::tui::effect::Effect;
-use crate::tui::model::{Model, Pane, View};
+use crate::tui::model::Model;
+use crate::tui::place::{Pane, View};
 use crate::tui::table::{self, SortKey};
 use crate::tui::view::layout::{self, MouseSpot};
 

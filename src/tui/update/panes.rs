@@ -2,7 +2,8 @@
 
 use crate::tui::action::Motion;
 use crate::tui::filter::Filter;
-use crate::tui::model::{Model, Pane, View};
+use crate::tui::model::Model;
+use crate::tui::place::{Pane, View};
 use crate::tui::rdt;
 use crate::tui::table::SortKey;
 use crate::tui::view::layout;

@@ -7,7 +7,8 @@ use crate::kernel::Signal;
 use crate::tui::action::{Action, Motion};
 use crate::tui::effect::Effect;
 use crate::tui::modal::{AskedAct, Choice, Confirm, Menu, MenuItem, Modal, Page};
-use crate::tui::model::{Model, Pane, first_row};
+use crate::tui::model::Model;
+use crate::tui::place::{Pane, first_row};
 use crate::tui::processes::SortBy;
 use crate::tui::view::{closeup, processes as view};
 

@@ -12,7 +12,8 @@ use crate::tui::effect::{Content, Effect};
 use crate::tui::keymap::Press;
 use crate::tui::log_pane::Tone;
 use crate::tui::modal::{AskedAct, Modal, WhyPage, WhySpot, WhySubject};
-use crate::tui::model::{Model, View};
+use crate::tui::model::Model;
+use crate::tui::place::View;
 use crate::tui::view;
 
 use super::{jobs, opened};

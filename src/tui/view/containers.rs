@@ -14,7 +14,8 @@ use crate::inventory::{Condition, Container, Usage};
 use crate::oci::Status;
 use crate::tui::measure::{self, cut, left, right, width};
 use crate::tui::modal::Modal;
-use crate::tui::model::{Model, Pane, first_row};
+use crate::tui::model::Model;
+use crate::tui::place::{Pane, first_row};
 use crate::tui::standing::{self, Issue};
 use crate::tui::table::{self, Column, SortKey};
 

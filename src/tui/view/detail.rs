@@ -14,7 +14,8 @@ use crate::inventory::manager::Request;
 use crate::text::secrets::{Masker, Masking};
 use crate::text::{safe, visible, visible_path};
 use crate::tui::measure::{self, left, wrap};
-use crate::tui::model::{Model, Pane};
+use crate::tui::model::Model;
+use crate::tui::place::Pane;
 use crate::tui::standing;
 
 use super::containers::state_word;

@@ -2,7 +2,8 @@
 
 use crate::tui::keymap::{BINDINGS, KeyContext, Topic};
 use crate::tui::measure::left;
-use crate::tui::model::{Model, Pane, View};
+use crate::tui::model::Model;
+use crate::tui::place::{Pane, View};
 
 /// The lines of the help: what concerns the pane in focus comes first.
 pub(crate) fn lines(model: &Model) -> Vec<String> {

@@ -11,7 +11,8 @@ use ratatui::text::{Line, Span};
 use crate::inventory::happenings::{ExitStatus, Happened};
 use crate::tui::history::HistoryEntry;
 use crate::tui::measure::{cut, left, scrolled_into, width};
-use crate::tui::model::{Model, Pane, first_row};
+use crate::tui::model::Model;
+use crate::tui::place::{Pane, first_row};
 
 use super::layout::{self, Class, Panes};
 

@@ -3,7 +3,8 @@
 
 use ratatui::layout::{Rect, Size};
 
-use crate::tui::model::{Model, Pane, View};
+use crate::tui::model::Model;
+use crate::tui::place::{Pane, View};
 
 /// How much there is room for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

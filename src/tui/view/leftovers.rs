@@ -12,7 +12,8 @@ use ratatui::widgets::Paragraph;
 use crate::leftovers::{Confidence, Leftover, LeftoverKind};
 use crate::text::{visible, visible_path};
 use crate::tui::measure::{self, cut, left, right, scrolled_into, width, wrap};
-use crate::tui::model::{Model, Pane, first_row};
+use crate::tui::model::Model;
+use crate::tui::place::{Pane, first_row};
 
 use super::layout::{self, Class, Panes};
 

@@ -10,7 +10,8 @@ use ratatui::text::{Line, Span};
 use crate::tui::log_pane::{self, Tone};
 use crate::tui::measure::{cut, left, right, scrolled, width};
 use crate::tui::modal::{Modal, Prompt};
-use crate::tui::model::{Model, Pane};
+use crate::tui::model::Model;
+use crate::tui::place::Pane;
 
 use super::layout::Panes;
 

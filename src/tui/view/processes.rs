@@ -10,7 +10,8 @@ use ratatui::text::{Line, Span};
 use crate::inventory::processes::{Process, ProcessGroup, ProcessPlace, Source};
 use crate::process::InitProcess;
 use crate::tui::measure::{self, cut, left, right, width};
-use crate::tui::model::{Model, Pane, first_row};
+use crate::tui::model::Model;
+use crate::tui::place::{Pane, first_row};
 use crate::tui::processes::ProcessLine;
 
 use super::closeup;

@@ -13,7 +13,8 @@ use ratatui::widgets::Paragraph;
 use crate::inventory::rdt::{RdtGroups, RdtView};
 use crate::text::visible_path;
 use crate::tui::measure::{self, wrap};
-use crate::tui::model::{Model, Pane, first_row};
+use crate::tui::model::Model;
+use crate::tui::place::{Pane, first_row};
 
 use super::layout::{self, Class, Panes};
 

@@ -12,7 +12,8 @@ use ratatui::text::{Line, Span};
 use crate::inventory::{RootState, Snapshot};
 use crate::text::{safe, visible};
 use crate::tui::measure::{self, cut, width};
-use crate::tui::model::{Model, View};
+use crate::tui::model::Model;
+use crate::tui::place::View;
 
 use super::layout::Class;
 

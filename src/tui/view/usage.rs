@@ -15,7 +15,8 @@ use ratatui::widgets::Paragraph;
 
 use crate::tui::history;
 use crate::tui::measure::{self, cut, scrolled_into};
-use crate::tui::model::{Model, Pane};
+use crate::tui::model::Model;
+use crate::tui::place::Pane;
 
 use self::panes::PaneScene;
 use self::subject::{ChartSubject, clock};

@@ -5,7 +5,8 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use crate::tui::measure;
-use crate::tui::model::{Model, Pane};
+use crate::tui::model::Model;
+use crate::tui::place::Pane;
 
 use super::layout::Panes;
 use super::usage::subject::{ChartSubject, Charted, Plot};

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
-use crate::tui::model::{Model, Pane};
+use crate::tui::model::Model;
+use crate::tui::place::Pane;
 use crate::tui::view::containers::Edge;
 use crate::tui::view::layout::Class;
 

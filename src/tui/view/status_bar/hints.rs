@@ -6,7 +6,8 @@ use crate::tui::action::Action;
 use crate::tui::keymap::{self, BINDINGS, KeyContext, Topic};
 use crate::tui::measure::{self, width};
 use crate::tui::modal::{Modal, Page, Prompt, WhyPage, WhySpot};
-use crate::tui::model::{Model, Pane, View};
+use crate::tui::model::Model;
+use crate::tui::place::{Pane, View};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
@@ -100,7 +101,7 @@ pub(super) fn hinted(view: View, acts: bool) -> impl Iterator<Item = String> {
             .iter()
             .any(|own| own.within == Some(KeyContext::View(view)) && own.label == b.label);
         let of_a_table = view == View::Usage && b.topic == Topic::List;
-        let hidden = view.is_blind_to(b.action) || of_a_table && b.action != Action::Filter;
+        let hidden = b.action.is_hidden_in(view) || of_a_table && b.action != Action::Filter;
         b.within.is_none() && !replaced && !hidden
     });
     let back = (view != View::Containers && !acts).then(|| "Esc back".to_owned());
@@ -127,7 +128,8 @@ pub(super) fn hinted(view: View, acts: bool) -> impl Iterator<Item = String> {
 
 /// As many hints as fit; what acts on the host has its own place at the right.
 pub(super) fn plain(model: &Model, columns: usize) -> String {
-    let acts = if model.view.is_blind_to(Action::Delete) && model.view.is_blind_to(Action::Clean) {
+    let acts = if Action::Delete.is_hidden_in(model.view) && Action::Clean.is_hidden_in(model.view)
+    {
         String::new()
     } else if model.read_only {
         "READ-ONLY: capitals are dead".to_owned()
