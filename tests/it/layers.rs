@@ -147,8 +147,6 @@ const KNOWN_LONG: &[(&str, usize)] = &[
     ("src/cli/args.rs", 441),
     ("src/doctor.rs", 458),
     ("src/inventory/attention.rs", 439),
-    ("src/inventory/sampler.rs", 524),
-    ("src/inventory/sampler/row.rs", 521),
     ("src/inventory/vitals.rs", 461),
     ("src/tui/modal.rs", 425),
     ("src/tui/model.rs", 461),
