@@ -7,6 +7,7 @@ pub(crate) mod confirm;
 pub(crate) mod containers;
 pub(crate) mod detail;
 pub(crate) mod empty;
+mod frame;
 pub(crate) mod help;
 pub(crate) mod history;
 pub(crate) mod layout;
@@ -27,8 +28,9 @@ use ratatui::layout::Rect;
 
 use super::modal::Modal;
 use super::model::Model;
-use super::place::{Pane, View};
-use layout::{Class, Panes};
+use super::place::View;
+use frame::{framed, line};
+use layout::Class;
 
 /// Draws the whole screen.
 pub fn draw(frame: &mut Frame<'_>, model: &Model) {
@@ -91,36 +93,4 @@ pub(crate) fn dialog_extent(model: &Model) -> (usize, usize) {
         ),
         _ => (0, 0),
     }
-}
-
-/// Whether a pane is drawn as the one in focus. A dialog takes the focus from all of them.
-fn in_focus(model: &Model, pane: Pane) -> bool {
-    let dialog = matches!(model.modal(), Some(open) if !matches!(open, Modal::Prompt(_)));
-    model.focus == pane && !dialog
-}
-
-/// A frame with a title around a pane; on small screens nothing. Gives back the inside.
-fn framed(
-    frame: &mut Frame<'_>,
-    area: Rect,
-    model: &Model,
-    panes: &Panes,
-    pane: Pane,
-    title: &str,
-) -> Rect {
-    if panes.framed() {
-        let room = usize::from(area.width).saturating_sub(8);
-        let title = super::measure::cut(title, room);
-        frame.render_widget(model.look.pane(&title, in_focus(model, pane)), area);
-    }
-    layout::inside(panes, area)
-}
-
-/// The `row`th line of an area, if it has one.
-fn line(area: Rect, row: u16) -> Option<Rect> {
-    (row < area.height).then(|| Rect {
-        y: area.y + row,
-        height: 1,
-        ..area
-    })
 }

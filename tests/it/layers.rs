@@ -135,7 +135,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 /// Circles of more than [`MOST_IN_A_CIRCLE`] files: one of the files, and how many there are.
-const KNOWN_CIRCLES: &[(&str, usize)] = &[("tui/model", 46), ("tui/update", 10)];
+const KNOWN_CIRCLES: &[(&str, usize)] = &[("tui/model", 15)];
 
 const MOST_IN_A_CIRCLE: usize = 4;
 
