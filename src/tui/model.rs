@@ -9,8 +9,7 @@ use ratatui::layout::Size;
 
 use crate::config::Config;
 use crate::inventory::processes::ProcessSubject;
-use crate::inventory::usage::OfAll;
-use crate::inventory::{Condition, Container, Snapshot, Watch};
+use crate::inventory::{Condition, Container, Snapshot};
 use crate::lifecycle::Job;
 use crate::oci::{ContainerKey, Status};
 
@@ -22,16 +21,13 @@ use super::history::{HistoryCursor, HistoryEntry};
 use super::leftovers::LeftoverList;
 use super::log_pane::{LogPane, Tone};
 use super::modal::{Modal, Open, WhySubject as Examined};
-use super::place::{Pane, View, first_row};
+use super::place::{Pane, View};
 use super::processes::ProcessPane;
 use super::rdt::Rdt;
 use super::selection::Selection;
 use super::standing;
 use super::table::{self, Column, SortKey};
 use super::theme::TerminalLook;
-
-/// Most marked containers that are looked at closely to be compared.
-const COMPARED: usize = 20;
 
 /// A job under way.
 #[derive(Debug)]
@@ -211,30 +207,6 @@ impl Model {
         usize::from(self.open.is_some())
     }
 
-    /// What the sampler should look at closely: what is on the screen.
-    pub(crate) fn watch(&self) -> Watch {
-        let page = super::view::layout::list_rows(self);
-        let on_screen = self.rows.iter().skip(self.list.top).take(page);
-        let visible = match self.view {
-            View::Containers => on_screen.map(|row| row.key.clone()).collect(),
-            View::Usage => {
-                let compared = self.targets().into_iter().take(COMPARED);
-                compared.map(|row| row.key.clone()).collect()
-            }
-            View::Processes | View::Leftovers | View::Rdt | View::History => Vec::new(),
-        };
-        Watch {
-            visible,
-            in_full: self.view == View::Usage,
-            selected: self.selected_key().cloned(),
-            of_all: OfAll {
-                io: self.list.sort == SortKey::Column(Column::Io) || self.list.filter.is_about_io(),
-                throttled: self.list.sort == SortKey::Column(Column::Throttled)
-                    || self.list.filter.is_about_throttling(),
-            },
-        }
-    }
-
     /// The container whose processes are shown, as it is now; `None` once it is gone.
     pub(crate) fn process_container(&self) -> Option<&Arc<Container>> {
         let key = self.processes.of.as_ref()?;
@@ -335,31 +307,10 @@ impl Model {
         self.settle_past();
     }
 
-    /// Keeps the cursor of the history on its line, while anybody sees it.
-    pub(crate) fn settle_past(&mut self) {
-        if self.view == View::History {
-            let page = super::view::history::page(self);
-            let mut cursor = std::mem::take(&mut self.history);
-            cursor.settle(&self.history_entries(), page);
-            self.history = cursor;
-        }
-    }
-
     /// What of the past is shown, newest first.
     pub(crate) fn history_entries(&self) -> Vec<HistoryEntry<'_>> {
         let happened = self.snapshot().map(|snapshot| &*snapshot.happenings);
         let happened = happened.map_or(&[][..], Vec::as_slice);
         super::history::shown(happened, &self.deeds, &self.list.filter)
-    }
-
-    /// Keeps the cursor on the screen.
-    pub(crate) fn follow(&mut self) {
-        let page = super::view::layout::list_rows(self);
-        self.list.top = first_row(
-            self.list.top,
-            self.list.selection.index(),
-            page,
-            self.rows.len(),
-        );
     }
 }

@@ -12,6 +12,8 @@ mod mouse;
 mod opened;
 mod panes;
 mod processes;
+mod rdt;
+mod sight;
 mod why;
 
 use std::sync::Arc;
@@ -29,7 +31,6 @@ use super::keymap::Press;
 use super::log_pane::Tone;
 use super::modal::{AskedAct, Confirm, Modal};
 use super::model::Model;
-use super::rdt;
 
 /// Takes an event in; gives back what is to be done outside.
 pub fn update(model: &mut Model, event: Event) -> Vec<Effect> {

@@ -1,10 +1,10 @@
 //! Moving in the panes and between them, and from view to view.
 
+use super::rdt;
 use crate::tui::action::Motion;
 use crate::tui::filter::Filter;
 use crate::tui::model::Model;
 use crate::tui::place::{Pane, View};
-use crate::tui::rdt;
 use crate::tui::table::SortKey;
 use crate::tui::view::layout;
 
