@@ -74,6 +74,8 @@
 //! Nor is absence: what is not found is gone only where [`inventory::Sight`] says that it would have
 //! been seen.
 
+#![warn(clippy::wildcard_enum_match_arm)]
+
 pub mod cgroup;
 pub mod cli;
 pub mod config;

@@ -143,7 +143,16 @@ fn perform(effect: Effect, screen: &mut Screen, threads: &mut Threads) -> io::Re
         Effect::Mouse(on) => screen.mouse(on),
         Effect::Suspend => screen.suspend(),
         Effect::Reenter => screen.reenter(),
-        other => {
+        other @ (Effect::Quit
+        | Effect::HoldJobs
+        | Effect::Submit(_)
+        | Effect::Preview { .. }
+        | Effect::Inspect { .. }
+        | Effect::ReadRdt(_)
+        | Effect::FindLeftovers(_)
+        | Effect::Rescan
+        | Effect::Interval(_)
+        | Effect::Save { .. }) => {
             threads.perform(other);
             Ok(())
         }

@@ -182,9 +182,11 @@ fn deduplicated(paths: Vec<PathBuf>) -> Vec<StateRoot> {
 pub(super) fn user_of(path: &Path) -> Option<u32> {
     let names: Vec<&str> = path
         .components()
-        .filter_map(|part| match part {
-            Component::Normal(name) => name.to_str(),
-            _ => None,
+        .filter_map(|part| {
+            let Component::Normal(name) = part else {
+                return None;
+            };
+            name.to_str()
         })
         .collect();
     let below_run = names.windows(3).find_map(|names| match names {

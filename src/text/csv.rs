@@ -23,7 +23,9 @@ pub fn cell(value: &Value) -> String {
         }
         Value::String(text) => super::whole(text),
         // A list stays JSON, in one cell.
-        other => super::json(&other.to_string()),
+        other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+            super::json(&other.to_string())
+        }
     };
     if text.contains([',', '"']) {
         return format!("\"{}\"", text.replace('"', "\"\""));

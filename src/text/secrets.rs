@@ -214,7 +214,12 @@ impl Masker {
                 Value::String(text) if self.hides(name, text, of_environment) => {
                     *value = self.mask().into();
                 }
-                value => self.value(value, Among::of(key), nested),
+                Value::Null
+                | Value::Bool(_)
+                | Value::Number(_)
+                | Value::String(_)
+                | Value::Array(_)
+                | Value::Object(_) => self.value(value, Among::of(key), nested),
             }
         }
     }

@@ -42,11 +42,15 @@ impl From<&KeyEvent> for Press {
     fn from(key: &KeyEvent) -> Self {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         // Shift is part of the character already; with Ctrl, terminals disagree on the case.
-        let code = match key.code {
-            KeyCode::Char(c) if control => KeyCode::Char(c.to_ascii_lowercase()),
-            KeyCode::Tab if key.modifiers.contains(KeyModifiers::SHIFT) => KeyCode::BackTab,
-            other => other,
-        };
+        let shift = key.modifiers.contains(KeyModifiers::SHIFT);
+        let mut code = key.code;
+        if let KeyCode::Char(c) = code
+            && control
+        {
+            code = KeyCode::Char(c.to_ascii_lowercase());
+        } else if code == KeyCode::Tab && shift {
+            code = KeyCode::BackTab;
+        }
         Self { code, control }
     }
 }

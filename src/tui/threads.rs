@@ -4,6 +4,7 @@
 mod diagnosis;
 mod engine;
 mod files;
+mod input;
 mod leftovers;
 mod mailbox;
 mod processes;
@@ -18,8 +19,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Sender};
 use std::time::Duration;
-
-use ratatui::crossterm::event::{self as terminal_event, Event as Input, MouseEventKind};
 
 use crate::config::Config;
 use crate::inventory::processes::ProcessSubject;
@@ -92,7 +91,7 @@ impl Threads {
         HOLD.store(false, Ordering::SeqCst);
         let host = JobHost::new(config);
         signals::start(&mailbox)?;
-        start_input(&mailbox)?;
+        input::start(&mailbox)?;
         let sampler = sampler::start(&mailbox, host.clone(), config.interval)?;
         let rdt = rdt::start(&mailbox, host.clone())?;
         let leftovers = leftovers::start(&mailbox, host.clone())?;
@@ -247,7 +246,21 @@ impl Threads {
                 };
                 self.say(true, &text);
             }
-            _ => {}
+            EventKind::Input(_)
+            | EventKind::Snapshot(_)
+            | EventKind::Rdt(_)
+            | EventKind::Processes(_)
+            | EventKind::Leftovers(_)
+            | EventKind::Diagnosis { .. }
+            | EventKind::Step(_)
+            | EventKind::Preview { .. }
+            | EventKind::Inspected { .. }
+            | EventKind::Said { .. }
+            | EventKind::Terminate(_)
+            | EventKind::Suspend
+            | EventKind::Continued
+            | EventKind::Drawn
+            | EventKind::Tick => {}
         }
     }
 
@@ -276,7 +289,7 @@ impl Threads {
     fn restart(&mut self, name: &str) -> io::Result<()> {
         let (mailbox, host) = (&self.mailbox, self.host.clone());
         match name {
-            "input" => start_input(mailbox)?,
+            "input" => input::start(mailbox)?,
             "signals" => signals::start(mailbox)?,
             "sampler" => {
                 self.sampler = sampler::start(mailbox, host, self.interval)?;
@@ -306,26 +319,6 @@ impl Threads {
         }
         Ok(())
     }
-}
-
-fn start_input(mailbox: &Mailbox) -> io::Result<()> {
-    spawn("input", mailbox, |mailbox| {
-        loop {
-            let kind = match terminal_event::read() {
-                // Nothing reacts to it, and every one would draw the screen again.
-                Ok(Input::Mouse(mouse)) if mouse.kind == MouseEventKind::Moved => continue,
-                Ok(input) => EventKind::Input(input),
-                Err(error) => {
-                    tracing::error!("read from the terminal: {error}");
-                    EventKind::Terminate("end of input")
-                }
-            };
-            let over = matches!(kind, EventKind::Terminate(_));
-            if !mailbox.send(kind) || over {
-                return;
-            }
-        }
-    })
 }
 
 fn start_previews(mailbox: &Mailbox, host: JobHost) -> io::Result<Sender<PreviewOrder>> {

@@ -134,7 +134,7 @@ fn take_input(model: &mut Model, input: Input, at: std::time::Duration) -> Vec<E
             dialogs::paste(model, &text);
             Vec::new()
         }
-        _ => Vec::new(),
+        Input::FocusGained | Input::FocusLost | Input::Key(_) => Vec::new(),
     }
 }
 

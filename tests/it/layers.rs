@@ -143,17 +143,7 @@ const MOST_IN_A_CIRCLE: usize = 4;
 const TWICE: &[(&str, &str)] = &[];
 
 /// Files of `src` with more than [`MOST_LINES`] lines.
-const KNOWN_LONG: &[(&str, usize)] = &[
-    ("src/cli/args.rs", 441),
-    ("src/doctor.rs", 458),
-    ("src/inventory/attention.rs", 439),
-    ("src/inventory/vitals.rs", 461),
-    ("src/tui/modal.rs", 425),
-    ("src/tui/model.rs", 461),
-    ("src/tui/threads.rs", 459),
-    ("src/tui/update/keys.rs", 454),
-    ("src/tui/view/status_bar.rs", 419),
-];
+const KNOWN_LONG: &[(&str, usize)] = &[];
 
 const MOST_LINES: usize = 400;
 

@@ -75,13 +75,12 @@ fn left(leftover: &Leftover) -> String {
         leftover.place(),
         leftover.reason()
     );
-    let owner = leftover
-        .arguments
-        .iter()
-        .find_map(|argument| match argument {
-            Argument::Known(owner) => Some(owner.words()),
-            _ => None,
-        });
+    let owner = leftover.arguments.iter().find_map(|argument| {
+        let Argument::Known(owner) = argument else {
+            return None;
+        };
+        Some(owner.words())
+    });
     match (owner, leftover.populated) {
         (Some(owner), true) if !pids.is_empty() => {
             format!("{what}, and {owner}: kill -KILL {}", pids.join(" "))

@@ -65,16 +65,7 @@ pub(super) fn press(model: &mut Model, press: Press, at: Duration) -> Vec<Effect
                 }
             }
         }
-        Modal::Leave(button) => match press.code {
-            KeyCode::Char('y') => jobs::leave(model),
-            KeyCode::Enter if *button == Button::Go => jobs::leave(model),
-            KeyCode::Enter | KeyCode::Char('n' | 'q') => close(model),
-            KeyCode::Tab | KeyCode::BackTab | KeyCode::Left | KeyCode::Right => {
-                *button = button.other();
-                Vec::new()
-            }
-            _ => Vec::new(),
-        },
+        Modal::Leave(_) => leave_key(model, press),
         Modal::Prompt(_) => prompt_key(model, press),
         Modal::Menu(_) => menu_key(model, press),
         Modal::Page(_) => page_key(model, press),
@@ -92,6 +83,26 @@ fn close(model: &mut Model) -> Vec<Effect> {
         }
     }
     Vec::new()
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the keys of a keyboard are not ours to list"
+)]
+fn leave_key(model: &mut Model, press: Press) -> Vec<Effect> {
+    let Some(Modal::Leave(button)) = model.open.as_mut().map(|open| &mut open.modal) else {
+        return Vec::new();
+    };
+    match press.code {
+        KeyCode::Char('y') => jobs::leave(model),
+        KeyCode::Enter if *button == Button::Go => jobs::leave(model),
+        KeyCode::Enter | KeyCode::Char('n' | 'q') => close(model),
+        KeyCode::Tab | KeyCode::BackTab | KeyCode::Left | KeyCode::Right => {
+            *button = button.other();
+            Vec::new()
+        }
+        _ => Vec::new(),
+    }
 }
 
 enum DialogKey {
@@ -119,6 +130,10 @@ struct Form<'a> {
     typed: &'a mut String,
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the keys of a keyboard are not ours to list"
+)]
 fn form_key(form: &mut Form<'_>, press: Press) -> DialogKey {
     let typing = form.typing;
     match press.code {
@@ -151,6 +166,10 @@ fn form_key(form: &mut Form<'_>, press: Press) -> DialogKey {
     }
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the keys of a keyboard are not ours to list"
+)]
 fn page_key(model: &mut Model, press: Press) -> Vec<Effect> {
     if let Some(motion) = motion(press, true) {
         scroll(model, motion);
@@ -266,6 +285,10 @@ fn toggle_column(model: &mut Model, column: Column) {
     }
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the keys of a keyboard are not ours to list"
+)]
 fn prompt_key(model: &mut Model, press: Press) -> Vec<Effect> {
     let Some(Modal::Prompt(prompt)) = model.open.as_mut().map(|open| &mut open.modal) else {
         return Vec::new();

@@ -34,6 +34,10 @@ pub(super) fn open(model: &mut Model, container: Arc<Container>) -> Vec<Effect> 
 }
 
 /// A key of its own, if the open page is one and has it.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "`keys::perform` lists every action"
+)]
 pub(super) fn key(model: &mut Model, press: Press) -> Option<Vec<Effect>> {
     let action = keymap::in_inspect(press)?;
     let open = model.open.as_mut()?;

@@ -21,6 +21,10 @@ use super::jobs;
 use super::opened::open;
 
 /// Marks and what is shown; false if the action is not the view's own.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "`keys::perform` lists every action"
+)]
 pub(super) fn arrange(model: &mut Model, action: Action) -> bool {
     if model.focus != Pane::View {
         return false;

@@ -12,6 +12,10 @@ use crate::tui::view::layout::{self, MouseSpot};
 use super::{history, leftovers, opened, panes, processes};
 
 /// The mouse: click selects, wheel scrolls, a heading sorts.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the keys of a keyboard are not ours to list"
+)]
 pub(super) fn point(model: &mut Model, event: MouseEvent) -> Vec<Effect> {
     let wheel = match event.kind {
         MouseEventKind::ScrollUp => Some(Motion::Up),

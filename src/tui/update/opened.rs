@@ -47,6 +47,10 @@ pub(super) fn scroll(model: &mut Model, motion: Motion) {
 }
 
 /// The movement that a key means in a dialog, with letters or, where they are typed, without.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the keys of a keyboard are not ours to list"
+)]
 pub(super) fn motion(press: Press, letters: bool) -> Option<Motion> {
     match press.code {
         KeyCode::Up => Some(Motion::Up),

@@ -78,6 +78,10 @@ pub(super) fn click(model: &mut Model, column: u16, row: u16) {
 
 /// The keys for the list of containers, which cannot be seen in this view, are the list of
 /// processes' or do nothing. Whether the action is dealt with.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "`keys::perform` lists every action"
+)]
 pub(super) fn arrange(model: &mut Model, action: Action) -> bool {
     match action {
         // There they search.

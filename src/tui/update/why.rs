@@ -48,6 +48,10 @@ pub(super) fn take(model: &mut Model, key: &ContainerKey, answer: Result<Arc<Dia
 }
 
 /// A key while the page is open.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the keys of a keyboard are not ours to list"
+)]
 pub(super) fn key(model: &mut Model, press: Press) -> Vec<Effect> {
     if let Some(motion) = opened::motion(press, true) {
         go(model, motion);
@@ -159,7 +163,22 @@ fn act(model: &mut Model, remedy: &Remedy) -> Vec<Effect> {
         Remedy::Resume if paused => AskedAct::Pause,
         Remedy::Start => AskedAct::Start,
         Remedy::Signal { process, signal } => AskedAct::SignalProcess(*process, *signal),
-        _ => {
+        Remedy::Resume
+        | Remedy::SignalOther { .. }
+        | Remedy::Thaw { .. }
+        | Remedy::LiftQuota { .. }
+        | Remedy::RaisePids { .. }
+        | Remedy::OomKiller { .. }
+        | Remedy::RaiseHigh { .. }
+        | Remedy::AbortFuse { .. }
+        | Remedy::Unmount { .. }
+        | Remedy::Unfreeze { .. }
+        | Remedy::ResetFailed { .. }
+        | Remedy::MountResctrl
+        | Remedy::RemountWritable { .. }
+        | Remedy::ByManager { .. }
+        | Remedy::Clean { .. }
+        | Remedy::Advice { .. } => {
             let text = "it is not paused any more".to_owned();
             let subject = Some(container.key.clone());
             model
