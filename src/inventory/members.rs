@@ -68,6 +68,15 @@ pub fn count(top: &Path) -> usize {
     walk(top, MOST, &mut |_| ControlFlow::Continue(())).cgroups
 }
 
+/// How many cgroups are below this one. Where the kernel says none, the directory is not opened.
+pub fn below(dir: &Path) -> usize {
+    // kernfs counts two links and one for each child.
+    if std::fs::symlink_metadata(dir).is_ok_and(|found| found.nlink() == 2) {
+        return 0;
+    }
+    count(dir).saturating_sub(1)
+}
+
 /// As [`tree`], and about this many of them at most.
 pub fn tree_of(dir: &Path, most: usize) -> Vec<PathBuf> {
     let mut out = Vec::new();

@@ -46,8 +46,7 @@ pub(super) fn measure(search: &LeftoverSearch<'_>, candidates: &[Candidate]) -> 
         let Some(hierarchy) = search.machine.hierarchies.at(candidate.cgroup.hierarchy) else {
             continue;
         };
-        let cgroups = members::count(dir);
-        measured.children = measured.children.max(cgroups.saturating_sub(1));
+        measured.children = measured.children.max(members::below(dir));
         if !members::is_empty(dir, hierarchy.version) {
             measured.populated = true;
             let inside = std::slice::from_ref(&candidate.cgroup);

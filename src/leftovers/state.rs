@@ -37,6 +37,10 @@ pub(super) fn find(search: &LeftoverSearch<'_>, tree: &mut Tree) -> Vec<Leftover
             if !search.known.covers(&key.dir()) {
                 continue;
             }
+            // Its init was identified when the claims were read.
+            if search.claims.has_live_init(&key) {
+                continue;
+            }
             // What cannot be opened, or is no directory, is the list's to show as broken.
             if let Ok(entry) = Entry::open(&dir, &key) {
                 found.extend(leftover(search, tree, &entry));

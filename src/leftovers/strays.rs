@@ -14,19 +14,24 @@ impl LeftoverSearch<'_> {
     /// Whether processes live in a cgroup whose name says nothing, nobody accounts for any of them or
     /// of those below it, and they are few enough to be asked.
     pub(super) fn is_stray(&self, dir: &Path, own: &CgroupDir) -> bool {
-        if members::procs(dir).is_empty() {
+        let inside = std::slice::from_ref(own);
+        let listed = members::procs(dir);
+        let Some(first) = listed.first() else {
+            return false;
+        };
+        // Most are of a live container, which one process of theirs tells.
+        if !is_nobodys(
+            self.accounted(std::slice::from_ref(first), inside, false)
+                .as_ref(),
+        ) {
             return false;
         }
-        let inside = std::slice::from_ref(own);
         let members = procs::members(self.machine, inside);
         let pids: Vec<i32> = members.pids.into_iter().collect();
         members.unseen.is_none()
             && pids.len() <= MOST_PIDS
             && pids.iter().any(|pid| procs::lives(self.machine, *pid))
-            && matches!(
-                self.accounted(&pids, inside, false),
-                None | Some(Accounted::Held { .. })
-            )
+            && is_nobodys(self.accounted(&pids, inside, false).as_ref())
     }
 
     /// Who accounts for one of these processes in these cgroups, if anybody does; `tied` if the name of their cgroup
@@ -69,4 +74,9 @@ impl LeftoverSearch<'_> {
             _ => None,
         }
     }
+}
+
+/// Whether nobody accounts for them. Who only holds them is a shim whose container is gone.
+fn is_nobodys(accounted: Option<&Accounted>) -> bool {
+    matches!(accounted, None | Some(Accounted::Held { .. }))
 }

@@ -23,6 +23,7 @@ pub struct Claims {
     list: Vec<Claim>,
     /// The live ones by hierarchy and cgroup, the first of each: every process of the host is asked of.
     live_at: Vec<HashMap<PathBuf, usize>>,
+    by_key: HashMap<ContainerKey, usize>,
     /// The state roots, and the records in them, that could not be read. What is in them claims
     /// nothing, so nobody can be sure that nobody claims it.
     pub unread: Vec<Unread>,
@@ -159,6 +160,7 @@ impl Claims {
         }
         Self {
             live_at: live_at(&claims),
+            by_key: by_key(&claims),
             list: claims,
             unread,
             roots,
@@ -211,6 +213,13 @@ impl Claims {
         let each = self.live_at.iter().zip(machine.hierarchies.iter());
         let first = each.filter_map(first_at).min()?;
         self.list.get(first).map(|claim| &claim.key)
+    }
+
+    /// Whether the init of this container was seen alive.
+    pub fn has_live_init(&self, key: &ContainerKey) -> bool {
+        let at = self.by_key.get(key);
+        at.and_then(|at| self.list.get(*at))
+            .is_some_and(|claim| claim.init.is_some())
     }
 
     /// Every live container with its init.
@@ -306,6 +315,11 @@ impl Claims {
             })
         })
     }
+}
+
+fn by_key(claims: &[Claim]) -> HashMap<ContainerKey, usize> {
+    let keys = claims.iter().map(|claim| claim.key.clone());
+    keys.zip(0..).collect()
 }
 
 fn live_at(claims: &[Claim]) -> Vec<HashMap<PathBuf, usize>> {

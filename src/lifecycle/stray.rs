@@ -19,6 +19,7 @@ use crate::inventory::identity::is_member;
 use crate::inventory::members::{is_of_host, pid_namespace};
 use crate::inventory::owners::is_monitor;
 use crate::oci::ContainerKey;
+use crate::process::ProcStat;
 use crate::text::visible_bytes;
 
 /// Who accounts for a process. Names are safe to print.
@@ -106,7 +107,7 @@ impl<'a> Accounts<'a> {
         if stat.is_dead() {
             return None;
         }
-        if let Some(known) = self.of_tied(pid, inside) {
+        if let Some(known) = self.tied(pid, &stat, inside) {
             return Some(known);
         }
         let Some(membership) = self.machine.membership(pid) else {
@@ -126,6 +127,10 @@ impl<'a> Accounts<'a> {
     /// processes there, and a unit is what systemd makes of a container.
     pub fn of_tied(&self, pid: i32, inside: &[CgroupDir]) -> Option<Accounted> {
         let stat = self.machine.stat(pid).ok().flatten()?;
+        self.tied(pid, &stat, inside)
+    }
+
+    fn tied(&self, pid: i32, stat: &ProcStat, inside: &[CgroupDir]) -> Option<Accounted> {
         if stat.is_kernel_thread() {
             return Some(Accounted::Kernel(pid));
         }
