@@ -246,7 +246,7 @@ impl<'r> Entry<'r> {
             let guess = self.guess(&bytes);
             let parsed = match guess {
                 Some(RuntimeKind::Runc) => runc::parse(&bytes),
-                _ => youki::parse(&bytes),
+                Some(RuntimeKind::Youki | RuntimeKind::Crun) | None => youki::parse(&bytes),
             };
             match parsed {
                 Err(error) if may_settle(&error, tries) => {
