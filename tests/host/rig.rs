@@ -510,19 +510,18 @@ impl Drop for Rig {
         let start = Instant::now();
         loop {
             // A cgroup that is gone by now is no concern: every error here is seen below.
+            let write = |dir: &Path, file: &str, text: &str| {
+                let opened = fs::OpenOptions::new().write(true).open(dir.join(file));
+                drop(opened.and_then(|mut file| file.write_all(text.as_bytes())));
+            };
             for dir in &all {
-                drop(
-                    fs::OpenOptions::new()
-                        .write(true)
-                        .open(dir.join("freezer.state"))
-                        .and_then(|mut file| file.write_all(b"THAWED")),
-                );
-                drop(
-                    fs::OpenOptions::new()
-                        .write(true)
-                        .open(dir.join("cgroup.freeze"))
-                        .and_then(|mut file| file.write_all(b"0")),
-                );
+                write(dir, "freezer.state", "THAWED");
+                write(dir, "cgroup.freeze", "0");
+            }
+            // What forks faster than it is killed one by one is still there when the patience ends, and
+            // holds up every other test.
+            for top in &tops {
+                write(top, "cgroup.kill", "1");
             }
             let pids = self.processes();
             if pids.is_empty() || start.elapsed() > patience() {
