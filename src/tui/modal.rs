@@ -3,6 +3,7 @@
 mod button;
 mod clean;
 mod confirm;
+mod ready;
 mod why;
 
 use std::sync::Arc;

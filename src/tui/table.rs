@@ -116,19 +116,13 @@ impl Column {
     }
 
     fn sort(self) -> SortKey {
-        match self {
-            Self::Bar => SortKey::Column(Self::Memory),
-            Self::Spark => SortKey::Column(Self::Cpu),
-            column @ (Self::State
-            | Self::Id
-            | Self::Runtime
-            | Self::Owner
-            | Self::Pids
-            | Self::Cpu
-            | Self::Throttled
-            | Self::Memory
-            | Self::Io
-            | Self::Age) => SortKey::Column(column),
+        // A drawing is sorted by the number that it draws.
+        if self == Self::Bar {
+            SortKey::Column(Self::Memory)
+        } else if self == Self::Spark {
+            SortKey::Column(Self::Cpu)
+        } else {
+            SortKey::Column(self)
         }
     }
 }
@@ -146,19 +140,9 @@ pub(crate) fn fitting(columns: usize, narrow: bool, hidden: &[Column]) -> Vec<(C
             shown.push(column);
         }
     }
-    let width = |column: Column| match column {
-        Column::Id => column.width(narrow) + left,
-        column @ (Column::State
-        | Column::Runtime
-        | Column::Owner
-        | Column::Pids
-        | Column::Cpu
-        | Column::Spark
-        | Column::Throttled
-        | Column::Memory
-        | Column::Bar
-        | Column::Io
-        | Column::Age) => column.width(narrow),
+    let width = |column: Column| {
+        let spare = if column == Column::Id { left } else { 0 };
+        column.width(narrow) + spare
     };
     let in_order = Column::ALL
         .into_iter()

@@ -189,3 +189,42 @@ fn remove_state_dir<K: Kernel>(
         Err(error) => Err(io_error("remove", &target.key.dir(), &error)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Roots};
+    use crate::inventory::Machine;
+    use crate::kernel::LiveKernel;
+    use crate::lifecycle::job::{Clean, Options};
+    use crate::lifecycle::target::Target;
+    use crate::oci::ContainerKey;
+
+    #[test]
+    fn a_step_that_is_in_no_plan_of_a_leftovers_is_not_called_skipped() {
+        let (kernel, machine) = (LiveKernel::new(), Machine::new(&Roots::default()));
+        let (options, order) = (Options::from(&Config::default()), Clean::default());
+        let target = Target {
+            key: ContainerKey::new(std::path::PathBuf::from("/nowhere"), "web"),
+            state_dir: Inode {
+                device: 0,
+                number: 0,
+            },
+            init: None,
+        };
+        let mut context = Context {
+            kernel: &kernel,
+            machine: &machine,
+            options: &options,
+            evidence: Remains::new(&target, &order),
+            deadline: std::time::Duration::ZERO,
+            lifted: Vec::new(),
+        };
+        // Only such as would do nothing of their own.
+        for step in [Step::Thaw, Step::Release, Step::PersistStopped] {
+            let claims = Claims::default();
+            let done = perform(&mut context, &step, &claims, &mut |_| {});
+            assert_eq!(done, Err(StepError::NotPlanned), "{step:?}");
+        }
+    }
+}

@@ -29,32 +29,27 @@ use crate::text::visible_path;
 /// For hooks without a time-out of their own: the runtimes would wait for ever.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// When a hook is run (runtime-spec, "POSIX-platform Hooks").
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum HookPoint {
+    Poststart,
+    Poststop,
+}
+
 /// Runs the poststop hook `number`, counted from 1.
 pub(in crate::lifecycle) fn poststop<K: Kernel>(
-    context: &mut Context<'_, K>,
+    context: &Context<'_, K>,
     number: usize,
 ) -> Result<Outcome, StepError> {
-    let hooks = context.evidence.hooks.clone().unwrap_or_default();
-    run(
-        context,
-        hooks.poststop.get(number.saturating_sub(1)),
-        "stopped",
-        Some(number),
-    )
+    run(context, HookPoint::Poststop, number)
 }
 
 /// Runs the poststart hook `number`, counted from 1.
 pub(in crate::lifecycle) fn poststart<K: Kernel>(
-    context: &mut Context<'_, K>,
+    context: &Context<'_, K>,
     number: usize,
 ) -> Result<Outcome, StepError> {
-    let hooks = context.evidence.hooks.clone().unwrap_or_default();
-    run(
-        context,
-        hooks.poststart.get(number.saturating_sub(1)),
-        "running",
-        None,
-    )
+    run(context, HookPoint::Poststart, number)
 }
 
 /// Refuses where what a hook needs is not found and may be there all the same: among other mounts than
@@ -93,10 +88,15 @@ fn directory(record: &Record) -> Option<PathBuf> {
 
 fn run<K: Kernel>(
     context: &Context<'_, K>,
-    hook: Option<&Hook>,
-    status: &str,
-    once: Option<usize>,
+    point: HookPoint,
+    number: usize,
 ) -> Result<Outcome, StepError> {
+    let hooks = context.evidence.hooks.as_ref();
+    let (all, status) = match point {
+        HookPoint::Poststart => (hooks.map(|hooks| &hooks.poststart), "running"),
+        HookPoint::Poststop => (hooks.map(|hooks| &hooks.poststop), "stopped"),
+    };
+    let hook = all.and_then(|all| all.get(number.saturating_sub(1)));
     let (Some(hook), Ok(record)) = (hook, &context.evidence.entry.record) else {
         return Ok(Outcome::Skipped(Reason::None));
     };
@@ -106,7 +106,7 @@ fn run<K: Kernel>(
     let host = context.machine.host_dir.as_deref();
     let trusted = trust::check(&context.evidence, &hook.path, host)
         .map_err(|why| StepError::Refused(Refusal::Hook(why)))?;
-    if let Some(number) = once
+    if point == HookPoint::Poststop
         && let Some(reason) = marks::begin(context, number)?
     {
         return Ok(Outcome::Skipped(reason));

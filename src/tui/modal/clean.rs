@@ -1,6 +1,7 @@
 //! The dialog that asks before leftovers are cleaned.
 
 use super::button::{Button, MANY};
+use super::ready::{ready, refusal};
 use crate::leftovers::{Confidence, KillOrphans, Leftover, order};
 use crate::lifecycle::{Job, Preview};
 
@@ -24,24 +25,12 @@ pub(crate) struct CleanItem {
 impl CleanItem {
     /// Its job, if nothing stands against it.
     pub(crate) fn ready(&self) -> Option<&Job> {
-        let accepted = self
-            .preview
-            .as_ref()
-            .is_some_and(|preview| preview.refused.is_none());
-        self.job.as_ref().ok().filter(|_| accepted)
+        ready(&self.job, self.preview.as_ref())
     }
 
     /// Why it is not ready; safe to print.
     pub(crate) fn refusal(&self) -> String {
-        let refused = self
-            .preview
-            .as_ref()
-            .and_then(|preview| preview.refused.as_ref());
-        match (&self.job, refused) {
-            (Err(why), _) => why.clone(),
-            (Ok(_), Some(why)) => why.words(),
-            (Ok(_), None) => "it is gone".to_owned(),
-        }
+        refusal(&self.job, self.preview.as_ref(), "it is gone")
     }
 }
 

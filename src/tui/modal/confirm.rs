@@ -1,6 +1,7 @@
 //! The dialog that asks before something is done to containers.
 
 use super::button::{Button, MANY};
+use super::ready::{ready, refusal};
 use crate::inventory::processes::Process;
 use crate::inventory::{Condition, Container};
 use crate::kernel::Signal;
@@ -120,24 +121,16 @@ impl Item {
 
     /// Its job, if nothing stands against it.
     pub(crate) fn ready(&self) -> Option<&Job> {
-        let accepted = self
-            .preview
-            .as_ref()
-            .is_some_and(|preview| preview.refused.is_none());
-        self.job.as_ref().ok().filter(|_| accepted && !self.gone)
+        ready(&self.job, self.preview.as_ref()).filter(|_| !self.gone)
     }
 
     /// Why it is not ready; safe to print.
     pub(crate) fn refusal(&self) -> String {
-        let refused = self
-            .preview
-            .as_ref()
-            .and_then(|preview| preview.refused.as_ref());
-        match (&self.job, refused) {
-            (Err(why), _) => why.clone(),
-            (Ok(_), Some(why)) => why.words(),
-            (Ok(_), None) => "it is gone, or another one by now".to_owned(),
-        }
+        refusal(
+            &self.job,
+            self.preview.as_ref(),
+            "it is gone, or another one by now",
+        )
     }
 }
 

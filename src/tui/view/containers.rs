@@ -156,20 +156,10 @@ impl Edge<'_> {
 fn head(model: &Model, columns: &[(Column, usize)], class: Class) -> Line<'static> {
     let mut text = " ".repeat(indent(class));
     for (column, width) in columns {
-        let title = match column {
-            Column::Memory if class == Class::Small => "MEM",
-            column @ (Column::State
-            | Column::Id
-            | Column::Runtime
-            | Column::Owner
-            | Column::Pids
-            | Column::Cpu
-            | Column::Spark
-            | Column::Throttled
-            | Column::Memory
-            | Column::Bar
-            | Column::Io
-            | Column::Age) => column.title(),
+        let title = if *column == Column::Memory && class == Class::Small {
+            "MEM"
+        } else {
+            column.title()
         };
         let sorted = model.list.sort == SortKey::Column(*column);
         let title = if sorted {
