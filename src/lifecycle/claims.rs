@@ -325,7 +325,7 @@ fn by_key(claims: &[Claim]) -> HashMap<ContainerKey, usize> {
 fn live_at(claims: &[Claim]) -> Vec<HashMap<PathBuf, usize>> {
     let mut found: Vec<HashMap<PathBuf, usize>> = Vec::new();
     for (number, claim) in claims.iter().enumerate().filter(|(_, claim)| claim.alive) {
-        for cgroup in claim.cgroups.iter().filter(|own| !own.path.is_root()) {
+        for cgroup in &claim.cgroups {
             if found.len() <= cgroup.hierarchy {
                 found.resize_with(cgroup.hierarchy + 1, HashMap::new);
             }

@@ -168,12 +168,16 @@ fn processes_somebody_accounts_for_are_in_no_list_and_not_killed_by_an_order_mad
 
 #[test]
 fn a_task_of_a_container_that_another_tool_moved_is_nobodys_leftover() {
-    let mut machine = Machine::v1().running("live", RuntimeKind::Runc);
-    machine.leave("foreign", Some(&["freezer"]));
-    let pid = machine.spawn("foreign");
-    let line = "1:cpu,cpuacct:/live\n1:freezer:/foreign\n1:memory:/live\n";
-    fs::write(machine.proc().join(format!("{pid}/cgroup")), line).unwrap();
-    assert_eq!(look(&machine).list, []);
+    // In a cgroup of the container, or in one below it; not in one whose name begins alike.
+    for (beside, is_its) in [("live", true), ("live/in/deeper", true), ("liver", false)] {
+        let mut machine = Machine::v1().running("live", RuntimeKind::Runc);
+        machine.leave("foreign", Some(&["freezer"]));
+        let pid = machine.spawn("foreign");
+        let line = format!("1:cpu,cpuacct:/{beside}\n1:freezer:/foreign\n1:memory:/{beside}\n");
+        fs::write(machine.proc().join(format!("{pid}/cgroup")), line).unwrap();
+        let found = look(&machine);
+        assert_eq!(found.list.is_empty(), is_its, "{beside}: {:#?}", found.list);
+    }
     let mut machine = Machine::v1();
     machine.leave("kernels", None);
     let pid = machine.spawn("kernels");
