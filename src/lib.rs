@@ -4,8 +4,9 @@
 //! and never share a function. Reads take paths. Changes go through one trait, [`kernel::Kernel`].
 //! The screen and the command line see immutable snapshots.
 //!
-//! The [`guide`] has the way of a number, a key, a delete and a leftover through the house, the words,
-//! and the manual.
+//! The [`guide`] has the way of a number, a key, a delete and a leftover through the house
+//! ([`guide::architecture`]), the words, and the manual. A runtime or another tool that deletes containers
+//! begins at [`lifecycle::Engine`].
 //!
 //! # The house
 //!
@@ -16,8 +17,8 @@
 //!          v        v
 //!     diagnosis ─> leftovers                 why it is stuck; what nobody owns
 //!          v        v
-//!         lifecycle ─> inventory ─> config   the engine; what is on this host
-//!                        │
+//!         lifecycle ─> inventory <─ look     the engine; what is on this host; one look by several threads
+//!                        │  └───> config
 //!                        v
 //!     cgroup   resctrl   process   procfs    words of the field; siblings do not know each other
 //!                        v
@@ -49,19 +50,6 @@
 //! | [`logging`] | the log: a file a day, never the terminal |
 //! | [`guide`] | how the house is built, its words, and the manual |
 //! | [`text`] | what was read, made safe to draw, to copy into a shell, and to save: escaped, quoted, masked |
-//!
-//! # One force-delete
-//!
-//! `D` asks a worker for a [`lifecycle::Preview`] of the row's [`lifecycle::Target`]; the dialog
-//! shows it; a yes submits a [`lifecycle::Job`]; a worker runs it with [`lifecycle::Engine`], which
-//! gathers the evidence again, refuses if it is not the container that was shown, and reports each
-//! [`lifecycle::Step`] once begun and once ended. The command line runs the same function.
-//!
-//! # One leftover
-//!
-//! [`leftovers::find()`] reads; what it found has a confidence and the arguments for it. Of what is
-//! chosen [`leftovers::order`] makes a [`lifecycle::Job`] of pinned directories, which the engine
-//! looks at a second time, and a third right before each `rmdir`.
 //!
 //! # What is trusted
 //!

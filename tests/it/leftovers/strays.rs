@@ -167,6 +167,23 @@ fn processes_somebody_accounts_for_are_in_no_list_and_not_killed_by_an_order_mad
 }
 
 #[test]
+fn one_process_of_the_host_speaks_for_its_cgroup_whichever_is_listed_first() {
+    for of_host in [0, 1] {
+        let mut machine = Machine::v2();
+        machine.leave("batch/hbweb", None);
+        machine.leave("batch", None);
+        let pids = [machine.spawn("batch"), machine.spawn("batch")];
+        machine.spawn("batch/hbweb");
+        assert_eq!(at(&look(&machine), "batch").processes.len(), 3);
+        becomes(&machine, pids[of_host], Change::MountNamespace("mnt:[1]"));
+        let found = look(&machine);
+        // What is below is offered by itself.
+        assert_eq!(found.list.len(), 1, "{:#?}", found.list);
+        assert_eq!(at(&found, "batch/hbweb").processes.len(), 1);
+    }
+}
+
+#[test]
 fn a_task_of_a_container_that_another_tool_moved_is_nobodys_leftover() {
     // In a cgroup of the container, or in one below it; not in one whose name begins alike.
     for (beside, is_its) in [("live", true), ("live/in/deeper", true), ("liver", false)] {
