@@ -18,7 +18,7 @@ use crate::kernel::refused::{Obstacle, Refused};
 use crate::text::visible_path;
 
 /// One place that was not read, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Unread {
     /// What.
     pub place: Place,
@@ -27,7 +27,7 @@ pub struct Unread {
 }
 
 /// What was not read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Place {
     /// A state root, or a directory in which an engine keeps a record of each container.
     Dir(PathBuf),
@@ -60,7 +60,7 @@ pub enum Place {
 }
 
 /// Why something was not read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum WhyUnread {
     /// The system said no: this error number.
     Refused(i32),

@@ -21,7 +21,7 @@ pub struct Refused {
 }
 
 /// What stands in the way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Obstacle {
     /// A symlink where another user can make one.

@@ -1,6 +1,7 @@
 //! The search: it reads, and every part of it adds what it found.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::time::Instant;
 
 use super::found::{FoundLeftovers, KnownBefore};
@@ -61,13 +62,17 @@ pub(super) fn search(machine: &Machine, known: &KnownBefore) -> (FoundLeftovers,
         let order = |one: &Leftover| (one.confidence, one.kind);
         order(a).cmp(&order(b)).then_with(|| a.paths.cmp(&b.paths))
     });
+    let mut unread = [search.unread, search.missed.into_inner()].concat();
+    // What is below a cgroup is looked at again with it.
+    let mut told = HashSet::new();
+    unread.retain(|one| told.insert(one.clone()));
     let found = FoundLeftovers {
         list,
         taken: search.now,
         took: start.elapsed(),
         cgroups: looked_at,
         roots: search.claims.roots,
-        unread: [search.unread, search.missed.into_inner()].concat(),
+        unread,
     };
     (found, search.owners)
 }

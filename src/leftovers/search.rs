@@ -33,11 +33,16 @@ impl LeftoverSearch<'_> {
     pub(super) fn entries(&self, dir: &Path) -> Vec<DirEntry> {
         let listed = std::fs::read_dir(dir).and_then(|all| all.take(MOST_ENTRIES).collect());
         listed.unwrap_or_else(|error: io::Error| {
-            if !is_gone(&error) {
-                let unread = Unread::dir(dir, (&error).into());
-                self.missed.borrow_mut().push(unread);
-            }
+            self.miss(dir, &error);
             Vec::new()
         })
+    }
+
+    /// Remembers what could not be read, unless it is gone.
+    pub(super) fn miss(&self, path: &Path, error: &io::Error) {
+        if !is_gone(error) {
+            let unread = Unread::dir(path, error.into());
+            self.missed.borrow_mut().push(unread);
+        }
     }
 }

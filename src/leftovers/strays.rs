@@ -8,6 +8,7 @@ use crate::inventory::author::Author;
 use crate::inventory::cgroups::CgroupDir;
 use crate::inventory::members;
 use crate::inventory::owners::{Owner, ToldProcess};
+use crate::kernel::read::kernel_text;
 use crate::lifecycle::{Accounted, procs};
 
 impl LeftoverSearch<'_> {
@@ -15,8 +16,18 @@ impl LeftoverSearch<'_> {
     /// of those below it, and they are few enough to be asked.
     pub(super) fn is_stray(&self, dir: &Path, own: &CgroupDir) -> bool {
         let inside = std::slice::from_ref(own);
-        let listed = members::procs(dir);
+        let text = |file: &str| kernel_text(&dir.join(file));
+        let listed = members::listed(text).unwrap_or_else(|error| {
+            self.miss(dir, &error);
+            Vec::new()
+        });
         let Some(first) = listed.first() else {
+            // That somebody is in it was not read either.
+            for file in ["cgroup.events", "tasks"] {
+                if let Err(error) = text(file) {
+                    self.miss(dir, &error);
+                }
+            }
             return false;
         };
         // Most are of a live container, which one process of theirs tells.
@@ -27,9 +38,12 @@ impl LeftoverSearch<'_> {
             return false;
         }
         let members = procs::members(self.machine, inside);
+        if let Some(unseen) = members.unseen {
+            self.missed.borrow_mut().push(unseen);
+            return false;
+        }
         let pids: Vec<i32> = members.pids.into_iter().collect();
-        members.unseen.is_none()
-            && pids.len() <= MOST_PIDS
+        pids.len() <= MOST_PIDS
             && pids.iter().any(|pid| procs::lives(self.machine, *pid))
             && is_nobodys(self.accounted(&pids, inside, false).as_ref())
     }

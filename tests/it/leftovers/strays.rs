@@ -5,11 +5,11 @@ use std::fs;
 use ocitop::diagnosis::cause::LeftoverCause;
 use ocitop::diagnosis::remedy::Remedy;
 use ocitop::diagnosis::{About, Cause, CheckResult, Diagnosis, Weight};
-use ocitop::inventory::Manager;
 use ocitop::inventory::author::Author;
 use ocitop::inventory::engine::ContainerEngine;
 use ocitop::inventory::manager::Object;
 use ocitop::inventory::owners::{Owner, ToldProcess};
+use ocitop::inventory::{Manager, Unread};
 use ocitop::kernel::Signal;
 use ocitop::leftovers::{Argument, Confidence, KillOrphans, NoOrder, WhyItStays, order};
 use ocitop::lifecycle::{Accounted, Kept, Verdict};
@@ -405,4 +405,28 @@ fn a_shim_inside_of_what_is_left_goes_with_it() {
     let job = order(&leftover, KillOrphans::Yes).unwrap();
     let (verdict, _) = clean(&machine, &FakeKernel::over(&machine), &job);
     assert_eq!(verdict, Verdict::Clean);
+}
+
+#[test]
+fn where_it_cannot_be_read_who_is_in_a_cgroup_that_is_said() {
+    // The processes of one, of one below it, and whether there are any.
+    for (unread, lives) in [
+        ("hbweb/cgroup.procs", true),
+        ("hbweb/in/cgroup.procs", true),
+        ("hbweb/cgroup.events", false),
+    ] {
+        let mut machine = Machine::v2();
+        machine.leave("hbweb/in", None);
+        machine.leave("hbweb", None);
+        if lives {
+            machine.spawn("hbweb");
+        }
+        at(&look(&machine), "hbweb");
+        let file = machine.cgroup_root().join(unread);
+        let why = Machine::cannot_be_read(&file).why;
+        let unread = Unread::dir(file.parent().unwrap(), why);
+        let found = look(&machine);
+        nothing_at(&found, "hbweb");
+        assert_eq!(found.unread, [unread]);
+    }
 }
