@@ -13,7 +13,7 @@ use super::{Argument, Leftover, LeftoverKind, Producer, WhyItStays};
 use crate::inventory::author::{Author, Whose};
 use crate::inventory::cgroups::scope_path;
 use crate::inventory::units;
-use crate::kernel::read::{file_beneath, kernel_text, open_dir};
+use crate::kernel::read::{file_beneath, is_gone, kernel_text, open_dir};
 use crate::kernel::{Inode, Scope};
 use crate::oci::ContainerKey;
 
@@ -23,6 +23,11 @@ const UNIT_CAP: u64 = 64 << 10;
 /// What a job is pinned to; what cannot be looked at is none's to clean.
 pub(super) fn inode_of(path: &Path) -> Option<Inode> {
     Inode::at(path).ok().flatten()
+}
+
+/// Whether nothing is there. A look that fails does not say so.
+fn is_absent(path: &Path) -> bool {
+    matches!(path.symlink_metadata(), Err(error) if is_gone(&error))
 }
 
 /// The directories in a directory, no link followed.
@@ -98,15 +103,17 @@ fn rdt_group(search: &LeftoverSearch<'_>, states: &mut [Leftover], dir: &Path) -
     {
         return None;
     }
-    let text = |file: &str| {
-        kernel_text(&dir.join(file))
-            .ok()
-            .flatten()
-            .unwrap_or_default()
+    // What cannot be read may be in use.
+    let text = |file: &str| match kernel_text(&dir.join(file)) {
+        Ok(text) => Some(text.unwrap_or_default()),
+        Err(error) => {
+            search.miss(&dir.join(file), &error);
+            None
+        }
     };
-    let mode = text("mode");
-    let idle = text("tasks").trim().is_empty() && text("cpus_list").trim().is_empty();
-    if !idle || !(mode.is_empty() || mode.trim() == "shareable") {
+    let (mode, tasks, cpus) = (text("mode")?, text("tasks")?, text("cpus_list")?);
+    let idle = tasks.trim().is_empty() && cpus.trim().is_empty();
+    if !idle || !matches!(mode.trim(), "" | "shareable") {
         return None;
     }
     if let Some(state) = state {
@@ -165,7 +172,7 @@ pub(super) fn units(search: &LeftoverSearch<'_>, tree: &Tree) -> Vec<Leftover> {
             .machine
             .hierarchies
             .iter()
-            .any(|at| at.mount.join(&path).is_dir());
+            .any(|at| !is_absent(&at.mount.join(&path)));
         if exists {
             continue;
         }

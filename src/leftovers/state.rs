@@ -14,8 +14,8 @@ use crate::inventory::identity::{Recorded, Rigour, identify};
 use crate::inventory::manager::manager_of;
 use crate::inventory::remnant::Remnant;
 use crate::inventory::scan::{cgroups_of, entry_names};
-use crate::inventory::{Problem, mounts};
-use crate::kernel::read::open_root;
+use crate::inventory::{Problem, Unread, mounts};
+use crate::kernel::read::{is_gone, open_root};
 use crate::oci::{ContainerKey, Record, RuntimeKind};
 use crate::text::visible_path;
 
@@ -29,10 +29,18 @@ pub(super) fn find(search: &LeftoverSearch<'_>, tree: &mut Tree) -> Vec<Leftover
         if !search.known.reaches(&root.path) {
             continue;
         }
-        let Ok(dir) = open_root(&root.path) else {
-            continue;
+        let opened = open_root(&root.path);
+        let listed = opened.and_then(|dir| entry_names(&dir).map(|names| (dir, names)));
+        let (dir, names) = match listed {
+            Ok(found) => found,
+            Err(error) if is_gone(&error) => continue,
+            Err(error) => {
+                let unread = Unread::root(&root.path, &error);
+                search.missed.borrow_mut().push(unread);
+                continue;
+            }
         };
-        for name in entry_names(&dir).unwrap_or_default() {
+        for name in names {
             let key = ContainerKey::new(std::sync::Arc::clone(&root.path), name);
             if !search.known.covers(&key.dir()) {
                 continue;

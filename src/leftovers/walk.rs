@@ -326,9 +326,13 @@ impl HierarchyWalk<'_> {
     }
 
     fn candidate(&self, dir: &Path, path: CgroupPath, name: CgroupName) -> Option<Candidate> {
-        let stat = rustix::fs::lstat(dir)
-            .ok()
-            .filter(|_| self.search.known.covers(dir))?;
+        if !self.search.known.covers(dir) {
+            return None;
+        }
+        let looked = rustix::fs::lstat(dir).map_err(io::Error::from);
+        let stat = looked
+            .inspect_err(|error| self.search.miss(dir, error))
+            .ok()?;
         Some(Candidate {
             whose: Whose {
                 uid: stat.st_uid,

@@ -57,6 +57,25 @@ fn resctrl_groups_named_after_a_container_are_found_and_classes_are_not() {
 }
 
 #[test]
+fn a_resctrl_group_of_which_it_cannot_be_read_who_is_in_it_is_said_and_not_offered() {
+    for unread in ["tasks", "cpus_list", "mode"] {
+        let machine = Machine::v2()
+            .running("live", RuntimeKind::Youki)
+            .with_rdt("live");
+        let dir = machine.resctrl().join(ID);
+        fs::create_dir_all(&dir).unwrap();
+        for (file, text) in [("tasks", ""), ("cpus_list", "\n"), ("mode", "shareable\n")] {
+            fs::write(dir.join(file), text).unwrap();
+        }
+        assert_eq!(look(&machine).list.len(), 1);
+        let unread = Machine::cannot_be_read(&dir.join(unread));
+        let found = look(&machine);
+        assert_eq!(found.list, []);
+        assert_eq!(found.unread, [unread]);
+    }
+}
+
+#[test]
 fn a_failed_scope_is_told_by_systemds_files_and_stopped_by_systemd() {
     let machine = Machine::v2();
     let transient = machine.beside("run/systemd/transient");
